@@ -1,0 +1,1 @@
+"""The project: settings, the two listening sides, the processes that serve them."""

@@ -1,0 +1,287 @@
+"""Every S4 setting: its name, type, default and meaning, read from the environment once.
+
+Knows nothing of Django. A wrong value does not raise here: it is collected in
+`Configuration.problems`, so that one start reports every wrong setting, one line each
+(`s4project.checks` turns them into system checks). The table in docs/settings.md is compared
+with `SETTINGS` by a test.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+PORT_MAX: Final = 65_535
+KIB: Final = 1024
+UNITS: Final = {"": 1, "K": KIB, "M": KIB**2, "G": KIB**3, "T": KIB**4}
+
+
+class Address(NamedTuple):
+    """A listening address; port 0 asks the system for a free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+def parse_address(text: str) -> Address:
+    """Read `host:port`, `:port` or `[v6]:port`."""
+    match = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([^:\[\]]*)):(\d{1,5})", text)
+    if match is None or int(match[3]) > PORT_MAX:
+        raise ValueError("must be HOST:PORT, for example 127.0.0.1:9000")
+    return Address(match[1] or match[2] or "0.0.0.0", int(match[3]))  # noqa: S104  # ":9000" means all
+
+
+def parse_flag(text: str) -> bool:
+    """Read a yes-or-no setting."""
+    word = text.lower()
+    if word in {"1", "true", "yes", "on"}:
+        return True
+    if word in {"0", "false", "no", "off"}:
+        return False
+    raise ValueError("must be true or false")
+
+
+def parse_size(text: str) -> int:
+    """Read a number of bytes, with an optional unit: 5G, 512M, 64KiB."""
+    match = re.fullmatch(r"(\d+)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    if match is None:
+        raise ValueError("must be a size such as 5GB, 512M or 1048576")
+    return int(match[1]) * UNITS[match[2].upper()]
+
+
+def whole_number(low: int, high: int) -> Callable[[str], int]:
+    """Make a reader of whole numbers from `low` to `high`."""
+
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"-?\d{1,12}", text) or not low <= int(text) <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """Make a reader that accepts only `words`."""
+
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError("must be one of " + ", ".join(words))
+        return text
+
+    return parse
+
+
+def matching(pattern: str, meaning: str) -> Callable[[str], str]:
+    """Make a reader of texts that match `pattern` whole."""
+
+    def parse(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"must be {meaning}")
+        return text
+
+    return parse
+
+
+def parse_domains(text: str) -> tuple[str, ...]:
+    """Read domain names separated by commas."""
+    names = tuple(name.strip().lower().rstrip(".") for name in text.split(",") if name.strip())
+    for name in names:
+        if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", name):
+            raise ValueError("must be domain names separated by commas, without ports")
+    return names
+
+
+def parse_path(text: str) -> Path:
+    """Read a path, absolute from here on."""
+    return Path(text).expanduser().absolute()
+
+
+def parse_url(text: str) -> str:
+    """Read an http or https URL, kept without its last slash."""
+    if not re.fullmatch(r"https?://[^/\s?#]+/?", text):
+        raise ValueError("must be a URL such as https://s3.example.org")
+    return text.rstrip("/")
+
+
+def parse_database(text: str) -> str:
+    """Read a database URL; an empty one means SQLite in the data directory."""
+    if text and not re.match(r"(sqlite:///|postgres(ql)?://)", text):
+        raise ValueError("must start with sqlite:/// or postgresql://")
+    return text
+
+
+class Setting(NamedTuple):
+    """One row of the settings table."""
+
+    variable: str
+    default: str
+    parse: Callable[[str], Any]
+    meaning: str
+    is_secret: bool = False
+
+
+ACCESS_KEY_PATTERN: Final = r"[A-Za-z0-9._+=@-]{3,128}"
+SETTINGS: Final[dict[str, Setting]] = {
+    "data_dir": Setting(
+        "S4_DATA_DIR", "./data", parse_path, "Directory that holds everything S4 keeps."
+    ),
+    "bind": Setting(
+        "S4_BIND", "127.0.0.1:9000", parse_address, "Address and port of the S3 side."
+    ),
+    "console_bind": Setting(
+        "S4_CONSOLE_BIND", "127.0.0.1:9001", parse_address, "Address and port of the console."
+    ),
+    "workers": Setting(
+        "S4_WORKERS",
+        str(os.cpu_count() or 1),
+        whole_number(1, 256),
+        "Worker processes; the default is one for each core.",
+    ),
+    "region": Setting(
+        "S4_REGION",
+        "us-east-1",
+        matching(r"[a-z0-9-]{1,63}", "a region name such as us-east-1"),
+        "Region that clients sign for and that buckets report.",
+    ),
+    "domain": Setting(
+        "S4_DOMAIN",
+        "",
+        parse_domains,
+        "Domains under which buckets are virtual hosts (bucket.domain), separated by commas.",
+    ),
+    "public_url": Setting(
+        "S4_PUBLIC_URL",
+        "",
+        lambda text: parse_url(text) if text else "",
+        "URL under which clients reach the S3 side when a proxy stands in front.",
+    ),
+    "console_url": Setting(
+        "S4_CONSOLE_URL",
+        "",
+        lambda text: parse_url(text) if text else "",
+        "URL under which browsers reach the console when a proxy stands in front.",
+    ),
+    "database_url": Setting(
+        "DATABASE_URL",
+        "",
+        parse_database,
+        "SQL database for users, keys and buckets; empty: SQLite in the data directory.",
+        is_secret=True,
+    ),
+    "root_username": Setting(
+        "S4_ROOT_USERNAME",
+        "root",
+        matching(r"[A-Za-z0-9._@+-]{1,150}", "1 to 150 letters, digits or .@+-_"),
+        "Name of the first administrator.",
+    ),
+    "root_password": Setting(
+        "S4_ROOT_PASSWORD",
+        "",
+        matching(r"|.{8,1024}", "at least 8 characters"),
+        "Password of the first administrator; empty: generated and shown once.",
+        is_secret=True,
+    ),
+    "access_key_id": Setting(
+        "S4_ACCESS_KEY_ID",
+        "",
+        matching("|" + ACCESS_KEY_PATTERN, "3 to 128 letters, digits or ._+=@-"),
+        "Access key of the first administrator; empty: generated.",
+    ),
+    "secret_access_key": Setting(
+        "S4_SECRET_ACCESS_KEY",
+        "",
+        matching(r"|[!-~]{8,128}", "8 to 128 visible ASCII characters"),
+        "Its secret; empty: generated and shown once.",
+        is_secret=True,
+    ),
+    "max_upload_size": Setting(
+        "S4_MAX_UPLOAD_SIZE",
+        "5G",
+        parse_size,
+        "Largest body of one PutObject or UploadPart (AWS: 5 GiB).",
+    ),
+    "multipart_upload_ttl_hours": Setting(
+        "S4_MULTIPART_UPLOAD_TTL_HOURS",
+        "0",
+        whole_number(0, 87_600),
+        "Age at which unfinished multipart uploads are aborted; 0: never.",
+    ),
+    "log_level": Setting(
+        "S4_LOG_LEVEL",
+        "info",
+        one_of("debug", "info", "warning", "error"),
+        "Least severe kind of log line that is written.",
+    ),
+    "log_format": Setting(
+        "S4_LOG_FORMAT",
+        "auto",
+        one_of("auto", "console", "json"),
+        "Form of log lines; auto: console on a terminal, JSON elsewhere.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """The settings in force. Sizes are bytes; `problems` holds a line for each wrong value."""
+
+    data_dir: Path
+    bind: Address
+    console_bind: Address
+    workers: int
+    region: str
+    domain: tuple[str, ...]
+    public_url: str
+    console_url: str
+    database_url: str = field(repr=False)
+    root_username: str
+    root_password: str = field(repr=False)
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    max_upload_size: int
+    multipart_upload_ttl_hours: int
+    log_level: str
+    log_format: str
+    problems: tuple[str, ...] = ()
+
+
+def load(environ: Mapping[str, str]) -> Configuration:
+    """Read every setting; wrong ones take their default and are told in `problems`."""
+    values: dict[str, Any] = {}
+    problems = _unknown(environ)
+    for name, setting in SETTINGS.items():
+        text = environ.get(setting.variable, setting.default)
+        try:
+            values[name] = setting.parse(text)
+        except ValueError as error:
+            shown = "" if setting.is_secret else f" (it is {text!r})"
+            problems.append(f"{setting.variable} {error}{shown}")
+            values[name] = setting.parse(setting.default)
+    if bool(values["access_key_id"]) != bool(values["secret_access_key"]):
+        problems.append("S4_ACCESS_KEY_ID and S4_SECRET_ACCESS_KEY must be given together")
+    if values["bind"] == values["console_bind"] and values["bind"].port:
+        problems.append("S4_BIND and S4_CONSOLE_BIND must differ")
+    return Configuration(**values, problems=tuple(problems))
+
+
+def _unknown(environ: Mapping[str, str]) -> list[str]:
+    """Name the S4_* variables that mean nothing: a misspelt setting must not be ignored."""
+    known = {setting.variable for setting in SETTINGS.values()}
+    return [
+        f"{variable} is not a setting of S4"
+        for variable in sorted(environ)
+        if variable.startswith("S4_") and variable not in known
+    ]
+
+
+assert {row.name for row in fields(Configuration)} == {*SETTINGS, "problems"}
