@@ -5,7 +5,10 @@ Nothing here reads the environment but through `configuration.load`.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
+import secrets
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -94,7 +97,21 @@ def database(url: str, data_dir: Path) -> dict[str, Any]:
 
 
 DATABASES = {"default": database(S4.database_url, S4.data_dir)}
-SECRET_KEY_FALLBACKS: list[str] = []
+
+
+def secret_key(data_dir: Path) -> str:
+    """Derive Django's signing key from the server key; before that exists, a passing one.
+
+    `store.prepare_store` sets it again once it has made the server key.
+    """
+    try:
+        server_key = (data_dir / "server.key").read_bytes()
+    except OSError:
+        return secrets.token_hex(32)
+    return hmac.new(server_key, b"django-secret-key", hashlib.sha256).hexdigest()
+
+
+SECRET_KEY = secret_key(S4.data_dir)
 
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",

@@ -1,0 +1,64 @@
+# S4: `make serve` runs it, `make test` proves it, `make check` reads it with a critical eye.
+# Each target makes its own virtual environment from requirements.lock when there is none;
+# only Python 3.11 or newer, pip and make are needed.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: serve test test-long coverage check format lock bench help clean
+
+help:
+	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
+
+$(STAMP): requirements.lock
+	@command -v $(PYTHON) >/dev/null || { echo "S4 needs Python 3.11 or newer ($(PYTHON) not found)"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "S4 needs Python 3.11 or newer"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing what S4 needs into $(VENV) (once) ..."
+	@$(BIN)/python -m pip install --quiet --require-hashes --disable-pip-version-check -r requirements.lock
+	@touch $(STAMP)
+
+#: make serve     run S4 here: S3 on 127.0.0.1:9000, console on 127.0.0.1:9001 (S4_* settings from the environment)
+serve: $(STAMP)
+	@exec $(BIN)/python manage.py serve
+
+#: make test      unit, property and end-to-end tests with real servers and clients
+test: $(STAMP)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+#: make test-long the same with the long conformance, crash and soak runs
+test-long: $(STAMP)
+	@S4_TEST_LONG=1 $(BIN)/python -m pytest
+
+#: make coverage  tests with branch coverage, report in the terminal
+coverage: $(STAMP)
+	@$(BIN)/python -m coverage erase
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term
+
+#: make check     formatting, lint, types, layers, migrations, lock file
+check: $(STAMP)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python manage.py makemigrations --check --dry-run
+	@$(BIN)/python manage.py check
+
+#: make format    format the code and mend what can be mended
+format: $(STAMP)
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+#: make lock      pin every dependency again, with hashes
+lock: $(STAMP)
+	@$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --extra dev --output-file requirements.lock pyproject.toml
+
+#: make bench     requests per second and CPU per request of a fresh server
+bench: $(STAMP)
+	@$(BIN)/python benchmarks/ladder.py
+
+#: make clean     remove the virtual environment and caches (never the data)
+clean:
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*

@@ -1,0 +1,58 @@
+"""One ASGI application on two ports: S3 on one, the Django console on the other.
+
+`scope["server"]` tells which socket a connection came in on; everything else follows from that.
+The engine is opened when a worker starts (after fork) and closed when it stops.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "s4project.settings")
+
+from django.conf import settings
+from django.core.asgi import get_asgi_application
+
+from s4project.s3side import make_s3_app
+from storage_engine.apps import close_engine, get_engine
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from s3api.app import S3App
+
+    Receive = Callable[[], Awaitable[dict[str, Any]]]
+    Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class TwoSides:
+    """Sends each connection to the side its port belongs to."""
+
+    def __init__(self) -> None:
+        self.console = get_asgi_application()
+        self.s3: S3App | None = None
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Serve one connection scope."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] != "http":
+            return
+        elif scope["server"][1] == settings.S4_CONSOLE_PORT:
+            await self.console(scope, receive, send)
+        else:
+            assert self.s3 is not None, "no request before start-up"
+            await self.s3(scope, receive, send)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        """Open the engine when the worker starts, close it when the worker stops."""
+        await receive()
+        self.s3 = make_s3_app(get_engine(), settings.S4)
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        close_engine()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+application = TwoSides()
