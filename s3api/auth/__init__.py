@@ -1,0 +1,6 @@
+"""Who sends a request: AWS Signature Version 4, by header and by query."""
+
+from s3api.auth.sigv4 import Identity, authenticate
+from s3api.http.payload import Payload, PayloadKind
+
+__all__ = ["Identity", "Payload", "PayloadKind", "authenticate"]
