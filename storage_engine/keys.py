@@ -1,0 +1,164 @@
+"""Keys of every index table, encoded so that LMDB's byte order is the order we want.
+
+Integers are big-endian and of fixed width, so byte order is number order. Only the encoding is
+known here: no transaction, no value, no meaning. FORMAT.md states the same in prose.
+"""
+
+from __future__ import annotations
+
+import struct
+from enum import StrEnum
+from typing import Final
+
+from storage_engine.limits import DUE_SUBJECT_BYTES_MAX, NAME_BYTES_MAX
+
+ROOT_DIRECTORY: Final = 0
+"""The directory in which every bucket's keys begin; allocated ids start at 1."""
+
+DIRECTORY_BYTES: Final = 16
+"""Length of what all entries of one directory share: bucket id and directory id."""
+
+SHA256_BYTES: Final = 32
+UPLOAD_ID_BYTES: Final = 16
+
+CONTINUES: Final = b"\x00"
+"""Ends a stored name of NAME_BYTES_MAX bytes whose component goes on in another directory."""
+
+_U64 = struct.Struct(">Q")
+_U64_PAIR = struct.Struct(">QQ")
+_DUE = struct.Struct(">QB")
+_PART_NUMBER = struct.Struct(">H")
+
+
+class Table(StrEnum):
+    """Names of the index tables; the comment is the key, then the order it gives."""
+
+    ENTRIES = "entries"  # entry(): keys of a bucket in UTF-8 byte order, as a tree
+    INLINE = "inline"  # sequence(): age
+    BLOBS = "blobs"  # blob(): none
+    VOLUMES = "volumes"  # sequence(): age
+    UPLOADS = "uploads"  # upload(): none
+    UPLOAD_NAMES = "upload_names"  # entry(): as ENTRIES, for the keys with open uploads
+    OPEN_UPLOADS = "open_uploads"  # open_upload(): initiation, within one key
+    PARTS = "parts"  # part(): part number, within one upload
+    NAMESPACES = "namespaces"  # sequence(): bucket id
+    DUE = "due"  # due(): time
+    META = "meta"  # meta(): name
+
+
+def sequence(number: int) -> bytes:
+    """Encode an id or sequence number (u64): inline payloads, volumes, namespaces."""
+    return _U64.pack(number)
+
+
+def sequence_number(key: bytes) -> int:
+    """Decode a key made by `sequence`."""
+    (number,) = _U64.unpack(key)
+    return int(number)
+
+
+# --- entries -----------------------------------------------------------------------------------
+
+
+def directory(bucket_id: int, directory_id: int) -> bytes:
+    """Encode what every entry of one directory begins with (two u64)."""
+    return _U64_PAIR.pack(bucket_id, directory_id)
+
+
+def entry(bucket_id: int, directory_id: int, name: bytes) -> bytes:
+    """Encode the key of one directory's entry; `name` is one of `path_names`."""
+    return directory(bucket_id, directory_id) + name
+
+
+def path_names(key: bytes) -> list[bytes]:
+    """Split a key into stored names: the directories on the way, then the object's own name.
+
+    A component keeps its trailing `/`, so the name of a directory ends in one and the last name
+    never does (it is empty for `a/`). A component longer than NAME_BYTES_MAX, its `/` counted,
+    becomes a continuation: its first NAME_BYTES_MAX bytes and CONTINUES. No other stored name is
+    that long, so none can lie between the two, and the order of full keys is kept.
+    """
+    names = []
+    start = 0
+    while True:
+        slash = key.find(b"/", start, start + NAME_BYTES_MAX)
+        if slash >= 0:
+            end = slash + 1
+            names.append(key[start:end])
+        elif len(key) - start > NAME_BYTES_MAX:
+            end = start + NAME_BYTES_MAX
+            names.append(key[start:end] + CONTINUES)
+        else:
+            names.append(key[start:])
+            return names
+        start = end
+
+
+def leads_on(name: bytes) -> bool:
+    """Tell whether a stored name is a directory or a continuation rather than an object."""
+    return name.endswith(b"/") or len(name) > NAME_BYTES_MAX
+
+
+def path_piece(name: bytes) -> bytes:
+    """Return the bytes of the full key that a stored name stands for."""
+    return name[:NAME_BYTES_MAX]
+
+
+# --- blobs, uploads, parts ----------------------------------------------------------------------
+
+
+def blob(sha256: bytes) -> bytes:
+    """Encode a blob's key: the raw SHA-256 of its payload."""
+    assert len(sha256) == SHA256_BYTES
+    return sha256
+
+
+def upload(upload_id: bytes) -> bytes:
+    """Encode a multipart upload's key: its raw id."""
+    assert len(upload_id) == UPLOAD_ID_BYTES
+    return upload_id
+
+
+def open_upload(name_id: int, upload_id: bytes) -> bytes:
+    """Encode the place of an open upload among those of one key, in order of upload id.
+
+    `name_id` (u64) is what the UPLOAD_NAMES tree keeps for that key.
+    """
+    return _U64.pack(name_id) + upload(upload_id)
+
+
+def open_upload_parts(key: bytes) -> tuple[int, bytes]:
+    """Decode a key made by `open_upload` into (name id, upload id)."""
+    assert len(key) == _U64.size + UPLOAD_ID_BYTES
+    return sequence_number(key[: _U64.size]), key[_U64.size :]
+
+
+def part(upload_id: bytes, part_number: int) -> bytes:
+    """Encode a part's key; parts of one upload lie together, by number (u16)."""
+    return upload(upload_id) + _PART_NUMBER.pack(part_number)
+
+
+def part_number(key: bytes) -> int:
+    """Decode the part number of a key made by `part`."""
+    (number,) = _PART_NUMBER.unpack(key[UPLOAD_ID_BYTES:])
+    return int(number)
+
+
+# --- deadlines, meta ----------------------------------------------------------------------------
+
+
+def due(at_ms: int, kind: int, subject: bytes) -> bytes:
+    """Encode a deadline: time (u64, epoch milliseconds), kind (u8), then what falls due."""
+    assert len(subject) <= DUE_SUBJECT_BYTES_MAX
+    return _DUE.pack(at_ms, kind) + subject
+
+
+def due_parts(key: bytes) -> tuple[int, int, bytes]:
+    """Decode a key made by `due` into (time, kind, subject)."""
+    at_ms, kind = _DUE.unpack_from(key)
+    return int(at_ms), int(kind), key[_DUE.size :]
+
+
+def meta(name: str) -> bytes:
+    """Encode a name in the table of single values."""
+    return name.encode("ascii")
