@@ -19,9 +19,9 @@ KEY_BYTES_MAX: Final = 1024
 NAME_BYTES_MAX: Final = 400
 """Longest piece of a key kept in one directory; longer ones continue in another. On disk."""
 
-SCAN_STEPS_MAX: Final = 50_000
-"""Index positions one list page may visit before it ends early (a short page is legal in S3).
-Only absurd trees come near: a thousand keys that are each fifty directories apart."""
+SCAN_STEPS_MAX: Final = 20_000
+"""Index positions one list page may visit (about 1 us each) before it ends early, which S3 allows.
+Only absurd trees come near: a thousand keys that each lie ten directories apart."""
 
 DUE_SUBJECT_BYTES_MAX: Final = 400
 """Longest name of a thing that falls due."""

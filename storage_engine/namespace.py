@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from storage_engine import keys
+from storage_engine.limits import KEY_BYTES_MAX
+from storage_engine.listing import Page, Query, read_page
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import lmdb
-
-    from storage_engine.listing import Page
 
 
 class Namespace:
@@ -34,19 +36,37 @@ class Namespace:
 
     def get(self, txn: lmdb.Transaction[bytes], bucket_id: int, key: bytes) -> bytes | None:
         """Return the value of a key, or None."""
-        raise NotImplementedError
+        trail = self._trail(txn, bucket_id, key)
+        return None if trail is None else txn.get(trail[-1], db=self._entries)
 
     def put(self, txn: lmdb.Transaction[bytes], bucket_id: int, key: bytes, value: bytes) -> None:
         """Set the value of a key (1 .. 1024 bytes); creates the directories on the way."""
-        raise NotImplementedError
+        assert 0 < len(key) <= KEY_BYTES_MAX
+        bucket = keys.sequence(bucket_id)
+        child = keys.sequence(keys.ROOT_DIRECTORY)
+        *directories, object_name = keys.path_names(key)
+        for name in directories:
+            link = bucket + child + name
+            known = txn.get(link, db=self._entries)
+            if known is None:
+                known = keys.sequence(self._allocate_directory_id(txn))
+                txn.put(link, known, db=self._entries)
+            child = known
+        txn.put(bucket + child + object_name, value, db=self._entries)
 
     def delete(self, txn: lmdb.Transaction[bytes], bucket_id: int, key: bytes) -> bytes | None:
         """Remove a key and the directories this empties; return its value, or None."""
-        raise NotImplementedError
+        trail = self._trail(txn, bucket_id, key)
+        value = None if trail is None else txn.pop(trail[-1], db=self._entries)
+        if trail is None or value is None:
+            return None
+        while len(trail) > 1 and self._is_vacant(txn, trail.pop()[: keys.DIRECTORY_BYTES]):
+            txn.delete(trail[-1], db=self._entries)
+        return value
 
     def is_empty(self, txn: lmdb.Transaction[bytes], bucket_id: int) -> bool:
         """Tell whether a bucket holds no key at all."""
-        raise NotImplementedError
+        return self._is_vacant(txn, keys.directory(bucket_id, keys.ROOT_DIRECTORY))
 
     def scan(
         self,
@@ -63,4 +83,24 @@ class Namespace:
         Keys that hold `delimiter` (any bytes) behind the prefix roll up to one common prefix.
         When `after` is itself such a common prefix, all below it is skipped.
         """
-        raise NotImplementedError
+        query = Query(prefix, delimiter, after, limit)
+        return read_page(txn, self._entries, bucket_id, query)
+
+    def _trail(
+        self, txn: lmdb.Transaction[bytes], bucket_id: int, key: bytes
+    ) -> list[bytes] | None:
+        """Return the entries on the way to a key and its own; None if a directory is missing."""
+        bucket = keys.sequence(bucket_id)
+        child: bytes | None = keys.sequence(keys.ROOT_DIRECTORY)
+        trail = []
+        for name in keys.path_names(key):
+            if child is None:
+                return None
+            trail.append(bucket + child + name)
+            child = txn.get(trail[-1], db=self._entries) if keys.leads_on(name) else None
+        return trail
+
+    def _is_vacant(self, txn: lmdb.Transaction[bytes], directory: bytes) -> bool:
+        """Tell whether nothing is in a directory, given what its entries' keys begin with."""
+        with txn.cursor(self._entries) as cursor:
+            return not (cursor.set_range(directory) and cursor.key().startswith(directory))
