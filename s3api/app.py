@@ -1,0 +1,209 @@
+"""One request's life, in order: target, route, authenticate, bind, authorise, operate, respond.
+
+The only room that knows that order, and the only place in S4 that catches every exception: it logs
+what it did not expect under the request's id and answers InternalError.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+from s3api.auth import authenticate
+from s3api.context import Answer, Call, Store
+from s3api.errors import S3Error
+from s3api.http.body import ClientDisconnected
+from s3api.http.payload import PayloadReader
+from s3api.http.request import Request
+from s3api.http.target import Target, parse_target
+from s3api.operations.access import authorise, existing_bucket
+from s3api.operations.attributes import check_expected_owner
+from s3api.operations.ingest import Digests, Expectations
+from s3api.operations.registry import HANDLERS, Handler
+from s3api.operations.translate import s3_error
+from s3api.protocol import Level, Operation, render_error, route
+from storage_engine import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from s3api.context import ControlPlane, Piece, S3Config
+    from storage_engine import StorageEngine
+
+    Receive = Callable[[], Awaitable[dict[str, Any]]]
+    Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+log = structlog.get_logger("s3api")
+
+DOCUMENT_BYTES_MAX: Final = 8 * 1024**2  # 1,000 escaped keys or 10,000 parts fit
+STEP_BYTES: Final = 512 * 1024
+XML: Final = (b"content-type", b"application/xml")
+NOWHERE: Final = Target(bucket=None, key=None, is_virtual_host=False, resource="/")
+HOST_ID: Final = os.urandom(16).hex()
+
+
+class Reply:
+    """Writes one response, and remembers whether it has begun."""
+
+    def __init__(self, send: Send, number: int) -> None:
+        self._send = send
+        self.request_id = f"{HOST_ID[:8]}{number:08x}".upper()
+        self.has_begun = False
+
+    async def start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        """Send status and headers, with the ids every S3 reply carries."""
+        self.has_begun = True
+        headers.append((b"x-amz-request-id", self.request_id.encode()))
+        headers.append((b"x-amz-id-2", HOST_ID.encode()))
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def body(self, data: bytes, *, more: bool = False) -> None:
+        """Send a piece of the body; the last one ends the response."""
+        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+
+
+class S3App:
+    """The ASGI application of the S3 side, one per worker process."""
+
+    def __init__(self, engine: StorageEngine, control: ControlPlane, config: S3Config) -> None:
+        self.store = Store(engine, control, config)
+        self._numbers = itertools.count(1)
+
+    def close(self) -> None:
+        """Let the worker's threads end; the engine is its opener's to close."""
+        self.store.close()
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Serve one HTTP request."""
+        reply = Reply(send, next(self._numbers))
+        request = Request(scope, receive)
+        target = NOWHERE
+        try:
+            config = self.store.config
+            target = parse_target(request.header("host"), request.raw_path, config.domains)
+            await self._serve(request, target, reply)
+        except ClientDisconnected:
+            return  # nobody is left to answer
+        except S3Error as error:
+            await _refuse(reply, error, request, target)
+        except EngineError as error:
+            log.error("engine_error", request_id=reply.request_id, error=repr(error))  # noqa: TRY400  # its kind says it all
+            await _refuse(reply, s3_error(error, target), request, target)
+        except Exception:
+            log.exception("internal_error", request_id=reply.request_id, path=target.resource)
+            await _refuse(reply, S3Error("InternalError"), request, target)
+
+    async def _serve(self, request: Request, target: Target, reply: Reply) -> None:
+        """Take one request through the rooms."""
+        store = self.store
+        now = time.time()
+        operation = route(request.method, _level(target), request.query, request)
+        await store.refresh()
+        identity = authenticate(
+            request, store.snapshots.keyring, region=store.config.region, now=now
+        )
+        call = Call(store, request, target, operation, identity, None, {}, int(now * 1000))
+        handler = _handler(operation)
+        if handler.needs_bucket:
+            assert target.bucket is not None, "routed by a bucket's name"
+            call.bucket_or_none = existing_bucket(call, target.bucket)
+        authorise(call, handler.action, call.bucket_or_none)
+        document = await _read_document(call) if operation.reads_body else b""
+        call.arguments = operation.bind(
+            target.bucket, target.key, request.query, request.header_items, document
+        )
+        check_expected_owner(call)
+        answer = await handler.serve(call)
+        await _respond(reply, call, answer)
+
+
+def _level(target: Target) -> Level:
+    if target.bucket is None:
+        return Level.SERVICE
+    return Level.BUCKET if target.key is None else Level.OBJECT
+
+
+def _handler(operation: Operation) -> Handler:
+    handler = HANDLERS.get(operation.name)
+    if handler is None:
+        raise S3Error("NotImplemented", Operation=operation.name)
+    return handler
+
+
+async def _read_document(call: Call) -> bytes:
+    """Read a request's XML document whole and check it against what the headers say of it."""
+    request = call.request
+    expectations = Expectations(call)
+    reader = PayloadReader(request.body, call.identity.payload, request.content_length)
+    document = await reader.read_all(DOCUMENT_BYTES_MAX)
+    if expectations.md5 is not None or expectations.checksum is not None:
+        digests = Digests(expectations.algorithms(None))
+        digests.update(document)
+        expectations.check_digests(digests, reader)
+    return document
+
+
+async def _respond(reply: Reply, call: Call, answer: Answer) -> None:
+    """Write an answer: rendered members, stored headers, then the body."""
+    rendered = call.operation.render(answer.output)
+    status = answer.status or rendered.status
+    headers = rendered.headers + answer.headers
+    if answer.piece is not None:
+        await _stream(reply, call.store, status, headers, answer.piece)
+        return
+    body = b"" if status in BODILESS else rendered.body or b""
+    if call.request.method != "HEAD" and status not in BODILESS:
+        headers.append((b"content-length", b"%d" % len(body)))
+    await reply.start(status, headers)
+    await reply.body(body)
+
+
+BODILESS: Final = {204, 304}
+
+
+async def _stream(
+    reply: Reply, store: Store, status: int, headers: list[tuple[bytes, bytes]], piece: Piece
+) -> None:
+    """Send an object's bytes, verified, in steps; the first is read before the status is sent.
+
+    What the page cache holds is read at once; only what would wait for the disk takes a thread.
+    """
+    reader, offset, left = piece.reader, piece.offset, piece.length
+    try:
+        while True:
+            step = min(left, STEP_BYTES)
+            data = reader.read_cached(offset, step) if step else b""
+            if data is None:
+                data = await store.on_disk(reader.read, offset, step)
+            offset, left = offset + step, left - step
+            if not reply.has_begun:
+                await reply.start(status, headers)
+            await reply.body(data, more=left > 0)
+            if not left:
+                return
+    finally:
+        reader.close()
+
+
+async def _refuse(reply: Reply, error: S3Error, request: Request, target: Target) -> None:
+    """Answer an error document; once a body has begun, breaking off is the only honest answer."""
+    if reply.has_begun:
+        log.error("reply_broken_off", request_id=reply.request_id, code=error.code)
+        return
+    body = b""
+    headers: list[tuple[bytes, bytes]] = [
+        (name.encode("latin-1"), value.encode("latin-1")) for name, value in error.headers.items()
+    ]
+    if request.method != "HEAD" and error.status not in BODILESS:
+        body = render_error(
+            error, resource=target.resource, request_id=reply.request_id, host_id=HOST_ID
+        )
+        headers += [XML, (b"content-length", b"%d" % len(body))]
+    await reply.start(error.status, headers)
+    await reply.body(body)
+
+

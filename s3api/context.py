@@ -1,0 +1,186 @@
+"""What a request carries through the rooms, and what all requests of a worker share.
+
+`Call` is one request on its way; `Store` is the worker's engine, settings, snapshots and doors to
+threads. Knows no operation and no SQL: the control plane is given as plain callables.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+
+    from buckets.registry import BucketState, Registry
+    from iam.keyring import Keyring, Principal
+    from s3api.auth import Identity
+    from s3api.http.request import Request
+    from s3api.http.target import Target
+    from s3api.protocol import Operation
+    from storage_engine import ObjectReader, StorageEngine
+
+Result = TypeVar("Result")
+
+
+class ControlPlane(Protocol):
+    """The SQL side: synchronous calls, each made in a thread, durable when they return."""
+
+    def load_keyring(self) -> Keyring:
+        """Read every enabled key and its user."""
+
+    def load_registry(self) -> Registry:
+        """Read every bucket."""
+
+    def create_bucket(self, name: str, owner_canonical_id: str, region: str) -> BucketState:
+        """Make a bucket; a refusal is an S3Error."""
+
+    def delete_bucket(self, name: str) -> None:
+        """Delete an empty bucket; a refusal is an S3Error."""
+
+
+@dataclass(frozen=True, slots=True)
+class S3Config:
+    """The settings the S3 side obeys; sizes in bytes."""
+
+    region: str = "us-east-1"
+    domains: str | None = None  # separated by commas
+    object_bytes_max: int = 5 * 1024**3
+    threads: int = 32
+
+
+class Snapshots:
+    """The keyring and the bucket registry, as of the newest generation.
+
+    One integer is compared per request; only when it moved are the snapshots read again. The
+    generation is noted before the reading, so a change made meanwhile is seen next time.
+    """
+
+    keyring: Keyring
+    registry: Registry
+
+    def __init__(self, engine: StorageEngine, control: ControlPlane) -> None:
+        self._engine = engine
+        self._control = control
+        self._total = -1
+        self._topics: dict[str, int] = {}
+        self._lock = asyncio.Lock()
+
+    @property
+    def is_current(self) -> bool:
+        """Whether nothing changed since the snapshots were read."""
+        return self._engine.generation() == self._total
+
+    async def refresh(self, door: ThreadPoolExecutor) -> None:
+        """Read again what changed; concurrent callers share one reading."""
+        async with self._lock:
+            if not self.is_current:
+                await asyncio.get_running_loop().run_in_executor(door, self._read)
+
+    def _read(self) -> None:
+        total, topics = self._engine.generation(), self._engine.generations()
+        first = self._total < 0
+        if first or topics.get("iam") != self._topics.get("iam"):
+            self.keyring = self._control.load_keyring()
+        if first or topics != self._topics:  # a bucket names its owner, so users count too
+            self.registry = self._control.load_registry()
+        self._topics, self._total = topics, total
+
+
+class Store:
+    """What every request of this worker shares."""
+
+    def __init__(self, engine: StorageEngine, control: ControlPlane, config: S3Config) -> None:
+        self.engine = engine
+        self.control = control
+        self.config = config
+        self.snapshots = Snapshots(engine, control)
+        self._disk = ThreadPoolExecutor(config.threads, thread_name_prefix="disk")
+        self._sql = ThreadPoolExecutor(2, thread_name_prefix="sql")
+
+    async def on_disk(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """Run a blocking call of the engine in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._disk, function, *arguments)
+
+    async def on_sql(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """Run a call of the control plane in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._sql, function, *arguments)
+
+    async def committed(self, future: Future[Result]) -> Result:
+        """Wait for a mutation to be durable; it is finished even when the client goes away."""
+        return await asyncio.shield(asyncio.wrap_future(future))
+
+    async def refresh(self) -> None:
+        """Bring the snapshots up to date when a generation moved."""
+        if not self.snapshots.is_current:
+            await self.snapshots.refresh(self._sql)
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._disk.shutdown(wait=True)
+        self._sql.shutdown(wait=True)
+
+
+@dataclass(slots=True)
+class Call:
+    """One request on its way through the rooms; `arguments` are AWS member names to values."""
+
+    store: Store
+    request: Request
+    target: Target
+    operation: Operation
+    identity: Identity
+    bucket_or_none: BucketState | None
+    arguments: dict[str, Any]
+    now_ms: int
+
+    @property
+    def engine(self) -> StorageEngine:
+        """The storage engine."""
+        return self.store.engine
+
+    @property
+    def bucket(self) -> BucketState:
+        """The bucket the request names; only for operations that have one."""
+        assert self.bucket_or_none is not None, "the operation names no bucket"
+        return self.bucket_or_none
+
+    @property
+    def key(self) -> str:
+        """The key the request names; only for operations that have one."""
+        assert self.target.key is not None, "the operation names no key"
+        return self.target.key
+
+    @property
+    def principal(self) -> Principal | None:
+        """Who asks; None is anonymous."""
+        credential = self.identity.credential
+        return credential.principal if credential is not None else None
+
+    @property
+    def owner_id(self) -> str:
+        """Canonical id that new objects of this request belong to."""
+        principal = self.principal
+        return principal.canonical_id if principal is not None else ""
+
+
+@dataclass(slots=True)
+class Piece:
+    """`length` bytes of an open object from `offset`, to be streamed as the body."""
+
+    reader: ObjectReader
+    offset: int
+    length: int
+
+
+@dataclass(slots=True)
+class Answer:
+    """What an operation returns: output members, headers kept as stored, and perhaps a body."""
+
+    output: dict[str, Any] = field(default_factory=dict)
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    piece: Piece | None = None
+    status: int | None = None

@@ -1,0 +1,120 @@
+"""What a request says about the object it writes: headers to keep, and promises S4 cannot keep.
+
+A header that asks for something S4 does not do is refused, never ignored: an object that its
+writer believes to be encrypted or locked must not be stored plain.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from s3api.errors import S3Error
+
+if TYPE_CHECKING:
+    from s3api.context import Call
+    from s3api.http.request import Request
+
+METADATA_PREFIX: Final = b"x-amz-meta-"
+METADATA_BYTES_MAX: Final = 2048  # docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
+CONTENT_HEADERS: Final = (
+    "content-type",
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "expires",
+    "x-amz-website-redirect-location",
+)
+DEFAULT_TYPE: Final = "binary/octet-stream"
+
+# Header prefix -> the refusal it earns while S4 does not do what it asks for.
+REFUSALS: Final[tuple[tuple[bytes, str, str], ...]] = (
+    (b"x-amz-server-side-encryption", "NotImplemented", "Encryption is not implemented."),
+    (
+        b"x-amz-copy-source-server-side-encryption",
+        "NotImplemented",
+        "Encryption is not implemented.",
+    ),
+    (b"x-amz-tagging", "NotImplemented", "Object tagging is not implemented."),
+    (
+        b"x-amz-object-lock-",
+        "InvalidRequest",
+        "Bucket is missing Object Lock Configuration",
+    ),
+    (b"x-amz-grant-", "AccessControlListNotSupported", "The bucket does not allow ACLs"),
+    (b"x-amz-write-offset-bytes", "NotImplemented", "Appending to objects is not implemented."),
+)
+# Tagging directives of a copy name no tags of their own.
+HARMLESS: Final = {b"x-amz-tagging-directive"}
+OWNER_ACLS: Final = {"private", "bucket-owner-full-control"}  # what holds anyhow
+
+
+def refuse_unkept(request: Request) -> None:
+    """Refuse the headers that ask for what S4 would not do."""
+    for name, _ in request.header_items:
+        if not name.startswith(b"x-amz-") or name.startswith(METADATA_PREFIX):
+            continue
+        for prefix, code, message in REFUSALS:
+            if name.startswith(prefix) and name not in HARMLESS:
+                raise S3Error(code, message)
+    acl = request.header("x-amz-acl")
+    if acl is not None and acl not in OWNER_ACLS:
+        raise S3Error("AccessControlListNotSupported")
+    storage_class = request.header("x-amz-storage-class")
+    if storage_class not in {None, "STANDARD"}:
+        raise S3Error("InvalidStorageClass")
+
+
+def stored_headers(request: Request) -> dict[str, str]:
+    """Collect the content headers and the user metadata, byte for byte (as Latin-1).
+
+    Raises S3Error MetadataTooLarge over 2 KB of user metadata.
+    """
+    headers = {"content-type": request.header("content-type") or DEFAULT_TYPE}
+    for name in CONTENT_HEADERS[1:]:
+        value = request.header(name)
+        if value is not None:
+            headers[name] = value
+    if "content-encoding" in headers:
+        _drop_transfer_coding(headers)
+    size = 0
+    for name, value in request.header_items:
+        if name.startswith(METADATA_PREFIX):
+            wire_name, text = name.decode("latin-1"), value.decode("latin-1")
+            # Repeated lines are one value, RFC 9110 5.3.
+            headers[wire_name] = f"{headers[wire_name]},{text}" if wire_name in headers else text
+            size += len(name) - len(METADATA_PREFIX) + len(value)
+    if size > METADATA_BYTES_MAX:
+        raise S3Error(
+            "MetadataTooLarge", Size=str(size), MaxSizeAllowed=str(METADATA_BYTES_MAX)
+        )
+    return headers
+
+
+def _drop_transfer_coding(headers: dict[str, str]) -> None:
+    """Take `aws-chunked` out of content-encoding: it ends with the transfer."""
+    codings = [coding.strip() for coding in headers["content-encoding"].split(",")]
+    kept = ",".join(coding for coding in codings if coding and coding.lower() != "aws-chunked")
+    if kept:
+        headers["content-encoding"] = kept
+    else:
+        del headers["content-encoding"]
+
+
+def refuse_version(call: Call) -> None:
+    """Refuse a version id other than `null`: the bucket has no versions."""
+    version_id = call.arguments.get("VersionId")
+    if version_id not in {None, "null"}:
+        raise S3Error(
+            "InvalidArgument",
+            "Invalid version id specified",
+            ArgumentName="versionId",
+            ArgumentValue=str(version_id),
+        )
+
+
+def check_expected_owner(call: Call) -> None:
+    """Refuse the call when the client names another owner of the bucket than it has."""
+    expected = call.arguments.get("ExpectedBucketOwner")
+    if expected and call.bucket_or_none and expected != call.bucket_or_none.owner_canonical_id:
+        raise S3Error("AccessDenied")

@@ -1,0 +1,65 @@
+"""CreateBucket, HeadBucket, DeleteBucket and GetBucketLocation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from s3api.context import Answer
+from s3api.errors import S3Error
+from s3api.operations.attributes import OWNER_ACLS
+
+if TYPE_CHECKING:
+    from s3api.context import Call
+
+CLASSIC_REGION = "us-east-1"
+
+
+async def create_bucket(call: Call) -> Answer:
+    """Make a bucket that belongs to the caller."""
+    name = call.target.bucket
+    assert name is not None, "routed by a bucket's name"
+    _refuse_unkept(call)
+    _check_location(call)
+    await call.store.on_sql(
+        call.store.control.create_bucket, name, call.owner_id, call.store.config.region
+    )
+    return Answer({"Location": f"/{name}"})
+
+
+def _check_location(call: Call) -> None:
+    """Accept no constraint, or the store's own region."""
+    configuration = call.arguments.get("CreateBucketConfiguration") or {}
+    constraint = configuration.get("LocationConstraint")
+    if constraint and constraint != call.store.config.region:
+        raise S3Error("InvalidLocationConstraint", LocationConstraint=constraint)
+    if configuration.get("Tags") or configuration.get("Bucket") or configuration.get("Location"):
+        raise S3Error("NotImplemented", "Only LocationConstraint is implemented here.")
+
+
+def _refuse_unkept(call: Call) -> None:
+    """Refuse what would be promised and not kept."""
+    arguments = call.arguments
+    if arguments.get("ObjectLockEnabledForBucket"):
+        raise S3Error("NotImplemented", "Object Lock is not implemented.")
+    if arguments.get("ObjectOwnership") not in {None, "BucketOwnerEnforced"}:
+        raise S3Error("NotImplemented", "Only BucketOwnerEnforced ownership is implemented.")
+    grants = any(name.startswith("Grant") for name in arguments)
+    if grants or arguments.get("ACL") not in {None, *OWNER_ACLS}:
+        raise S3Error("InvalidBucketAclWithObjectOwnership")
+
+
+async def head_bucket(call: Call) -> Answer:
+    """Say that the bucket is there, and where."""
+    return Answer({"BucketRegion": call.bucket.region, "AccessPointAlias": False})
+
+
+async def delete_bucket(call: Call) -> Answer:
+    """Delete an empty bucket."""
+    await call.store.on_sql(call.store.control.delete_bucket, call.bucket.name)
+    return Answer()
+
+
+async def get_bucket_location(call: Call) -> Answer:
+    """Answer the bucket's region; the classic region is an empty element, as in AWS."""
+    region = call.bucket.region
+    return Answer({"LocationConstraint": "" if region == CLASSIC_REGION else region})

@@ -1,0 +1,190 @@
+"""CopyObject, and what UploadPartCopy shares with it: naming and checking the source.
+
+A copy costs metadata only: the engine counts one more reference to the same bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote_to_bytes
+
+from s3api.context import Answer
+from s3api.errors import S3Error
+from s3api.http.preconditions import check_source, read_conditions
+from s3api.operations.access import authorise, existing_bucket
+from s3api.operations.attributes import refuse_unkept, stored_headers
+from s3api.operations.ingest import Digests
+from s3api.operations.put import checksum_members, write_guard
+from storage_engine import ObjectAttributes, ObjectRef
+
+if TYPE_CHECKING:
+    from buckets.registry import BucketState
+    from s3api.context import Call
+    from storage_engine import Guard, ObjectInfo, ObjectReader
+
+COPY_BYTES_MAX: Final = 5 * 1024**3  # larger objects are copied in parts, as in AWS
+STEP_BYTES: Final = 1 << 20
+REDIRECT: Final = "x-amz-website-redirect-location"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The object a copy reads."""
+
+    bucket: BucketState
+    key: str
+
+
+def find_source(call: Call) -> Source:
+    """Read x-amz-copy-source and make sure that the caller may read what it names."""
+    bucket_name, key = _parse_source(call.arguments["CopySource"])
+    bucket = existing_bucket(call, bucket_name)
+    authorise(call, "s3:GetObject", bucket)
+    expected = call.arguments.get("ExpectedSourceBucketOwner")
+    if expected and expected != bucket.owner_canonical_id:
+        raise S3Error("AccessDenied")
+    return Source(bucket, key)
+
+
+def _parse_source(value: str) -> tuple[str, str]:
+    """Split `/bucket/key?versionId=...`, percent-encoded, with or without its first slash."""
+    path, _, version = value.partition("?versionId=")
+    try:
+        bucket, _, key = unquote_to_bytes(path).decode().removeprefix("/").partition("/")
+    except UnicodeDecodeError:
+        bucket = key = ""
+    if not bucket or not key:
+        raise S3Error(
+            "InvalidArgument",
+            "Copy Source must mention the source bucket and key: sourcebucket/sourcekey",
+            ArgumentName="x-amz-copy-source",
+            ArgumentValue=value,
+        )
+    if version not in {"", "null"}:
+        raise S3Error("NoSuchVersion", Key=key, VersionId=version)
+    return bucket, key
+
+
+def source_guard(call: Call) -> Guard:
+    """Make the check of the copy-source conditions and of the source's size."""
+    conditions = read_conditions(call.request, "x-amz-copy-source-")
+
+    def guard(current: ObjectInfo | None) -> None:
+        if current is None:
+            return  # the engine raises NoSuchKey
+        if conditions is not None:
+            check_source(conditions, current.etag, current.modified_ms)
+
+    return guard
+
+
+async def copy_object(call: Call) -> Answer:
+    """Make the target the same object as the source, with its metadata or with new metadata."""
+    refuse_unkept(call.request)
+    source = find_source(call)
+    replaces = _replaces_metadata(call)
+    headers = stored_headers(call.request)
+    _refuse_self_copy(call, source, replaces=replaces)
+    known = await _wanted_checksum(call, source)
+    owner, redirect = call.owner_id, call.request.header(REDIRECT)
+
+    def attributes(info: ObjectInfo) -> ObjectAttributes:
+        kept = {name: text for name, text in info.attributes.headers.items() if name != REDIRECT}
+        if redirect is not None:
+            kept[REDIRECT] = redirect
+        return ObjectAttributes(
+            etag=info.etag,
+            headers=headers if replaces else kept,
+            checksums=known.checksums if known else info.attributes.checksums,
+            checksum_type="FULL_OBJECT" if known else info.attributes.checksum_type,
+            owner=owner,
+        )
+
+    check = source_guard(call)
+
+    def guard(current: ObjectInfo | None) -> None:
+        check(current)
+        if current is not None and current.size > COPY_BYTES_MAX:
+            raise S3Error(
+                "InvalidRequest",
+                "The specified copy source is larger than the maximum allowable size for a copy "
+                f"source: {COPY_BYTES_MAX}",
+            )
+        if current is not None and known is not None and not known.is_of(current):
+            raise S3Error("ConditionalRequestConflict")
+
+    info = await call.store.committed(
+        call.engine.copy_object(
+            ObjectRef(source.bucket.id, source.key),
+            ObjectRef(call.bucket.id, call.key),
+            attributes,
+            source_guard=guard,
+            guard=write_guard(call),
+        )
+    )
+    result: dict[str, Any] = {"ETag": f'"{info.etag}"', "LastModified": info.modified_ms}
+    result |= checksum_members(info.attributes.checksums, info.attributes.checksum_type)
+    return Answer({"CopyObjectResult": result})
+
+
+def _replaces_metadata(call: Call) -> bool:
+    directive = call.arguments.get("MetadataDirective", "COPY")
+    if directive not in {"COPY", "REPLACE"}:
+        raise S3Error(
+            "InvalidArgument",
+            "Unknown metadata directive.",
+            ArgumentName="x-amz-metadata-directive",
+            ArgumentValue=directive,
+        )
+    return bool(directive == "REPLACE")
+
+
+def _refuse_self_copy(call: Call, source: Source, *, replaces: bool) -> None:
+    """Refuse a copy onto itself that would change nothing."""
+    is_self = source.bucket.id == call.bucket.id and source.key == call.key
+    changes = replaces or call.request.header(REDIRECT) or call.request.header("x-amz-storage-class")
+    if is_self and not changes:
+        raise S3Error(
+            "InvalidRequest",
+            "This copy request is illegal because it is trying to copy an object to itself "
+            "without changing the object's metadata, storage class, website redirect location "
+            "or encryption attributes.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Checksums computed from one state of the source."""
+
+    etag: str
+    modified_ms: int
+    checksums: dict[str, str]
+
+    def is_of(self, info: ObjectInfo) -> bool:
+        """Whether the source is still what was read."""
+        return (info.etag, info.modified_ms) == (self.etag, self.modified_ms)
+
+
+async def _wanted_checksum(call: Call, source: Source) -> Known | None:
+    """Compute the checksum the caller asks for when the source does not carry it."""
+    algorithm = call.arguments.get("ChecksumAlgorithm")
+    if algorithm is None:
+        return None
+    reader = call.engine.open_object(source.bucket.id, source.key)
+    with reader:
+        info = reader.info
+        held = info.attributes
+        if algorithm in held.checksums and held.checksum_type == "FULL_OBJECT":
+            return None
+        digests = Digests([algorithm])
+        await call.store.on_disk(_digest, reader, digests)
+    return Known(info.etag, info.modified_ms, digests.checksums())
+
+
+def _digest(reader: ObjectReader, digests: Digests) -> None:
+    size = reader.info.size
+    for offset in range(0, size, STEP_BYTES):
+        digests.update(reader.read(offset, min(STEP_BYTES, size - offset)))
+
+

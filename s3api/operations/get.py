@@ -1,0 +1,152 @@
+"""GetObject and HeadObject: conditions, ranges, parts, overrides."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from s3api.context import Answer, Piece
+from s3api.errors import S3Error
+from s3api.http.preconditions import (
+    ByteRange,
+    if_range_holds,
+    is_modified,
+    parse_range,
+    read_conditions,
+)
+from s3api.operations.attributes import refuse_version
+from s3api.operations.put import checksum_members
+
+if TYPE_CHECKING:
+    from s3api.context import Call
+    from storage_engine import ObjectInfo, ObjectPart, ObjectReader
+
+OVERRIDES: Final = {
+    "ResponseCacheControl": "cache-control",
+    "ResponseContentDisposition": "content-disposition",
+    "ResponseContentEncoding": "content-encoding",
+    "ResponseContentLanguage": "content-language",
+    "ResponseContentType": "content-type",
+    "ResponseExpires": "expires",
+}
+OVERRIDE_PREFIX: Final = "response-"
+
+
+async def get_object(call: Call) -> Answer:
+    """Answer an object's bytes, or the range or part of them that was asked for."""
+    refuse_version(call)
+    reader = call.engine.open_object(call.bucket.id, call.key)
+    try:
+        answer, wanted = _describe(call, reader.info)
+        if answer.status == NOT_MODIFIED:
+            reader.close()
+        else:
+            answer.piece = _piece(reader, wanted)
+    except BaseException:
+        reader.close()
+        raise
+    return answer
+
+
+NOT_MODIFIED: Final = 304
+PARTIAL_CONTENT: Final = 206
+
+
+def _piece(reader: ObjectReader, wanted: ByteRange | None) -> Piece:
+    if wanted is None:
+        return Piece(reader, 0, reader.info.size)
+    return Piece(reader, wanted.first, wanted.length)
+
+
+async def head_object(call: Call) -> Answer:
+    """Answer what GetObject would, without the bytes."""
+    refuse_version(call)
+    answer, _ = _describe(call, call.engine.head_object(call.bucket.id, call.key))
+    return answer
+
+
+def _describe(call: Call, info: ObjectInfo) -> tuple[Answer, ByteRange | None]:
+    """Decide conditions and range; return the answer without its body, and the range."""
+    etag = f'"{info.etag}"'
+    conditions = read_conditions(call.request)
+    output: dict[str, Any] = {"ETag": etag, "LastModified": info.modified_ms}
+    if conditions is not None and not is_modified(conditions, info.etag, info.modified_ms):
+        return Answer(output, _caching_headers(info), status=NOT_MODIFIED), None
+    output["AcceptRanges"] = "bytes"
+    wanted, status = _range(call, info, output)
+    output["ContentLength"] = info.size if wanted is None else wanted.length
+    if wanted is not None and status == PARTIAL_CONTENT:
+        output["ContentRange"] = wanted.content_range(info.size)
+    if call.arguments.get("ChecksumMode") == "ENABLED" and wanted is None:
+        output |= checksum_members(info.attributes.checksums, info.attributes.checksum_type)
+    return Answer(output, _object_headers(call, info), status=status), wanted
+
+
+def _caching_headers(info: ObjectInfo) -> list[tuple[bytes, bytes]]:
+    """Keep the headers that a 304 must repeat (RFC 9110 15.4.5)."""
+    kept = info.attributes.headers
+    return [
+        (name.encode("latin-1"), kept[name].encode("latin-1"))
+        for name in ("cache-control", "expires")
+        if name in kept
+    ]
+
+
+def _object_headers(call: Call, info: ObjectInfo) -> list[tuple[bytes, bytes]]:
+    """Write the stored headers, with the overrides the caller asked for."""
+    headers = info.attributes.headers
+    overrides = {
+        header: call.arguments[member]
+        for member, header in OVERRIDES.items()
+        if member in call.arguments
+    }
+    if overrides:
+        _check_overrides(call)
+        headers = headers | {name: _as_text(call, name, overrides[name]) for name in overrides}
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+
+
+def _as_text(call: Call, header: str, value: Any) -> str:
+    """Answer an override as sent, in bytes a header can carry."""
+    text = call.request.query.get(OVERRIDE_PREFIX + header)
+    text = text if text is not None else str(value)
+    if any(character < " " or character == "\x7f" for character in text):
+        raise S3Error("InvalidArgument", ArgumentName=OVERRIDE_PREFIX + header)
+    return text.encode().decode("latin-1")
+
+
+def _check_overrides(call: Call) -> None:
+    if call.principal is None:
+        raise S3Error(
+            "InvalidRequest", "Request specific response headers cannot be used for anonymous GET requests."
+        )
+
+
+def _range(
+    call: Call, info: ObjectInfo, output: dict[str, Any]
+) -> tuple[ByteRange | None, int | None]:
+    """Find which bytes are wanted, by part number or by Range."""
+    part_number = call.arguments.get("PartNumber")
+    value = call.request.header("range")
+    if part_number is not None:
+        if value is not None:
+            raise S3Error("InvalidRequest", "Cannot specify both Range header and partNumber query parameter")
+        return _part(call, info, part_number, output)
+    if value is None or not if_range_holds(call.request.header("if-range"), info.etag, info.modified_ms):
+        return None, None
+    wanted = parse_range(value, info.size)
+    return wanted, None if wanted is None else PARTIAL_CONTENT
+
+
+def _part(
+    call: Call, info: ObjectInfo, number: int, output: dict[str, Any]
+) -> tuple[ByteRange | None, int | None]:
+    """Find a part's bytes; an object written in one piece is its own part 1."""
+    if number < 1 or number > max(info.part_count, 1):
+        raise S3Error("InvalidPartNumber")
+    if not info.part_count:
+        return (ByteRange(0, info.size - 1) if info.size else None), PARTIAL_CONTENT
+    output["PartsCount"] = info.part_count
+    part: ObjectPart = call.engine.object_parts(call.bucket.id, call.key)[number - 1]
+    if call.arguments.get("ChecksumMode") == "ENABLED":
+        output |= checksum_members(part.checksums, info.attributes.checksum_type)
+    return ByteRange(part.offset, part.offset + part.size - 1), PARTIAL_CONTENT

@@ -1,0 +1,127 @@
+"""ListObjects and ListObjectsV2."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from s3api.context import Answer
+from s3api.errors import S3Error
+from s3api.operations.tokens import read_token, write_token
+
+if TYPE_CHECKING:
+    from s3api.context import Call
+    from storage_engine import ListPage, ObjectInfo
+
+PAGE_MAX: Final = 1000
+
+
+def page_limit(call: Call, member: str) -> int:
+    """Read how many rows a page may have: 0 to 1,000, 1,000 unless told."""
+    limit = call.arguments.get(member, PAGE_MAX)
+    if limit < 0:
+        raise S3Error("InvalidArgument", f"Argument {member} must be an integer between 0 and 2147483647")
+    return min(limit, PAGE_MAX)
+
+
+class Names:
+    """Writes key names as the caller asked for: plain, or percent-encoded (encoding-type=url)."""
+
+    def __init__(self, call: Call) -> None:
+        self.encoding = call.arguments.get("EncodingType")
+        self.is_encoded = self.encoding == "url"
+
+    def write(self, name: str) -> str:
+        """Write one name; `/` stays as it is, as in AWS."""
+        return quote(name, safe="/~") if self.is_encoded else name
+
+    def optional(self, name: str | None) -> str | None:
+        """Write one name that may be missing."""
+        return None if name is None else self.write(name)
+
+
+async def list_objects(call: Call) -> Answer:
+    """List a page of keys in UTF-8 byte order (the first form of the operation)."""
+    arguments, names = call.arguments, Names(call)
+    marker, limit = arguments.get("Marker", ""), page_limit(call, "MaxKeys")
+    page = _page(call, marker, limit)
+    output = _common(call, names, page, limit)
+    output["Marker"] = names.write(marker)
+    if page.is_truncated and arguments.get("Delimiter"):
+        output["NextMarker"] = names.write(page.next_after)  # AWS: only with a delimiter
+    output["Contents"] = _rows(call, names, page, with_owner=True)
+    return Answer(output)
+
+
+async def list_objects_v2(call: Call) -> Answer:
+    """List a page of keys in UTF-8 byte order, continued by opaque tokens."""
+    arguments, names = call.arguments, Names(call)
+    token, start_after = arguments.get("ContinuationToken"), arguments.get("StartAfter")
+    after = read_token(token) if token is not None else start_after or ""
+    limit = page_limit(call, "MaxKeys")
+    page = _page(call, after, limit)
+    output = _common(call, names, page, limit)
+    output["ContinuationToken"] = token
+    output["StartAfter"] = names.optional(start_after)
+    output["KeyCount"] = len(page.objects) + len(page.common_prefixes)
+    if page.is_truncated:
+        output["NextContinuationToken"] = write_token(page.next_after)
+    output["Contents"] = _rows(
+        call, names, page, with_owner=bool(arguments.get("FetchOwner"))
+    )
+    return Answer(output)
+
+
+def _page(call: Call, after: str, limit: int) -> ListPage:
+    return call.engine.list_objects(
+        call.bucket.id,
+        prefix=call.arguments.get("Prefix", ""),
+        delimiter=call.arguments.get("Delimiter", ""),
+        after=after,
+        limit=limit,
+    )
+
+
+def _common(call: Call, names: Names, page: ListPage, limit: int) -> dict[str, Any]:
+    arguments = call.arguments
+    return {
+        "Name": call.bucket.name,
+        "Prefix": names.write(arguments.get("Prefix", "")),
+        "Delimiter": names.optional(arguments.get("Delimiter") or None),
+        "MaxKeys": limit,
+        "EncodingType": names.encoding,
+        "IsTruncated": page.is_truncated,
+        "CommonPrefixes": [{"Prefix": names.write(name)} for name in page.common_prefixes],
+    }
+
+
+def _rows(
+    call: Call, names: Names, page: ListPage, *, with_owner: bool
+) -> list[dict[str, Any]]:
+    owners: dict[str, dict[str, str]] = {}
+    return [_row(call, names, info, owners if with_owner else None) for info in page.objects]
+
+
+def _row(
+    call: Call, names: Names, info: ObjectInfo, owners: dict[str, dict[str, str]] | None
+) -> dict[str, Any]:
+    attributes = info.attributes
+    row: dict[str, Any] = {
+        "Key": names.write(info.key),
+        "LastModified": info.modified_ms,
+        "ETag": f'"{attributes.etag}"',
+        "Size": info.size,
+        "StorageClass": attributes.storage_class,
+    }
+    if attributes.checksums:
+        row["ChecksumAlgorithm"] = list(attributes.checksums)
+        row["ChecksumType"] = attributes.checksum_type or None
+    if owners is not None:
+        row["Owner"] = owners.setdefault(attributes.owner, owner_row(call, attributes.owner))
+    return row
+
+
+def owner_row(call: Call, canonical_id: str) -> dict[str, str]:
+    """Describe an owner by canonical id; one who is gone keeps only the id."""
+    principal = call.store.snapshots.keyring.principal(canonical_id)
+    return {"ID": canonical_id, "DisplayName": principal.display_name if principal else ""}

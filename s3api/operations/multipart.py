@@ -1,0 +1,334 @@
+"""Multipart uploads: create, parts, complete, abort. Parts become the object; nothing is copied."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Final
+
+from s3api import checksums
+from s3api.context import Answer
+from s3api.errors import S3Error
+from s3api.http.checksum_headers import expected_checksum
+from s3api.http.preconditions import check_source, parse_copy_range, read_conditions
+from s3api.operations.attributes import refuse_unkept, stored_headers
+from s3api.operations.copy import STEP_BYTES, find_source
+from s3api.operations.ingest import DEFAULT_ALGORITHM, Digests, receive_payload
+from s3api.operations.put import checksum_members, write_guard
+from storage_engine import ObjectAttributes, PartInfo
+
+if TYPE_CHECKING:
+    from s3api.context import Call
+    from storage_engine import ObjectInfo, ObjectReader, StagedBlob, UploadInfo
+
+PART_NUMBER_MAX: Final = 10_000
+PART_BYTES_MIN: Final = 5 * 1024**2  # all parts but the last
+DEFAULT_TYPES: Final = {"CRC64NVME": "FULL_OBJECT"}  # the others default to COMPOSITE
+
+
+async def create_multipart_upload(call: Call) -> Answer:
+    """Begin an upload; headers and metadata of the object are given here."""
+    refuse_unkept(call.request)
+    algorithm = call.arguments.get("ChecksumAlgorithm")
+    checksum_type = _checksum_type(algorithm, call.arguments.get("ChecksumType"))
+    attributes = ObjectAttributes(
+        etag="",
+        headers=stored_headers(call.request),
+        checksum_algorithm=algorithm or "",
+        checksum_type=checksum_type,
+        owner=call.owner_id,
+    )
+    upload = await call.store.committed(
+        call.engine.create_upload(call.bucket.id, call.key, attributes)
+    )
+    return Answer(
+        {
+            "Bucket": call.bucket.name,
+            "Key": call.key,
+            "UploadId": upload.upload_id,
+            "ChecksumAlgorithm": algorithm,
+            "ChecksumType": checksum_type if algorithm else None,
+        }
+    )
+
+
+def _checksum_type(algorithm: str | None, wanted: str | None) -> str:
+    """Decide COMPOSITE or FULL_OBJECT, and refuse the pairs that AWS refuses."""
+    if algorithm is None:
+        if wanted is not None:
+            raise S3Error(
+                "InvalidRequest",
+                "The x-amz-checksum-type header can only be used with the "
+                "x-amz-checksum-algorithm header.",
+            )
+        return "FULL_OBJECT"
+    if algorithm not in checksums.ALGORITHMS:
+        raise S3Error("NotImplemented", f"Checksum algorithm {algorithm} is not implemented.")
+    chosen = wanted or DEFAULT_TYPES.get(algorithm, "COMPOSITE")
+    is_crc = algorithm.startswith("CRC")
+    if (chosen == "FULL_OBJECT" and not is_crc) or (
+        chosen == "COMPOSITE" and algorithm == "CRC64NVME"
+    ):
+        raise S3Error(
+            "InvalidRequest",
+            f"The {chosen} checksum type cannot be used with the {algorithm.lower()} checksum "
+            "algorithm.",
+        )
+    return chosen
+
+
+def _open_upload(call: Call) -> UploadInfo:
+    """Find the upload the call names; a completed one counts as gone."""
+    upload = call.engine.get_upload(call.bucket.id, call.key, call.arguments["UploadId"])
+    if upload.completed is not None:
+        raise S3Error("NoSuchUpload", UploadId=upload.upload_id)
+    return upload
+
+
+def _part_number(call: Call) -> int:
+    number = call.arguments.get("PartNumber")
+    if not isinstance(number, int) or not 1 <= number <= PART_NUMBER_MAX:
+        raise S3Error(
+            "InvalidArgument",
+            f"Part number must be an integer between 1 and {PART_NUMBER_MAX}, inclusive",
+            ArgumentName="partNumber",
+            ArgumentValue=str(number),
+        )
+    return number
+
+
+async def upload_part(call: Call) -> Answer:
+    """Store one part; it replaces an earlier one of the same number."""
+    number, upload = _part_number(call), _open_upload(call)
+    refuse_unkept(call.request)
+    declared = upload.attributes.checksum_algorithm
+    sent = expected_checksum(call.request)
+    if declared and sent is not None and sent.algorithm != declared:
+        raise S3Error(
+            "InvalidRequest",
+            f"Checksum Type mismatch occurred, expected checksum Type: {declared.lower()}, "
+            f"actual checksum Type: {sent.algorithm.lower()}",
+        )
+    received = await receive_payload(call, declared or DEFAULT_ALGORITHM)
+    await _commit_part(call, number, received.blob, received.etag, received.checksums)
+    output = checksum_members(_shown(received.checksums, declared, sent), "")
+    return Answer(output | {"ETag": f'"{received.etag}"'})
+
+
+def _shown(computed: dict[str, str], declared: str, sent: Any) -> dict[str, str]:
+    """Answer with the checksum that was asked for, not with the one kept for ourselves."""
+    name = declared or (sent.algorithm if sent is not None else DEFAULT_ALGORITHM)
+    return {name: computed[name]}
+
+
+async def _commit_part(
+    call: Call, number: int, blob: StagedBlob, etag: str, sums: dict[str, str]
+) -> PartInfo:
+    return await call.store.committed(
+        call.engine.put_part(
+            call.bucket.id, call.key, call.arguments["UploadId"], number, blob, etag, sums
+        )
+    )
+
+
+async def upload_part_copy(call: Call) -> Answer:
+    """Store one part whose bytes are (a range of) another object."""
+    number, upload = _part_number(call), _open_upload(call)
+    refuse_unkept(call.request)
+    source = find_source(call)
+    algorithm = upload.attributes.checksum_algorithm or DEFAULT_ALGORITHM
+    with call.engine.open_object(source.bucket.id, source.key) as reader:
+        info = reader.info
+        conditions = read_conditions(call.request, "x-amz-copy-source-")
+        if conditions is not None:
+            check_source(conditions, info.etag, info.modified_ms)
+        first, length = _copied(call, info)
+        digests = Digests([algorithm])
+        blob = await call.store.on_disk(_restage, call, reader, (first, length), digests)
+    etag = digests.md5.hex()
+    part = await _commit_part(call, number, blob, etag, digests.checksums())
+    result: dict[str, Any] = {"ETag": f'"{etag}"', "LastModified": part.modified_ms}
+    if upload.attributes.checksum_algorithm:
+        result |= checksum_members(digests.checksums(), "")
+    return Answer({"CopyPartResult": result})
+
+
+def _copied(call: Call, info: ObjectInfo) -> tuple[int, int]:
+    """Find offset and length of the bytes to copy."""
+    value = call.arguments.get("CopySourceRange")
+    first, length = 0, info.size
+    if value is not None:
+        wanted = parse_copy_range(value, info.size)
+        first, length = wanted.first, wanted.length
+    if length > call.store.config.object_bytes_max:
+        raise S3Error(
+            "InvalidRequest",
+            "The specified copy source is larger than the maximum allowable size for a copy "
+            f"source: {call.store.config.object_bytes_max}",
+        )
+    return first, length
+
+
+def _restage(
+    call: Call, reader: ObjectReader, span: tuple[int, int], digests: Digests
+) -> StagedBlob:
+    """Read the bytes once for their digests and stage them; equal content is stored once."""
+    first, length = span
+    with call.engine.begin_blob(length) as writer:
+        for offset in range(first, first + length, STEP_BYTES):
+            data = reader.read(offset, min(STEP_BYTES, first + length - offset))
+            digests.update(data)
+            writer.write(data)
+        return writer.finish()
+
+
+async def abort_multipart_upload(call: Call) -> Answer:
+    """Give an upload up; its parts are released."""
+    upload = _open_upload(call)
+    await call.store.committed(
+        call.engine.abort_upload(call.bucket.id, call.key, upload.upload_id)
+    )
+    return Answer()
+
+
+async def complete_multipart_upload(call: Call) -> Answer:
+    """Make the named parts the object; repeated, it answers what it answered."""
+    wanted = _wanted_parts(call)
+    upload = call.engine.get_upload(call.bucket.id, call.key, call.arguments["UploadId"])
+    if upload.completed is not None:
+        return _completed_before(call, upload, wanted)
+    parts = _match(call, upload, wanted)
+    _check_object_size(call, parts)
+    sums = _object_checksums(upload, parts)
+    _check_sent_checksum(call, upload, sums)
+    digest = hashlib.md5(usedforsecurity=False)
+    for part in parts:
+        digest.update(bytes.fromhex(part.etag))
+    attributes = ObjectAttributes(
+        etag=f"{digest.hexdigest()}-{len(parts)}",
+        headers=upload.attributes.headers,
+        checksums=sums,
+        checksum_type=upload.attributes.checksum_type,
+        owner=upload.attributes.owner,
+    )
+    info = await call.store.committed(
+        call.engine.complete_upload(
+            call.bucket.id, call.key, upload.upload_id, parts, attributes, guard=write_guard(call)
+        )
+    )
+    return _completed(call, info)
+
+
+def _completed(call: Call, info: ObjectInfo) -> Answer:
+    host = call.request.header("host") or ""
+    path = call.target.resource
+    output: dict[str, Any] = {
+        "Location": f"{call.request.scheme}://{host}{path}",
+        "Bucket": call.bucket.name,
+        "Key": call.key,
+        "ETag": f'"{info.etag}"',
+    }
+    output |= checksum_members(info.attributes.checksums, info.attributes.checksum_type)
+    return Answer(output)
+
+
+def _completed_before(call: Call, upload: UploadInfo, wanted: list[dict[str, Any]]) -> Answer:
+    """Answer a retried complete; another list of parts is another request."""
+    asked = [(part["PartNumber"], _plain_etag(part)) for part in wanted]
+    if upload.completed is None or asked != list(upload.completed_parts):
+        raise S3Error("NoSuchUpload", UploadId=upload.upload_id)
+    return _completed(call, upload.completed)
+
+
+def _plain_etag(part: dict[str, Any]) -> str:
+    return str(part.get("ETag", "")).strip('"')
+
+
+def _wanted_parts(call: Call) -> list[dict[str, Any]]:
+    """Read the list of parts; it must be there and ascend."""
+    document = call.arguments.get("MultipartUpload") or {}
+    wanted: list[dict[str, Any]] = document.get("Parts") or []
+    if not wanted or any("PartNumber" not in part or "ETag" not in part for part in wanted):
+        raise S3Error("MalformedXML")
+    numbers = [part["PartNumber"] for part in wanted]
+    if any(after <= before for before, after in zip(numbers, numbers[1:], strict=False)):
+        raise S3Error("InvalidPartOrder", UploadId=call.arguments["UploadId"])
+    return wanted
+
+
+def _match(call: Call, upload: UploadInfo, wanted: list[dict[str, Any]]) -> list[PartInfo]:
+    """Find each wanted part among the uploaded ones; refuse what is missing, other or too small."""
+    held = {
+        part.number: part
+        for part in call.engine.list_parts(
+            call.bucket.id, call.key, upload.upload_id, limit=PART_NUMBER_MAX
+        ).parts
+    }
+    parts = []
+    for entry in wanted:
+        part = held.get(entry["PartNumber"])
+        if part is None or part.etag != _plain_etag(entry) or not _sums_agree(entry, part):
+            raise S3Error(
+                "InvalidPart",
+                UploadId=upload.upload_id,
+                PartNumber=str(entry["PartNumber"]),
+                ETag=_plain_etag(entry),
+            )
+        parts.append(part)
+    for part in parts[:-1]:
+        if part.size < PART_BYTES_MIN:
+            raise S3Error(
+                "EntityTooSmall",
+                ProposedSize=str(part.size),
+                MinSizeAllowed=str(PART_BYTES_MIN),
+                PartNumber=str(part.number),
+                ETag=part.etag,
+            )
+    return parts
+
+
+def _sums_agree(entry: dict[str, Any], part: PartInfo) -> bool:
+    """Whether each checksum the client repeats is the part's own."""
+    return all(
+        part.checksums.get(name, entry[f"Checksum{name}"]) == entry[f"Checksum{name}"]
+        for name in checksums.ALGORITHMS
+        if entry.get(f"Checksum{name}")
+    )
+
+
+def _check_object_size(call: Call, parts: list[PartInfo]) -> None:
+    expected = call.arguments.get("MpuObjectSize")
+    actual = sum(part.size for part in parts)
+    if expected is not None and expected != actual:
+        raise S3Error(
+            "InvalidRequest",
+            f"The provided 'x-amz-mp-object-size' header value {expected} does not match what "
+            f"was computed: {actual}",
+        )
+
+
+def _object_checksums(upload: UploadInfo, parts: list[PartInfo]) -> dict[str, str]:
+    """Compute the object's checksum from its parts'."""
+    name = upload.attributes.checksum_algorithm or DEFAULT_ALGORITHM
+    values = [part.checksums[name] for part in parts]
+    if upload.attributes.checksum_type == "COMPOSITE":
+        return {name: checksums.composite(name, values)}
+    sizes = [part.size for part in parts]
+    return {name: checksums.combine_full(name, zip(values, sizes, strict=True))}
+
+
+def _check_sent_checksum(call: Call, upload: UploadInfo, sums: dict[str, str]) -> None:
+    """Compare with the checksum of the whole object, where the client gives it."""
+    wanted_type = call.arguments.get("ChecksumType")
+    held_type = upload.attributes.checksum_type
+    if wanted_type is not None and wanted_type != held_type:
+        raise S3Error(
+            "InvalidRequest",
+            f"The upload was created using the {held_type} checksum mode. The complete request "
+            "must use the same checksum mode.",
+        )
+    for name in checksums.ALGORITHMS:
+        sent = call.arguments.get(f"Checksum{name}")
+        if sent is not None and sums.get(name, sent) != sent:
+            raise S3Error(
+                "BadDigest", f"The {name.lower()} you specified did not match the calculated checksum."
+            )

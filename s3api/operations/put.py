@@ -1,0 +1,56 @@
+"""PutObject."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from s3api.context import Answer
+from s3api.http.preconditions import check_write, read_conditions
+from s3api.operations.attributes import refuse_unkept, stored_headers
+from s3api.operations.ingest import receive_payload
+from storage_engine import ObjectAttributes
+
+if TYPE_CHECKING:
+    from s3api.context import Call
+    from storage_engine import Guard, ObjectInfo
+
+
+def write_guard(call: Call) -> Guard | None:
+    """Turn If-Match and If-None-Match into a check that the engine makes inside its commit."""
+    conditions = read_conditions(call.request)
+    if conditions is None:
+        return None
+
+    def guard(current: ObjectInfo | None) -> None:
+        check_write(conditions, current.etag if current is not None else None)
+
+    return guard
+
+
+def checksum_members(checksums: dict[str, str], checksum_type: str) -> dict[str, Any]:
+    """Name checksums as AWS's outputs do."""
+    members: dict[str, Any] = {f"Checksum{name}": value for name, value in checksums.items()}
+    if members and checksum_type:
+        members["ChecksumType"] = checksum_type
+    return members
+
+
+async def put_object(call: Call) -> Answer:
+    """Store an object; the reply leaves after payload and index are on disk."""
+    refuse_unkept(call.request)
+    headers = stored_headers(call.request)
+    guard = write_guard(call)
+    received = await receive_payload(call)
+    attributes = ObjectAttributes(
+        etag=received.etag,
+        headers=headers,
+        checksums=received.checksums,
+        checksum_type="FULL_OBJECT",
+        owner=call.owner_id,
+    )
+    await call.store.committed(
+        call.engine.put_object(call.bucket.id, call.key, received.blob, attributes, guard=guard)
+    )
+    output = checksum_members(received.checksums, "FULL_OBJECT")
+    output["ETag"] = f'"{received.etag}"'
+    return Answer(output)

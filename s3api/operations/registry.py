@@ -1,0 +1,57 @@
+"""The one table of what is offered: AWS operation, its handler, the action it needs.
+
+An operation of AWS's model that has no row here is answered 501 NotImplemented.
+Actions: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final, NamedTuple
+
+from s3api.context import Answer, Call
+from s3api.operations import (
+    buckets,
+    copy,
+    delete,
+    get,
+    listing,
+    multipart,
+    put,
+    service,
+    upload_listing,
+)
+
+
+class Handler(NamedTuple):
+    """How one operation is served; `needs_bucket`: the bucket must be there already."""
+
+    serve: Callable[[Call], Awaitable[Answer]]
+    action: str
+    needs_bucket: bool = True
+
+
+HANDLERS: Final[dict[str, Handler]] = {
+    "ListBuckets": Handler(service.list_buckets, "s3:ListAllMyBuckets", needs_bucket=False),
+    "CreateBucket": Handler(buckets.create_bucket, "s3:CreateBucket", needs_bucket=False),
+    "HeadBucket": Handler(buckets.head_bucket, "s3:ListBucket"),
+    "DeleteBucket": Handler(buckets.delete_bucket, "s3:DeleteBucket"),
+    "GetBucketLocation": Handler(buckets.get_bucket_location, "s3:GetBucketLocation"),
+    "ListObjects": Handler(listing.list_objects, "s3:ListBucket"),
+    "ListObjectsV2": Handler(listing.list_objects_v2, "s3:ListBucket"),
+    "GetObject": Handler(get.get_object, "s3:GetObject"),
+    "HeadObject": Handler(get.head_object, "s3:GetObject"),
+    "PutObject": Handler(put.put_object, "s3:PutObject"),
+    "CopyObject": Handler(copy.copy_object, "s3:PutObject"),
+    "DeleteObject": Handler(delete.delete_object, "s3:DeleteObject"),
+    "DeleteObjects": Handler(delete.delete_objects, "s3:DeleteObject"),
+    "CreateMultipartUpload": Handler(multipart.create_multipart_upload, "s3:PutObject"),
+    "UploadPart": Handler(multipart.upload_part, "s3:PutObject"),
+    "UploadPartCopy": Handler(multipart.upload_part_copy, "s3:PutObject"),
+    "CompleteMultipartUpload": Handler(multipart.complete_multipart_upload, "s3:PutObject"),
+    "AbortMultipartUpload": Handler(multipart.abort_multipart_upload, "s3:AbortMultipartUpload"),
+    "ListParts": Handler(upload_listing.list_parts, "s3:ListMultipartUploadParts"),
+    "ListMultipartUploads": Handler(
+        upload_listing.list_multipart_uploads, "s3:ListBucketMultipartUploads"
+    ),
+}

@@ -1,0 +1,120 @@
+"""ListParts and ListMultipartUploads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from s3api.context import Answer
+from s3api.errors import S3Error
+from s3api.operations.listing import Names, owner_row, page_limit
+from s3api.operations.put import checksum_members
+
+if TYPE_CHECKING:
+    from s3api.context import Call
+    from storage_engine import PartInfo, UploadInfo
+
+
+async def list_parts(call: Call) -> Answer:
+    """List a page of an open upload's parts by number."""
+    arguments = call.arguments
+    upload = call.engine.get_upload(call.bucket.id, call.key, arguments["UploadId"])
+    if upload.completed is not None:
+        raise S3Error("NoSuchUpload", UploadId=upload.upload_id)
+    marker = _marker(call)
+    limit = page_limit(call, "MaxParts")
+    page = call.engine.list_parts(
+        call.bucket.id, call.key, upload.upload_id, after_part=marker, limit=limit
+    )
+    held = upload.attributes
+    owner = owner_row(call, held.owner)
+    output: dict[str, Any] = {
+        "Bucket": call.bucket.name,
+        "Key": call.key,
+        "UploadId": upload.upload_id,
+        "PartNumberMarker": marker,
+        "NextPartNumberMarker": page.parts[-1].number if page.parts else marker,
+        "MaxParts": limit,
+        "IsTruncated": page.is_truncated,
+        "Parts": [_part_row(part, held.checksum_algorithm) for part in page.parts],
+        "Initiator": owner,
+        "Owner": owner,
+        "StorageClass": held.storage_class,
+    }
+    if held.checksum_algorithm:
+        output["ChecksumAlgorithm"] = held.checksum_algorithm
+        output["ChecksumType"] = held.checksum_type
+    return Answer(output)
+
+
+def _marker(call: Call) -> int:
+    marker = call.arguments.get("PartNumberMarker", 0)
+    try:
+        number = int(marker)
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise S3Error(
+            "InvalidArgument", ArgumentName="part-number-marker", ArgumentValue=str(marker)
+        )
+    return number
+
+
+def _part_row(part: PartInfo, algorithm: str) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "PartNumber": part.number,
+        "LastModified": part.modified_ms,
+        "ETag": f'"{part.etag}"',
+        "Size": part.size,
+    }
+    if algorithm in part.checksums:
+        row |= checksum_members({algorithm: part.checksums[algorithm]}, "")
+    return row
+
+
+async def list_multipart_uploads(call: Call) -> Answer:
+    """List a page of the bucket's open uploads by key, then by age."""
+    arguments, names = call.arguments, Names(call)
+    key_marker = arguments.get("KeyMarker", "")
+    id_marker = arguments.get("UploadIdMarker", "") if key_marker else ""
+    limit = page_limit(call, "MaxUploads")
+    page = call.engine.list_uploads(
+        call.bucket.id,
+        prefix=arguments.get("Prefix", ""),
+        delimiter=arguments.get("Delimiter", ""),
+        after_key=key_marker,
+        after_upload_id=id_marker,
+        limit=limit,
+    )
+    return Answer(
+        {
+            "Bucket": call.bucket.name,
+            "KeyMarker": names.write(key_marker),
+            "UploadIdMarker": id_marker,
+            "NextKeyMarker": names.write(page.next_key) if page.is_truncated else None,
+            "NextUploadIdMarker": page.next_upload_id if page.is_truncated else None,
+            "Prefix": names.optional(arguments.get("Prefix") or None),
+            "Delimiter": names.optional(arguments.get("Delimiter") or None),
+            "MaxUploads": limit,
+            "IsTruncated": page.is_truncated,
+            "EncodingType": names.encoding,
+            "Uploads": [_upload_row(call, names, upload) for upload in page.uploads],
+            "CommonPrefixes": [{"Prefix": names.write(name)} for name in page.common_prefixes],
+        }
+    )
+
+
+def _upload_row(call: Call, names: Names, upload: UploadInfo) -> dict[str, Any]:
+    held = upload.attributes
+    owner = owner_row(call, held.owner)
+    row: dict[str, Any] = {
+        "Key": names.write(upload.key),
+        "UploadId": upload.upload_id,
+        "Initiated": upload.initiated_ms,
+        "StorageClass": held.storage_class,
+        "Owner": owner,
+        "Initiator": owner,
+    }
+    if held.checksum_algorithm:
+        row["ChecksumAlgorithm"] = held.checksum_algorithm
+        row["ChecksumType"] = held.checksum_type
+    return row

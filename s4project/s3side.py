@@ -1,0 +1,68 @@
+"""Joins the S3 side to the rest: the engine, the settings, and the SQL services as plain calls.
+
+Here the services' own errors become S3's, so that the data path knows no Django.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import close_old_connections
+
+from buckets import services as bucket_services
+from iam import services as iam_services
+from s3api.app import S3App
+from s3api.context import S3Config
+from s3api.errors import S3Error
+
+if TYPE_CHECKING:
+    from buckets.registry import BucketState, Registry
+    from iam.keyring import Keyring
+    from s4project.configuration import Configuration
+    from storage_engine import StorageEngine
+
+
+class Services:
+    """The control plane over Django's services; each call may run in any thread."""
+
+    def load_keyring(self) -> Keyring:
+        """Read every enabled key and its user."""
+        close_old_connections()
+        return iam_services.load_keyring()
+
+    def load_registry(self) -> Registry:
+        """Read every bucket."""
+        close_old_connections()
+        return bucket_services.load_registry()
+
+    def create_bucket(self, name: str, owner_canonical_id: str, region: str) -> BucketState:
+        """Make a bucket; InvalidBucketName, BucketAlreadyOwnedByYou, BucketAlreadyExists."""
+        close_old_connections()
+        try:
+            return bucket_services.create_bucket(name, owner_canonical_id, region)
+        except bucket_services.InvalidBucketName as error:
+            raise S3Error("InvalidBucketName", BucketName=name) from error
+        except bucket_services.BucketAlreadyExists as error:
+            is_own = error.owner_canonical_id == owner_canonical_id
+            code = "BucketAlreadyOwnedByYou" if is_own else "BucketAlreadyExists"
+            raise S3Error(code, BucketName=name) from error
+
+    def delete_bucket(self, name: str) -> None:
+        """Delete an empty bucket; NoSuchBucket, BucketNotEmpty."""
+        close_old_connections()
+        try:
+            bucket_services.delete_bucket(name)
+        except bucket_services.NoSuchBucket as error:
+            raise S3Error("NoSuchBucket", BucketName=name) from error
+        except bucket_services.BucketNotEmpty as error:
+            raise S3Error("BucketNotEmpty", BucketName=name) from error
+
+
+def make_s3_app(engine: StorageEngine, configuration: Configuration) -> S3App:
+    """Build the S3 side of one worker."""
+    config = S3Config(
+        region=configuration.region,
+        domains=",".join(configuration.domain) or None,
+        object_bytes_max=configuration.max_upload_size,
+    )
+    return S3App(engine, Services(), config)
