@@ -1,23 +1,43 @@
 """The five checksums S3 clients may ask for: hashing, naming, and arithmetic on finished values.
 
-Knows no HTTP: which header carried a value is `s3api.http.checksum_headers`' business. CRCs run at
+Knows no HTTP request: who sent which value is `s3api.http.checksum_headers`' business. CRCs run at
 memory speed through awscrt, the SHAs through hashlib; both release the GIL on large pieces.
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
 """
 
 from __future__ import annotations
 
+import hashlib
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
 from typing import TYPE_CHECKING, Final, Protocol
 
+from awscrt import checksums as crt
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 ALGORITHMS: Final = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256")
+
+_DIGEST_BYTES: Final = {"CRC32": 4, "CRC32C": 4, "CRC64NVME": 8, "SHA1": 20, "SHA256": 32}
+_HEADER_NAMES: Final = {name: f"x-amz-checksum-{name.lower()}" for name in ALGORITHMS}
+_ALGORITHMS_BY_HEADER: Final = {header: name for name, header in _HEADER_NAMES.items()}
+_CRC: Final[dict[str, Callable[[bytes, int], int]]] = {
+    "CRC32": crt.crc32,
+    "CRC32C": crt.crc32c,
+    "CRC64NVME": crt.crc64nvme,
+}
+_COMBINE: Final[dict[str, Callable[[int, int, int], int]]] = {
+    "CRC32": crt.combine_crc32,
+    "CRC32C": crt.combine_crc32c,
+    "CRC64NVME": crt.combine_crc64nvme,
+}
 
 
 class Hasher(Protocol):
     """One running checksum."""
 
-    def update(self, data: bytes | bytearray | memoryview) -> None:
+    def update(self, data: bytes) -> None:
         """Take the next bytes."""
 
     def digest(self) -> bytes:
@@ -27,34 +47,78 @@ class Hasher(Protocol):
         """Answer the digest as it stands in a header."""
 
 
+class _CrcHasher:
+    """A running CRC."""
+
+    __slots__ = ("_crc", "_size", "_value")
+
+    def __init__(self, algorithm: str) -> None:
+        self._crc = _CRC[algorithm]
+        self._size = _DIGEST_BYTES[algorithm]
+        self._value = 0
+
+    def update(self, data: bytes) -> None:
+        self._value = self._crc(data, self._value)
+
+    def digest(self) -> bytes:
+        return self._value.to_bytes(self._size, "big")
+
+    def b64(self) -> str:
+        return b64encode(self.digest()).decode()
+
+
+class _ShaHasher:
+    """A running SHA-1 or SHA-256."""
+
+    __slots__ = ("_sha", "digest", "update")
+
+    def __init__(self, algorithm: str) -> None:
+        self._sha = hashlib.new(algorithm, usedforsecurity=algorithm == "SHA256")
+        self.update = self._sha.update
+        self.digest = self._sha.digest
+
+    def b64(self) -> str:
+        return b64encode(self.digest()).decode()
+
+
 def new(algorithm: str) -> Hasher:
-    """Start a checksum; `algorithm` is one of ALGORITHMS (KeyError otherwise)."""
-    raise NotImplementedError
+    """Start a checksum; `algorithm` is one of ALGORITHMS."""
+    assert algorithm in _DIGEST_BYTES, algorithm
+    return _CrcHasher(algorithm) if algorithm in _CRC else _ShaHasher(algorithm)
 
 
 def header_name(algorithm: str) -> str:
     """Name the header or trailer of an algorithm: `x-amz-checksum-crc32`."""
-    raise NotImplementedError
+    return _HEADER_NAMES[algorithm]
 
 
 def algorithm_of_header(name: str) -> str | None:
     """Name the algorithm whose value a lower-case header or trailer carries, if any."""
-    raise NotImplementedError
+    return _ALGORITHMS_BY_HEADER.get(name)
 
 
 def is_well_formed(algorithm: str, value: str) -> bool:
     """Tell whether `value` is base64 of a digest of the algorithm's length."""
-    raise NotImplementedError
+    try:
+        return len(b64decode(value, validate=True)) == _DIGEST_BYTES[algorithm]
+    except (Base64Error, ValueError):  # ValueError: not even ASCII
+        return False
 
 
 def composite(algorithm: str, parts: Sequence[str]) -> str:
-    """Checksum the parts' digests: `base64-N`, AWS's COMPOSITE form."""
-    raise NotImplementedError
+    """Checksum the parts' digests (base64): `base64-N`, AWS's COMPOSITE form."""
+    hasher = new(algorithm)
+    hasher.update(b"".join(b64decode(part) for part in parts))
+    return f"{hasher.b64()}-{len(parts)}"
 
 
 def combine_full(algorithm: str, parts: Iterable[tuple[str, int]]) -> str:
-    """Combine CRCs of consecutive parts `(base64, size)` into the CRC of the whole.
+    """Combine CRCs of consecutive parts `(base64, size in bytes)` into the CRC of the whole.
 
-    Only CRC32, CRC32C and CRC64NVME can be combined (KeyError otherwise).
+    Only CRC32, CRC32C and CRC64NVME can be combined: AWS's FULL_OBJECT form of multipart uploads.
     """
-    raise NotImplementedError
+    combine = _COMBINE[algorithm]
+    value = 0  # the CRC of no bytes
+    for encoded, part_bytes in parts:
+        value = combine(value, int.from_bytes(b64decode(encoded), "big"), part_bytes)
+    return b64encode(value.to_bytes(_DIGEST_BYTES[algorithm], "big")).decode()

@@ -2,36 +2,134 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Generator
+from functools import partial
 from typing import Any, Final
+
+from s3api.errors import S3Error
 
 STEP_BYTES: Final = 1 << 20
 
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
 
-class ClientDisconnected(Exception):  # noqa: N818 - an event, not a refusal: nobody is left to answer
+
+class ClientDisconnected(Exception):  # noqa: N818 - an event: nobody is left to be told of an error
     """The client went away before its body was complete."""
 
 
 class Body:
     """The raw body of one request, read once from beginning to end."""
 
-    def __init__(
-        self, receive: Callable[[], Awaitable[dict[str, Any]]], *, idle_seconds: float
-    ) -> None:
-        raise NotImplementedError
+    __slots__ = ("_awaits_continue", "_idle_seconds", "_receive", "is_finished")
 
-    @property
-    def is_finished(self) -> bool:
-        """Whether the last byte has arrived."""
-        raise NotImplementedError
+    def __init__(
+        self, receive: Receive, *, idle_seconds: float, awaits_continue: bool = False
+    ) -> None:
+        """Wrap `receive`; `awaits_continue`: the client may hold its body back (Expect)."""
+        self._receive = receive
+        self._idle_seconds = idle_seconds
+        self._awaits_continue = awaits_continue
+        self.is_finished = False  # the last byte has arrived
 
     async def read(self, size_hint: int = STEP_BYTES) -> bytes:
-        """Return the next bytes, about `size_hint` of them; b"" at the end.
+        """Return the next bytes, at least `size_hint` of them unless the body ends; b"" at the end.
 
         Raises ClientDisconnected, and S3Error RequestTimeout after an idle wait.
         """
-        raise NotImplementedError
+        pieces, size = [], 0
+        while size < size_hint and not self.is_finished:
+            piece = await self._next()
+            pieces.append(piece)
+            size += len(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def drain(self, bytes_max: int, seconds_max: float) -> bool:
-        """Throw the rest away so that the connection can be used again; False if it is too long."""
-        raise NotImplementedError
+        """Throw the rest away so that the connection can serve its next request.
+
+        False: the connection must be closed instead, because the rest is longer than `bytes_max`,
+        or slower than `seconds_max`, or still held back by a client waiting for `100 Continue`.
+        """
+        if self._awaits_continue:
+            return self.is_finished  # receiving now would ask for the very body we refused
+        drained = 0
+        try:
+            async with asyncio.timeout(seconds_max):
+                while not self.is_finished and drained <= bytes_max:
+                    drained += len(await self._next())
+        except (TimeoutError, ClientDisconnected, S3Error):
+            return False
+        return self.is_finished
+
+    async def _next(self) -> bytes:
+        """Receive one message; its bytes may be empty before the end."""
+        self._awaits_continue = False
+        message = await _Impatient(self._receive, self._idle_seconds)
+        if message["type"] != "http.request":
+            raise ClientDisconnected
+        self.is_finished = not message.get("more_body", False)
+        piece: bytes = message.get("body", b"")
+        return piece
+
+
+class _Impatient:
+    """Awaits one message, and arms a timer only when the message is not there yet.
+
+    Most small bodies are: a timer for each of them would cost more than receiving them.
+    """
+
+    __slots__ = ("_has_expired", "_idle_seconds", "_receive")
+
+    def __init__(self, receive: Receive, idle_seconds: float) -> None:
+        self._receive = receive
+        self._idle_seconds = idle_seconds
+        self._has_expired = False
+
+    def __await__(self) -> Generator[Any, Any, Message]:
+        steps = self._receive().__await__()
+        try:
+            awaited = next(steps)
+        except StopIteration as arrived:
+            message: Message = arrived.value
+            return message
+        return (yield from self._wait(steps, awaited))
+
+    def _wait(
+        self, steps: Generator[Any, Any, Message], awaited: Any
+    ) -> Generator[Any, Any, Message]:
+        """Go on with an await that was begun, cancelling it when the client stays silent."""
+        task = asyncio.current_task()
+        assert task is not None, "a body is read inside a task"
+        cancelling = task.cancelling()
+        timer = asyncio.get_running_loop().call_later(self._idle_seconds, self._expire, task)
+        try:
+            return (yield from _resume(steps, awaited))
+        except asyncio.CancelledError:
+            # The same bookkeeping as asyncio.timeout: only our own cancellation becomes an error.
+            if self._has_expired and task.uncancel() <= cancelling:
+                raise S3Error("RequestTimeout") from None
+            raise
+        finally:
+            timer.cancel()
+
+    def _expire(self, task: asyncio.Task[Any]) -> None:
+        self._has_expired = True
+        task.cancel()
+
+
+def _resume(steps: Generator[Any, Any, Message], awaited: Any) -> Generator[Any, Any, Message]:
+    """Delegate to `steps` like `yield from`, its first value having been taken already."""
+    step: Callable[[], Any]
+    while True:
+        try:
+            yield awaited
+        except BaseException as interruption:  # noqa: BLE001 - handed on to where it belongs
+            step = partial(steps.throw, interruption)
+        else:
+            step = steps.__next__
+        try:
+            awaited = step()
+        except StopIteration as arrived:
+            message: Message = arrived.value
+            return message

@@ -1,10 +1,15 @@
-"""A lazy view of one ASGI request: nothing is decoded before somebody asks."""
+"""A view of one ASGI request: header bytes stay bytes until somebody asks for one.
+
+Header values are read as ISO 8859-1 (RFC 9110 5.5), so encoding one back gives the bytes sent.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import quote
 
+from s3api.errors import S3Error
 from s3api.http.body import Body
 from s3api.http.query import Query
 
@@ -12,39 +17,82 @@ Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
+def _join_repeated(items: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Join the lines of repeated headers by `,` (RFC 9110 5.3), the way AWS signs them too."""
+    joined: dict[bytes, bytes] = {}
+    for name, value in items:
+        line = value.strip()
+        joined[name] = joined[name] + b"," + line if name in joined else line
+    return joined
+
+
 class Request:
     """One request: method, raw path, query, headers and the body still to be read."""
 
-    method: str
-    scheme: str
-    raw_path: bytes
-    header_items: list[tuple[bytes, bytes]]
-    query: Query
-    body: Body
+    __slots__ = (
+        "_client",
+        "body",
+        "header_items",
+        "header_map",
+        "method",
+        "query",
+        "raw_path",
+        "scheme",
+    )
 
     def __init__(self, scope: Scope, receive: Receive, *, idle_seconds: float = 60.0) -> None:
-        """Wrap a scope; `idle_seconds` is how long one read of the body may wait."""
-        raise NotImplementedError
+        """Wrap a scope; `idle_seconds` is how long one read of the body may wait.
+
+        Raises S3Error InvalidURI when the query string cannot be decoded.
+        """
+        self.method: str = scope["method"]
+        self.scheme: str = scope["scheme"]
+        self.raw_path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+        self.header_items: list[tuple[bytes, bytes]] = scope["headers"]
+        self._client = scope.get("client")
+        self.header_map = dict(self.header_items)  # lower-case name: value
+        if len(self.header_map) != len(self.header_items):
+            self.header_map = _join_repeated(self.header_items)
+        self.query = Query(scope["query_string"])
+        self.body = Body(
+            receive, idle_seconds=idle_seconds, awaits_continue=b"expect" in self.header_map
+        )
 
     def header(self, name: str) -> str | None:
-        """Answer a header by lower-case name; several lines are joined by `,` (RFC 9110 5.3)."""
-        raise NotImplementedError
+        """Answer a header by lower-case name; the lines of a repeated one are joined by `,`."""
+        value = self.header_map.get(name.encode())
+        return None if value is None else value.decode("latin-1").strip()
 
     def headers_all(self, name: str) -> list[str]:
         """List the lines of a header, in the order sent."""
-        raise NotImplementedError
+        wanted = name.encode()
+        return [
+            value.decode("latin-1").strip() for line, value in self.header_items if line == wanted
+        ]
 
     @property
     def client(self) -> str | None:
         """The peer's address."""
-        raise NotImplementedError
+        return self._client[0] if self._client else None
 
     @property
     def content_length(self) -> int | None:
-        """The declared length; None when there is none (S3Error when it is not a number)."""
-        raise NotImplementedError
+        """The declared length in bytes; None when there is none.
+
+        Raises S3Error InvalidArgument when it is not a number.
+        """
+        value = self.header_map.get(b"content-length")
+        if value is None:
+            return None
+        if not value.isdigit():
+            raise S3Error(
+                "InvalidArgument",
+                ArgumentName="Content-Length",
+                ArgumentValue=value.decode("latin-1"),
+            )
+        return int(value)
 
     @property
     def is_chunked(self) -> bool:
         """Whether the body comes in HTTP chunks (Transfer-Encoding), so without a length."""
-        raise NotImplementedError
+        return b"chunked" in self.header_map.get(b"transfer-encoding", b"").lower()

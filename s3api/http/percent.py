@@ -1,0 +1,43 @@
+"""Percent-encoding as S3 reads and signs it: strict when decoding, one form when encoding.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html (UriEncode).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+from s3api.errors import S3Error
+
+UNRESERVED: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+_PATH_BYTES: Final = UNRESERVED + b"/"
+_BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+
+
+def decode(raw: bytes) -> str:
+    """Decode escapes and UTF-8; a broken escape or sequence is S3Error InvalidURI."""
+    if b"%" in raw:
+        if _BAD_ESCAPE.search(raw):
+            raise S3Error("InvalidURI")
+        raw = unquote_to_bytes(raw)
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise S3Error("InvalidURI") from None
+
+
+def encode_path(raw: bytes) -> bytes:
+    """Rewrite a raw path into the form AWS signs: decoded, then encoded but for `/`."""
+    if not raw.translate(None, _PATH_BYTES):
+        return raw  # the common case: nothing to decode and nothing to encode
+    return quote_from_bytes(unquote_to_bytes(raw), safe="/~").encode()
+
+
+def encode(value: str) -> bytes:
+    """Encode a query name or value the way AWS signs it: everything but the unreserved bytes."""
+    raw = value.encode()
+    if not raw.translate(None, UNRESERVED):
+        return raw
+    return quote_from_bytes(raw, safe="~").encode()
