@@ -3,83 +3,67 @@
 `route` names the operation of a request, `Operation.bind` reads its input, `Operation.render`
 writes its output, `render_error` writes a refusal. Knows names and shapes only; whether a request
 is allowed, sensible or implemented is for others to say.
+
+    s3.json     AWS's model, without its prose      quirks      what AWS does beside it, cited
+    model       both, as values                     router      request -> operation
+    binder      headers, query, document -> dict    xml_reader  document -> dict
+    xml_writer  dict -> status, headers, document   timestamps  times on the wire
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final
+
+from s3api.protocol.binder import Bind, compile_binder, reads_document
+from s3api.protocol.model import Level, OperationModel, is_streamed, load_operations
+from s3api.protocol.router import Headers, find_operation
+from s3api.protocol.xml_writer import Rendered, compile_renderer, render_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable
 
-    from s3api.errors import S3Error
+    from s3api.http.query import Query
 
 __all__ = ["OPERATIONS", "Level", "Operation", "Rendered", "render_error", "route"]
 
 
-class Level(StrEnum):
-    """What the path of a request names."""
-
-    SERVICE = "SERVICE"
-    BUCKET = "BUCKET"
-    OBJECT = "OBJECT"
-
-
-class QueryView(Protocol):
-    """What the protocol needs of a parsed query string."""
-
-    def items(self) -> Iterable[tuple[str, str]]: ...
-
-
-class HeaderView(Protocol):
-    """What the protocol needs of a request's headers to route it."""
-
-    def header(self, name: str) -> str | None: ...
-
-
 @dataclass(frozen=True, slots=True)
-class Rendered:
-    """A response but for its streamed payload (`body` is None where there is none to send here)."""
-
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    body: bytes | None
-
-
 class Operation:
-    """One S3 operation: its AWS name, and its codec."""
+    """One S3 operation under its AWS name, and its codec.
 
-    name: str  # "PutObject"; browser forms are "PostObject", CORS preflight is "OptionsObject"
-    streams_input: bool  # the payload is an object's bytes: leave it to the operation, bind b""
-    streams_output: bool
-    reads_body: bool  # bind wants the body: an XML document or a policy text
+    Two are not in AWS's model: `PostObject` (a browser's form) and `OptionsObject` (a CORS
+    preflight). `bind(bucket, key, query, header_items, body)` reads the input, `render(output)`
+    writes the answer; both speak of AWS's member names.
+    """
 
-    def bind(
-        self,
-        bucket: str | None,
-        key: str | None,
-        query: QueryView,
-        header_items: Iterable[tuple[bytes, bytes]],
-        body: bytes,
-    ) -> dict[str, Any]:
-        """Read the members that the request carries; refuse malformed values with S3Error."""
-        raise NotImplementedError
-
-    def render(self, output: dict[str, Any]) -> Rendered:
-        """Write an output given by AWS's member names; members that are None are left out."""
-        raise NotImplementedError
+    name: str
+    streams_input: bool  # the body is an object's bytes: bind is given b""
+    streams_output: bool  # the body is an object's bytes: render leaves it to others
+    reads_body: bool  # bind wants the whole body: an XML document, or a policy
+    requires_checksum: bool  # AWS demands Content-MD5 or an x-amz-checksum-* of the body
+    bind: Bind
+    render: Callable[[dict[str, Any]], Rendered]
 
 
-OPERATIONS: dict[str, Operation] = {}
+def _compile(model: OperationModel) -> Operation:
+    return Operation(
+        name=model.name,
+        streams_input=is_streamed(model.input),
+        streams_output=is_streamed(model.output),
+        reads_body=reads_document(model),
+        requires_checksum=model.requires_checksum,
+        bind=compile_binder(model),
+        render=compile_renderer(model),
+    )
 
 
-def route(method: str, level: Level, query: QueryView, headers: HeaderView) -> Operation:
-    """Name the operation of a request, or refuse it: nothing ever falls through to another one."""
-    raise NotImplementedError
+OPERATIONS: Final = {model.name: _compile(model) for model in load_operations()}
 
 
-def render_error(error: S3Error, *, resource: str, request_id: str, host_id: str) -> bytes:
-    """Write a refusal as S3's Error document."""
-    raise NotImplementedError
+def route(method: str, level: Level, query: Query, headers: Headers) -> Operation:
+    """Find the operation of a request, or refuse it: nothing falls through to another one.
+
+    Raises S3Error, see `router.find_operation`.
+    """
+    return OPERATIONS[find_operation(method, level, query, headers)]

@@ -1,0 +1,219 @@
+"""Reads XML documents of requests into dicts of AWS's member names, strictly by their schema.
+
+The parser walks the schema as it reads, so nothing outside of it is ever built: an unknown or
+repeated element, a missing one, text where elements belong, a DTD or a wrong value is
+MalformedXML at once, as AWS answers (REF in `quirks`: "did not validate against our published
+schema"), and depth is bounded by the schema. Namespaces are not looked at, as S3 does not.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from xml.parsers import expat  # hardened below: no DTD, hence no entities
+
+from s3api.errors import S3Error
+from s3api.protocol import quirks
+from s3api.protocol.timestamps import parse_timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from s3api.protocol.model import Member, Shape
+
+DOCUMENT_BYTES_MAX: Final = 8 * 1024**2  # 10,000 parts with every checksum, 1,000 escaped keys
+ITEMS_MAX: Final = 10_000  # the longest list of S3: the parts of an upload
+SEPARATOR: Final = " "  # between namespace and name; neither can hold one
+INTEGER: Final = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
+BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
+
+
+@dataclass(slots=True)
+class Element:
+    """What may stand in the document, and what it becomes."""
+
+    member: str  # its name in the parent's dict
+    kind: str  # structure, list, or the kind of a scalar
+    convert: Callable[[str], Any] | None = None  # of a scalar
+    repeats: bool = False  # it is an item: of its parent, or of a flattened list
+    children: dict[str, Element] = field(default_factory=dict)
+    attributes: dict[str, Element] = field(default_factory=dict)
+    required: frozenset[str] = frozenset()
+
+
+class MalformedDocumentError(Exception):
+    """The document is not what its schema says."""
+
+
+# --- compiling the schema -----------------------------------------------------------------------
+
+
+def compile_reader(root: str, shape: Shape) -> Callable[[bytes], dict[str, Any]]:
+    """Make the reader of a document whose root element has that name and shape.
+
+    The reader raises S3Error: MalformedXML, or MaxMessageLengthExceeded.
+    """
+    schema = _element("", shape)
+
+    def read(document: bytes) -> dict[str, Any]:
+        if len(document) > DOCUMENT_BYTES_MAX:
+            raise S3Error("MaxMessageLengthExceeded")
+        try:
+            return _Reading(root, schema).read(document)
+        except (MalformedDocumentError, expat.ExpatError, ValueError) as error:
+            raise S3Error("MalformedXML") from error
+
+    return read
+
+
+def _element(member: str, shape: Shape, *, repeats: bool = False) -> Element:
+    element = Element(member, shape.kind, repeats=repeats, required=shape.required)
+    if shape.kind == "structure":
+        for child in shape.members:
+            places = element.attributes if child.is_attribute else element.children
+            places[child.wire.rpartition(":")[2]] = _child(child)
+    elif shape.item is not None:
+        element.children[shape.item.wire] = _element("", shape.item.shape, repeats=True)
+    else:
+        element.convert = _converter(member, shape)
+    return element
+
+
+def _child(member: Member) -> Element:
+    if member.is_flattened and member.shape.item is not None:
+        return _element(member.name, member.shape.item.shape, repeats=True)
+    return _element(member.name, member.shape)
+
+
+def _converter(member: str, shape: Shape) -> Callable[[str], Any] | None:
+    if shape.enum:
+        return _enumeration(shape.enum)
+    if shape.kind == "boolean":
+        return _lenient_boolean if member in quirks.LENIENT_BOOLEANS else _boolean
+    if shape.kind in {"integer", "long"}:
+        return _integer(quirks.INT32_MAX if shape.kind == "integer" else quirks.INT64_MAX)
+    if shape.kind == "timestamp":
+        return _timestamp
+    return None
+
+
+def _enumeration(values: frozenset[str]) -> Callable[[str], str]:
+    def convert(text: str) -> str:
+        value = text.strip()
+        if value not in values:
+            raise MalformedDocumentError
+        return value
+
+    return convert
+
+
+def _integer(limit: int) -> Callable[[str], int]:
+    def convert(text: str) -> int:
+        digits = text.strip()
+        if INTEGER.fullmatch(digits) is None or abs(value := int(digits)) > limit:
+            raise MalformedDocumentError
+        return value
+
+    return convert
+
+
+def _boolean(text: str) -> bool:
+    value = BOOLEANS.get(text.strip().lower())
+    if value is None:
+        raise MalformedDocumentError
+    return value
+
+
+def _lenient_boolean(text: str) -> bool:
+    return BOOLEANS.get(text.strip().lower(), False)
+
+
+def _timestamp(text: str) -> int:
+    value = parse_timestamp(text.strip())
+    if value is None:
+        raise MalformedDocumentError
+    return value
+
+
+# --- reading ------------------------------------------------------------------------------------
+
+
+class _Reading:
+    """One document on its way through the parser."""
+
+    def __init__(self, root: str, schema: Element) -> None:
+        self._root = root
+        self._schema = schema
+        self._open: list[tuple[Element, Any]] = []  # the path from the root, and what it holds
+        self._text: list[str] = []
+        self._result: dict[str, Any] | None = None
+
+    def read(self, document: bytes) -> dict[str, Any]:
+        # UTF-8 whatever the document declares: S3 sends and takes no other, and a parser that
+        # followed the declaration would read other bytes than a proxy before it.
+        parser = expat.ParserCreate("utf-8", SEPARATOR)
+        parser.buffer_text = True
+        parser.StartDoctypeDeclHandler = self._refuse_doctype
+        parser.StartElementHandler = self._start
+        parser.CharacterDataHandler = self._text.append
+        parser.EndElementHandler = self._end
+        parser.Parse(document, True)  # noqa: FBT003  # expat takes it by position only
+        assert self._result is not None, "a well-formed document has a root"
+        return self._result
+
+    def _refuse_doctype(self, *_: object) -> None:
+        raise MalformedDocumentError
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        name = tag.rpartition(SEPARATOR)[2]
+        if not self._open:
+            if name != self._root:
+                raise MalformedDocumentError
+            element = self._schema
+        else:
+            parent, _ = self._open[-1]
+            child = parent.children.get(name)
+            if child is None:
+                raise MalformedDocumentError
+            element = child
+        self._check_text(is_scalar=False)
+        value: Any = [] if element.kind == "list" else {}
+        for attribute, text in attributes.items():
+            known = element.attributes.get(attribute.rpartition(SEPARATOR)[2])
+            if known is not None:
+                value[known.member] = known.convert(text) if known.convert else text
+        self._open.append((element, value))
+
+    def _check_text(self, *, is_scalar: bool) -> str:
+        """Take the text read since the last tag; between elements only blanks may stand."""
+        text = "".join(self._text)
+        self._text.clear()
+        if not is_scalar and text.strip():
+            raise MalformedDocumentError
+        return text
+
+    def _end(self, _: str) -> None:
+        element, value = self._open.pop()
+        is_scalar = element.kind not in {"structure", "list"}
+        text = self._check_text(is_scalar=is_scalar)
+        if is_scalar:
+            value = element.convert(text) if element.convert else text
+        elif element.kind == "structure" and not element.required <= value.keys():
+            raise MalformedDocumentError
+        if self._open:
+            self._attach(element, value)
+        else:
+            self._result = value
+
+    def _attach(self, element: Element, value: Any) -> None:
+        _, holder = self._open[-1]
+        if not element.repeats:
+            if element.member in holder:
+                raise MalformedDocumentError
+            holder[element.member] = value
+            return
+        items = holder if isinstance(holder, list) else holder.setdefault(element.member, [])
+        if len(items) >= ITEMS_MAX:
+            raise MalformedDocumentError
+        items.append(value)
