@@ -1,0 +1,77 @@
+"""S4's storage engine: durable, atomic, content-addressed objects under (bucket id, key).
+
+Open one per process, after fork, with `open_engine(path)`. Payloads are staged first
+(`stage_bytes`, `begin_blob`), outside any lock; then a mutation is committed and its future
+resolves once it is on disk. Reads see whole commits. FORMAT.md specifies the bytes.
+
+Only what is named here is promised; every other module is the engine's own.
+"""
+
+from __future__ import annotations
+
+from storage_engine.blobs import BlobWriter, StagedBlob
+from storage_engine.engine import EngineOptions, StorageEngine, open_engine
+from storage_engine.errors import (
+    CorruptBlob,
+    DiskFull,
+    EngineClosed,
+    EngineError,
+    FormatError,
+    NamespaceClosed,
+    NamespaceNotEmpty,
+    NoSuchKey,
+    NoSuchUpload,
+    PartChanged,
+    StorageError,
+)
+from storage_engine.reader import ObjectReader
+from storage_engine.values import (
+    EngineStats,
+    Guard,
+    ListPage,
+    NamespaceCounts,
+    ObjectAttributes,
+    ObjectInfo,
+    ObjectPart,
+    ObjectRef,
+    PartInfo,
+    PartPage,
+    UploadInfo,
+    UploadPage,
+    VolumeInfo,
+    VolumeState,
+)
+
+__all__ = [
+    "BlobWriter",
+    "CorruptBlob",
+    "DiskFull",
+    "EngineClosed",
+    "EngineError",
+    "EngineOptions",
+    "EngineStats",
+    "FormatError",
+    "Guard",
+    "ListPage",
+    "NamespaceClosed",
+    "NamespaceCounts",
+    "NamespaceNotEmpty",
+    "NoSuchKey",
+    "NoSuchUpload",
+    "ObjectAttributes",
+    "ObjectInfo",
+    "ObjectPart",
+    "ObjectReader",
+    "ObjectRef",
+    "PartChanged",
+    "PartInfo",
+    "PartPage",
+    "StagedBlob",
+    "StorageEngine",
+    "StorageError",
+    "UploadInfo",
+    "UploadPage",
+    "VolumeInfo",
+    "VolumeState",
+    "open_engine",
+]

@@ -1,0 +1,52 @@
+"""Every way the storage engine refuses, as types; what each means for the caller.
+
+Knows nothing of S3 codes: one table on the S3 side translates. A programmer's mistake is an
+assertion or a ValueError, never one of these.
+"""
+
+# ruff: noqa: N818  # the names are the outcomes, as the S3 side knows them
+from __future__ import annotations
+
+
+class EngineError(Exception):
+    """Base of everything the engine raises on purpose."""
+
+
+class NoSuchKey(EngineError):
+    """The namespace holds no object of that key."""
+
+
+class NoSuchUpload(EngineError):
+    """No open multipart upload has that id, bucket and key."""
+
+
+class PartChanged(EngineError):
+    """A part that a completion cites was replaced or removed since the caller read it."""
+
+
+class NamespaceNotEmpty(EngineError):
+    """The namespace still holds an object and cannot be closed."""
+
+
+class NamespaceClosed(EngineError):
+    """The namespace was closed for ever; nothing can be written to it."""
+
+
+class StorageError(EngineError):
+    """The disk failed; after a failed sync the engine takes no more writes until reopened."""
+
+
+class DiskFull(StorageError):
+    """There is no room for the write; nothing of it is left."""
+
+
+class CorruptBlob(StorageError):
+    """Stored bytes do not match their checksum, or cannot be read; none of them was returned."""
+
+
+class FormatError(EngineError):
+    """The directory is not a store of ours, or a newer version of S4 wrote it."""
+
+
+class EngineClosed(EngineError):
+    """The engine was closed, or belongs to the process this one was forked from."""

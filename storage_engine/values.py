@@ -1,0 +1,183 @@
+"""The values that cross the engine's door: what callers give and what they get back.
+
+All are immutable. Times are epoch milliseconds, sizes are bytes, keys are `str` ordered by their
+UTF-8 bytes. Knows nothing of how any of it is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+import msgspec
+
+
+class ObjectAttributes(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What the S3 side wants kept with an object or upload; opaque to the engine.
+
+    Kept on disk as an array in this order: new fields go to the end and have a default.
+    """
+
+    etag: str  # unquoted: hex MD5, or hex-N for a multipart object
+    headers: dict[str, str]  # lower-case wire names
+    checksums: dict[str, str] = {}  # algorithm -> base64
+    checksum_type: str = ""  # "" | FULL_OBJECT | COMPOSITE
+    owner: str = ""  # canonical id
+    storage_class: str = "STANDARD"
+    checksum_algorithm: str = ""  # asked for at CreateMultipartUpload
+    extra: dict[str, str] = {}
+
+
+class ObjectInfo(msgspec.Struct, frozen=True):
+    """The current version of an object, as of one moment."""
+
+    key: str
+    size: int
+    modified_ms: int
+    attributes: ObjectAttributes
+    part_count: int = 0  # 0: not multipart
+    sha256: bytes | None = None  # None for multipart objects, and for small ones kept inline
+    version_id: str = "null"
+
+    @property
+    def etag(self) -> str:
+        """The unquoted ETag."""
+        return self.attributes.etag
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The stored headers, by lower-case wire name."""
+        return self.attributes.headers
+
+    @property
+    def checksums(self) -> dict[str, str]:
+        """Base64 checksums by algorithm."""
+        return self.attributes.checksums
+
+    @property
+    def owner(self) -> str:
+        """Canonical id of the owner."""
+        return self.attributes.owner
+
+
+Guard = Callable[[ObjectInfo | None], None]
+"""Checks the current object (None if absent) inside the commit; raising refuses the operation.
+
+It must be pure and quick: it runs under the store's one write lock, perhaps more than once.
+"""
+
+
+class ObjectRef(NamedTuple):
+    """Names an object."""
+
+    bucket_id: int
+    key: str
+
+
+class ObjectPart(NamedTuple):
+    """A part of a completed multipart object, and where it lies in it."""
+
+    number: int
+    offset: int
+    size: int
+    checksums: dict[str, str]
+
+
+class PartInfo(msgspec.Struct, frozen=True):
+    """A part of an open multipart upload."""
+
+    number: int
+    size: int
+    etag: str
+    modified_ms: int
+    checksums: dict[str, str]
+    sequence: int  # unique in the store: tells a part from one that replaced it
+
+
+class UploadInfo(msgspec.Struct, frozen=True):
+    """A multipart upload: open, or completed within the last day."""
+
+    upload_id: str
+    bucket_id: int
+    key: str
+    initiated_ms: int
+    attributes: ObjectAttributes
+    completed: ObjectInfo | None = None
+    completed_parts: list[tuple[int, str]] = []  # (number, etag) of the completion
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """Objects and common prefixes, each in byte order; the next page starts after `next_after`.
+
+    `next_after` is the last key or common prefix of the page, empty when the page is.
+    """
+
+    objects: list[ObjectInfo]
+    common_prefixes: list[str]
+    is_truncated: bool
+    next_after: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartPage:
+    """Parts of an upload by number."""
+
+    parts: list[PartInfo]
+    is_truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UploadPage:
+    """Open uploads by key, then initiation; `next_*` is where the next page starts after."""
+
+    uploads: list[UploadInfo]
+    common_prefixes: list[str]
+    is_truncated: bool
+    next_key: str
+    next_upload_id: str
+
+
+class NamespaceCounts(NamedTuple):
+    """Exact totals of one namespace; `bytes` is what its objects' sizes add up to."""
+
+    objects: int = 0
+    bytes: int = 0
+    uploads: int = 0
+    upload_bytes: int = 0
+
+
+class VolumeState(StrEnum):
+    """Whether a volume is still written to."""
+
+    ACTIVE = "active"
+    SEALED = "sealed"
+
+
+class VolumeInfo(NamedTuple):
+    """One volume file: its length on disk and how much of it live blobs take."""
+
+    id: int
+    state: VolumeState
+    size: int
+    live_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStats:
+    """Totals of the whole store. `dead_bytes` of volumes wait for compaction."""
+
+    namespaces: int
+    objects: int
+    object_bytes: int  # logical: what clients stored
+    uploads: int
+    upload_bytes: int
+    blobs: int
+    inline_payloads: int
+    volumes: int
+    volume_bytes: int  # physical
+    live_bytes: int
+    dead_bytes: int
+    index_bytes: int
