@@ -28,7 +28,7 @@ _SIGNATURE_BYTES: Final = 64
 _SCOPE_PARTS: Final = 5
 _WEEK_SECONDS: Final = 604_800
 _INT64_MAX: Final = 2**63 - 1
-_DATE: Final = re.compile(r"\d{8}")
+_DATE: Final = re.compile(r"[0-9]{8}")
 
 
 class Claim(NamedTuple):

@@ -130,10 +130,11 @@ class ChunkedDecoder:
             return ""
         name, _, value = parameter.partition(b"=")
         value = value.strip()
+        if parameter and name.strip() != b"chunk-signature":
+            return ""  # under another name it is no signature, and "" never equals one
         if not value or b";" in value:
             raise _incomplete()
-        # Under another name it is no signature, and "" never matches one.
-        return value.decode("latin-1") if name.strip() == b"chunk-signature" else ""
+        return value.decode("latin-1")
 
     def _begin_chunk(self, size: int) -> None:
         self._chunk_number += 1

@@ -104,12 +104,16 @@ class _Impatient:
         cancelling = task.cancelling()
         timer = asyncio.get_running_loop().call_later(self._idle_seconds, self._expire, task)
         try:
-            return (yield from _resume(steps, awaited))
+            message = yield from _resume(steps, awaited)
         except asyncio.CancelledError:
             # The same bookkeeping as asyncio.timeout: only our own cancellation becomes an error.
             if self._has_expired and task.uncancel() <= cancelling:
                 raise S3Error("RequestTimeout") from None
             raise
+        else:
+            if self._has_expired:
+                task.uncancel()  # the answer came after all, so nothing of ours may linger
+            return message
         finally:
             timer.cancel()
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 COPY_SOURCE: Final = "x-amz-copy-source-"
 # Digits enough for any size; a longer number is no byte range but an attempt to make us count.
-_RANGE: Final = re.compile(r"bytes\s*=\s*(\d{0,30})\s*-\s*(\d{0,30})", re.IGNORECASE)
-_COPY_RANGE: Final = re.compile(r"bytes=(\d{1,30})-(\d{1,30})")
+_RANGE: Final = re.compile(r"bytes\s*=\s*(\d{0,30})\s*-\s*(\d{0,30})", re.IGNORECASE | re.ASCII)
+_COPY_RANGE: Final = re.compile(r"bytes=(\d{1,30})-(\d{1,30})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

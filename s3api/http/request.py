@@ -61,13 +61,13 @@ class Request:
     def header(self, name: str) -> str | None:
         """Answer a header by lower-case name; the lines of a repeated one are joined by `,`."""
         value = self.header_map.get(name.encode())
-        return None if value is None else value.decode("latin-1").strip()
+        return None if value is None else value.strip().decode("latin-1")
 
     def headers_all(self, name: str) -> list[str]:
         """List the lines of a header, in the order sent."""
         wanted = name.encode()
         return [
-            value.decode("latin-1").strip() for line, value in self.header_items if line == wanted
+            value.strip().decode("latin-1") for line, value in self.header_items if line == wanted
         ]
 
     @property
