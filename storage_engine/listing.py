@@ -22,11 +22,13 @@ class Page:
     """Objects and common prefixes in one merged byte order.
 
     An item is (key, value), or (common prefix, None). A page may hold fewer items than asked for
-    and still be truncated. The next page starts after `last`.
+    and still be truncated. The next page starts after `last`. `steps` is what the page cost: how
+    many positions of the index were visited.
     """
 
     items: list[tuple[bytes, bytes | None]]
     is_truncated: bool
+    steps: int = 0
 
     @property
     def last(self) -> bytes:
@@ -70,7 +72,7 @@ class Walk:
     """Stands on one entry of the tree at a time, in the order of full keys.
 
     An entry is an object or a directory not yet entered; both stand for keys that begin with
-    `text`. Iterating the walk is the caller's: advance, enter or seek.
+    `text`. What comes next is the caller's choice: advance, enter or seek.
     """
 
     def __init__(self, cursor: lmdb.Cursor[bytes], bucket_id: int) -> None:
@@ -146,9 +148,9 @@ def read_page(
         is_inside = walk.seek(first)
         while is_inside and walk.text.startswith(query.prefix):
             if len(items) == query.limit or (items and walk.steps > SCAN_STEPS_MAX):
-                return Page(items, is_truncated=True)
+                return Page(items, is_truncated=True, steps=walk.steps)
             is_inside = _take(walk, query, items)
-        return Page(items, is_truncated=False)
+        return Page(items, is_truncated=False, steps=walk.steps)
 
 
 def _take(walk: Walk, query: Query, items: list[tuple[bytes, bytes | None]]) -> bool:

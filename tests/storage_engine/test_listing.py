@@ -1,0 +1,210 @@
+"""Pages of a listing, against the sorted set of full keys; and what a page costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storage_engine.limits import SCAN_STEPS_MAX
+from storage_engine.listing import Page
+from tests.storage_engine.key_strategies import cuts_of, delimiters, key_sets
+from tests.storage_engine.namespace_store import NamespaceStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import lmdb
+
+BUCKET = 7
+
+Item = tuple[bytes, bytes | None]
+
+
+def expected_items(
+    keys: Iterable[bytes], prefix: bytes = b"", delimiter: bytes = b"", after: bytes = b""
+) -> list[Item]:
+    """List the keys the slow and obvious way; a key's value is the key itself."""
+    items: list[Item] = []
+    for key in sorted(keys):
+        if not key.startswith(prefix) or key <= after:
+            continue
+        parts = key[len(prefix) :].partition(delimiter) if delimiter else (b"", b"", b"")
+        common_prefix = prefix + parts[0] + parts[1]
+        if not parts[1]:
+            items.append((key, key))
+        elif common_prefix != after and (common_prefix, None) not in items:
+            items.append((common_prefix, None))
+    return items
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NamespaceStore]:
+    """Open one index for the module; every test fills it in a transaction that it aborts."""
+    store = NamespaceStore(tmp_path_factory.mktemp("listing"))
+    yield store
+    store.close()
+
+
+def filled(store: NamespaceStore, keys: Iterable[bytes]) -> lmdb.Transaction[bytes]:
+    """Begin a transaction in which the bucket holds these keys, between two other buckets."""
+    txn = store.env.begin(write=True)
+    for bucket_id in (BUCKET - 1, BUCKET + 1):
+        store.namespace.put(txn, bucket_id, b"a/other", b"other")
+    for key in keys:
+        store.namespace.put(txn, BUCKET, key, key)
+    return txn
+
+
+def all_pages(
+    store: NamespaceStore,
+    txn: lmdb.Transaction[bytes],
+    *,
+    prefix: bytes = b"",
+    delimiter: bytes = b"",
+    limit: int = 1000,
+) -> list[Page]:
+    """Page through a listing to its end."""
+    pages: list[Page] = []
+    while not pages or pages[-1].is_truncated:
+        after = pages[-1].last if pages else b""
+        pages.append(
+            store.namespace.scan(
+                txn, BUCKET, prefix=prefix, delimiter=delimiter, after=after, limit=limit
+            )
+        )
+    return pages
+
+
+@given(st.data())
+def test_any_page_is_that_of_the_sorted_keys(store: NamespaceStore, data: st.DataObject) -> None:
+    """For any keys, prefix, delimiter, start and limit, the page is the one sorting would give."""
+    keys = data.draw(key_sets)
+    txn = filled(store, keys)
+    try:
+        for _ in range(5):
+            prefix, delimiter = data.draw(cuts_of(keys)), data.draw(delimiters)
+            rolled_up = {item for item, _ in expected_items(keys, prefix, delimiter)}
+            after = data.draw(st.one_of(cuts_of(keys), cuts_of(rolled_up)))
+            limit = data.draw(st.integers(1, 8))
+            page = store.namespace.scan(
+                txn, BUCKET, prefix=prefix, delimiter=delimiter, after=after, limit=limit
+            )
+            expected = expected_items(keys, prefix, delimiter, after)
+            assert page.items == expected[:limit]
+            assert page.is_truncated == (len(expected) > limit)
+            assert page.last == (page.items[-1][0] if page.items else b"")
+    finally:
+        txn.abort()
+
+
+@given(st.data())
+def test_pages_join_to_the_whole_listing(store: NamespaceStore, data: st.DataObject) -> None:
+    """Paging from start to end, each page after the last item, loses and repeats nothing."""
+    keys = data.draw(key_sets)
+    prefix, delimiter = data.draw(cuts_of(keys)), data.draw(delimiters)
+    limit = data.draw(st.integers(1, 4))
+    txn = filled(store, keys)
+    try:
+        pages = all_pages(store, txn, prefix=prefix, delimiter=delimiter, limit=limit)
+    finally:
+        txn.abort()
+    items = [item for page in pages for item in page.items]
+    assert items == expected_items(keys, prefix, delimiter)
+    assert all(len(page.items) == limit for page in pages[:-1])
+
+
+def test_odd_keys_are_all_listed_in_byte_order(store: NamespaceStore) -> None:
+    """Keys that a file system would take for one another are distinct, and in byte order."""
+    keys = [b"/", b"//", b"/a", b"a", b"a\x00", b"a-", b"a/", b"a/-", b"a//b", b"a/b", b"a0"]
+    txn = filled(store, reversed(keys))
+    page = store.namespace.scan(txn, BUCKET)
+    rolled_up = store.namespace.scan(txn, BUCKET, delimiter=b"/")
+    txn.abort()
+    assert [key for key, _ in page.items] == keys
+    assert [key for key, _ in rolled_up.items] == [b"/", b"a", b"a\x00", b"a-", b"a/", b"a0"]
+
+
+def test_neighbours_of_a_long_name_interleave(store: NamespaceStore) -> None:
+    """Around a name of exactly 400 bytes, what follows it sorts as full keys do."""
+    name = b"x" * 400
+    keys = [name, name + b"\x00", name + b"-", name + b"/", name + b"/y", name + b"a", b"y"]
+    txn = filled(store, reversed(keys))
+    page = store.namespace.scan(txn, BUCKET)
+    rolled_up = store.namespace.scan(txn, BUCKET, prefix=name, delimiter=b"/", after=name)
+    txn.abort()
+    assert [key for key, _ in page.items] == keys
+    assert [key for key, _ in rolled_up.items] == keys[1:4] + keys[5:6]
+
+
+def test_starting_inside_a_common_prefix_still_shows_it(store: NamespaceStore) -> None:
+    """A start in the middle of a rolled-up prefix shows it while a greater key is in it."""
+    txn = filled(store, [b"a/1", b"a/2", b"b"])
+    inside = store.namespace.scan(txn, BUCKET, delimiter=b"/", after=b"a/1")
+    at_its_end = store.namespace.scan(txn, BUCKET, delimiter=b"/", after=b"a/2")
+    at_it = store.namespace.scan(txn, BUCKET, delimiter=b"/", after=b"a/")
+    txn.abort()
+    assert [key for key, _ in inside.items] == [b"a/", b"b"]
+    assert [key for key, _ in at_its_end.items] == [b"b"]
+    assert [key for key, _ in at_it.items] == [b"b"]
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_page_of_nothing_is_complete(store: NamespaceStore, limit: int) -> None:
+    """A limit of zero gives an empty page that is not truncated, as in S3."""
+    txn = filled(store, [b"a"])
+    page = store.namespace.scan(txn, BUCKET, limit=limit)
+    txn.abort()
+    assert page == Page([], is_truncated=False)
+    assert page.last == b""
+
+
+@pytest.mark.parametrize(
+    ("prefix", "delimiter", "after", "limit"),
+    [
+        (b"", b"/", b"", 4),  # two big directories, each one item
+        (b"", b"-", b"", 4),  # rolled-up prefixes that are no directories
+        (b"big/", b"", b"big/n-04990", 5),  # deep in a big directory
+        (b"big/", b"", b"big/n-0499", 5),
+        (b"big/n", b"", b"", 5),
+        (b"tree/", b"", b"tree/00990", 5),  # one object per directory
+        (b"tree/", b"/", b"tree/00990/", 5),
+        (b"zzz", b"", b"", 5),  # nothing there
+    ],
+)
+def test_a_page_costs_what_it_returns(
+    store: NamespaceStore, prefix: bytes, delimiter: bytes, after: bytes, limit: int
+) -> None:
+    """Among thousands of keys a page visits a few positions per item, wherever it starts."""
+    keys = [b"big/n-%05d" % number for number in range(5000)]
+    keys += [b"tree/%05d/leaf" % number for number in range(1000)]
+    keys += [b"yet-another-%05d" % number for number in range(2000)]
+    txn = filled(store, keys)
+    page = store.namespace.scan(
+        txn, BUCKET, prefix=prefix, delimiter=delimiter, after=after, limit=limit
+    )
+    txn.abort()
+    assert page.items == expected_items(keys, prefix, delimiter, after)[:limit]
+    assert page.steps <= 4 * len(page.items) + 6
+
+
+def test_a_directory_level_is_read_without_entering_children(store: NamespaceStore) -> None:
+    """Rolling up at `/` visits one position per child and one more to find the end."""
+    txn = filled(store, [b"p/%03d/x/%d" % (i, j) for i in range(100) for j in range(5)])
+    page = store.namespace.scan(txn, BUCKET, prefix=b"p/", delimiter=b"/")
+    txn.abort()
+    assert len(page.items) == 100
+    assert page.steps <= 100 + 4
+
+
+def test_a_sparse_tree_gives_short_pages(store: NamespaceStore) -> None:
+    """Where keys lie hundreds of directories apart, a page ends early and the rest follows."""
+    keys = [b"%02d" % number + b"/" * 900 for number in range(25)]
+    txn = filled(store, keys)
+    pages = all_pages(store, txn)
+    txn.abort()
+    assert [key for page in pages for key, _ in page.items] == keys
+    assert len(pages) > 1
+    assert max(page.steps for page in pages) < SCAN_STEPS_MAX + 4 * 1024

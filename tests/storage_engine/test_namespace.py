@@ -1,0 +1,219 @@
+"""The tree of keys, against a plain dictionary, in a real LMDB index."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+
+from storage_engine import keys
+from tests.storage_engine.key_strategies import cuts_of, delimiters, object_keys
+from tests.storage_engine.namespace_store import NamespaceStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+BUCKET = 3
+BUCKETS = st.sampled_from([BUCKET, BUCKET + 1])
+
+
+def directories_of(object_keys: Iterable[bytes]) -> set[bytes]:
+    """Name every directory that these keys need, by the bytes that lead to it."""
+    paths = set()
+    for key in object_keys:
+        path = b""
+        for name in keys.path_names(key)[:-1]:
+            path += keys.path_piece(name)
+            paths.add(path)
+    return paths
+
+
+class AgainstDictionary(RuleBasedStateMachine):
+    """Two buckets, each a dictionary and a tree, changed alike."""
+
+    drawn: Bundle[bytes] = Bundle("drawn")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = TemporaryDirectory()
+        self.store = NamespaceStore(Path(self.folder.name))
+        self.namespace = self.store.namespace
+        self.model: dict[int, dict[bytes, bytes]] = {BUCKET: {}, BUCKET + 1: {}}
+
+    def teardown(self) -> None:
+        """Close the index and remove it."""
+        self.store.close()
+        self.folder.cleanup()
+
+    @rule(target=drawn, bucket_id=BUCKETS, key=object_keys, value=st.binary(max_size=8))
+    def put(self, bucket_id: int, key: bytes, value: bytes) -> bytes:
+        """Set a key, new or not."""
+        with self.store.env.begin(write=True) as txn:
+            self.namespace.put(txn, bucket_id, key, value)
+        self.model[bucket_id][key] = value
+        return key
+
+    @rule(target=drawn, bucket_id=BUCKETS, key=drawn, tail=object_keys)
+    def put_below(self, bucket_id: int, key: bytes, tail: bytes) -> bytes:
+        """Set a key that begins with another."""
+        longer = (key + tail)[:1024].decode(errors="ignore").encode()
+        return self.put(bucket_id, longer, tail[:8])
+
+    @rule(bucket_id=BUCKETS, key=consumes(drawn))
+    def delete(self, bucket_id: int, key: bytes) -> None:
+        """Remove a key that was drawn before, there or not."""
+        with self.store.env.begin(write=True) as txn:
+            assert self.namespace.delete(txn, bucket_id, key) == self.model[bucket_id].pop(
+                key, None
+            )
+
+    @rule(bucket_id=BUCKETS, key=st.one_of(drawn, object_keys))
+    def get(self, bucket_id: int, key: bytes) -> None:
+        """Look a key up, there or not."""
+        with self.store.env.begin() as txn:
+            assert self.namespace.get(txn, bucket_id, key) == self.model[bucket_id].get(key)
+
+    @rule(bucket_id=BUCKETS, put=object_keys, delete=drawn)
+    def abort(self, bucket_id: int, put: bytes, delete: bytes) -> None:
+        """Change keys in a transaction that is given up."""
+        with self.store.env.begin(write=True) as txn:
+            self.namespace.put(txn, bucket_id, put, b"never")
+            self.namespace.delete(txn, bucket_id, delete)
+            txn.abort()
+
+    @rule(bucket_id=BUCKETS, data=st.data(), delimiter=delimiters)
+    def list_directory(self, bucket_id: int, data: st.DataObject, delimiter: bytes) -> None:
+        """List under a prefix, all in one page."""
+        known = self.model[bucket_id]
+        prefix = data.draw(cuts_of(set(known)))
+        expected: dict[bytes, bytes | None] = {}
+        for key in sorted(known):
+            if key.startswith(prefix):
+                cut = key.find(delimiter, len(prefix)) if delimiter else -1
+                item = key if cut < 0 else key[: cut + len(delimiter)]
+                expected[item] = known[key] if cut < 0 else None
+        with self.store.env.begin() as txn:
+            page = self.namespace.scan(txn, bucket_id, prefix=prefix, delimiter=delimiter)
+        assert page.items == list(expected.items())
+
+    @invariant()
+    def nothing_is_orphaned(self) -> None:
+        """The index holds one entry per key and one per directory that a key needs, no more."""
+        with self.store.env.begin() as txn:
+            entry_count = len(self.store.raw(txn))
+            emptiness = {
+                bucket_id: self.namespace.is_empty(txn, bucket_id) for bucket_id in self.model
+            }
+        assert entry_count == sum(
+            len(model) + len(directories_of(model)) for model in self.model.values()
+        )
+        assert emptiness == {bucket_id: not model for bucket_id, model in self.model.items()}
+
+
+TestAgainstDictionary = AgainstDictionary.TestCase
+TestAgainstDictionary.__doc__ = "Any sequence of changes leaves tree and dictionary equal."
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[NamespaceStore]:
+    """Open an empty index."""
+    store = NamespaceStore(tmp_path)
+    yield store
+    store.close()
+
+
+LONGEST_KEYS = [
+    b"/" * 1024,
+    b"x" * 1024,
+    b"x" * 1023 + b"/",
+    b"/" + b"x" * 1023,
+    b"x/" * 512,
+    (b"x" * 399 + b"/") * 2 + b"x" * 224,
+    (b"x" * 400 + b"/") * 2 + b"x" * 222,
+    "\U0010ffff".encode() * 256,
+    b"x" + "é".encode() * 511 + b"y",
+    b"\x00" * 1024,
+    b"\x7f" * 400 + b"\x00" * 624,
+]
+
+
+def test_the_longest_keys_live_together(store: NamespaceStore) -> None:
+    """Keys of 1,024 bytes of every kind are kept, found, listed in order, and removed."""
+    with store.env.begin(write=True) as txn:
+        for number, key in enumerate(LONGEST_KEYS):
+            store.namespace.put(txn, BUCKET, key, b"%d" % number)
+    with store.env.begin(write=True) as txn:
+        page = store.namespace.scan(txn, BUCKET)
+        assert [key for key, _ in page.items] == sorted(LONGEST_KEYS)
+        for number, key in enumerate(LONGEST_KEYS):
+            assert store.namespace.get(txn, BUCKET, key) == b"%d" % number
+            assert store.namespace.delete(txn, BUCKET, key) == b"%d" % number
+            assert store.namespace.get(txn, BUCKET, key) is None
+        assert store.raw(txn) == []
+
+
+def test_a_path_is_no_object(store: NamespaceStore) -> None:
+    """Neither the beginning of a key nor its directory nor a key below it is found as a key."""
+    name = b"x" * 400
+    with store.env.begin(write=True) as txn:
+        for key in (b"a/b/c", name + b"y"):
+            store.namespace.put(txn, BUCKET, key, b"value")
+        for key in (b"a", b"a/", b"a/b", b"a/b/", b"a/b/c/", b"a/b/c/d", name, name + b"\x00"):
+            assert store.namespace.get(txn, BUCKET, key) is None
+            assert store.namespace.delete(txn, BUCKET, key) is None
+
+
+def test_an_object_survives_the_directory_of_its_name(store: NamespaceStore) -> None:
+    """`a`, `a/` and `a/b` are three objects; removing one leaves the other two."""
+    odd = [b"a", b"a/", b"a/b"]
+    for removed in odd:
+        with store.env.begin(write=True) as txn:
+            for key in odd:
+                store.namespace.put(txn, BUCKET, key, key)
+            store.namespace.delete(txn, BUCKET, removed)
+            found = [store.namespace.get(txn, BUCKET, key) for key in odd]
+        assert found == [None if key == removed else key for key in odd]
+
+
+@pytest.mark.parametrize("key", [b"", b"x" * 1025])
+def test_an_impossible_key_is_refused(store: NamespaceStore, key: bytes) -> None:
+    """An empty key, or one of more than 1,024 bytes, is a programmer's error."""
+    with store.env.begin(write=True) as txn, pytest.raises(AssertionError):
+        store.namespace.put(txn, BUCKET, key, b"value")
+
+
+def test_a_directory_that_comes_back_is_another(store: NamespaceStore) -> None:
+    """A directory removed and made again has a new id, so an old id can never mislead."""
+    links = []
+    for _ in range(2):
+        with store.env.begin(write=True) as txn:
+            store.namespace.put(txn, BUCKET, b"a/b", b"value")
+        with store.env.begin(write=True) as txn:
+            links.append(txn.get(keys.entry(BUCKET, keys.ROOT_DIRECTORY, b"a/"), db=store.entries))
+            store.namespace.delete(txn, BUCKET, b"a/b")
+    assert links == [keys.sequence(1), keys.sequence(2)]
+
+
+def test_a_prefix_moves_by_one_link(store: NamespaceStore) -> None:
+    """The layout lets a whole prefix move by taking its link out and putting it elsewhere."""
+    tails = [b"", b"1", b"2/3", b"x" * 500 + b"/y"]
+    with store.env.begin(write=True) as txn:
+        for tail in tails:
+            store.namespace.put(txn, BUCKET, b"old/" + tail, tail)
+        store.namespace.put(txn, BUCKET, b"new/home", b"home")
+        source = keys.entry(BUCKET, keys.ROOT_DIRECTORY, b"old/")
+        new_id = txn.get(keys.entry(BUCKET, keys.ROOT_DIRECTORY, b"new/"), db=store.entries)
+        child = txn.pop(source, db=store.entries)
+        assert new_id is not None
+        assert child is not None
+        txn.put(keys.sequence(BUCKET) + new_id + b"place/", child, db=store.entries)
+        page = store.namespace.scan(txn, BUCKET)
+        found = [store.namespace.get(txn, BUCKET, b"new/place/" + tail) for tail in tails]
+    assert [key for key, _ in page.items] == sorted(
+        [b"new/home", *(b"new/place/" + tail for tail in tails)]
+    )
+    assert found == tails
