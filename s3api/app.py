@@ -49,8 +49,9 @@ HOST_ID: Final = os.urandom(16).hex()
 class Reply:
     """Writes one response, and remembers whether it has begun."""
 
-    def __init__(self, send: Send, number: int) -> None:
+    def __init__(self, send: Send, number: int, *, is_head: bool) -> None:
         self._send = send
+        self.is_head = is_head
         self.request_id = f"{HOST_ID[:8]}{number:08x}".upper()
         self.has_begun = False
 
@@ -79,23 +80,23 @@ class S3App:
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Serve one HTTP request."""
-        reply = Reply(send, next(self._numbers))
-        request = Request(scope, receive)
+        reply = Reply(send, next(self._numbers), is_head=scope["method"] == "HEAD")
         target = NOWHERE
         try:
+            request = Request(scope, receive)
             config = self.store.config
             target = parse_target(request.header("host"), request.raw_path, config.domains)
             await self._serve(request, target, reply)
         except ClientDisconnected:
             return  # nobody is left to answer
         except S3Error as error:
-            await _refuse(reply, error, request, target)
+            await _refuse(reply, error, target)
         except EngineError as error:
             log.error("engine_error", request_id=reply.request_id, error=repr(error))  # noqa: TRY400  # its kind says it all
-            await _refuse(reply, s3_error(error, target), request, target)
+            await _refuse(reply, s3_error(error, target), target)
         except Exception:
             log.exception("internal_error", request_id=reply.request_id, path=target.resource)
-            await _refuse(reply, S3Error("InternalError"), request, target)
+            await _refuse(reply, S3Error("InternalError"), target)
 
     async def _serve(self, request: Request, target: Target, reply: Reply) -> None:
         """Take one request through the rooms."""
@@ -156,7 +157,7 @@ async def _respond(reply: Reply, call: Call, answer: Answer) -> None:
         await _stream(reply, call.store, status, headers, answer.piece)
         return
     body = b"" if status in BODILESS else rendered.body or b""
-    if call.request.method != "HEAD" and status not in BODILESS:
+    if not reply.is_head and status not in BODILESS:
         headers.append((b"content-length", b"%d" % len(body)))
     await reply.start(status, headers)
     await reply.body(body)
@@ -189,7 +190,7 @@ async def _stream(
         reader.close()
 
 
-async def _refuse(reply: Reply, error: S3Error, request: Request, target: Target) -> None:
+async def _refuse(reply: Reply, error: S3Error, target: Target) -> None:
     """Answer an error document; once a body has begun, breaking off is the only honest answer."""
     if reply.has_begun:
         log.error("reply_broken_off", request_id=reply.request_id, code=error.code)
@@ -198,12 +199,10 @@ async def _refuse(reply: Reply, error: S3Error, request: Request, target: Target
     headers: list[tuple[bytes, bytes]] = [
         (name.encode("latin-1"), value.encode("latin-1")) for name, value in error.headers.items()
     ]
-    if request.method != "HEAD" and error.status not in BODILESS:
+    if not reply.is_head and error.status not in BODILESS:
         body = render_error(
             error, resource=target.resource, request_id=reply.request_id, host_id=HOST_ID
         )
         headers += [XML, (b"content-length", b"%d" % len(body))]
     await reply.start(error.status, headers)
     await reply.body(body)
-
-

@@ -13,9 +13,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "s4project.settings")
 
 from django.conf import settings
 from django.core.asgi import get_asgi_application
+from storage_engine.apps import close_engine, get_engine
 
 from s4project.s3side import make_s3_app
-from storage_engine.apps import close_engine, get_engine
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -78,16 +78,14 @@ def stored_headers(request: Request) -> dict[str, str]:
     if "content-encoding" in headers:
         _drop_transfer_coding(headers)
     size = 0
-    for name, value in request.header_items:
-        if name.startswith(METADATA_PREFIX):
-            wire_name, text = name.decode("latin-1"), value.decode("latin-1")
+    for raw_name, raw_value in request.header_items:
+        if raw_name.startswith(METADATA_PREFIX):
+            name, text = raw_name.decode("latin-1"), raw_value.decode("latin-1")
             # Repeated lines are one value, RFC 9110 5.3.
-            headers[wire_name] = f"{headers[wire_name]},{text}" if wire_name in headers else text
-            size += len(name) - len(METADATA_PREFIX) + len(value)
+            headers[name] = f"{headers[name]},{text}" if name in headers else text
+            size += len(raw_name) - len(METADATA_PREFIX) + len(raw_value)
     if size > METADATA_BYTES_MAX:
-        raise S3Error(
-            "MetadataTooLarge", Size=str(size), MaxSizeAllowed=str(METADATA_BYTES_MAX)
-        )
+        raise S3Error("MetadataTooLarge", Size=str(size), MaxSizeAllowed=str(METADATA_BYTES_MAX))
     return headers
 
 

@@ -143,7 +143,9 @@ def _replaces_metadata(call: Call) -> bool:
 def _refuse_self_copy(call: Call, source: Source, *, replaces: bool) -> None:
     """Refuse a copy onto itself that would change nothing."""
     is_self = source.bucket.id == call.bucket.id and source.key == call.key
-    changes = replaces or call.request.header(REDIRECT) or call.request.header("x-amz-storage-class")
+    changes = (
+        replaces or call.request.header(REDIRECT) or call.request.header("x-amz-storage-class")
+    )
     if is_self and not changes:
         raise S3Error(
             "InvalidRequest",
@@ -186,5 +188,3 @@ def _digest(reader: ObjectReader, digests: Digests) -> None:
     size = reader.info.size
     for offset in range(0, size, STEP_BYTES):
         digests.update(reader.read(offset, min(STEP_BYTES, size - offset)))
-
-

@@ -117,7 +117,8 @@ def _as_text(call: Call, header: str, value: Any) -> str:
 def _check_overrides(call: Call) -> None:
     if call.principal is None:
         raise S3Error(
-            "InvalidRequest", "Request specific response headers cannot be used for anonymous GET requests."
+            "InvalidRequest",
+            "Request specific response headers cannot be used for anonymous GET requests.",
         )
 
 
@@ -129,9 +130,13 @@ def _range(
     value = call.request.header("range")
     if part_number is not None:
         if value is not None:
-            raise S3Error("InvalidRequest", "Cannot specify both Range header and partNumber query parameter")
+            raise S3Error(
+                "InvalidRequest", "Cannot specify both Range header and partNumber query parameter"
+            )
         return _part(call, info, part_number, output)
-    if value is None or not if_range_holds(call.request.header("if-range"), info.etag, info.modified_ms):
+    if value is None or not if_range_holds(
+        call.request.header("if-range"), info.etag, info.modified_ms
+    ):
         return None, None
     wanted = parse_range(value, info.size)
     return wanted, None if wanted is None else PARTIAL_CONTENT

@@ -18,9 +18,11 @@ PAGE_MAX: Final = 1000
 
 def page_limit(call: Call, member: str) -> int:
     """Read how many rows a page may have: 0 to 1,000, 1,000 unless told."""
-    limit = call.arguments.get(member, PAGE_MAX)
+    limit: int = call.arguments.get(member, PAGE_MAX)
     if limit < 0:
-        raise S3Error("InvalidArgument", f"Argument {member} must be an integer between 0 and 2147483647")
+        raise S3Error(
+            "InvalidArgument", f"Argument {member} must be an integer between 0 and 2147483647"
+        )
     return min(limit, PAGE_MAX)
 
 
@@ -66,9 +68,7 @@ async def list_objects_v2(call: Call) -> Answer:
     output["KeyCount"] = len(page.objects) + len(page.common_prefixes)
     if page.is_truncated:
         output["NextContinuationToken"] = write_token(page.next_after)
-    output["Contents"] = _rows(
-        call, names, page, with_owner=bool(arguments.get("FetchOwner"))
-    )
+    output["Contents"] = _rows(call, names, page, with_owner=bool(arguments.get("FetchOwner")))
     return Answer(output)
 
 
@@ -95,9 +95,7 @@ def _common(call: Call, names: Names, page: ListPage, limit: int) -> dict[str, A
     }
 
 
-def _rows(
-    call: Call, names: Names, page: ListPage, *, with_owner: bool
-) -> list[dict[str, Any]]:
+def _rows(call: Call, names: Names, page: ListPage, *, with_owner: bool) -> list[dict[str, Any]]:
     owners: dict[str, dict[str, str]] = {}
     return [_row(call, names, info, owners if with_owner else None) for info in page.objects]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from typing import TYPE_CHECKING, Any, Final
 
 from s3api import checksums
@@ -184,9 +185,7 @@ def _restage(
 async def abort_multipart_upload(call: Call) -> Answer:
     """Give an upload up; its parts are released."""
     upload = _open_upload(call)
-    await call.store.committed(
-        call.engine.abort_upload(call.bucket.id, call.key, upload.upload_id)
-    )
+    await call.store.committed(call.engine.abort_upload(call.bucket.id, call.key, upload.upload_id))
     return Answer()
 
 
@@ -250,7 +249,7 @@ def _wanted_parts(call: Call) -> list[dict[str, Any]]:
     if not wanted or any("PartNumber" not in part or "ETag" not in part for part in wanted):
         raise S3Error("MalformedXML")
     numbers = [part["PartNumber"] for part in wanted]
-    if any(after <= before for before, after in zip(numbers, numbers[1:], strict=False)):
+    if any(after <= before for before, after in itertools.pairwise(numbers)):
         raise S3Error("InvalidPartOrder", UploadId=call.arguments["UploadId"])
     return wanted
 
@@ -330,5 +329,6 @@ def _check_sent_checksum(call: Call, upload: UploadInfo, sums: dict[str, str]) -
         sent = call.arguments.get(f"Checksum{name}")
         if sent is not None and sums.get(name, sent) != sent:
             raise S3Error(
-                "BadDigest", f"The {name.lower()} you specified did not match the calculated checksum."
+                "BadDigest",
+                f"The {name.lower()} you specified did not match the calculated checksum.",
             )

@@ -6,10 +6,8 @@ Actions: https://docs.aws.amazon.com/service-authorization/latest/reference/list
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from s3api.context import Answer, Call
 from s3api.operations import (
     buckets,
     copy,
@@ -21,6 +19,11 @@ from s3api.operations import (
     service,
     upload_listing,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from s3api.context import Answer, Call
 
 
 class Handler(NamedTuple):

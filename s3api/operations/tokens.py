@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import base64
 import binascii
+from typing import Final
 
 from s3api.errors import S3Error
 
-MARK = b"1"  # version of the token's form
+MARK: Final = "1"  # version of the token's form
 
 
 def write_token(last: str) -> str:
     """Make the token that continues after `last`."""
-    return base64.urlsafe_b64encode(MARK + last.encode()).decode()
+    return base64.urlsafe_b64encode((MARK + last).encode()).decode()
 
 
 def read_token(token: str | None) -> str:
@@ -20,13 +21,13 @@ def read_token(token: str | None) -> str:
     if token is None:
         return ""
     try:
-        raw = base64.b64decode(token.encode(), altchars=b"-_", validate=True)
-        if raw[:1] != MARK:
-            raise ValueError("not a token of this form")
-        return raw[1:].decode()
-    except (binascii.Error, ValueError) as error:
+        text = base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, ValueError):
+        text = ""
+    if not text.startswith(MARK):
         raise S3Error(
             "InvalidArgument",
             "The continuation token provided is incorrect",
             ArgumentName="continuation-token",
-        ) from error
+        )
+    return text.removeprefix(MARK)

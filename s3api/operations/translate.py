@@ -34,7 +34,9 @@ def s3_error(error: EngineError, target: Target) -> S3Error:
     """Say an engine's error in S3's words; what has no code of its own is ServiceUnavailable."""
     for kind, code in CODES.items():
         if isinstance(error, kind):
-            return S3Error(code, **_detail(code, target))
+            translated = S3Error(code)
+            translated.detail.update(_detail(code, target))
+            return translated
     return S3Error("ServiceUnavailable")
 
 
