@@ -135,9 +135,7 @@ SETTINGS: Final[dict[str, Setting]] = {
     "data_dir": Setting(
         "S4_DATA_DIR", "./data", parse_path, "Directory that holds everything S4 keeps."
     ),
-    "bind": Setting(
-        "S4_BIND", "127.0.0.1:9000", parse_address, "Address and port of the S3 side."
-    ),
+    "bind": Setting("S4_BIND", "127.0.0.1:9000", parse_address, "Address and port of the S3 side."),
     "console_bind": Setting(
         "S4_CONSOLE_BIND", "127.0.0.1:9001", parse_address, "Address and port of the console."
     ),
