@@ -1,0 +1,58 @@
+"""Which buckets exist and whose they are: an immutable snapshot, found by name in O(1).
+
+The data path reads it instead of SQL and takes a new one when a generation moved. Knows no
+Django: `buckets.services.load_registry` fills it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclass(frozen=True, slots=True)
+class BucketState:
+    """A bucket as the data path sees one.
+
+    `id` is the namespace id in the engine, `created_ms` epoch milliseconds.
+    """
+
+    id: int
+    name: str
+    owner_canonical_id: str
+    owner_display_name: str
+    region: str
+    created_ms: int
+
+
+class Registry:
+    """All buckets. Never changes once made; lists it hands out are the caller's own."""
+
+    __slots__ = ("_by_name", "_by_owner")
+
+    def __init__(self, buckets: Iterable[BucketState]) -> None:
+        # Names are ASCII, so the order of str is the UTF-8 byte order that S3 lists in.
+        ordered = sorted(buckets, key=attrgetter("name"))
+        self._by_name = {bucket.name: bucket for bucket in ordered}
+        self._by_owner: dict[str, list[BucketState]] = {}
+        for bucket in ordered:
+            self._by_owner.setdefault(bucket.owner_canonical_id, []).append(bucket)
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def find(self, name: str) -> BucketState | None:
+        """Find a bucket by its name."""
+        return self._by_name.get(name)
+
+    def owned_by(self, canonical_id: str) -> list[BucketState]:
+        """List the buckets of one owner, in order of name."""
+        return list(self._by_owner.get(canonical_id, ()))
+
+    def all(self) -> list[BucketState]:
+        """List every bucket, in order of name."""
+        return list(self._by_name.values())

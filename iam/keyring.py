@@ -1,0 +1,82 @@
+"""Who may sign requests: an immutable snapshot of users and access keys, found in O(1).
+
+The data path reads it instead of SQL and takes a new one when the "iam" generation moved.
+Knows no Django: `iam.services.load_keyring` fills it.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Role(StrEnum):
+    """What a user is allowed in general; `iam.policy` says what each means."""
+
+    READER = "Reader"
+    WRITER = "Writer"
+    SUPERUSER = "SuperUser"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A user as the data path sees one; `canonical_id` is 64 lower-case hex digits."""
+
+    user_id: int
+    username: str
+    canonical_id: str
+    display_name: str
+    email: str
+    role: Role
+    is_root: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """An access key with its secret; `expires_ms` is epoch milliseconds, None means never."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    principal: Principal
+    expires_ms: int | None = None
+
+    def is_expired(self, now_ms: int) -> bool:
+        """Whether the key's time is over; it ends at `expires_ms`, not after it."""
+        return self.expires_ms is not None and now_ms >= self.expires_ms
+
+
+class Keyring:
+    """Enabled keys of active users, and all users by canonical id. Never changes once made."""
+
+    __slots__ = ("_credentials", "_principals")
+
+    def __init__(self, credentials: Iterable[Credential], principals: Iterable[Principal]) -> None:
+        self._credentials = {credential.access_key: credential for credential in credentials}
+        self._principals = {principal.canonical_id: principal for principal in principals}
+
+    def __len__(self) -> int:
+        return len(self._credentials)
+
+    def find(self, access_key: str, *, now_ms: int | None = None) -> Credential | None:
+        """Find the credential of an access key; None when there is none or it has expired.
+
+        Expiry is judged at every call, by the clock unless `now_ms` is given: time passes
+        without a generation moving.
+        """
+        credential = self._credentials.get(access_key)
+        if credential is None or credential.expires_ms is None:
+            return credential
+        now_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
+        return None if credential.is_expired(now_ms) else credential
+
+    def principal(self, canonical_id: str) -> Principal | None:
+        """Find a user by canonical id, also one who is disabled or has no key.
+
+        For naming owners in answers: being found here gives no right.
+        """
+        return self._principals.get(canonical_id)
