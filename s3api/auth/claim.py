@@ -174,8 +174,8 @@ def parse_query(query: Query) -> tuple[Claim, str]:
 
     Raises S3Error AuthorizationQueryParametersError.
     """
-    values = {name: query.get(name) for name in _REQUIRED}
-    if not all(values.values()):
+    values = {name: value for name in _REQUIRED if (value := query.get(name)) is not None}
+    if len(values) < len(_REQUIRED):
         raise S3Error(
             "AuthorizationQueryParametersError",
             "Query-string authentication version 4 requires the X-Amz-Algorithm, "
@@ -186,10 +186,8 @@ def parse_query(query: Query) -> tuple[Claim, str]:
         raise S3Error(
             "AuthorizationQueryParametersError", f'X-Amz-Algorithm only supports "{ALGORITHM}"'
         )
-    claim = _claim(
-        values["X-Amz-Credential"] or "", values["X-Amz-SignedHeaders"] or "", _bad_parameter
-    )
-    return claim, values[SIGNATURE_PARAMETER] or ""
+    claim = _claim(values["X-Amz-Credential"], values["X-Amz-SignedHeaders"], _bad_parameter)
+    return claim, values[SIGNATURE_PARAMETER]
 
 
 def parse_expires(value: str) -> int:

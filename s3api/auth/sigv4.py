@@ -30,7 +30,6 @@ from s3api.http.payload import (
 
 if TYPE_CHECKING:
     from iam.keyring import Credential, Keyring
-
     from s3api.auth.claim import Claim
     from s3api.http.request import Request
 
@@ -188,7 +187,7 @@ def _credential(claim: Claim, terms: _Terms, stamp: str, *, is_presigned: bool) 
         claims.refuse_date(
             is_presigned=is_presigned, claimed=claim.date, actual=stamp.partition("T")[0]
         )
-    credential = terms.keyring.find(claim.access_key)
+    credential = terms.keyring.find(claim.access_key, now_ms=int(terms.now * 1000))
     if credential is None:
         raise S3Error("InvalidAccessKeyId", AWSAccessKeyId=claim.access_key)
     return credential
@@ -209,9 +208,10 @@ def _verify(
     key = signing.signing_key(credential.secret_key, claim.date, claim.region)
     head = f"{stamp}\n{claim.scope}\n".encode()
     canonical = canonical_request(request, claim, payload_hash)
-    if compare_digest(signing.sign(key, _string_to_sign(head, canonical)), signature):
-        return _Proof(credential, key, head, signature, canonical)
+    # A header that was signed but did not arrive must never pass for an empty one.
     if claim.signed_set <= request.header_map.keys():
+        if compare_digest(signing.sign(key, _string_to_sign(head, canonical)), signature):
+            return _Proof(credential, key, head, signature, canonical)
         for form in other_forms(request, claim, payload_hash):
             if compare_digest(signing.sign(key, _string_to_sign(head, form)), signature):
                 return _Proof(credential, key, head, signature, form)

@@ -140,7 +140,7 @@ def test_any_split_of_signed_chunks_decodes(
 
 def test_every_single_split() -> None:
     """A cut at each byte in turn, and a feed byte by byte, make no difference."""
-    body = encode_signed([DATA], {CRC32: "AAAAAA=="})
+    body = encode_signed([DATA], {CRC32: "AAAAAA=="}) + b"\r\n"
     expected = (DATA, {CRC32: "AAAAAA=="})
     every = range(len(body))
     for cut in every:

@@ -54,9 +54,13 @@ def test_steps_are_large_and_complete(pieces: list[bytes], size_hint: int) -> No
 def test_a_body_in_one_message_is_not_copied() -> None:
     """A small body arrives in one receive, and the very bytes of the server are handed on."""
     payload = b"x" * 1000
-    body = body_of([payload])
-    assert asyncio.run(body.read()) is payload
-    assert asyncio.run(body.read()) == b""
+
+    async def arrived() -> dict[str, Any]:
+        return {"type": "http.request", "body": payload, "more_body": False}
+
+    for body in (Body(arrived, idle_seconds=5), body_of([payload])):
+        assert asyncio.run(body.read()) is payload
+        assert asyncio.run(body.read()) == b""
 
 
 def test_an_absent_body_is_empty() -> None:
