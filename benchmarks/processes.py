@@ -1,0 +1,96 @@
+"""What a tree of processes costs, read from /proc (Linux only; see proc(5))."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+PROC = Path("/proc")
+TICKS = os.sysconf("SC_CLK_TCK")
+KIB = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a tree has used so far, and the memory it holds now."""
+
+    cpu_seconds: float
+    written_bytes: int  # handed to the block layer
+    resident_bytes: int  # with shared pages and mapped files, counted once per process
+    anonymous_bytes: int  # resident, not backed by a file
+    processes: int
+
+    def since(self, before: Cost) -> Cost:
+        """Tell what was used since `before`; memory stays as it is now."""
+        return Cost(
+            self.cpu_seconds - before.cpu_seconds,
+            self.written_bytes - before.written_bytes,
+            self.resident_bytes,
+            self.anonymous_bytes,
+            self.processes,
+        )
+
+
+def tree(pid: int) -> list[int]:
+    """List a process and all its descendants."""
+    found = [pid]
+    for parent in found:
+        for children in PROC.glob(f"{parent}/task/*/children"):
+            found += map(int, _read(children).split())
+    return found
+
+
+def cost(pid: int) -> Cost:
+    """Add up a process and its descendants, and the children they have outlived."""
+    pids = tree(pid)
+    return Cost(
+        cpu_seconds=sum(map(_cpu_seconds, pids)),
+        written_bytes=sum(_field(f"{one}/io", "write_bytes") for one in pids),
+        resident_bytes=sum(_field(f"{one}/status", "VmRSS") for one in pids) * KIB,
+        anonymous_bytes=sum(_field(f"{one}/status", "RssAnon") for one in pids) * KIB,
+        processes=len(pids),
+    )
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""  # the process ended meanwhile
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Read user and system time; fields 14 to 17 of stat, the name in field 2 may hold blanks."""
+    fields = _read(PROC / str(pid) / "stat").rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / TICKS
+
+
+def _field(name: str, key: str) -> int:
+    for line in _read(PROC / name).splitlines():
+        label, _, value = line.partition(":")
+        if label == key:
+            return int(value.split()[0])
+    return 0
+
+
+def disk_use(directory: Path) -> tuple[int, int]:
+    """Count the files under a directory and the bytes they occupy on the disk."""
+    files = occupied = 0
+    for path in directory.rglob("*"):
+        status = path.lstat()
+        if not path.is_dir():
+            files += 1
+            occupied += status.st_blocks * 512
+    return files, occupied
+
+
+def filesystem(directory: Path) -> str:
+    """Name the type of the file system a directory lies on."""
+    best, kind = "", "unknown"
+    for line in _read(PROC / "self/mounts").splitlines():
+        _, point, mount_type, *_ = line.split()
+        inside = directory.is_relative_to(point)
+        if inside and len(point) >= len(best):
+            best, kind = point, mount_type
+    return kind

@@ -1,0 +1,160 @@
+"""Starts the servers under test on free ports and a fresh directory, and stops them again."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from signing import Signer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS_MAX = 60
+STOP_SECONDS_MAX = 30
+HOST = "127.0.0.1"
+
+
+class ServerError(Exception):
+    """A server did not start, or did not answer as it must."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server; `data_dir` is where it stores, None for one that does not."""
+
+    name: str
+    pid: int
+    port: int
+    access_key: str
+    secret_key: str
+    data_dir: Path | None
+
+    def signer(self) -> Signer:
+        """Make a signer for requests sent from now on."""
+        return Signer.now(f"{HOST}:{self.port}", self.access_key, self.secret_key)
+
+    def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+        """Send one signed request."""
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=30)
+        try:
+            connection.request(method, path, body or None, self.signer().sign(method, path))
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def demand(self, method: str, path: str, body: bytes = b"") -> bytes:
+        """Send one signed request that must succeed; raises ServerError."""
+        status, answer = self.ask(method, path, body)
+        if not 200 <= status < 300:
+            detail = answer.decode("utf-8", "replace")[:200]
+            raise ServerError(f"{self.name}: {method} {path} was answered {status} {detail}")
+        return answer
+
+
+def free_port() -> int:
+    """Ask the system for a port nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind((HOST, 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@contextmanager
+def s4(directory: Path, workers: int, prefix: list[str]) -> Iterator[Server]:
+    """Run S4 as its users do, `manage.py serve`, on a fresh data directory."""
+    port, console_port = free_port(), free_port()
+    server_key, secret = "LADDER" + secrets.token_hex(7).upper(), secrets.token_hex(20)
+    data_dir = directory / "data"
+    environment = _environment() | {
+        "S4_DATA_DIR": str(data_dir),
+        "S4_BIND": f"{HOST}:{port}",
+        "S4_CONSOLE_BIND": f"{HOST}:{console_port}",
+        "S4_WORKERS": str(workers),
+        "S4_ACCESS_KEY_ID": server_key,
+        "S4_SECRET_ACCESS_KEY": secret,
+        "S4_ROOT_PASSWORD": secrets.token_hex(12),
+        "S4_LOG_LEVEL": "warning",
+    }
+    command = [*prefix, sys.executable, "manage.py", "serve"]
+    with _running("S4", command, environment, directory / "s4.log", port) as pid:
+        yield Server("S4", pid, port, server_key, secret, data_dir)
+
+
+@contextmanager
+def bare(directory: Path, workers: int, prefix: list[str]) -> Iterator[Server]:
+    """Run the bare ASGI application under the same process manager and HTTP parser."""
+    port = free_port()
+    command = [
+        *prefix,
+        *(sys.executable, "-m", "gunicorn", "--pythonpath", "benchmarks", "bare:application"),
+        *("--worker-class", "uvicorn_worker.UvicornWorker", "--workers", str(workers)),
+        *("--bind", f"{HOST}:{port}", "--log-level", "error"),
+    ]
+    with _running("bare", command, _environment(), directory / "bare.log", port) as pid:
+        yield Server("bare", pid, port, "bare", "bare", None)
+
+
+def _environment() -> dict[str, str]:
+    """Take over the environment, but for settings of S4 that would change what is measured."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("S4_") and name != "DATABASE_URL"
+    }
+
+
+@contextmanager
+def _running(
+    name: str, command: list[str], environment: dict[str, str], log: Path, port: int
+) -> Iterator[int]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # so that whatever is left of it can be ended as one
+        )
+    try:
+        _wait(name, process, port, log)
+        yield process.pid
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _wait(name: str, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    """Wait until the server answers at all; raises ServerError with the last line it said."""
+    deadline = time.monotonic() + START_SECONDS_MAX
+    while time.monotonic() < deadline and process.poll() is None:
+        connection = http.client.HTTPConnection(HOST, port, timeout=2)
+        try:
+            connection.request("GET", "/ladder/0/nothing")
+            connection.getresponse().read()
+        except (OSError, http.client.HTTPException):
+            time.sleep(0.05)
+        else:
+            return
+        finally:
+            connection.close()
+    said = log.read_text(errors="replace").strip().splitlines()
+    raise ServerError(f"{name} did not start: {said[-1] if said else 'it said nothing'}")
