@@ -48,22 +48,15 @@ def _canonical_query(request: Request) -> bytes:
 
 
 def other_forms(request: Request, claim: Claim, payload_hash: bytes) -> Iterator[bytes]:
-    """Build what clients sign that differ from AWS in form but not in meaning.
+    """Build what clients sign that differs from AWS in form but not in meaning.
 
-    Asked for only when AWS's form did not match: path and query exactly as sent (older curl signs
-    `=` or `+` unescaped), header bytes read as ISO 8859-1 (botocore signs the characters of such a
-    value, not its bytes), the default port left out of Host or spelled out. Each stands for the
-    same bucket, key, parameters and values, so none of them widens what a signature allows.
+    Asked for only when AWS's form did not match: path and query exactly as sent, sorted or not
+    (curl before version 8 neither escapes nor sorts), header bytes read as ISO 8859-1 (botocore
+    signs the characters of such a value, not its bytes), the default port left out of Host or
+    spelled out. Each stands for the same bucket, key, parameters and values, so none of them
+    widens what a signature allows.
     """
-    targets = dict.fromkeys(
-        (
-            (
-                percent.encode_path(request.raw_path),
-                _canonical_query(request) if request.query else b"",
-            ),
-            (request.raw_path, _query_as_sent(request)),
-        )
-    )
+    targets = dict.fromkeys(_target_forms(request))
     headers = dict.fromkeys(_header_forms(request, claim))
     for (path, query), lines in product(targets, headers):
         yield b"\n".join(
@@ -71,11 +64,18 @@ def other_forms(request: Request, claim: Claim, payload_hash: bytes) -> Iterator
         )
 
 
+def _target_forms(request: Request) -> Iterator[tuple[bytes, bytes]]:
+    yield percent.encode_path(request.raw_path), _canonical_query(request)
+    yield request.raw_path, _query_as_sent(request)
+    if SIGNATURE_PARAMETER not in request.query:
+        yield request.raw_path, request.query.raw
+
+
 def _query_as_sent(request: Request) -> bytes:
     """Sort the query's pairs without touching their escapes."""
-    prefix = SIGNATURE_PARAMETER.encode()
     pairs = [piece.partition(b"=") for piece in request.query.raw.split(b"&") if piece]
-    kept = sorted((name, value) for name, _, value in pairs if name != prefix)
+    signature = SIGNATURE_PARAMETER.encode()
+    kept = sorted((name, value) for name, _, value in pairs if name != signature)
     return b"&".join(name + b"=" + value for name, value in kept)
 
 

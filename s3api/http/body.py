@@ -22,14 +22,14 @@ class ClientDisconnected(Exception):  # noqa: N818 - an event: nobody is left to
 class Body:
     """The raw body of one request, read once from beginning to end."""
 
-    __slots__ = ("_awaits_continue", "_idle_seconds", "_receive", "is_finished")
+    __slots__ = ("_awaits_continue", "_receive", "_watch", "is_finished")
 
     def __init__(
         self, receive: Receive, *, idle_seconds: float, awaits_continue: bool = False
     ) -> None:
         """Wrap `receive`; `awaits_continue`: the client may hold its body back (Expect)."""
         self._receive = receive
-        self._idle_seconds = idle_seconds
+        self._watch = _Watch(idle_seconds)
         self._awaits_continue = awaits_continue
         self.is_finished = False  # the last byte has arrived
 
@@ -65,26 +65,28 @@ class Body:
     async def _next(self) -> bytes:
         """Receive one message; its bytes may be empty before the end."""
         self._awaits_continue = False
-        message = await _Impatient(self._receive, self._idle_seconds)
+        message = await _Watched(self._receive, self._watch)
         if message["type"] != "http.request":
+            self._watch.end()
             raise ClientDisconnected
-        self.is_finished = not message.get("more_body", False)
+        if not message.get("more_body", False):
+            self.is_finished = True
+            self._watch.end()
         piece: bytes = message.get("body", b"")
         return piece
 
 
-class _Impatient:
-    """Awaits one message, and arms a timer only when the message is not there yet.
+class _Watched:
+    """Awaits one message, and has it watched only when the message is not there yet.
 
     Most small bodies are: a timer for each of them would cost more than receiving them.
     """
 
-    __slots__ = ("_has_expired", "_idle_seconds", "_receive")
+    __slots__ = ("_receive", "_watch")
 
-    def __init__(self, receive: Receive, idle_seconds: float) -> None:
+    def __init__(self, receive: Receive, watch: _Watch) -> None:
         self._receive = receive
-        self._idle_seconds = idle_seconds
-        self._has_expired = False
+        self._watch = watch
 
     def __await__(self) -> Generator[Any, Any, Message]:
         steps = self._receive().__await__()
@@ -93,16 +95,35 @@ class _Impatient:
         except StopIteration as arrived:
             message: Message = arrived.value
             return message
-        return (yield from self._wait(steps, awaited))
+        return (yield from self._watch.wait(steps, awaited))
 
-    def _wait(
+
+class _Watch:
+    """Cancels a wait that lasts too long, with one timer for all waits of a body.
+
+    The timer is not moved with each wait: when it rings it looks how long the current one lasts.
+    """
+
+    __slots__ = ("_has_expired", "_idle_seconds", "_since", "_task", "_timer")
+
+    def __init__(self, idle_seconds: float) -> None:
+        self._idle_seconds = idle_seconds
+        self._has_expired = False
+        self._since = 0.0
+        self._task: asyncio.Task[Any] | None = None  # whoever waits now
+        self._timer: asyncio.TimerHandle | None = None
+
+    def wait(
         self, steps: Generator[Any, Any, Message], awaited: Any
     ) -> Generator[Any, Any, Message]:
-        """Go on with an await that was begun, cancelling it when the client stays silent."""
-        task = asyncio.current_task()
+        """Go on with an await that was begun; S3Error RequestTimeout when it lasts too long."""
+        loop = asyncio.get_running_loop()
+        task = self._task = asyncio.current_task()
         assert task is not None, "a body is read inside a task"
         cancelling = task.cancelling()
-        timer = asyncio.get_running_loop().call_later(self._idle_seconds, self._expire, task)
+        self._since = loop.time()
+        if self._timer is None:
+            self._timer = loop.call_later(self._idle_seconds, self._look, loop)
         try:
             message = yield from _resume(steps, awaited)
         except asyncio.CancelledError:
@@ -115,11 +136,25 @@ class _Impatient:
                 task.uncancel()  # the answer came after all, so nothing of ours may linger
             return message
         finally:
-            timer.cancel()
+            self._has_expired = False
+            self._task = None
 
-    def _expire(self, task: asyncio.Task[Any]) -> None:
-        self._has_expired = True
-        task.cancel()
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        if self._task is None:
+            return
+        seconds_left = self._since + self._idle_seconds - loop.time()
+        if seconds_left > 0:
+            self._timer = loop.call_later(seconds_left, self._look, loop)
+        else:
+            self._has_expired = True
+            self._task.cancel()
+
+    def end(self) -> None:
+        """Stop watching: nothing more will be waited for."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 def _resume(steps: Generator[Any, Any, Message], awaited: Any) -> Generator[Any, Any, Message]:

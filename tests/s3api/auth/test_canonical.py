@@ -39,16 +39,25 @@ def test_ways_to_send_a_query(raw: bytes) -> None:
     assert verify(make_request("GET", b"/", raw, items)).credential is CREDENTIAL
 
 
-def test_a_query_signed_as_sent() -> None:
-    """A query signed as it was sent, unescaped, passes too."""
+@pytest.mark.parametrize(
+    ("sent", "signed"),
+    [
+        (b"list-type=2&b=a/b", "b=a/b&list-type=2"),
+        (b"list-type=2&b=a/b", "list-type=2&b=a/b"),
+        (b"uploads", "uploads="),
+        (b"uploads", "uploads"),
+    ],
+)
+def test_a_query_signed_as_sent(sent: bytes, signed: str) -> None:
+    """A query signed as it was sent, unescaped, sorted or not, passes too."""
     client = Client()
     headers = client.all_headers()
-    signature = client.signature("b=a/b&list-type=2", headers, EMPTY)
+    signature = client.signature(signed, headers, EMPTY)
     headers["authorization"] = (
         f"AWS4-HMAC-SHA256 Credential={EXAMPLE_SCOPE},"
         f"SignedHeaders={';'.join(sorted(headers))},Signature={signature}"
     )
-    assert verify(make_request("GET", b"/", b"list-type=2&b=a/b", headers)).credential is CREDENTIAL
+    assert verify(make_request("GET", b"/", sent, headers)).credential is CREDENTIAL
 
 
 @pytest.mark.parametrize(

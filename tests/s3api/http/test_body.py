@@ -157,6 +157,28 @@ def test_a_wait_that_catches_its_cancellation_goes_on() -> None:
     assert asyncio.run(scenario()) == b"late"
 
 
+def test_no_timer_outlives_its_body() -> None:
+    """Reading to the end, or to a disconnect, leaves nothing scheduled on the loop."""
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        handles = []
+        call_later = loop.call_later
+
+        def note(*arguments: Any) -> asyncio.TimerHandle:
+            handles.append(call_later(*arguments))
+            return handles[-1]
+
+        loop.call_later = note  # type: ignore[method-assign, assignment]
+        assert await read_all(body_of([b"a", b"b", b"c"]), 1) == [b"a", b"b", b"c"]
+        with pytest.raises(ClientDisconnected):
+            await read_all(body_of([b"a"], disconnect=True), 100)
+        assert len(handles) == 2
+        assert all(handle.cancelled() for handle in handles)
+
+    asyncio.run(scenario())
+
+
 def drained(body: Body, bytes_max: int = 100, seconds_max: float = 5) -> bool:
     """Drain a body in a loop of its own."""
     return asyncio.run(body.drain(bytes_max, seconds_max))
