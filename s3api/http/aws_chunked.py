@@ -1,13 +1,10 @@
 r"""The aws-chunked content encoding, without I/O: bytes in, payload pieces out.
 
-    <size in hex>[;chunk-signature=<64 hex digits>]\r\n<bytes>\r\n ... 0[;chunk-signature=...]\r\n
-    <name>:<value>\r\n ... [x-amz-trailer-signature:<64 hex digits>\r\n] \r\n
+    <hex size>[;chunk-signature=<hex>]\r\n<bytes>\r\n ... 0[;chunk-signature=<hex>]\r\n<trailer>\r\n
 
 Pieces are views of what was fed and are handed on before the signature of their chunk has come
 round, so memory stays bounded whatever size a client gives its chunks. Nothing may be committed
-before `finish` has returned.
-https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
-https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html
+before `finish` has returned. Source: AWS's sigv4-streaming.html and sigv4-streaming-trailers.html.
 """
 
 from __future__ import annotations

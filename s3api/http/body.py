@@ -1,4 +1,7 @@
-"""Request bodies as ASGI delivers them, in large steps and with bounded patience."""
+"""Request bodies as ASGI delivers them, in large steps and with bounded patience.
+
+Knows nothing of what the bytes mean: `payload` decodes them.
+"""
 
 from __future__ import annotations
 

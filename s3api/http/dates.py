@@ -1,4 +1,7 @@
-"""Dates as HTTP and SigV4 write them, as epoch seconds."""
+"""Dates as HTTP (RFC 9110 5.6.7) and SigV4 write them, as epoch seconds.
+
+Strict where it reads: what is no date is None, never a guess.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The query string of a request, decoded once."""
+"""The query string of a request, decoded once.
+
+Strict: what cannot be decoded is refused, so that no two readers of a query can disagree.
+"""
 
 from __future__ import annotations
 
