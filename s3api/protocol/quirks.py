@@ -54,6 +54,9 @@ ROOTS: Final = {
 # The one output whose member is the text of the root itself: REF API_GetBucketLocation.
 ROOT_TEXT: Final = {"GetBucketLocation"}
 
+# Documents without S3's namespace: REF RESTObjectPOST, sample response.
+BARE_ROOTS: Final = {"PostResponse"}
+
 # Order of elements on the wire, by shape; what is not named follows in the model's order.
 # Listings: MEASURED. The rest: "Response Syntax" and samples of the REF API_* pages.
 _ROW: Final = ("LastModified", "ETag", "ChecksumAlgorithm", "ChecksumType", "Size", "Owner")
@@ -372,6 +375,9 @@ DOCUMENT_REQUIRED: Final = frozenset(
         "SelectObjectContent",
     }
 )
+
+# Documents whose refusal is not MalformedXML: REF ErrorResponses.
+MALFORMED: Final = {"AccessControlPolicy": "MalformedACLError"}
 
 # DeleteObjects' <Quiet> may say anything: MEASURED.
 LENIENT_BOOLEANS: Final = frozenset({"Quiet"})

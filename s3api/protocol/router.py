@@ -40,6 +40,7 @@ class Route:
     accepted: frozenset[str]  # parameters it takes
     hoistable: frozenset[str]  # its headers, which presigned URLs may carry as parameters
     takes_metadata: bool  # the same for x-amz-meta-*
+    weight: int  # how much it demands: the most demanding route of a cell is tried first
 
     def matches(self, query: Query, headers: Headers) -> bool:
         """Say whether the request holds what this route demands."""
@@ -53,11 +54,6 @@ class Route:
             if headers.header(name) is None and not _is_hoisted(query, name):
                 return False
         return True
-
-    @property
-    def weight(self) -> int:
-        """How much it demands: the most demanding route of a cell is tried first."""
-        return len(self.values) + len(self.parameters) + len(self.headers)
 
 
 def _is_hoisted(query: Query, header: str) -> bool:
@@ -86,32 +82,30 @@ def _flag(operation: OperationModel) -> str:
 
 def _make_route(operation: OperationModel, *, is_alone: bool) -> Route:
     values = operation.values
-    names = {*operation.flags, *(name for name, _ in values), *_members(operation, "querystring")}
+    parameters = _required(operation, "querystring")
     headers = () if is_alone else _required(operation, "header")
+    names = {*operation.flags, *(name for name, _ in values), *_members(operation, "querystring")}
+    hoistable = {name.lower() for name in _members(operation, "header")}
     return Route(
         name=operation.name,
         values=values,
-        parameters=_required(operation, "querystring"),
+        parameters=parameters,
         headers=tuple(name.lower() for name in headers),
         accepted=frozenset(names),
-        hoistable=frozenset(
-            name.lower() for name in _members(operation, "header") if name.startswith("x-amz-")
-        ),
+        hoistable=frozenset(name for name in hoistable if name.startswith("x-amz-")),
         takes_metadata=bool(_members(operation, "headers")),
+        weight=len(values) + len(parameters) + len(headers),
     )
 
 
-def _compile() -> dict[tuple[str, Level], dict[str, tuple[Route, ...]]]:
+def _compile() -> dict[tuple[str, Level, str], tuple[Route, ...]]:
     """File every operation that a request can be told to mean, the most demanding first."""
-    filed: dict[tuple[str, Level], dict[str, list[OperationModel]]] = {}
+    cells: dict[tuple[str, Level, str], list[OperationModel]] = {}
     for operation in load_operations():
         if operation.name not in quirks.INDISTINGUISHABLE:
-            cell = filed.setdefault((operation.method, operation.level), {})
-            cell.setdefault(_flag(operation), []).append(operation)
-    return {
-        place: {flag: _make_routes(operations) for flag, operations in cell.items()}
-        for place, cell in filed.items()
-    }
+            place = operation.method, operation.level, _flag(operation)
+            cells.setdefault(place, []).append(operation)
+    return {place: _make_routes(rivals) for place, rivals in cells.items()}
 
 
 def _make_routes(rivals: list[OperationModel]) -> tuple[Route, ...]:
@@ -125,7 +119,7 @@ def _make_routes(rivals: list[OperationModel]) -> tuple[Route, ...]:
 
 
 CELLS: Final = _compile()
-FLAGS: Final = frozenset(flag for cell in CELLS.values() for flag in cell if flag)
+FLAGS: Final = frozenset(flag for _, _, flag in CELLS if flag)
 PARAMETERS: Final = frozenset(
     name for operation in load_operations() for name in _members(operation, "querystring")
 )
@@ -142,13 +136,13 @@ def find_operation(method: str, level: Level, query: Query, headers: Headers) ->
     """
     if method == "OPTIONS":
         return PREFLIGHT  # it asks about a path, whatever the query
-    flag = _select(query) if query else ""
-    routes = CELLS.get((method, level), {}).get(flag)
+    flag = _select(query) if query.raw else ""
+    routes = CELLS.get((method, level, flag))
     if routes is None:
         raise _no_route(method, level, flag)
     for route in routes:
-        if route.matches(query, headers):
-            if query:
+        if route.weight == 0 or route.matches(query, headers):
+            if query.raw:
                 _check_parameters(route, method, level, query)
             if route.name == FORM:
                 _check_form(headers)
@@ -180,7 +174,7 @@ def _conflict(query: Query) -> S3Error:
 def _no_route(method: str, level: Level, flag: str) -> S3Error:
     if method not in METHODS:
         return S3Error("BadRequest", "An error occurred when parsing the HTTP request.")
-    allowed = sorted(m for (m, where), cell in CELLS.items() if where is level and flag in cell)
+    allowed = sorted(m for m, where, what in CELLS if (where, what) == (level, flag))
     if not allowed:
         noun = quirks.LEVEL_NOUNS[level]
         nothing = f"There is no such thing as the ?{flag} sub-resource for {noun}"

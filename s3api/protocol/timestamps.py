@@ -13,13 +13,14 @@ from s3api.http.dates import format_http_date, parse_http_date
 
 SECOND_MS: Final = 1000
 MINUTE_MS: Final = 60 * SECOND_MS
-_SECONDS: Final = tuple(f"{second:02d}.000Z" for second in range(60))
+SECONDS: Final = tuple(f"{second:02d}.000Z" for second in range(60))
 
 http_date = lru_cache(4096)(format_http_date)
 
 
 @lru_cache(4096)
-def _minute(minutes: int) -> str:
+def minute(minutes: int) -> str:
+    """Write minutes since the epoch as the first part of an ISO date; SECONDS is the second."""
     return datetime.fromtimestamp(minutes * 60, UTC).strftime("%Y-%m-%dT%H:%M:")
 
 
@@ -28,7 +29,7 @@ def iso_date(epoch_ms: int) -> str:
 
     A listing's dates cluster, so the minute is cached: 0.2 us instead of 1.5 us each.
     """
-    return _minute(epoch_ms // MINUTE_MS) + _SECONDS[epoch_ms // SECOND_MS % 60]
+    return minute(epoch_ms // MINUTE_MS) + SECONDS[epoch_ms // SECOND_MS % 60]
 
 
 def parse_timestamp(text: str) -> int | None:

@@ -52,9 +52,11 @@ class MalformedDocumentError(Exception):
 def compile_reader(root: str, shape: Shape) -> Callable[[bytes], dict[str, Any]]:
     """Make the reader of a document whose root element has that name and shape.
 
-    The reader raises S3Error: MalformedXML, or MaxMessageLengthExceeded.
+    The reader raises S3Error: MalformedXML (MalformedACLError for an access control list), or
+    MaxMessageLengthExceeded.
     """
     schema = _element("", shape)
+    code = quirks.MALFORMED.get(root, "MalformedXML")
 
     def read(document: bytes) -> dict[str, Any]:
         if len(document) > DOCUMENT_BYTES_MAX:
@@ -62,7 +64,7 @@ def compile_reader(root: str, shape: Shape) -> Callable[[bytes], dict[str, Any]]
         try:
             return _Reading(root, schema).read(document)
         except (MalformedDocumentError, expat.ExpatError, ValueError) as error:
-            raise S3Error("MalformedXML") from error
+            raise S3Error(code) from error
 
     return read
 
@@ -150,15 +152,14 @@ class _Reading:
         self._result: dict[str, Any] | None = None
 
     def read(self, document: bytes) -> dict[str, Any]:
-        # UTF-8 whatever the document declares: S3 sends and takes no other, and a parser that
-        # followed the declaration would read other bytes than a proxy before it.
-        parser = expat.ParserCreate("utf-8", SEPARATOR)
+        parser = expat.ParserCreate(namespace_separator=SEPARATOR)
         parser.buffer_text = True
         parser.StartDoctypeDeclHandler = self._refuse_doctype
         parser.StartElementHandler = self._start
         parser.CharacterDataHandler = self._text.append
         parser.EndElementHandler = self._end
-        parser.Parse(document, True)  # noqa: FBT003  # expat takes it by position only
+        # As text, hence UTF-8 whatever the document declares: one reading for every reader of it.
+        parser.Parse(document.decode(), True)  # noqa: FBT003  # expat takes it by position only
         assert self._result is not None, "a well-formed document has a root"
         return self._result
 

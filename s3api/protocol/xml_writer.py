@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from s3api.protocol import quirks
 from s3api.protocol.model import is_streamed, payload_of
-from s3api.protocol.timestamps import http_date, iso_date
+from s3api.protocol.timestamps import (
+    MINUTE_MS,
+    SECOND_MS,
+    SECONDS,
+    http_date,
+    iso_date,
+    minute,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,17 +40,10 @@ JSON_TYPE: Final = (b"Content-Type", b"application/json")
 # XML 1.0 cannot carry most control characters at all; S3 writes them as references all the same,
 # which only encoding-type=url avoids (GUIDE object-keys, "XML related object key constraints"). A
 # raw carriage return would be read back as a line feed.
-_UNSAFE: Final = re.compile('[<>&"\x00-\x08\x0b-\x1f\ufffe\uffff]')
+_REFERENCES: Final = {
+    code: f"&#x{code:x};" for code in (*range(32), 0xFFFE, 0xFFFF) if chr(code) not in "\t\n"
+} | {ord("\r"): "&#13;"}
 _UNPRINTABLE: Final = re.compile("[^\t\x20-\x7e\x80-\xff]")
-_ESCAPES: Final = {ord(c): f"&#x{ord(c):x};" for c in map(chr, range(32)) if c not in "\t\n"} | {
-    ord("<"): "&lt;",
-    ord(">"): "&gt;",
-    ord("&"): "&amp;",
-    ord('"'): "&quot;",
-    ord("\r"): "&#13;",
-    0xFFFE: "&#xfffe;",
-    0xFFFF: "&#xffff;",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +56,24 @@ class Rendered:
 
 
 def escape(text: str) -> str:
-    """Write text so that it can stand in an element or an attribute."""
-    return text if _UNSAFE.search(text) is None else text.translate(_ESCAPES)
+    """Write text so that it can stand in an element or an attribute.
+
+    Looking before replacing makes the common case 0.1 us; `str.translate` would be 1.7 us.
+    """
+    if "&" in text:
+        text = text.replace("&", "&amp;")
+    if "<" in text:
+        text = text.replace("<", "&lt;")
+    if ">" in text:
+        text = text.replace(">", "&gt;")
+    if '"' in text:
+        text = text.replace('"', "&quot;")
+    return text if text.isprintable() else text.translate(_REFERENCES)
 
 
 def encode(document: str) -> bytes:
     """Encode a document; what UTF-8 cannot carry becomes a reference."""
-    return (DECLARATION + document).encode("utf-8", "xmlcharrefreplace")
+    return document.encode("utf-8", "xmlcharrefreplace")
 
 
 # --- documents ----------------------------------------------------------------------------------
@@ -148,12 +159,16 @@ def _rows(tag: str, shape: Shape) -> Write:
     """Make the writer of a listing's rows: generated code, or the general one for odd rows."""
     general = _element(tag, shape)
     generated = _generate_rows(tag, shape)
+    names = frozenset(member.name for member in shape.members)
+    always = quirks.ROWS[shape.name]
 
     def write(rows: list[dict[str, Any]]) -> str:
+        assert not rows or rows[0].keys() <= names, f"{shape.name} has no {rows[0].keys() - names}"
         try:
-            return generated(rows)
-        except (KeyError, TypeError, ValueError):  # a row lacks what rows of this kind have
-            return "".join(map(general, rows))
+            is_odd = any(None in [row[name] for row in rows] for name in always)
+        except KeyError:
+            is_odd = True
+        return "".join(map(general, rows)) if is_odd else generated(rows)
 
     return write
 
@@ -164,7 +179,7 @@ def _generate_rows(tag: str, shape: Shape) -> Write:
     The only use of `exec` in S4: a page of 1,000 keys costs a third of what closures cost. The
     source is built from the model alone and registered with linecache, so tracebacks show it.
     """
-    names: dict[str, Any] = {"escape": escape, "iso_date": iso_date, "once": _once}
+    names: dict[str, Any] = {"escape": escape, "minute": minute, "second": SECONDS, "once": _once}
     row = ""
     for number, member in enumerate(shape.members):
         place = f"row[{member.name!r}]"
@@ -188,12 +203,12 @@ def _generate_rows(tag: str, shape: Shape) -> Write:
 
 
 def _inline(shape: Shape, place: str) -> str:
-    """Write the expression of a scalar that every row has; None in its place raises TypeError."""
-    if shape.kind == "timestamp":
-        return f"iso_date({place})"
+    """Write the expression of a scalar that every row has."""
+    if shape.kind == "timestamp":  # `iso_date`, without its call
+        return f"minute({place} // {MINUTE_MS})}}{{second[{place} // {SECOND_MS} % 60]"
     if shape.kind == "boolean":
         return f"'true' if {place} else 'false'"
-    return f"{place}:d" if shape.kind in {"integer", "long"} else f"escape({place})"
+    return place if shape.enum or shape.kind in {"integer", "long"} else f"escape({place})"
 
 
 def _once(write: Write) -> Write:
@@ -318,12 +333,15 @@ def _if_given(write: Callable[[Any], bytes], value: Any) -> bytes | None:
 
 def _root(tag: str, shape: Shape) -> Write:
     children = _children(shape)
-    return lambda output: f'<{tag} xmlns="{NAMESPACE}">{children(output)}</{tag}>'
+    namespace = "" if tag in quirks.BARE_ROOTS else f' xmlns="{NAMESPACE}"'
+    start = f"{DECLARATION}<{tag}{namespace}>"
+    return lambda output: f"{start}{children(output)}</{tag}>"
 
 
 def _root_text(tag: str) -> Write:
     """Make the writer of the one document that is nothing but text, under its member's name."""
-    return lambda output: f'<{tag} xmlns="{NAMESPACE}">{escape(output.get(tag) or "")}</{tag}>'
+    start = f'{DECLARATION}<{tag} xmlns="{NAMESPACE}">'
+    return lambda output: f"{start}{escape(output.get(tag) or '')}</{tag}>"
 
 
 # --- refusals -------------------------------------------------------------------------------
@@ -343,4 +361,4 @@ def render_error(error: S3Error, *, resource: str, request_id: str, host_id: str
         "HostId": host_id,
     }
     inner = "".join(f"<{tag}>{escape(text)}</{tag}>" for tag, text in elements.items())
-    return encode(f"<Error>{inner}</Error>")
+    return encode(f"{DECLARATION}<Error>{inner}</Error>")
