@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 from s3api.context import Answer
 from s3api.errors import S3Error
-from s3api.http.preconditions import check_source, read_conditions
+from s3api.http.preconditions import COPY_SOURCE, check_source, read_conditions
 from s3api.operations.access import authorise, existing_bucket
 from s3api.operations.attributes import refuse_unkept, stored_headers
 from s3api.operations.ingest import Digests
@@ -68,7 +68,7 @@ def _parse_source(value: str) -> tuple[str, str]:
 
 def source_guard(call: Call) -> Guard:
     """Make the check of the copy-source conditions and of the source's size."""
-    conditions = read_conditions(call.request, "x-amz-copy-source-")
+    conditions = read_conditions(call.request, COPY_SOURCE)
 
     def guard(current: ObjectInfo | None) -> None:
         if current is None:

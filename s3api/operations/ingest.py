@@ -68,6 +68,11 @@ class Expectations:
         self.md5 = checksum_headers.expected_md5(call.request)
         self.checksum: ExpectedChecksum | None = checksum_headers.expected_checksum(call.request)
 
+    @property
+    def exist(self) -> bool:
+        """Whether the client sent an MD5 or a checksum along."""
+        return self.md5 is not None or self.checksum is not None
+
     def algorithms(self, wanted: str | None) -> set[str]:
         """Name the checksums to compute: the client's, and the wanted one."""
         names = {self.checksum.algorithm} if self.checksum else set()

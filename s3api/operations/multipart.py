@@ -10,7 +10,7 @@ from s3api import checksums
 from s3api.context import Answer
 from s3api.errors import S3Error
 from s3api.http.checksum_headers import expected_checksum
-from s3api.http.preconditions import check_source, parse_copy_range, read_conditions
+from s3api.http.preconditions import COPY_SOURCE, check_source, parse_copy_range, read_conditions
 from s3api.operations.attributes import refuse_unkept, stored_headers
 from s3api.operations.copy import STEP_BYTES, find_source
 from s3api.operations.ingest import DEFAULT_ALGORITHM, Digests, receive_payload
@@ -139,7 +139,7 @@ async def upload_part_copy(call: Call) -> Answer:
     algorithm = upload.attributes.checksum_algorithm or DEFAULT_ALGORITHM
     with call.engine.open_object(source.bucket.id, source.key) as reader:
         info = reader.info
-        conditions = read_conditions(call.request, "x-amz-copy-source-")
+        conditions = read_conditions(call.request, COPY_SOURCE)
         if conditions is not None:
             check_source(conditions, info.etag, info.modified_ms)
         first, length = _copied(call, info)
