@@ -267,8 +267,8 @@ def load(environ: Mapping[str, str]) -> Configuration:
             values[name] = setting.parse(setting.default)
     if bool(values["access_key_id"]) != bool(values["secret_access_key"]):
         problems.append("S4_ACCESS_KEY_ID and S4_SECRET_ACCESS_KEY must be given together")
-    if values["bind"] == values["console_bind"] and values["bind"].port:
-        problems.append("S4_BIND and S4_CONSOLE_BIND must differ")
+    if values["bind"].port == values["console_bind"].port != 0:  # the port tells the sides apart
+        problems.append("S4_BIND and S4_CONSOLE_BIND must have different ports")
     return Configuration(**values, problems=tuple(problems))
 
 

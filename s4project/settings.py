@@ -16,6 +16,8 @@ from urllib.parse import unquote, urlsplit
 from s4project import configuration, console
 
 S4 = configuration.load(os.environ)
+# The port that is the console's; `serve` sets it to the real one when S4_CONSOLE_BIND asks for 0.
+S4_CONSOLE_PORT = S4.console_bind.port
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 DEBUG = False
