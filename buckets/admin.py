@@ -1,0 +1,108 @@
+"""The console's pages for buckets: declarations over `buckets.services`."""
+
+# ruff: noqa: ARG002, FBT001  # the signatures are Django's
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.http import HttpResponseRedirect
+from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
+
+from buckets import services
+from buckets.models import Bucket
+from iam.console import OwnedAdmin, is_superuser, signed_in
+from iam.errors import IdentityError
+from iam.keyring import Role
+from storage_engine.apps import get_engine
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+
+@admin.register(Bucket)
+class BucketPages(OwnedAdmin):
+    """Buckets: everybody's own, for SuperUsers all."""
+
+    refusals = (IdentityError, services.BucketError, services.InvalidBucketName)
+    owner_field = "owner"
+    autocomplete_fields = ("owner",)
+    list_display = ("name", "owner", "objects", "size", "region", "created_at")
+    search_fields = ("name", "owner__username")
+    actions = None  # deleting closes a namespace for ever: one bucket at a time
+
+    @admin.display(description="objects")
+    def objects(self, bucket: Bucket) -> int:
+        """Count the objects; the engine keeps the figure."""
+        return get_engine().namespace_counts(bucket.pk).objects
+
+    @admin.display(description="size")
+    def size(self, bucket: Bucket) -> str:
+        """Show what the objects' sizes add up to."""
+        return filesizeformat(get_engine().namespace_counts(bucket.pk).bytes)
+
+    @admin.display(description="unfinished uploads")
+    def uploads(self, bucket: Bucket) -> int:
+        """Count the multipart uploads that are neither completed nor aborted."""
+        return get_engine().namespace_counts(bucket.pk).uploads
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Let Writers and SuperUsers make buckets, as `iam.policy` does."""
+        return _may_write(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Bucket | None = None) -> bool:
+        """Let nobody change a bucket here: name, owner and region are for ever."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Bucket | None = None) -> bool:
+        """Let Writers delete their own, SuperUsers any."""
+        return _may_write(request) and self.is_theirs(request, obj)
+
+    def get_fields(self, request: HttpRequest, obj: Bucket | None = None) -> Any:
+        """Ask for the name, and SuperUsers for the owner."""
+        if obj is not None:
+            return ("name", "owner", "region", "objects", "size", "uploads", "created_at")
+        return ("name", "owner") if is_superuser(request) else ("name",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Bucket | None = None) -> Any:
+        """Show what the row does not hold."""
+        return ("region", "objects", "size", "uploads", "created_at") if obj else ()
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Propose the signed-in user as the owner."""
+        return {"owner": request.user.pk}
+
+    def save_model(self, request: HttpRequest, obj: Bucket, form: Any, change: bool) -> None:
+        """Make the bucket through the service."""
+        assert not change, "buckets cannot be changed here"
+        owner = self.owner_of(request, obj)
+        obj.pk = services.create_bucket(obj.name, owner.canonical_id).id
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Ask for confirmation; taken, delete outside any transaction, as the service demands."""
+        bucket = self.get_object(request, unquote(object_id))
+        if request.method != "POST" or bucket is None:
+            return super().delete_view(request, object_id, extra_context)
+        if not self.has_delete_permission(request, bucket):
+            return super().delete_view(request, object_id, extra_context)
+        return self._delete(request, bucket)
+
+    def _delete(self, request: HttpRequest, bucket: Bucket) -> HttpResponse:
+        """Delete a bucket and go to the list, or say why not and stay."""
+        try:
+            services.delete_bucket(bucket.name)
+        except self.refusals as error:
+            messages.error(request, str(error))
+            return HttpResponseRedirect(reverse("admin:buckets_bucket_change", args=[bucket.pk]))
+        self.log_deletions(request, [bucket])  # type: ignore[arg-type]  # as Django itself does
+        return self.response_delete(request, str(bucket), bucket.pk)
+
+
+def _may_write(request: HttpRequest) -> bool:
+    """Whether the user's role allows to make and delete buckets."""
+    user = signed_in(request)
+    return user is not None and user.role in {Role.WRITER, Role.SUPERUSER}

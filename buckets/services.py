@@ -1,0 +1,164 @@
+"""The only writers of buckets, and the reader that makes the registry.
+
+A change is durable in SQL, then the "buckets" generation moves, so that when a call has returned
+every worker obeys it. All calls are synchronous.
+"""
+
+# ruff: noqa: N818  # the names of the refusals are S3's
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from buckets.models import Bucket
+from buckets.naming import InvalidBucketName, check_bucket_name
+from buckets.registry import BucketState, Registry
+from iam import services as iam_services
+from storage_engine import NamespaceClosed, NamespaceNotEmpty
+from storage_engine.apps import get_engine
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+__all__ = [
+    "BucketAlreadyExists",
+    "BucketError",
+    "BucketNotEmpty",
+    "InvalidBucketName",
+    "NoSuchBucket",
+    "create_bucket",
+    "delete_bucket",
+    "finish_deletions",
+    "load_registry",
+]
+
+
+class BucketError(Exception):
+    """Base of what these services raise on purpose, next to InvalidBucketName and NoSuchUser."""
+
+
+class BucketAlreadyExists(BucketError):
+    """There is such a bucket; `owner_canonical_id` says whose it is."""
+
+    def __init__(self, name: str, owner_canonical_id: str) -> None:
+        super().__init__(f"There is already a bucket {name}.")
+        self.owner_canonical_id = owner_canonical_id
+
+
+class NoSuchBucket(BucketError):
+    """There is no such bucket."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no bucket {name}.")
+
+
+class BucketNotEmpty(BucketError):
+    """The bucket holds objects."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The bucket {name} is not empty: delete its objects first.")
+
+
+def load_registry() -> Registry:
+    """Read every bucket with its owner's names, in one query."""
+    rows = Bucket.objects.order_by().values_list(
+        "pk",
+        "name",
+        "owner__canonical_id",
+        "owner__display_name",
+        "owner__username",
+        "region",
+        "created_at",
+    )
+    return Registry(
+        BucketState(pk, name, canonical_id, display_name or username, region, _ms(created_at))
+        for pk, name, canonical_id, display_name, username, region, created_at in rows
+    )
+
+
+def create_bucket(name: str, owner_canonical_id: str, region: str = "") -> BucketState:
+    """Make a bucket, in the configured region unless told otherwise.
+
+    Its namespace in the engine opens by itself at the first write. Raises InvalidBucketName,
+    BucketAlreadyExists, and iam's NoSuchUser when there is no such owner.
+    """
+    check_bucket_name(name)
+    try:
+        with transaction.atomic():
+            owner = iam_services.lock_owner(owner_canonical_id)
+            bucket = Bucket.objects.create(
+                name=name, owner=owner, region=region or settings.S4.region
+            )
+            _announce_change()
+    except IntegrityError as error:
+        # Whoever was first, here or in another process: the unique index decides, not a look
+        # beforehand. The other may be gone by now; it was there when this one was refused.
+        other = Bucket.objects.filter(name=name).select_related("owner").first()
+        raise BucketAlreadyExists(name, other.owner.canonical_id if other else "") from error
+    return BucketState(
+        id=bucket.pk,
+        name=name,
+        owner_canonical_id=owner.canonical_id,
+        owner_display_name=owner.display_name or owner.username,
+        region=bucket.region,
+        created_ms=_ms(bucket.created_at),
+    )
+
+
+def delete_bucket(name: str) -> None:
+    """Delete an empty bucket; its unfinished uploads go with it. NoSuchBucket, BucketNotEmpty.
+
+    Three durable steps: the row says that it is closing; the engine closes the namespace, which
+    alone decides whether it is empty and refuses every later write; the row goes. After a crash
+    `finish_deletions` finds the row by its mark. Must not run inside a transaction: the mark has
+    to be on disk before the namespace closes.
+    """
+    bucket = Bucket.objects.filter(name=name).first()
+    if bucket is None:
+        raise NoSuchBucket(name)
+    if get_engine().namespace_counts(bucket.pk).objects:
+        raise BucketNotEmpty(name)  # spares the common refusal two writes; step two decides
+    with transaction.atomic(durable=True):
+        Bucket.objects.filter(pk=bucket.pk).update(is_closing=True)
+    _close(bucket)
+
+
+def finish_deletions() -> list[str]:
+    """Finish or take back the deletions that a crash interrupted; return the names now gone.
+
+    For the start of a process. A deletion under way elsewhere is safe: every step of it can be
+    done twice.
+    """
+    gone = []
+    for bucket in Bucket.objects.filter(is_closing=True):
+        with suppress(BucketNotEmpty):
+            _close(bucket)
+            gone.append(bucket.name)
+    return gone
+
+
+def _close(bucket: Bucket) -> None:
+    """Close the namespace of a bucket marked as closing and remove the row; BucketNotEmpty."""
+    try:
+        with suppress(NamespaceClosed):  # closed before the crash, or by another at this moment
+            get_engine().close_namespace(bucket.pk).result()
+    except NamespaceNotEmpty as error:
+        with transaction.atomic(durable=True):
+            Bucket.objects.filter(pk=bucket.pk).update(is_closing=False)
+        raise BucketNotEmpty(bucket.name) from error
+    with transaction.atomic(durable=True):
+        Bucket.objects.filter(pk=bucket.pk).delete()
+        _announce_change()
+
+
+def _announce_change() -> None:
+    """Let every worker read the buckets anew, once the surrounding transaction is committed."""
+    transaction.on_commit(lambda: get_engine().bump_generation("buckets"))
+
+
+def _ms(moment: datetime) -> int:
+    """Turn a moment into epoch milliseconds."""
+    return int(moment.timestamp() * 1000)

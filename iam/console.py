@@ -1,0 +1,133 @@
+"""What every page of the console obeys: who sees what by role, and refusals shown to a person.
+
+Deny by default: the base lets only SuperUsers in, `OwnedAdmin` lets others to what is theirs.
+Pages are declarations; their writes call services, whose refusals become messages, never error
+pages.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpResponseRedirect
+
+from iam.errors import IdentityError
+from iam.models import User
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.contrib.admin import ModelAdmin
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
+
+    BaseAdmin = ModelAdmin[Any]  # the theme is untyped; it keeps Django's interface
+else:
+    from unfold.admin import ModelAdmin as BaseAdmin
+
+READING: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+
+
+def signed_in(request: HttpRequest) -> User | None:
+    """Tell who uses the console; None unless the console is for him."""
+    user = request.user
+    return user if isinstance(user, User) and user.is_staff else None
+
+
+def is_superuser(request: HttpRequest) -> bool:
+    """Whether a SuperUser uses the console."""
+    user = signed_in(request)
+    return user is not None and user.is_superuser
+
+
+class ConsoleAdmin(BaseAdmin):
+    """Pages of one model, for SuperUsers, that write through services."""
+
+    refusals: ClassVar[tuple[type[Exception], ...]] = (IdentityError,)
+    list_per_page = 100
+
+    def is_theirs(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether these pages, or one object on them, are for this user; the rule of them all."""
+        del obj
+        return is_superuser(request)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Show the pages in navigation to whoever may see them."""
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let those look whose it is."""
+        return self.is_theirs(request, obj)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Let those add whose it is."""
+        return self.is_theirs(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let those change whose it is."""
+        return self.is_theirs(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let those delete whose it is."""
+        return self.is_theirs(request, obj)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """List, or take an action on several: on all of them, or on none when one is refused."""
+        return self._or_message(request, super().changelist_view, request, extra_context)
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Show or take a form."""
+        return self._or_message(request, super().changeform_view, request, *args, **kwargs)
+
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Ask for confirmation, or take it."""
+        return self._or_message(request, super().delete_view, request, *args, **kwargs)
+
+    def _or_message(
+        self, request: HttpRequest, view: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        """Answer with `view`; when a service refuses, with its sentence on the same page again.
+
+        The transaction takes back what was written before the refusal, such as the history entry
+        that Django writes before it deletes. Reading takes none: on SQLite each would wait for
+        the write lock.
+        """
+        if request.method in READING:
+            return view(*args, **kwargs)
+        try:
+            with transaction.atomic():
+                return view(*args, **kwargs)
+        except self.refusals as error:
+            messages.error(request, str(error))
+            return HttpResponseRedirect(request.get_full_path())
+
+
+class OwnedAdmin(ConsoleAdmin):
+    """Pages of a model whose rows belong to users: each sees his own, a SuperUser all."""
+
+    owner_field: ClassVar[str]
+
+    def is_theirs(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether the user is signed in and, if it is about one row, owns it."""
+        user = signed_in(request)
+        if user is None:
+            return False
+        is_own = obj is None or getattr(obj, f"{self.owner_field}_id") == user.pk
+        return is_own or user.is_superuser
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Limit every page to the rows the user may see."""
+        rows = super().get_queryset(request).select_related(self.owner_field)
+        if is_superuser(request):
+            return rows
+        user = signed_in(request)
+        return rows.none() if user is None else rows.filter(**{self.owner_field: user})
+
+    def owner_of(self, request: HttpRequest, obj: Any) -> User:
+        """Tell whose a new row is: as chosen by a SuperUser, else the user's own."""
+        user = signed_in(request)
+        assert user is not None, "the permission was checked"
+        owner: User = getattr(obj, self.owner_field) if user.is_superuser else user
+        return owner

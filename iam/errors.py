@@ -1,0 +1,90 @@
+"""Every way identity's services refuse, as types; their texts are sentences for a person.
+
+Knows no Django. `field` names the form field the refusal concerns, "" when it is none.
+"""
+
+# ruff: noqa: N818  # the names are the outcomes
+from __future__ import annotations
+
+
+class IdentityError(Exception):
+    """Base of what the services of `iam` raise on purpose."""
+
+    field = ""
+
+
+class InvalidIdentity(IdentityError):
+    """A value that a user or key cannot have."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}" if field else reason)
+        self.field = field
+        self.reason = reason
+
+
+class UsernameTaken(IdentityError):
+    """Another user has that name."""
+
+    field = "username"
+
+    def __init__(self, username: str) -> None:
+        super().__init__(f"There is already a user named {username}.")
+
+
+class CanonicalIdTaken(IdentityError):
+    """Another user has that canonical id."""
+
+    field = "canonical_id"
+
+    def __init__(self, canonical_id: str) -> None:
+        super().__init__(f"Another user has the canonical id {canonical_id}.")
+
+
+class AccessKeyTaken(IdentityError):
+    """There is already such an access key, perhaps of another user."""
+
+    field = "access_key"
+
+    def __init__(self, access_key: str) -> None:
+        super().__init__(f"There is already an access key {access_key}.")
+
+
+class NoSuchUser(IdentityError):
+    """No user has that id, name or canonical id."""
+
+    def __init__(self, which: object) -> None:
+        super().__init__(f"There is no user {which}.")
+
+
+class NoSuchAccessKey(IdentityError):
+    """There is no such access key."""
+
+    def __init__(self, access_key: str) -> None:
+        super().__init__(f"There is no access key {access_key}.")
+
+
+class LastSuperUser(IdentityError):
+    """Nobody could administer S4 afterwards."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This is the last active SuperUser: it cannot be deleted, disabled or given another "
+            "role."
+        )
+
+
+class RootUserKept(IdentityError):
+    """The root user is bound to the environment and stays a SuperUser."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The root user cannot be deleted or given another role; it can be disabled while "
+            "there is another SuperUser."
+        )
+
+
+class UserOwnsBuckets(IdentityError):
+    """The user's buckets would be without an owner."""
+
+    def __init__(self, username: str) -> None:
+        super().__init__(f"{username} owns buckets: delete them first.")

@@ -1,0 +1,96 @@
+"""Forms of the console's user pages. They validate; the services write."""
+
+# ruff: noqa: D106  # Meta is Django's word
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django import forms
+from django.contrib.auth.forms import SetPasswordMixin
+from unfold.forms import AdminPasswordChangeForm as UnfoldPasswordForm
+from unfold.widgets import UnfoldAdminPasswordWidget
+
+from iam import services
+from iam.errors import LastSuperUser, RootUserKept
+from iam.keyring import Role
+from iam.models import User
+
+if TYPE_CHECKING:  # generic in the stubs only
+    from django.contrib.auth.forms import AdminPasswordChangeForm
+
+    BaseModelForm = forms.ModelForm[User]
+    BaseNewPassword = SetPasswordMixin[User]
+    BasePasswordForm = AdminPasswordChangeForm[User]
+else:
+    BaseModelForm = forms.ModelForm
+    BaseNewPassword = SetPasswordMixin
+    BasePasswordForm = UnfoldPasswordForm
+
+
+class NewUserForm(BaseNewPassword, BaseModelForm):
+    """A new user, with a password typed twice or none."""
+
+    password1, password2 = SetPasswordMixin.create_password_fields()
+
+    class Meta:
+        model = User
+        fields: ClassVar = ["username", "display_name", "email", "role"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("password1", "password2"):
+            self.fields[name].required = False
+            self.fields[name].widget = UnfoldAdminPasswordWidget({"autocomplete": "new-password"})
+        self.fields[
+            "password2"
+        ].help_text = (
+            "Leave both empty for a user who has only access keys and does not sign in here."
+        )
+
+    def clean(self) -> dict[str, Any] | None:
+        """Compare the passwords and judge their strength."""
+        cleaned = super().clean()
+        first, second = self.cleaned_data.get("password1"), self.cleaned_data.get("password2")
+        if first != second:
+            self.add_error("password2", self.error_messages["password_mismatch"])
+        elif first:
+            self.validate_password_for_user(self.instance)
+        return cleaned
+
+
+class UserForm(BaseModelForm):
+    """An existing user."""
+
+    class Meta:
+        model = User
+        fields: ClassVar = ["display_name", "email", "role", "is_active"]
+
+    def clean(self) -> dict[str, Any] | None:
+        """Say at the field what the services would refuse; they decide, under a lock."""
+        cleaned = super().clean()
+        stays_superuser = self.cleaned_data.get("role") == Role.SUPERUSER
+        if self.instance.is_root and not stays_superuser:
+            self.add_error("role", str(RootUserKept()))
+        stays = stays_superuser and self.cleaned_data.get("is_active")
+        if not stays and services.is_last_superuser(self.instance.pk):
+            self.add_error("role" if not stays_superuser else "is_active", str(LastSuperUser()))
+        return cleaned
+
+
+class PasswordForm(BasePasswordForm):
+    """Another password for a user, set by an administrator."""
+
+    def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
+        super().__init__(user, *args, **kwargs)
+        # Django offers to take the password away here; disabling the user is the way to do that.
+        self.fields.pop("usable_password", None)
+        for name in ("password1", "password2"):
+            self.fields[name].required = True
+
+    def save(self, commit: bool = True) -> User:  # noqa: FBT001, FBT002  # Django's signature
+        """Write through the service."""
+        assert commit, "a password is not kept for later"
+        services.set_password(self.user.pk, self.cleaned_data["password1"])
+        self.user.refresh_from_db()
+        user: User = self.user
+        return user

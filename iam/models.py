@@ -1,0 +1,152 @@
+"""Users and access keys as rows. Read by `iam` and by Django; written only by `iam.services`.
+
+Who may do what is not decided here but in `iam.policy` (S3) and `iam.console` (the admin).
+"""
+
+# ruff: noqa: D106  # Meta is Django's word
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.core.validators import RegexValidator
+from django.db import models
+from django.utils import timezone
+
+from iam.keyring import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+CANONICAL_ID_BYTES: Final = 32
+
+
+def random_canonical_id() -> str:
+    """Make a canonical id as AWS's are: 64 lower-case hex digits."""
+    return secrets.token_hex(CANONICAL_ID_BYTES)
+
+
+class User(AbstractBaseUser):
+    """Someone who owns buckets, holds access keys, and may sign in to the console."""
+
+    username = models.CharField(
+        max_length=150,
+        unique=True,
+        validators=[
+            RegexValidator(
+                r"\A[A-Za-z0-9._@+-]+\Z", "A user name has only letters, digits and . @ + - _"
+            )
+        ],
+    )
+    display_name = models.CharField(max_length=150, blank=True)
+    email = models.EmailField(blank=True)
+    canonical_id = models.CharField(
+        max_length=64,
+        unique=True,
+        default=random_canonical_id,
+        editable=False,
+        validators=[
+            RegexValidator(
+                r"\A[0-9a-f]{64}\Z", "A canonical id has 64 digits, each one of 0-9 and a-f."
+            )
+        ],
+        help_text="How S3 names this user as the owner of buckets and objects.",
+    )
+    role = models.CharField(max_length=16, choices=[(role.value, role.value) for role in Role])
+    is_root = models.BooleanField("root", default=False, editable=False)
+    is_active = models.BooleanField("active", default=True)
+    token_version = models.PositiveIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = BaseUserManager["User"]()
+
+    USERNAME_FIELD = "username"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        ordering: ClassVar = ["username"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(role__in=[role.value for role in Role]), name="iam_user_role"
+            ),
+            models.UniqueConstraint(
+                fields=["is_root"], condition=models.Q(is_root=True), name="iam_user_one_root"
+            ),
+        ]
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether the console lets the user in: everyone active who has a password."""
+        return self.is_active and self.has_usable_password()
+
+    @property
+    def is_superuser(self) -> bool:
+        """Whether the user administers S4."""
+        return self.is_active and self.role == Role.SUPERUSER
+
+    def has_perm(self, permission: str, obj: object = None) -> bool:
+        """Answer Django's permission question; the console's own pages ask `iam.console`."""
+        del permission, obj
+        return self.is_superuser
+
+    def has_perms(self, permissions: Iterable[str], obj: object = None) -> bool:
+        """Answer Django's question for several permissions."""
+        del permissions, obj
+        return self.is_superuser
+
+    def has_module_perms(self, app_label: str) -> bool:
+        """Answer Django's question whether the user sees anything of an app."""
+        del app_label
+        return self.is_superuser
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Write the row; a password that a form of Django set is written alone.
+
+        Django's "change my password" page saves all fields of a user it read some time ago: that
+        would give back a role that was taken away meanwhile. Sessions end by the new hash, tokens
+        by the new version.
+        """
+        is_password_change = getattr(self, "_password", None) is not None and not self._state.adding
+        if not is_password_change or kwargs.get("update_fields") is not None:
+            super().save(*args, **kwargs)
+            return
+        super().save(update_fields=["password"])
+        mine = User.objects.filter(pk=self.pk)
+        mine.update(token_version=models.F("token_version") + 1)
+        self.refresh_from_db(fields=["token_version"])
+
+
+class AccessKey(models.Model):
+    """What S3 requests are signed with; the secret is sealed under the server key."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="access_keys")
+    access_key = models.CharField(
+        "access key",
+        max_length=128,
+        unique=True,
+        validators=[
+            RegexValidator(
+                r"\A[A-Za-z0-9._+=@-]{3,128}\Z",
+                "An access key has 3 to 128 letters, digits or . _ + = @ -",
+            )
+        ],
+    )
+    sealed_secret = models.BinaryField(editable=False)
+    name = models.CharField(max_length=100, blank=True, help_text="What the key is for.")
+    is_enabled = models.BooleanField("enabled", default=True)
+    from_environment = models.BooleanField(default=False, editable=False)
+    expires_at = models.DateTimeField(
+        "expires", null=True, blank=True, help_text="Empty: the key does not expire."
+    )
+    created_at = models.DateTimeField("created", default=timezone.now, editable=False)
+
+    # No column: the plain secret, on the one instance that stands for a key made just now.
+    secret_shown_once: str = ""
+
+    class Meta:
+        ordering: ClassVar = ["user__username", "access_key"]
+
+    def __str__(self) -> str:
+        return self.access_key

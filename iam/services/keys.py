@@ -1,0 +1,151 @@
+"""Access keys: made, changed, disabled, deleted. A secret leaves this room once, when made."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from iam import sealing
+from iam.errors import AccessKeyTaken, InvalidIdentity, NoSuchAccessKey, NoSuchUser
+from iam.models import AccessKey, User
+from iam.services.writing import announce_change, check_row
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+# 20 characters as AWS's have, with a prefix of our own; 16 of base 32 are 80 bits.
+ACCESS_KEY_PREFIX: Final = "S4AK"
+ACCESS_KEY_ALPHABET: Final = string.ascii_uppercase + "234567"
+ACCESS_KEY_RANDOM_CHARACTERS: Final = 16
+# 40 characters as AWS's have, without "/" and "+", which break in shells and URLs; 238 bits.
+SECRET_KEY_ALPHABET: Final = string.ascii_letters + string.digits
+SECRET_KEY_CHARACTERS: Final = 40
+SECRET_KEY_CHARACTERS_MIN: Final = 8
+SECRET_KEY_CHARACTERS_MAX: Final = 128
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """An access key as it is shown once, to whom it was made for."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+
+
+def create_key(
+    user_id: int,
+    *,
+    access_key: str | None = None,
+    secret_key: str | None = None,
+    name: str = "",
+    expires_at: datetime | None = None,
+    from_environment: bool = False,
+) -> NewKey:
+    """Make an access key, generated unless given; the answer is the only sight of its secret.
+
+    A given secret has 8 to 128 visible ASCII characters. Raises NoSuchUser, InvalidIdentity,
+    AccessKeyTaken.
+    """
+    new = NewKey(access_key or generate_access_key(), secret_key or generate_secret_key())
+    if expires_at is not None and expires_at <= timezone.now():
+        raise InvalidIdentity("expires_at", "A key cannot expire before it is made.")
+    row = AccessKey(
+        user_id=user_id,
+        access_key=new.access_key,
+        sealed_secret=seal_secret(new),
+        name=name,
+        expires_at=expires_at,
+        from_environment=from_environment,
+    )
+    with transaction.atomic():
+        if not User.objects.select_for_update().filter(pk=user_id).exists():
+            raise NoSuchUser(user_id)
+        check_row(row)
+        _insert(row)
+        announce_change()
+    return new
+
+
+def _insert(row: AccessKey) -> None:
+    """Write a new row; AccessKeyTaken when there is such a key, whoever holds it."""
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError as error:
+        raise AccessKeyTaken(row.access_key) from error
+
+
+def set_key_enabled(access_key: str, *, enabled: bool) -> None:
+    """Enable or disable a key. NoSuchAccessKey."""
+    with transaction.atomic():
+        if not AccessKey.objects.filter(access_key=access_key).update(is_enabled=enabled):
+            raise NoSuchAccessKey(access_key)
+        announce_change()
+
+
+def update_key(access_key: str, *, name: str, expires_at: datetime | None) -> None:
+    """Change what a key is for and when it ends; the past ends it now. NoSuchAccessKey."""
+    with transaction.atomic():
+        row = AccessKey.objects.select_for_update().filter(access_key=access_key).first()
+        if row is None:
+            raise NoSuchAccessKey(access_key)
+        row.name, row.expires_at = name, expires_at
+        check_row(row)
+        row.save(update_fields=["name", "expires_at"])
+        announce_change()
+
+
+def delete_key(access_key: str) -> None:
+    """Delete a key for ever. NoSuchAccessKey."""
+    with transaction.atomic():
+        count, _ = AccessKey.objects.filter(access_key=access_key).delete()
+        if not count:
+            raise NoSuchAccessKey(access_key)
+        announce_change()
+
+
+def list_keys(user_id: int | None = None) -> Sequence[AccessKey]:
+    """List the keys of one user, or of all, by user and key; each row carries its user."""
+    rows = AccessKey.objects.select_related("user").order_by("user__username", "access_key")
+    return list(rows if user_id is None else rows.filter(user_id=user_id))
+
+
+def seal_secret(key: NewKey) -> bytes:
+    """Seal a secret under the server key, bound to its access key. InvalidIdentity."""
+    if not is_usable_secret(key.secret_key):
+        raise InvalidIdentity("secret_key", "A secret key has 8 to 128 visible ASCII characters.")
+    server_key = sealing.load_server_key(settings.S4.data_dir)
+    return server_key.seal(key.secret_key.encode(), key.access_key.encode())
+
+
+def is_usable_secret(secret_key: str) -> bool:
+    """Whether a secret has an allowed length and only visible ASCII characters."""
+    is_visible = secret_key.isascii() and secret_key.isprintable() and " " not in secret_key
+    return is_visible and SECRET_KEY_CHARACTERS_MIN <= len(secret_key) <= SECRET_KEY_CHARACTERS_MAX
+
+
+def generate_access_key() -> str:
+    """Make a random access key id."""
+    return ACCESS_KEY_PREFIX + _random_text(ACCESS_KEY_ALPHABET, ACCESS_KEY_RANDOM_CHARACTERS)
+
+
+def generate_secret_key() -> str:
+    """Make a random secret."""
+    return _random_text(SECRET_KEY_ALPHABET, SECRET_KEY_CHARACTERS)
+
+
+def generate_password() -> str:
+    """Make a random password: 24 letters and digits, 142 bits."""
+    return _random_text(SECRET_KEY_ALPHABET, 24)
+
+
+def _random_text(alphabet: str, count: int) -> str:
+    """Draw `count` characters from the system's secure randomness."""
+    return "".join(secrets.choice(alphabet) for _ in range(count))

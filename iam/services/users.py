@@ -1,0 +1,194 @@
+"""Users: made, changed, disabled, deleted; S4 is never left without an active SuperUser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from django.contrib.auth import password_validation
+from django.contrib.auth.hashers import make_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import F, ProtectedError, Q
+
+from iam.errors import (
+    CanonicalIdTaken,
+    LastSuperUser,
+    NoSuchUser,
+    RootUserKept,
+    UsernameTaken,
+    UserOwnsBuckets,
+)
+from iam.keyring import Role
+from iam.models import User, random_canonical_id
+from iam.services.writing import announce_change, check_row, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ACTIVE_SUPERUSER: Final = Q(role=Role.SUPERUSER, is_active=True)
+
+
+def create_user(
+    username: str,
+    role: Role,
+    *,
+    password: str | None = None,
+    display_name: str = "",
+    email: str = "",
+    canonical_id: str | None = None,
+) -> User:
+    """Make a user; without a password he has only access keys and no way into the console.
+
+    `canonical_id` is 64 lower-case hex digits, random when None. Raises InvalidIdentity,
+    UsernameTaken, CanonicalIdTaken.
+    """
+    user = User(
+        username=username,
+        role=role,
+        display_name=display_name,
+        email=email,
+        canonical_id=canonical_id or random_canonical_id(),
+    )
+    if password is not None:
+        check_password_rules(password, user)
+    user.password = make_password(password)  # slow on purpose, so before the transaction
+    check_row(user)
+    insert_user(user)
+    return user
+
+
+def insert_user(user: User) -> None:
+    """Write a new row; UsernameTaken or CanonicalIdTaken when the database has such a one."""
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+            announce_change()
+    except IntegrityError as error:
+        if User.objects.filter(username=user.username).exists():
+            raise UsernameTaken(user.username) from error
+        if User.objects.filter(canonical_id=user.canonical_id).exists():
+            raise CanonicalIdTaken(user.canonical_id) from error
+        raise
+
+
+def check_password_rules(password: str, user: User) -> None:
+    """Raise InvalidIdentity when a password is too weak for `user`."""
+    try:
+        password_validation.validate_password(password, user)
+    except ValidationError as error:
+        raise refusal(error, "password") from error
+
+
+def set_password(user_id: int, password: str) -> None:
+    """Give a user another password; ends his sessions and tokens. NoSuchUser, InvalidIdentity."""
+    user = User.objects.filter(pk=user_id).first()
+    if user is None:
+        raise NoSuchUser(user_id)
+    check_password_rules(password, user)
+    store_password(user_id, password)
+
+
+def store_password(user_id: int, password: str) -> None:
+    """Write a password whose strength is not this room's concern."""
+    encoded = make_password(password)
+    with transaction.atomic():
+        User.objects.filter(pk=user_id).update(
+            password=encoded, token_version=F("token_version") + 1
+        )
+        announce_change()
+
+
+def set_role(user_id: int, role: Role) -> None:
+    """Give a user another role; ends his tokens. NoSuchUser, LastSuperUser, RootUserKept."""
+    with transaction.atomic():
+        user = _lock(user_id, is_leaving=role is not Role.SUPERUSER)
+        if user.is_root and role is not Role.SUPERUSER:
+            raise RootUserKept
+        if user.role != role:
+            User.objects.filter(pk=user_id).update(role=role, token_version=F("token_version") + 1)
+        announce_change()
+
+
+def set_active(user_id: int, *, active: bool) -> None:
+    """Enable or disable a user with all his keys. NoSuchUser, LastSuperUser."""
+    with transaction.atomic():
+        user = _lock(user_id, is_leaving=not active)
+        if user.is_active != active:
+            User.objects.filter(pk=user_id).update(
+                is_active=active, token_version=F("token_version") + 1
+            )
+        announce_change()
+
+
+def update_profile(user_id: int, *, display_name: str, email: str) -> None:
+    """Change how a user is shown. NoSuchUser, InvalidIdentity."""
+    with transaction.atomic():
+        user = _lock(user_id)
+        user.display_name, user.email = display_name, email
+        check_row(user)
+        user.save(update_fields=["display_name", "email"])
+        announce_change()
+
+
+def delete_user(user_id: int) -> None:
+    """Delete a user with his keys. NoSuchUser, LastSuperUser, RootUserKept, UserOwnsBuckets."""
+    with transaction.atomic():
+        user = _lock(user_id, is_leaving=True)
+        if user.is_root:
+            # The next start would make it anew: it belongs to the environment, not to a person.
+            raise RootUserKept
+        try:
+            user.delete()
+        except ProtectedError as error:
+            raise UserOwnsBuckets(user.username) from error
+        announce_change()
+
+
+def is_last_superuser(user_id: int) -> bool:
+    """Whether S4 would have no active SuperUser without this one; true only at this moment."""
+    supers = set(User.objects.filter(ACTIVE_SUPERUSER).values_list("pk", flat=True))
+    return supers == {user_id}
+
+
+def find_user(username: str) -> User:
+    """Find a user by name; NoSuchUser."""
+    user = User.objects.filter(username=username).first()
+    if user is None:
+        raise NoSuchUser(username)
+    return user
+
+
+def list_users() -> Sequence[User]:
+    """List every user in order of name."""
+    return list(User.objects.order_by("username"))
+
+
+def lock_owner(canonical_id: str) -> User:
+    """Hold a user's row to the end of the transaction: he is not deleted meanwhile. NoSuchUser.
+
+    For rows of other rooms that are about to refer to him.
+    """
+    user = User.objects.select_for_update().filter(canonical_id=canonical_id).first()
+    if user is None:
+        raise NoSuchUser(canonical_id)
+    return user
+
+
+def _lock(user_id: int, *, is_leaving: bool = False) -> User:
+    """Hold a user's row to the end of the transaction; NoSuchUser, LastSuperUser.
+
+    `is_leaving` says that he will not be an active SuperUser afterwards. Then the rows of all
+    active SuperUsers are held too, in one order: of two callers who would each remove one of the
+    last two, the second waits and then sees what the first left (PostgreSQL evaluates the filter
+    again after waiting; on SQLite the transaction holds the only write lock from its beginning).
+    """
+    rows = User.objects.select_for_update().order_by("pk")
+    wanted = Q(pk=user_id) | ACTIVE_SUPERUSER if is_leaving else Q(pk=user_id)
+    held = {user.pk: user for user in rows.filter(wanted)}
+    user = held.get(user_id)
+    if user is None:
+        raise NoSuchUser(user_id)
+    others = [row for row in held.values() if row.pk != user_id and row.is_superuser]
+    if is_leaving and user.is_superuser and not others:
+        raise LastSuperUser
+    return user
