@@ -41,6 +41,8 @@ class Table(StrEnum):
     UPLOAD_NAMES = "upload_names"  # entry(): as ENTRIES, for the keys with open uploads
     OPEN_UPLOADS = "open_uploads"  # open_upload(): initiation, within one key
     PARTS = "parts"  # part(): part number, within one upload
+    MANIFESTS = "manifests"  # upload(): none
+    DEAD = "dead"  # extent(): place on disk
     NAMESPACES = "namespaces"  # sequence(): bucket id
     DUE = "due"  # due(): time
     META = "meta"  # meta(): name
@@ -111,6 +113,17 @@ def blob(sha256: bytes) -> bytes:
     """Encode a blob's key: the raw SHA-256 of its payload."""
     assert len(sha256) == SHA256_BYTES
     return sha256
+
+
+def extent(volume_id: int, offset: int) -> bytes:
+    """Encode the place of a record: its volume and where it starts there (two u64)."""
+    return _U64_PAIR.pack(volume_id, offset)
+
+
+def extent_parts(key: bytes) -> tuple[int, int]:
+    """Decode a key made by `extent` into (volume id, offset)."""
+    volume_id, offset = _U64_PAIR.unpack(key)
+    return int(volume_id), int(offset)
 
 
 def upload(upload_id: bytes) -> bytes:
