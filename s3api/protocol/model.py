@@ -161,13 +161,12 @@ def load_operations() -> tuple[OperationModel, ...]:
 
 
 def body_shape(operation: OperationModel) -> Shape | None:
-    """Answer the input shape reduced to the members that its XML document holds."""
+    """Answer the input shape reduced to the members that its document holds; None for none."""
     shape = operation.input
-    if shape is None:
+    members = tuple(member for member in shape.members if not member.location) if shape else ()
+    if shape is None or not members:
         return None
-    members = tuple(member for member in shape.members if not member.location)
-    names = frozenset(member.name for member in members)
-    return replace(shape, members=members, required=shape.required & names) if members else None
+    return replace(shape, members=members, required=shape.required & {m.name for m in members})
 
 
 def payload_of(shape: Shape | None) -> Member | None:

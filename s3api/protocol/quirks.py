@@ -233,8 +233,21 @@ MISPLACED: Final = {
 }
 LEVEL_NOUNS: Final = {"SERVICE": "the service", "BUCKET": "a bucket", "OBJECT": "a key"}
 
-# Parameters that mean something somewhere and must not be ignored elsewhere: MEASURED.
+# Parameters that mean something somewhere and must not be ignored elsewhere, by level or by
+# operation: MEASURED, but for a partNumber without an upload.
 REFUSED_PARAMETERS: Final = {
+    ("ListObjects", "continuation-token"): (
+        "InvalidArgument",
+        "continuation-token only supported in REST.GET.BUCKET with list-type=2",
+    ),
+    ("ListObjects", "start-after"): (
+        "InvalidArgument",
+        "startAfter only supported in REST.GET.BUCKET with list-type=2",
+    ),
+    ("ListObjectsV2", "marker"): (
+        "InvalidArgument",
+        "Marker unsupported with REST.GET.BUCKET in list-type=2",
+    ),
     ("BUCKET", "partNumber"): ("InvalidRequest", "Object must have a valid key name."),
     ("BUCKET", "versionId"): ("InvalidArgument", "This operation does not accept a version-id."),
     ("OBJECT", "versionId"): ("InvalidArgument", "This operation does not accept a version-id."),
@@ -242,9 +255,12 @@ REFUSED_PARAMETERS: Final = {
     ("OBJECT", "annotationName"): ("InvalidArgument", "Unexpected query string parameter"),
 }
 
+# The SDKs name the operation in it, and S3 does not look: MEASURED.
+SDK_PARAMETER: Final = "x-id"
+
 # Parameters that belong to the signature or to the SDK, in lower case: GUIDE RESTAuthentication,
-# REF sigv4-query-string-auth. S3 ignores every parameter that begins with "x-" (GUIDE LogFormat,
-# "Custom access log information"), which covers `x-id` of the SDKs.
+# REF sigv4-query-string-auth. S3 also ignores every parameter that begins with "x-" (GUIDE
+# LogFormat, "Custom access log information"), but for "x-amz-".
 #
 # All other parameters that an operation does not take S3 ignores. S4 ignores only what is harmless:
 # a known parameter of another operation, or `name=value`, on GET and HEAD (cache busters are made

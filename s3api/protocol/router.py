@@ -84,14 +84,14 @@ def _make_route(operation: OperationModel, *, is_alone: bool) -> Route:
     values = operation.values
     parameters = _required(operation, "querystring")
     headers = () if is_alone else _required(operation, "header")
-    names = {*operation.flags, *(name for name, _ in values), *_members(operation, "querystring")}
+    names = {*operation.flags, *dict(values), *_members(operation, "querystring")}
     hoistable = {name.lower() for name in _members(operation, "header")}
     return Route(
         name=operation.name,
         values=values,
         parameters=parameters,
         headers=tuple(name.lower() for name in headers),
-        accepted=frozenset(names),
+        accepted=frozenset(names | {quirks.SDK_PARAMETER}),
         hoistable=frozenset(name for name in hoistable if name.startswith("x-amz-")),
         takes_metadata=bool(_members(operation, "headers")),
         weight=len(values) + len(parameters) + len(headers),
@@ -211,14 +211,18 @@ def _check_parameters(route: Route, method: str, level: Level, query: Query) -> 
     """Refuse the parameters that must not be ignored (see `quirks.SIGNATURE_PARAMETERS`)."""
     accepted = route.accepted
     for name, value in query.items():
-        if name not in accepted and not _is_ignorable(route, method, level, name, value):
-            code, message = quirks.REFUSED_PARAMETERS.get(
-                (level, name), ("InvalidArgument", f"Unexpected query string parameter: {name}")
-            )
+        if name in accepted:
+            continue
+        refused = quirks.REFUSED_PARAMETERS
+        refusal = refused.get((route.name, name)) or refused.get((level, name))
+        if refusal is None and not _is_ignorable(route, method, name, value):
+            refusal = "InvalidArgument", f"Unexpected query string parameter: {name}"
+        if refusal is not None:
+            code, message = refusal
             raise S3Error(code, message, ArgumentName=name, ArgumentValue=value)
 
 
-def _is_ignorable(route: Route, method: str, level: Level, name: str, value: str) -> bool:
+def _is_ignorable(route: Route, method: str, name: str, value: str) -> bool:
     lower = name.lower()
     if lower in quirks.SIGNATURE_PARAMETERS or lower in route.hoistable:
         return True
@@ -226,8 +230,6 @@ def _is_ignorable(route: Route, method: str, level: Level, name: str, value: str
         return route.takes_metadata
     if lower.startswith("x-"):
         return not lower.startswith("x-amz-")
-    if (level, name) in quirks.REFUSED_PARAMETERS:
-        return False
     return method in READS and (bool(value) or name in PARAMETERS)
 
 

@@ -243,8 +243,6 @@ def _word(text: str) -> bytes:
 
 def _header(member: Member) -> Callable[[Any], bytes]:
     shape = member.shape
-    if shape.item is not None:
-        return lambda values: header_value(",".join(values))
     if shape.kind == "timestamp":
         write: Write = iso_date if shape.time_format == "iso8601" else http_date
         return lambda value: write(value).encode()

@@ -7,17 +7,21 @@ shares the model, so it proves consistency; `quirks` is where AWS differs from i
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cache
 from io import BytesIO
 from typing import Any, Final
-from urllib.parse import unquote, urlencode
+from urllib.parse import unquote, urlencode, urlsplit
 
 import pytest
+from botocore import xform_name
 from botocore.awsrequest import AWSResponse, HeadersDict
+from botocore.config import Config
 from botocore.handlers import parse_get_bucket_location
 from botocore.loaders import Loader
 from botocore.model import ServiceModel, Shape
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
+from botocore.session import Session
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -136,6 +140,18 @@ def from_botocore(value: Any, shape: Shape) -> Any:
     return value
 
 
+@cache
+def make_client(signature: str) -> Any:
+    """Make a client that signs with that version."""
+    return Session().create_client(
+        "s3",
+        "us-east-1",
+        aws_access_key_id="AKIAEXAMPLE",
+        aws_secret_access_key="secret",
+        config=Config(signature_version=signature, s3={"addressing_style": "path"}),
+    )
+
+
 class Headers:
     """A request's headers as the router sees them."""
 
@@ -241,3 +257,40 @@ def test_bucket_location_is_read_by_botocores_own_handler(region: str, parsed: s
     result: dict[str, Any] = {}
     parse_get_bucket_location(result, response)
     assert result == {"LocationConstraint": parsed}
+
+
+@pytest.mark.parametrize("signature", ["s3v4", "s3"])
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("GetObject", {"ResponseContentType": "a/b", "VersionId": "null", "PartNumber": 1}),
+        ("HeadObject", {}),
+        ("PutObject", {"ContentType": "a/b", "ContentMD5": "m", "Metadata": {"a": "b"}}),
+        ("PutObject", {"ACL": "private", "ChecksumAlgorithm": "CRC32"}),
+        ("CopyObject", {"CopySource": {"Bucket": "other", "Key": "é"}}),
+        ("DeleteObject", {"VersionId": "null"}),
+        ("CreateMultipartUpload", {"StorageClass": "STANDARD"}),
+        ("UploadPart", {"UploadId": "u", "PartNumber": 1}),
+        ("UploadPartCopy", {"UploadId": "u", "PartNumber": 1, "CopySource": "other/k"}),
+        ("CompleteMultipartUpload", {"UploadId": "u"}),
+        ("AbortMultipartUpload", {"UploadId": "u"}),
+        ("ListParts", {"UploadId": "u", "MaxParts": 2}),
+        ("GetObjectTagging", {}),
+        ("ListObjectsV2", {"Prefix": "a b", "Delimiter": "/", "MaxKeys": 3}),
+    ],
+)
+def test_a_presigned_url_is_routed_to_its_operation(
+    name: str, arguments: dict[str, Any], signature: str
+) -> None:
+    """What a presigned URL adds to the query, in either signature version, decides nothing."""
+    client = make_client(signature)
+    is_listing = name.startswith("ListObjects")
+    url = client.generate_presigned_url(
+        xform_name(name),
+        Params={"Bucket": "b", **({} if is_listing else {"Key": "k"}), **arguments},
+    )
+    method = MODEL.operation_model(name).http["method"]
+    level = Level.BUCKET if is_listing else Level.OBJECT
+    sent = [(b"x-amz-copy-source", b"other/k")] if "CopySource" in arguments else []
+    query = Query(urlsplit(url).query.encode())
+    assert route(method, level, query, Headers(sent)).name == name

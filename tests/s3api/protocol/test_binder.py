@@ -244,6 +244,11 @@ def test_a_value_outside_of_its_type_is_refused(name: str, header: str, code: st
     assert refusal(name, headers={header: "NONSENSE"}).code == code
 
 
+def test_an_empty_algorithm_is_no_algorithm() -> None:
+    """S3 takes an empty x-amz-sdk-checksum-algorithm for none."""
+    assert bind("PutObject", {"x-amz-sdk-checksum-algorithm": ""}) == {}
+
+
 def test_an_unknown_request_payer_and_region_are_for_the_operation() -> None:
     """Enumerations that grow, or that S3 is lenient with, are bound as sent."""
     assert bind("GetObject", {"x-amz-request-payer": "me"}) == {"RequestPayer": "me"}

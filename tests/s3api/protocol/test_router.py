@@ -229,6 +229,8 @@ def test_a_request_reaches_the_operation_it_names(
         ("DELETE", "BUCKET", "inventory", "InvalidArgument", {"ArgumentName": "id"}),
         ("POST", "OBJECT", "select", "InvalidArgument", {"ArgumentName": "select-type"}),
         ("GET", "OBJECT", "annotationName=a", "InvalidArgument", {}),
+        ("GET", "BUCKET", "start-after=a", "InvalidArgument", {"ArgumentName": "start-after"}),
+        ("GET", "BUCKET", "list-type=2&marker=", "InvalidArgument", {"ArgumentName": "marker"}),
         # A presigned URL's headers of another operation.
         ("PUT", "OBJECT", "x-amz-rename-source=a", "InvalidArgument", {}),
         ("PUT", "OBJECT", "x-amz-anything=a", "InvalidArgument", {}),

@@ -205,8 +205,8 @@ def test_an_object_is_left_to_others_and_its_headers_are_not() -> None:
     ]
 
 
-def test_a_list_in_a_header_is_joined() -> None:
-    """A preflight's answer is rendered from its members."""
+def test_a_preflight_is_answered_with_headers() -> None:
+    """OptionsObject is rendered from its members as any operation."""
     output = {"AllowOrigin": "*", "MaxAgeSeconds": 60, "AllowCredentials": True}
     assert headers("OptionsObject", output) == {
         b"Access-Control-Allow-Origin": b"*",
