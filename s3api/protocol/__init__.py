@@ -15,8 +15,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from s3api.protocol.binder import Bind, compile_binder, reads_document
-from s3api.protocol.model import Level, OperationModel, is_streamed, load_operations
+from s3api.protocol.binder import Bind, compile_binder
+from s3api.protocol.model import (
+    Level,
+    OperationModel,
+    is_streamed,
+    load_operations,
+    reads_document,
+)
 from s3api.protocol.router import Headers, find_operation
 from s3api.protocol.xml_writer import Rendered, compile_renderer, render_error
 

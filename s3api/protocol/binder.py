@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from s3api.errors import S3Error
 from s3api.protocol import quirks
-from s3api.protocol.model import OperationModel, body_shape, payload_of
+from s3api.protocol.model import OperationModel, body_shape, payload_of, reads_document
 from s3api.protocol.timestamps import parse_timestamp
 from s3api.protocol.xml_reader import compile_reader
 
@@ -94,11 +94,6 @@ def compile_binder(operation: OperationModel) -> Bind:
     return bind
 
 
-def reads_document(operation: OperationModel) -> bool:
-    """Say whether an operation's body is a document to bind (and not an object's bytes)."""
-    return _document(operation) is not None
-
-
 # --- binding --------------------------------------------------------------------------------
 
 
@@ -175,14 +170,12 @@ _LOCATIONS: Final = ("uri", "header", "headers", "querystring")
 def _document(operation: OperationModel) -> Callable[[bytes], dict[str, Any]] | None:
     """Make the reader of an operation's document, as members to bind; None if it has none."""
     shape = body_shape(operation)
-    if shape is None:
+    if shape is None or not reads_document(operation):
         return None
     needed = bool(shape.required) or operation.name in quirks.DOCUMENT_REQUIRED
     payload = payload_of(shape)
     if payload is None:  # the members themselves are the document
         return _present(compile_reader(operation.input_root, shape), needed=needed)
-    if payload.shape.kind == "blob":
-        return None
     read: Callable[[bytes], Any]
     if payload.shape.kind == "structure":
         read = compile_reader(payload.wire, payload.shape)

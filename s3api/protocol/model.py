@@ -179,3 +179,8 @@ def is_streamed(shape: Shape | None) -> bool:
     """Say whether the body is a payload that never passes the codec."""
     payload = payload_of(shape)
     return payload is not None and (payload.shape.kind == "blob" or payload.shape.is_event_stream)
+
+
+def reads_document(operation: OperationModel) -> bool:
+    """Say whether an operation's body is a document: XML, or the text of a policy."""
+    return body_shape(operation) is not None and not is_streamed(operation.input)
