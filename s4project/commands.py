@@ -1,0 +1,91 @@
+"""What the commands about users, keys and buckets share: a ready store, one form of answer.
+
+An answer goes to stdout, for people or (`--json`) for programs; a refusal is one line on stderr,
+with exit code 2 for a value that cannot be, 1 for one that cannot be now. Works before the first
+start of the server and beside a running one.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from django.core.management.base import BaseCommand
+
+from buckets.services import BucketError, InvalidBucketName
+from iam.errors import IdentityError, InvalidIdentity
+from iam.sealing import SealingError
+from s4project.store import prepare_store
+from storage_engine import EngineError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+    from iam.services import FirstStart
+
+EXIT_REFUSED: Final = 1
+EXIT_USAGE: Final = 2
+REFUSALS: Final = (IdentityError, BucketError, SealingError, EngineError)
+
+
+class StoreCommand(BaseCommand):
+    """A command that needs the store; says what it did as a dict and as text."""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add what every such command takes."""
+        parser.add_argument("--json", action="store_true", help="answer in JSON, for programs")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Prepare the store, do the work, answer."""
+        del args
+        try:
+            self._greet(prepare_store())
+            answer = self.work(options)
+        except (InvalidIdentity, InvalidBucketName) as error:
+            self._refuse(error, EXIT_USAGE)
+        except REFUSALS as error:
+            self._refuse(error, EXIT_REFUSED)
+        self.stdout.write(json.dumps(answer) if options["json"] else self.describe(answer))
+
+    def work(self, options: dict[str, Any]) -> Any:
+        """Do what the command is for; return the answer as JSON would have it."""
+        raise NotImplementedError
+
+    def describe(self, answer: Any) -> str:
+        """Say the answer to a person."""
+        raise NotImplementedError
+
+    def _greet(self, first: FirstStart) -> None:
+        """Tell what is told only once, when this command happened to be the first start."""
+        if not first.created:
+            return
+        lines = [f"S4 is set up. Administrator: {first.username}"]
+        if first.generated_password:
+            lines.append(f"  password    {first.generated_password}")
+        if first.generated_secret:
+            lines.append(f"  access key  {first.access_key}")
+            lines.append(f"  secret key  {first.generated_secret}")
+        self.stderr.write("\n".join([*lines, "  This is shown once."]), self.style.WARNING)
+
+    def _refuse(self, error: Exception, code: int) -> NoReturn:
+        """End the command with one line."""
+        self.stderr.write(" ".join(str(error).split()))
+        sys.exit(code)
+
+
+def first_line_of_stdin(field: str) -> str:
+    """Read a secret that must not stand in a process list; InvalidIdentity when there is none."""
+    line = sys.stdin.readline().rstrip("\r\n")
+    if not line:
+        raise InvalidIdentity(field, "Nothing came on standard input.")
+    return line
+
+
+def table(rows: list[list[str]]) -> str:
+    """Lay out rows in columns; the first row is the heading."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )

@@ -1,0 +1,1 @@
+"""S4's commands: `manage.py help` lists them."""

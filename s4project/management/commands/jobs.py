@@ -1,0 +1,34 @@
+"""`manage.py jobs`: the background jobs alone, for those who run `serve --no-jobs`.
+
+One instance runs on a data directory: an OS lock says so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+
+from s4project import jobs
+from s4project.commands import ProcessCommand, welcome
+from s4project.processes import hold_lock
+from s4project.store import prepare_store
+from storage_engine.apps import close_engine
+
+if TYPE_CHECKING:
+    from django.core.management.base import CommandParser
+
+
+class Command(ProcessCommand):
+    help = "Run the background jobs; `serve` does so by itself."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--wait", action="store_true", help="wait for an instance that runs to end"
+        )
+
+    def start(self, **options: Any) -> None:
+        with hold_lock(settings.S4.data_dir / "jobs.lock", is_patient=options["wait"]):
+            self.say(*welcome(prepare_store()))
+            jobs.run_forever()
+            close_engine()

@@ -1,0 +1,90 @@
+"""`manage.py serve`: everything that S4 is, from an empty directory to a running store.
+
+Prepares the data directory, then becomes the main process of the workers and the jobs. Only one
+`serve` runs on a data directory: an OS lock says so.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import connections
+
+from s4project import server
+from s4project.commands import ProcessCommand, url, welcome
+from s4project.configuration import Address, parse_address, whole_number
+from s4project.processes import hold_lock, write_holder
+from s4project.store import prepare_store
+from storage_engine.apps import close_engine
+
+if TYPE_CHECKING:
+    import socket
+
+    from django.core.management.base import CommandParser
+
+OPTIONS = {
+    "workers": ("worker processes (S4_WORKERS)", whole_number(1, 256)),
+    "bind": ("address and port of the S3 side (S4_BIND)", parse_address),
+    "console_bind": ("address and port of the console (S4_CONSOLE_BIND)", parse_address),
+}
+
+
+class Command(ProcessCommand):
+    help = "Run S4: the S3 side, the console and the background jobs."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        for name, (meaning, _) in OPTIONS.items():
+            parser.add_argument(f"--{name.replace('_', '-')}", metavar="VALUE", help=meaning)
+        parser.add_argument("--no-jobs", action="store_true", help="leave the jobs to another")
+
+    def start(self, **options: Any) -> None:
+        self._take_options(options)
+        with hold_lock(settings.S4.data_dir / "serve.lock") as lock:
+            sockets = self._listen()
+            first = prepare_store()
+            # Nothing that must not be shared may be open when the workers are forked.
+            close_engine()
+            connections.close_all()
+            s3, console = url(settings.S4.bind), url(settings.S4.console_bind)
+            write_holder(lock, f"process {os.getpid()}, S3 {s3}, console {console}\n")
+            self.say(f"S4 on {settings.S4.data_dir}", f"S3       {s3}", f"Console  {console}")
+            self.say(*welcome(first))
+            manage = str(Path(sys.argv[0]).absolute())
+            server.serve(
+                server.Plan(
+                    sockets=sockets,
+                    workers=settings.S4.workers,
+                    jobs=() if options["no_jobs"] else (sys.executable, manage, "jobs", "--wait"),
+                    on_ready=lambda: self.say("S4 is ready"),
+                )
+            )
+
+    def _take_options(self, options: dict[str, Any]) -> None:
+        """Let options win over the environment."""
+        given = {}
+        for name, (_, parse) in OPTIONS.items():
+            if options[name] is not None:
+                try:
+                    given[name] = parse(options[name])
+                except ValueError as error:
+                    self.give_up(2, f"--{name.replace('_', '-')} {error}")
+        settings.S4 = dataclasses.replace(settings.S4, **given)
+
+    def _listen(self) -> tuple[socket.socket, socket.socket]:
+        """Open both sockets and write the ports they really have into the settings."""
+        asked = settings.S4
+        if asked.bind.port == asked.console_bind.port != 0:
+            self.give_up(2, "S4_BIND and S4_CONSOLE_BIND must have different ports")
+        s3, console = server.listen(*asked.bind), server.listen(*asked.console_bind)
+        settings.S4 = dataclasses.replace(
+            asked,
+            bind=Address(asked.bind.host, s3.getsockname()[1]),
+            console_bind=Address(asked.console_bind.host, console.getsockname()[1]),
+        )
+        settings.S4_CONSOLE_PORT = settings.S4.console_bind.port
+        return s3, console
