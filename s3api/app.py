@@ -107,6 +107,8 @@ class S3App:
         identity = authenticate(
             request, store.snapshots.keyring, region=store.config.region, now=now
         )
+        if "X-Amz-Signature" in request.query:
+            request.adopt_query_headers()
         call = Call(store, request, target, operation, identity, None, {}, int(now * 1000))
         handler = _handler(operation)
         if handler.needs_bucket:

@@ -6,13 +6,26 @@ Header values are read as ISO 8859-1 (RFC 9110 5.5), so encoding one back gives 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 from s3api.errors import S3Error
 from s3api.http.body import Body
 from s3api.http.query import Query
 
+# Parameters of the signature itself, and those that AWS ignores in a URL.
+NOT_HEADERS: Final = (
+    "x-amz-algorithm",
+    "x-amz-credential",
+    "x-amz-date",
+    "x-amz-expires",
+    "x-amz-signedheaders",
+    "x-amz-signature",
+    "x-amz-security-token",
+    "x-amz-content-sha256",
+    "x-amz-checksum-",
+    "x-amz-sdk-checksum-",
+)
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
@@ -62,6 +75,21 @@ class Request:
         """Answer a header by lower-case name; the lines of a repeated one are joined by `,`."""
         value = self.header_map.get(name.encode())
         return None if value is None else value.strip().decode("latin-1")
+
+    def adopt_query_headers(self) -> None:
+        """Let the x-amz-* parameters of a presigned URL count as headers, as AWS does.
+
+        SDKs move headers into the URL they sign. Checksums among them are of the empty body the
+        URL was made with, and AWS ignores those; what a header says itself wins.
+        """
+        for name, value in self.query.items():
+            header = name.lower()
+            if not header.startswith("x-amz-") or header.startswith(NOT_HEADERS):
+                continue
+            pair = (header.encode(), value.encode())
+            if pair[0] not in self.header_map:
+                self.header_map[pair[0]] = pair[1]
+                self.header_items = [*self.header_items, pair]
 
     def headers_all(self, name: str) -> list[str]:
         """List the lines of a header, in the order sent."""
