@@ -1,0 +1,116 @@
+"""The documentation as a test: its tables are those of the code, and its links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from s3api.errors import CODES
+from s3api.operations.registry import HANDLERS
+from s3api.protocol import OPERATIONS
+from s4project.configuration import SETTINGS, Setting
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")])
+NAME = re.compile(r"`([A-Z]\w+)`")
+COMPUTED_DEFAULTS = {"S4_WORKERS": "number of cores"}
+
+
+def page(name: str) -> str:
+    """Read a page of docs/."""
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+def section(text: str, title: str) -> str:
+    """Cut out what stands under one heading, up to the next of its level."""
+    level = title.partition(" ")[0]
+    found = re.search(rf"^{title}$(.*?)(?=^{level} |\Z)", text, re.MULTILINE | re.DOTALL)
+    assert found is not None, f"no section {title}"
+    return found[1]
+
+
+def rows(text: str) -> list[list[str]]:
+    """Read the cells of all table rows, without headings and rules."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    rules = [index for index, row in enumerate(cells) if set(row[0]) <= {"-", ":"}]
+    without = {*rules, *(index - 1 for index in rules)}
+    return [row for index, row in enumerate(cells) if index not in without]
+
+
+def documented(setting: Setting) -> list[str]:
+    """Write the row a setting must have in the table."""
+    default = COMPUTED_DEFAULTS.get(setting.variable)
+    if default is None:
+        default = f"`{setting.default}`" if setting.default else "empty"
+    return [f"`{setting.variable}`", default, setting.meaning]
+
+
+def test_every_setting_is_documented_as_it_is() -> None:
+    """The table of settings holds each setting's name, default and meaning, in the code's order."""
+    table = rows(section(page("settings.md"), "## All settings"))
+    assert table == [documented(setting) for setting in SETTINGS.values()]
+
+
+def test_every_operation_offered_is_documented() -> None:
+    """The table of operations offered names exactly those that have a handler."""
+    offered = section(page("compatibility.md"), "## Offered").partition("### ")[0]
+    named = [row[0].strip("`") for row in rows(offered)]
+    assert sorted(named) == sorted(HANDLERS)
+
+
+def test_every_operation_refused_is_documented() -> None:
+    """The table of operations answered 501 names exactly the rest of AWS's model, each once."""
+    refused = rows(section(page("compatibility.md"), "## Answered 501"))
+    named = [name for row in refused for name in NAME.findall(row[1])]
+    assert sorted(named) == sorted(OPERATIONS.keys() - HANDLERS.keys())
+
+
+def test_errors_have_the_status_that_is_documented() -> None:
+    """Each error code of the error page is answered with the status that stands beside it."""
+    table = [row for row in rows(page("errors.md")) if NAME.fullmatch(row[1])]
+    documented_statuses = {row[1].strip("`"): int(row[0]) for row in table}
+    assert documented_statuses
+    assert documented_statuses == {code: CODES[code][0] for code in documented_statuses}
+
+
+def test_every_command_is_documented() -> None:
+    """The table of commands names exactly the management commands there are."""
+    commands = ROOT.glob("*/management/commands/[a-z]*.py")
+    table = rows(section(page("operations.md"), "## Commands"))
+    named = {word for row in table for word in re.findall(r"`(\w+)", row[0])}
+    assert named == {path.stem for path in commands}
+
+
+def test_every_check_is_documented() -> None:
+    """Each system check's id is explained on the page of settings."""
+    ids = {
+        found
+        for path in ROOT.glob("*/checks.py")
+        for found in re.findall(r"id=\"(\w+\.[EW]\d{3})\"", path.read_text(encoding="utf-8"))
+    }
+    assert ids
+    assert {check for check in ids if f"`{check}`" not in page("settings.md")} == set()
+
+
+def anchors(text: str) -> set[str]:
+    """List the anchors that a page's headings make."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_link_leads_somewhere(path: Path) -> None:
+    """Each relative link of a page points to a file, and to a heading that is in it."""
+    text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    broken = []
+    for target in re.findall(r"(?<!!)\[[^]]*\]\(([^)\s]+)\)", text):
+        if re.match(r"\w+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        goal = (path.parent / name) if name else path
+        if not goal.exists() or (anchor and anchor not in anchors(goal.read_text("utf-8"))):
+            broken.append(target)
+    assert broken == []
