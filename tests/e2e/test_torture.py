@@ -156,10 +156,7 @@ def refusals(caller: Caller) -> dict[str, tuple[Caller, str, int]]:
     "kind", ["a wrong signature", "no such bucket", "an illegal key", "an unknown sub-resource"]
 )
 def test_an_early_refusal_is_heard(caller: Caller, kind: str, size: int) -> None:
-    """A refusal before the body was read reaches the client, and the connection goes on or closes.
-
-    It goes on for small bodies; where it is to end, the reply says so.
-    """
+    """A refusal before the body was read is heard, and ends the connection only if it says so."""
     asker, target, status = refusals(caller)[kind]
     body = content(kind, size)
     for _ in range(3):
