@@ -1,0 +1,395 @@
+"""The HTTP/1.1 edge: uvicorn's httptools protocol with a bound on everything a client can hold.
+
+Every bound is a field of `Limits`. No timer runs for a request: the worker calls `Edge.sweep` on
+each connection once a second. Refusals made here, before any application, look like S3's.
+Sources: RFC 9110, RFC 9112. Knows nothing of buckets, users or Django.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import struct
+from collections import deque
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from s3api.errors import S3Error
+from s3api.protocol import render_error
+from s4project.exchange import Exchange
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from uvicorn.config import Config
+    from uvicorn.server import ServerState
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+VERSIONS: Final = frozenset({"1.1", "1.0"})
+FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
+TCP_INFO_BYTES: Final = 136
+TCP_INFO_BYTES_ACKED: Final = 120  # offset of tcpi_bytes_acked (u64) in Linux's struct tcp_info
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Everything one client can hold of a worker. Sizes in bytes, times in seconds."""
+
+    connections: int = 4096  # per worker; beyond, requests are refused with SlowDown
+    connections_refused: int = 256  # how many may wait for that answer; beyond, they are cut
+    head_bytes: int = 64 * KIB  # a 1,024-byte key, percent-encoded, in a presigned URL with a token
+    first_byte_seconds: float = 30  # a new connection that says nothing
+    head_seconds: float = 20  # from a request's first byte to the end of its head
+    idle_seconds: float = 75  # between requests; the pools of the usual clients keep them for 60
+    body_seconds: float = 150  # without a byte of a body the application waits for
+    stall_seconds: float = 120  # without a byte taken of a reply
+    buffered_bytes: int = 64 * KIB  # of a body the application has not asked for yet
+    unread_bytes: int = MIB  # of a body nobody wants, read to keep the connection
+    linger_bytes: int = 16 * MIB  # the same on a connection about to close, so the reply gets there
+    linger_seconds: float = 5
+    pipelined: int = 256  # requests waiting for their turn on one connection
+
+
+class _Deaf(Exception):  # noqa: N818  # not an error: it stops the parser
+    """The rest of what this connection sends is of no interest."""
+
+
+class Edge(HttpToolsProtocol):
+    """One connection."""
+
+    cycle: Exchange  # the request being parsed, or parsed last; None before the first
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        limits: Limits,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.limits = limits
+        self.running: Exchange | None = None  # the request being answered, or answered last
+        self.queue: deque[Exchange] = deque()  # requests sent ahead, in order
+        self.since = 0.0  # when the connection came to wait for what it waits for now
+        self.has_served = False
+        self.is_excess = False  # one connection too many: its request is refused
+        self.is_in_head = False
+        self.host_count = 0
+        self.silent_bytes = 0  # fed to the parser since it last completed a head or gave a body
+        self.dropped_bytes = 0  # read of a body nobody wants
+        self.skips_end = False  # the parser is about to end a message too early: see `_splice`
+        self.is_deaf = False  # what comes is not parsed any more
+        self.is_lingering = False  # nothing is left to send; waits for the client to close
+        self.refusal: bytes | None = None  # to be sent when the replies before it are out
+        self.acked_bytes = -1  # of the replies, when last looked at
+        self.acked_at = 0.0
+
+    # --- the transport's side ---
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin; cut the connection at once when even refusing it would be too much."""
+        super().connection_made(transport)
+        self.since = self.loop.time()
+        excess = len(self.connections) - self.limits.connections
+        self.is_excess = excess > 0
+        if excess > self.limits.connections_refused:
+            transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the request in progress, and forget those that wait behind it."""
+        if self.running is not None:
+            self.running.disconnect()
+        self.queue.clear()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came in, within bounds."""
+        if self.is_deaf:
+            self._drop(len(data))
+            return
+        self.silent_bytes += len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._stay_with_http11(data[upgrade.args[0] :])
+        except httptools.HttpParserError as error:
+            self._stop_parsing(error)
+        else:
+            if self.silent_bytes > self.limits.head_bytes:
+                self._refuse(S3Error("RequestHeaderSectionTooLarge"))
+
+    def _drop(self, byte_count: int) -> None:
+        """Read on without parsing, so that the client gets to read the reply."""
+        self.dropped_bytes += byte_count
+        if self.dropped_bytes > self.limits.linger_bytes:
+            self.transport.close()
+
+    def _stop_parsing(self, error: httptools.HttpParserError) -> None:
+        """Answer what the parser, or a callback under it, could not accept."""
+        reason = error.__context__ or error
+        if isinstance(reason, _Deaf):
+            return
+        if isinstance(reason, S3Error):
+            self._refuse(reason)
+        elif isinstance(reason, httptools.HttpParserInvalidURLError | UnicodeDecodeError):
+            self._refuse(S3Error("InvalidURI"))
+        else:
+            if not isinstance(reason, httptools.HttpParserError):
+                self.logger.error("A request could not be begun", exc_info=reason)
+            self._refuse(S3Error("BadRequest"))
+
+    def _stay_with_http11(self, rest: bytes) -> None:
+        """Ignore the offer of another protocol (RFC 9110, 7.8) and go on behind its head.
+
+        The parser leaves the body of such a request (Java's HTTP client sends them) unread: a
+        second parser takes it, which must be told how long it is. The connection closes after.
+        """
+        if self.skips_end:
+            self.skips_end = False
+            self.cycle.keep_alive = False
+            lines = [b"%b: %b\r\n" % pair for pair in self.headers if pair[0] in FRAMING]
+            ears = SimpleNamespace(on_body=self.on_body, on_message_complete=self._end_splice)
+            self.parser = httptools.HttpRequestParser(ears)
+            rest = b"PUT / HTTP/1.1\r\n%b\r\n%b" % (b"".join(lines), rest)
+        if rest:
+            self.data_received(rest)
+
+    def _end_splice(self) -> None:
+        """End a body that was parsed apart from its head."""
+        self.on_message_complete()
+        self.is_deaf = True
+        raise _Deaf
+
+    # --- the parser's side ---
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        self.is_in_head = True
+        self.host_count = 0
+        self.since = self.loop.time()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header. Trailers are dropped: they must not pass for signed headers."""
+        if not self.is_in_head:
+            return
+        name = name.lower()
+        if name == b"host":
+            self.host_count += 1
+        elif name == b"expect":
+            self.expect_100_continue = value.lower() == b"100-continue"
+        self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Start the request, or queue it behind the one that is being answered."""
+        parser = self.parser
+        version = parser.get_http_version()
+        self._check_head(version)
+        self._complete_scope(version)
+        self.is_in_head = False
+        self.silent_bytes = 0
+        self.skips_end = parser.should_upgrade() and any(
+            name in FRAMING for name, _ in self.headers
+        )
+        self.cycle = Exchange(self, keep_alive=version == "1.1" and parser.should_keep_alive())
+        if self.running is None or self.running.response_complete:
+            self._run(self.cycle)
+        else:
+            self.flow.pause_reading()
+            self.queue.append(self.cycle)
+
+    def _complete_scope(self, version: str) -> None:
+        """Fill in what the head tells of the request."""
+        scope = self.scope
+        url = httptools.parse_url(self.url)
+        raw_path = url.path or b"/"
+        path = raw_path.decode("ascii")
+        scope["method"] = self.parser.get_method().decode("ascii")
+        scope["path"] = unquote(path) if "%" in path else path
+        scope["raw_path"] = raw_path
+        scope["query_string"] = url.query or b""
+        if version != "1.1":
+            scope["http_version"] = version
+            self.expect_100_continue = False  # RFC 9110, 10.1.1
+
+    def _check_head(self, version: str) -> None:
+        """Refuse a head that is too large, not HTTP/1, without Host, or one too many."""
+        limits = self.limits
+        if self.silent_bytes > limits.head_bytes and self._head_bytes() > limits.head_bytes:
+            raise S3Error("RequestHeaderSectionTooLarge")
+        if version not in VERSIONS:
+            raise S3Error("BadRequest", "S4 speaks HTTP/1.1 here.")
+        if self.host_count != 1 and (self.host_count or version == "1.1"):  # RFC 9112, 3.2
+            raise S3Error("BadRequest", "A request must have one Host header.")
+        if self.is_excess:
+            raise S3Error("SlowDown")
+        if len(self.queue) >= limits.pipelined:
+            self._hear_no_more()
+
+    def _head_bytes(self) -> int:
+        """Measure the request line and headers of the head just parsed."""
+        lines = sum(len(name) + len(value) + 4 for name, value in self.headers)
+        return len(self.url) + lines
+
+    def _hear_no_more(self) -> None:
+        """Answer what a client has sent ahead, and nothing beyond: it asks again elsewhere."""
+        self.queue[-1].keep_alive = False
+        self.is_deaf = True
+        raise _Deaf
+
+    def _run(self, exchange: Exchange) -> None:
+        """Let the application answer a request."""
+        self.running = exchange
+        self._start_asgi_task(exchange, self.app)
+
+    def on_body(self, body: bytes) -> None:
+        """Keep a piece of the body; past the bound, read no more until it was asked for."""
+        self.silent_bytes = 0
+        exchange = self.cycle
+        if exchange.response_complete:
+            self.dropped_bytes += len(body)
+            if self.dropped_bytes > self.limits.unread_bytes:
+                self._linger()
+                raise _Deaf
+            return
+        exchange.take(body)
+        if exchange.buffered_bytes > self.limits.buffered_bytes:
+            self.flow.pause_reading()
+
+    def on_message_complete(self) -> None:
+        """Note the end of the request."""
+        self.silent_bytes = 0
+        if not self.skips_end:
+            self.cycle.finish()
+
+    # --- ends ---
+
+    def on_response_complete(self) -> None:
+        """Go on to the next request of the connection, or end it."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        assert self.running is not None
+        self.since = self.loop.time()
+        self.has_served = True
+        self.dropped_bytes = 0
+        if not self.running.keep_alive:
+            self._end()
+        elif self.queue:
+            self._run(self.queue.popleft())
+        elif self.refusal is not None:
+            self.transport.write(self.refusal)
+            self._linger()
+        if not self.queue and not self.is_deaf:
+            self.flow.resume_reading()
+
+    def _end(self) -> None:
+        """Close after a reply; linger where the client may still be sending."""
+        assert self.running is not None
+        if self.running.more_body or self.queue or self.is_deaf:
+            self._linger()
+        else:
+            self.transport.close()
+
+    def _linger(self) -> None:
+        """Half-close, and drop what still comes until the client closes (RFC 9112, 9.6).
+
+        Closing at once would answer unread bytes with a reset, which may destroy the reply.
+        """
+        self.is_deaf = self.is_lingering = True
+        self.queue.clear()
+        self.since = self.loop.time()
+        self.dropped_bytes = 0
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.flow.resume_reading()
+
+    def _refuse(self, error: S3Error) -> None:
+        """Answer with an error in place of the request being parsed, and close."""
+        self.is_deaf = True
+        if self.running is not None and self.cycle.more_body:
+            self._break_off()
+        if self.is_lingering or self.transport.is_closing():
+            return
+        self.refusal = self._render(error)
+        if self.running is None or self.running.response_complete or self.running.disconnected:
+            self.transport.write(self.refusal)
+            self._linger()
+        else:
+            self.flow.pause_reading()
+
+    def _break_off(self) -> None:
+        """Give up the request whose body turned out malformed."""
+        broken = self.cycle
+        if self.queue and self.queue[-1] is broken:
+            self.queue.pop()
+        elif broken.response_complete:
+            self._linger()
+        else:
+            broken.disconnect()
+            if broken.response_started:
+                self.transport.close()
+
+    def _render(self, error: S3Error) -> bytes:
+        """Write a whole refusal, as S3 would."""
+        request_id = secrets.token_hex(8).upper()
+        body = render_error(error, resource="", request_id=request_id, host_id="")
+        headers = [
+            *self.server_state.default_headers,
+            (b"x-amz-request-id", request_id.encode()),
+            (b"content-type", b"application/xml"),
+            (b"content-length", b"%d" % len(body)),
+            (b"connection", b"close"),
+        ]
+        lines = [b"%b: %b\r\n" % pair for pair in headers]
+        return b"".join((STATUS_LINE[error.status], *lines, b"\r\n", body))
+
+    def shutdown(self) -> None:
+        """Close an idle connection now, a busy one after the requests it has sent."""
+        if self.is_lingering or self.running is None or self.running.response_complete:
+            self.transport.close()
+        else:
+            self.cycle.keep_alive = False
+
+    # --- time ---
+
+    def sweep(self, now: float) -> None:
+        """Close the connection if the client has kept it waiting too long."""
+        if self._is_stalled(now):
+            self.transport.abort()
+        elif not self.transport.is_closing():
+            since, patience = self._turn()
+            if now - since > patience:
+                self.transport.close()
+
+    def _turn(self) -> tuple[float, float]:
+        """Tell since when the client is expected to act, and how many seconds it has."""
+        limits, running = self.limits, self.running
+        if self.is_lingering:
+            return self.since, limits.linger_seconds
+        if running is not None and not running.response_complete:
+            is_awaited = running.more_body and running.awaiting_since
+            return running.awaiting_since, limits.body_seconds if is_awaited else float("inf")
+        if self.is_in_head or (running is not None and running.more_body):
+            return self.since, limits.head_seconds
+        return self.since, limits.idle_seconds if self.has_served else limits.first_byte_seconds
+
+    def _is_stalled(self, now: float) -> bool:
+        """Tell whether replies wait and the client has acknowledged nothing of them for long."""
+        if not self.transport.get_write_buffer_size():
+            self.acked_bytes = -1
+            return False
+        tcp = self.transport.get_extra_info("socket")
+        info = tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
+        (acked,) = struct.unpack_from("=Q", info, TCP_INFO_BYTES_ACKED)
+        if acked != self.acked_bytes:
+            self.acked_bytes, self.acked_at = acked, now
+        return now - self.acked_at > self.limits.stall_seconds

@@ -1,0 +1,75 @@
+"""What S4 asks of the operating system for its processes: locks, limits, ending together.
+
+Linux only where it says so. Knows nothing of HTTP or Django.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import resource
+import signal
+import sys
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PR_SET_PDEATHSIG: Final = 1
+
+
+class LockedError(Exception):
+    """Another process holds the lock; `holder` is what that process wrote about itself."""
+
+    def __init__(self, path: Path, holder: str) -> None:
+        super().__init__(f"{path} is held by another process")
+        self.holder = holder
+
+
+@contextlib.contextmanager
+def hold_lock(path: Path, *, is_patient: bool = False) -> Iterator[int]:
+    """Hold the lock file at `path` until the block ends; yield its descriptor.
+
+    The lock belongs to the open file: processes forked inside the block hold it as well, and the
+    last one to end gives it back, however it ends. Raises LockedError when the lock is taken, or
+    waits for it when `is_patient`.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if is_patient else fcntl.LOCK_NB))
+        except BlockingIOError:
+            holder = os.pread(descriptor, 4096, 0).decode(errors="replace").strip()
+            raise LockedError(path, holder) from None
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def write_holder(descriptor: int, text: str) -> None:
+    """Write into a held lock file who holds it."""
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, text.encode(), 0)
+
+
+def end_with_parent(parent_pid: int) -> None:
+    """Have the kernel kill this process as soon as its parent is gone, even by SIGKILL.
+
+    SIGKILL, for nobody is left who could insist; what S4 has acknowledged survives it.
+    """
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != parent_pid:  # it was gone before the kernel was told
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def raise_file_limit() -> int:
+    """Allow this process as many open files as the system lets it have; return how many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard if hard != resource.RLIM_INFINITY else sys.maxsize

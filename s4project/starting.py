@@ -1,0 +1,106 @@
+"""What the commands that run S4's processes have in common: settings first, then the log.
+
+Wrong settings end such a command with one line each and code 2; whatever else keeps S4 from
+starting, with one line and code 1.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import DatabaseError
+
+from iam.errors import IdentityError
+from iam.sealing import SealingError
+from s4project import logs
+from s4project.processes import LockedError
+from s4project.server import CannotListenError
+from storage_engine.errors import EngineError
+
+if TYPE_CHECKING:
+    from iam.services import FirstStart
+    from s4project.configuration import Address
+
+EVERY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  # recognised, not bound
+OBSTACLES: Final = (
+    CannotListenError,
+    DatabaseError,
+    EngineError,
+    IdentityError,
+    OSError,
+    SealingError,
+)
+
+
+class ProcessCommand(BaseCommand):
+    """A command that is one of S4's processes; subclasses define `start`."""
+
+    requires_system_checks = ()  # the settings are checked below, in plain lines
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Check the settings, set up the log and start."""
+        del args
+        if settings.S4.problems:
+            self.give_up(2, *settings.S4.problems)
+        logs.configure(settings.S4.log_level, settings.S4.log_format)
+        try:
+            settings.S4.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.start(**options)
+        except LockedError as error:
+            holder = f" ({error.holder})" if error.holder else ""
+            self.give_up(1, f"S4 already runs on {settings.S4.data_dir}{holder}")
+        except OBSTACLES as error:
+            self.give_up(1, f"S4 cannot start: {error}")
+
+    def start(self, **options: Any) -> None:
+        """Be the process."""
+        raise NotImplementedError
+
+    def give_up(self, code: int, *lines: str) -> NoReturn:
+        """End the command with a line for each reason."""
+        for line in lines:
+            self.stderr.write(" ".join(line.split()))
+        sys.exit(code)
+
+    def say(self, *lines: str) -> None:
+        """Write lines for whoever started the process."""
+        for line in lines:
+            self.stdout.write(line)
+        self.stdout.flush()
+
+
+def url(address: Address, public_url: str = "") -> str:
+    """Write the URL under which a listening address is reached from this machine."""
+    host = "localhost" if address.host in EVERY_ADDRESS else address.host
+    return public_url or f"http://{address._replace(host=host)}"
+
+
+def welcome(first: FirstStart) -> list[str]:
+    """Tell a newcomer, once, how to log in and what to paste for the AWS CLI."""
+    if not first.created:
+        return []
+    password = first.generated_password or "the password you have set"
+    pairs = {
+        "aws_access_key_id": first.access_key,
+        "aws_secret_access_key": first.generated_secret,
+        "region": settings.S4.region,
+        "endpoint_url": url(settings.S4.bind, settings.S4.public_url),
+    }
+    commands = [
+        f"  aws configure set {name} {shlex.quote(value)} --profile s4"
+        for name, value in pairs.items()
+        if value
+    ]
+    return [
+        "",
+        "This is the first start. Its secrets are not shown again.",
+        f"Log in to the console as {first.username} with {password}",
+        "For the AWS CLI:",
+        *commands,
+        "  aws s3 ls --profile s4",
+        "",
+    ]

@@ -1,0 +1,116 @@
+"""One worker process: uvicorn's server under gunicorn's arbiter, on S4's edge.
+
+Wakes once a second when idle (uvicorn: ten times), ends promptly and quietly, tells the arbiter
+when it accepts connections, and dies with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import os
+import signal
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import gunicorn.arbiter
+from uvicorn.server import Server
+from uvicorn_worker import UvicornWorker
+
+from s4project.edge import Edge, Limits
+from s4project.processes import end_with_parent, raise_file_limit
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+    from types import FrameType
+
+    from uvicorn.config import Config
+
+TICK_SECONDS: Final = 1.0
+DRAIN_MARGIN_SECONDS: Final = 2  # kept of the arbiter's patience for closing the engine
+
+
+class WorkerServer(Server):
+    """uvicorn's server with a slow tick that also sweeps the connections."""
+
+    def __init__(self, config: Config, on_accepting: Callable[[], None]) -> None:
+        super().__init__(config)
+        self.on_accepting = on_accepting
+        self.loop = asyncio.get_running_loop()
+        self.exit_event = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the application and accept connections."""
+        await super().startup(sockets)
+        self.on_accepting()
+
+    async def main_loop(self) -> None:
+        """Tick once a second until told to end."""
+        while not await self.on_tick(counter=0):
+            now = self.loop.time()
+            for connection in list(self.server_state.connections):
+                assert isinstance(connection, Edge)
+                connection.sweep(now)
+            try:
+                async with asyncio.timeout(TICK_SECONDS):
+                    await self.exit_event.wait()
+            except TimeoutError:
+                continue
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End after the requests in progress, or at once on SIGQUIT.
+
+        SIGINT is the arbiter's affair: a terminal's Ctrl-C reaches every process, in any order.
+        The signal is not raised again afterwards, as uvicorn does: the process ends with code 0.
+        """
+        del frame
+        if sig == signal.SIGINT:
+            return
+        self.force_exit = sig == signal.SIGQUIT
+        self.should_exit = True
+        self.loop.call_soon_threadsafe(self.exit_event.set)
+
+
+class Worker(UvicornWorker):  # type: ignore[misc]  # gunicorn is untyped
+    """gunicorn's view of a worker."""
+
+    CONFIG_KWARGS: Final[dict[str, Any]] = {
+        "loop": "uvloop",
+        "ws": "none",
+        "lifespan": "on",  # "auto" would serve on without an engine when start-up fails
+        "interface": "asgi3",
+        "access_log": False,
+        "proxy_headers": False,
+        "server_header": False,
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        limits: Limits = self.app.plan.limits
+        files = raise_file_limit()
+        limits = dataclasses.replace(limits, connections=min(limits.connections, files // 2))
+        self.config.http = partial(Edge, limits=limits)
+        self.config.timeout_graceful_shutdown = self.cfg.graceful_timeout - DRAIN_MARGIN_SECONDS
+        logging.getLogger("uvicorn.error").propagate = True  # uvicorn-worker cut it off
+
+    def init_process(self) -> None:
+        """Become a worker."""
+        end_with_parent(self.ppid)
+        super().init_process()
+
+    async def _serve(self) -> None:
+        """Serve until told to end."""
+        self.config.app = self.wsgi
+        server = WorkerServer(self.config, self._report)
+        server.loop.add_signal_handler(signal.SIGQUIT, server.handle_exit, signal.SIGQUIT, None)
+        await server.serve(sockets=self.sockets)
+        if not server.started:
+            sys.exit(gunicorn.arbiter.Arbiter.WORKER_BOOT_ERROR)
+
+    def _report(self) -> None:
+        """Tell the arbiter that this worker accepts connections, and wake it."""
+        os.write(self.app.readiness, b"1")
+        os.kill(self.ppid, signal.SIGCHLD)

@@ -1,0 +1,40 @@
+"""Serves the probe application with S4's server: a program the tests start.
+
+Takes a JSON object: host, limits, and what else a Plan holds. Prints its ports, then "ready".
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from s4project import logs, server
+from s4project.edge import Limits
+
+
+def say(line: str) -> None:
+    """Write a line for the test that started this."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    plan = json.loads(sys.argv[1])
+    logs.configure("info", "json")
+    host = plan.pop("host", "127.0.0.1")
+    sockets = (server.listen(host, 0), server.listen(host, 0))
+    say(json.dumps([listener.getsockname()[1] for listener in sockets]))
+    server.serve(
+        server.Plan(
+            sockets=sockets,
+            workers=plan.pop("workers", 1),
+            app="tests.s4project.probe_app:application",
+            jobs=tuple(plan.pop("jobs", ())),
+            limits=Limits(**plan.pop("limits", {})),
+            on_ready=lambda: say("ready"),
+            **plan,
+        )
+    )

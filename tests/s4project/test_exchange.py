@@ -1,0 +1,94 @@
+"""Replies as they stand on the wire: framing, lengths, heads, and replies that go wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.s4project.probing import Probe, probe, request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probe]:
+    """One probe server for this module."""
+    with probe(tmp_path_factory.mktemp("exchange") / "log") as running:
+        yield running
+
+
+def test_a_reply_of_unknown_length_comes_in_chunks(server: Probe) -> None:
+    """HTTP/1.1 gets chunks, and the connection lives on."""
+    with server.wire() as wire:
+        for _ in range(2):
+            wire.send(request("/stream"))
+            reply = wire.reply()
+            assert reply.body == b"one two three"
+            assert reply.headers["transfer-encoding"] == "chunked"
+
+
+@pytest.mark.parametrize("target", ["/stream", "/echo", "/big?pieces=3"])
+def test_head_gets_no_body(server: Probe, target: str) -> None:
+    """HEAD is answered with the head alone, whatever the application sends after it."""
+    with server.wire() as wire:
+        wire.send(request(target, b"", "HEAD") + request("/echo", b"next", "PUT"))
+        assert wire.reply(has_body=False).status == 200
+        assert wire.reply().body == b"next"
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_bodiless_statuses_are_not_framed(server: Probe, status: int) -> None:
+    """204 and 304 carry no transfer coding, so the next reply follows at once."""
+    with server.wire() as wire:
+        wire.send(request(f"/head?status={status}") + request("/echo", b"next", "PUT"))
+        reply = wire.reply()
+        assert reply.status == status
+        assert "transfer-encoding" not in reply.headers
+        assert wire.reply().body == b"next"
+
+
+@pytest.mark.parametrize(
+    "value", ["a%0D%0Ax-evil:%201", "a%0Ax-evil:%201", "a%0Dx", "a%00b", "%7F"]
+)
+def test_a_header_cannot_be_split(server: Probe, value: str) -> None:
+    """A control character in a header of the reply ends in 500 and puts nothing on the wire."""
+    with server.wire() as wire:
+        wire.send(request(f"/head?value={value}"))
+        reply = wire.reply()
+        assert reply.status == 500
+        assert {"x-evil", "x-probe"} & set(reply.headers) == set()
+
+
+def test_headers_may_hold_latin_1_and_tabs(server: Probe) -> None:
+    """Bytes above ASCII and tabs pass as they are."""
+    with server.wire() as wire:
+        wire.send(request("/head?value=%C2%A7%09ok&length=0"))
+        data = wire.take(17)
+        while b"\r\n\r\n" not in data:
+            data += wire.take(1)
+    assert b"x-probe: \xa7\tok\r\n" in data
+
+
+@pytest.mark.parametrize("length", [3, 8])
+def test_a_reply_of_the_wrong_length_is_broken_off(server: Probe, length: int) -> None:
+    """A body that differs from its content-length never looks complete."""
+    with server.wire() as wire:
+        wire.send(request(f"/head?body=12345&length={length}"))
+        with pytest.raises(EOFError):
+            wire.reply()
+
+
+def test_an_application_that_breaks_down_is_answered_for(server: Probe) -> None:
+    """An exception that escapes the application becomes a 500, and the server lives on."""
+    assert server.ask("/fail").status == 500
+    assert "the probe was told to fail" in server.said()
+    assert server.ask("/echo").status == 200
+
+
+def test_date_is_the_only_header_the_server_adds(server: Probe) -> None:
+    """A reply has the application's headers and a date; who serves it is not told."""
+    with server.wire() as wire:
+        wire.send(request("/echo"))
+        assert set(wire.reply().headers) == {"date", "content-length"}

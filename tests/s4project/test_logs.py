@@ -1,0 +1,86 @@
+"""What the log looks like, what gets into it and what does not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.s4project.probing import ROOT
+
+
+def log(code: str, level: str = "info", form: str = "json") -> list[str]:
+    """Run `code` with logging set up and return the lines it logged."""
+    program = f"""if True:
+        import logging
+        import structlog
+        from s4project import logs
+        logs.configure({level!r}, {form!r})
+        log = structlog.get_logger("probe")
+        {code}
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert run.stdout == ""
+    return run.stderr.splitlines()
+
+
+@pytest.mark.parametrize("form", ["json", "auto"])
+def test_a_line_is_one_json_object(form: str) -> None:
+    """Where there is no terminal a line is JSON with time, level, logger, event and facts."""
+    (line,) = log("log.info('It %s', 'rains', millimetres=3)", form=form)
+    facts = json.loads(line)
+    assert facts.pop("timestamp").endswith("Z")
+    assert facts == {"event": "It rains", "level": "info", "logger": "probe", "millimetres": 3}
+
+
+def test_lines_for_people_are_not_json() -> None:
+    """The console form is asked for by name."""
+    (line,) = log("log.info('It rains', millimetres=3)", form="console")
+    assert "It rains" in line
+    assert "millimetres=3" in line
+    assert not line.startswith("{")
+
+
+def test_the_standard_library_logs_the_same_way() -> None:
+    """A library's line takes the same form, its exception included."""
+    code = "logging.getLogger('lib').error('No %s', 'way', exc_info=ZeroDivisionError('zero'))"
+    (line,) = log(code)
+    facts = json.loads(line)
+    assert (facts["event"], facts["logger"], facts["level"]) == ("No way", "lib", "error")
+    assert "ZeroDivisionError" in facts["exception"]
+
+
+@pytest.mark.parametrize(("level", "count"), [("debug", 4), ("warning", 2), ("error", 1)])
+def test_the_level_is_a_threshold(level: str, count: int) -> None:
+    """Lines below the level are not written."""
+    assert len(log("[log.log(n, 'x') for n in (10, 20, 30, 40)]", level)) == count
+
+
+@pytest.mark.parametrize(("level", "count"), [("info", 0), ("debug", 1)])
+def test_the_servers_chatter_is_for_debugging(level: str, count: int) -> None:
+    """Gunicorn's and uvicorn's news of every day are heard only when debugging."""
+    assert len(log("logging.getLogger('uvicorn.error').info('Started')", level)) == count
+    assert len(log("logging.getLogger('gunicorn.error').info('Booting')", level)) == count
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "log.info('x', secret_key='hush')",
+        "log.info('x', Password='hush')",
+        "log.info('x', authorization='hush')",
+        "log.info('GET /b/k?X-Amz-Signature=hush&X-Amz-Date=1')",
+        "log.info('x', url='https://s4/b/k?a=b&X-Amz-Security-Token=hush')",
+        "logging.getLogger('lib').error('GET /?Signature=hush HTTP/1.1')",
+    ],
+)
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_secrets_are_masked(code: str, form: str) -> None:
+    """Neither a value under a telling name nor a signature in a URL gets into the log."""
+    (line,) = log(code, form=form)
+    assert "hush" not in line
+    assert "[hidden]" in line
