@@ -140,7 +140,7 @@ def read_page(
 ) -> Page:
     """Collect up to `limit` items; fewer when the tree is so sparse that they cost too much."""
     first = query.first()
-    if query.limit <= 0 or first is None or not first.startswith(query.prefix):
+    if query.limit <= 0 or first is None:
         return Page([], is_truncated=False)
     with txn.cursor(entries) as cursor:
         walk = Walk(cursor, bucket_id)

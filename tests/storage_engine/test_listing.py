@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from storage_engine.limits import SCAN_STEPS_MAX
 from storage_engine.listing import Page
-from tests.storage_engine.key_strategies import cuts_of, delimiters, key_sets
+from tests.storage_engine.key_strategies import cuts_of, delimiters_of, key_sets
 from tests.storage_engine.namespace_store import NamespaceStore
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def test_any_page_is_that_of_the_sorted_keys(store: NamespaceStore, data: st.Dat
     txn = filled(store, keys)
     try:
         for _ in range(5):
-            prefix, delimiter = data.draw(cuts_of(keys)), data.draw(delimiters)
+            prefix, delimiter = data.draw(cuts_of(keys)), data.draw(delimiters_of(keys))
             rolled_up = {item for item, _ in expected_items(keys, prefix, delimiter)}
             after = data.draw(st.one_of(cuts_of(keys), cuts_of(rolled_up)))
             limit = data.draw(st.integers(1, 8))
@@ -104,7 +104,7 @@ def test_any_page_is_that_of_the_sorted_keys(store: NamespaceStore, data: st.Dat
 def test_pages_join_to_the_whole_listing(store: NamespaceStore, data: st.DataObject) -> None:
     """Paging from start to end, each page after the last item, loses and repeats nothing."""
     keys = data.draw(key_sets)
-    prefix, delimiter = data.draw(cuts_of(keys)), data.draw(delimiters)
+    prefix, delimiter = data.draw(cuts_of(keys)), data.draw(delimiters_of(keys))
     limit = data.draw(st.integers(1, 4))
     txn = filled(store, keys)
     try:
@@ -137,6 +137,15 @@ def test_neighbours_of_a_long_name_interleave(store: NamespaceStore) -> None:
     txn.abort()
     assert [key for key, _ in page.items] == keys
     assert [key for key, _ in rolled_up.items] == keys[1:4] + keys[5:6]
+
+
+def test_a_common_prefix_is_shown_once(store: NamespaceStore) -> None:
+    """Objects and several directories that begin alike roll up to one item, not one each."""
+    keys = [b"a-", b"a-b", b"a-x/1", b"a-y/2", b"b-x/1", b"b-y/1", b"c"]
+    txn = filled(store, keys)
+    page = store.namespace.scan(txn, BUCKET, delimiter=b"-")
+    txn.abort()
+    assert page.items == [(b"a-", None), (b"b-", None), (b"c", b"c")]
 
 
 def test_starting_inside_a_common_prefix_still_shows_it(store: NamespaceStore) -> None:
