@@ -1,0 +1,163 @@
+"""Buckets through the services: SQL and engine agree after every call, and after a crash."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from django.db import transaction
+
+from buckets import services
+from buckets.models import Bucket
+from buckets.services import (
+    BucketAlreadyExists,
+    BucketNotEmpty,
+    InvalidBucketName,
+    NoSuchBucket,
+)
+from iam import services as iam_services
+from iam.errors import NoSuchUser, UserOwnsBuckets
+from storage_engine import NamespaceClosed
+from tests.buckets.contents import begin_upload, put, remove
+
+if TYPE_CHECKING:
+    from pytest_django import DjangoAssertNumQueries
+    from pytest_django.fixtures import SettingsWrapper
+
+    from iam.models import User
+    from storage_engine import StorageEngine
+
+
+def test_a_new_bucket_is_in_the_registry(
+    store: StorageEngine, ada: User, settings: SettingsWrapper
+) -> None:
+    """A bucket appears to the data path as it was returned, with its owner's names."""
+    made = services.create_bucket("photos", ada.canonical_id)
+    assert services.load_registry().find("photos") == made
+    assert (made.owner_canonical_id, made.owner_display_name) == (ada.canonical_id, "Ada L.")
+    assert made.region == settings.S4.region
+    assert services.create_bucket("far-away", ada.canonical_id, "eu-west-1").region == "eu-west-1"
+
+
+def test_every_change_moves_the_generation(store: StorageEngine, ada: User) -> None:
+    """After a bucket is made or deleted, workers see that something moved."""
+    before = store.generations().get("buckets", 0)
+    services.create_bucket("photos", ada.canonical_id)
+    middle = store.generations()["buckets"]
+    services.delete_bucket("photos")
+    assert before < middle < store.generations()["buckets"]
+
+
+def test_a_name_is_taken_once(store: StorageEngine, ada: User, boss: User) -> None:
+    """A second bucket of a name is refused, whoever asks, and the refusal names the owner."""
+    services.create_bucket("photos", ada.canonical_id)
+    for asking in (ada, boss):
+        with pytest.raises(BucketAlreadyExists) as refusal:
+            services.create_bucket("photos", asking.canonical_id)
+        assert refusal.value.owner_canonical_id == ada.canonical_id
+    assert Bucket.objects.count() == 1
+
+
+def test_bad_names_and_owners_are_refused(store: StorageEngine, ada: User) -> None:
+    """A name AWS refuses, and an owner there is not, make no bucket."""
+    with pytest.raises(InvalidBucketName):
+        services.create_bucket("Photos", ada.canonical_id)
+    with pytest.raises(NoSuchUser):
+        services.create_bucket("photos", "0" * 64)
+    assert not Bucket.objects.exists()
+
+
+def test_an_empty_bucket_is_deleted_for_ever(store: StorageEngine, ada: User) -> None:
+    """A deleted bucket is gone, its namespace takes nothing, and its id is not used again."""
+    first = services.create_bucket("photos", ada.canonical_id)
+    begin_upload(store, first.id, "unfinished")
+    services.delete_bucket("photos")
+    assert services.load_registry().find("photos") is None
+    with pytest.raises(NamespaceClosed):
+        put(store, first.id, "late")
+    second = services.create_bucket("photos", ada.canonical_id)
+    assert second.id > first.id
+    put(store, second.id, "fresh")
+
+
+def test_a_bucket_with_an_object_stays(store: StorageEngine, ada: User) -> None:
+    """A bucket that holds an object is not deleted and works on; emptied, it goes."""
+    bucket = services.create_bucket("photos", ada.canonical_id)
+    put(store, bucket.id, "cat.jpg")
+    with pytest.raises(BucketNotEmpty, match="photos is not empty"):
+        services.delete_bucket("photos")
+    put(store, bucket.id, "dog.jpg")
+    assert store.namespace_counts(bucket.id).objects == 2
+    remove(store, bucket.id, "cat.jpg")
+    remove(store, bucket.id, "dog.jpg")
+    services.delete_bucket("photos")
+    assert not Bucket.objects.exists()
+
+
+def test_an_unknown_bucket_is_reported(store: StorageEngine) -> None:
+    """Deleting what there is not is NoSuchBucket, also the second time."""
+    with pytest.raises(NoSuchBucket):
+        services.delete_bucket("photos")
+
+
+def test_deletion_refuses_to_run_inside_a_transaction(store: StorageEngine, ada: User) -> None:
+    """A caller whose transaction could roll the mark back is stopped before the engine is told."""
+    bucket = services.create_bucket("photos", ada.canonical_id)
+    with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
+        services.delete_bucket("photos")
+    put(store, bucket.id, "still-open")
+
+
+def test_a_deletion_that_crashed_after_the_engine_is_finished(
+    store: StorageEngine, ada: User
+) -> None:
+    """A row whose namespace was closed before the crash goes at the next start."""
+    bucket = services.create_bucket("photos", ada.canonical_id)
+    Bucket.objects.filter(pk=bucket.id).update(is_closing=True)
+    store.close_namespace(bucket.id).result()
+    before = store.generations()["buckets"]
+    assert services.finish_deletions() == ["photos"]
+    assert services.load_registry().find("photos") is None
+    assert store.generations()["buckets"] > before
+
+
+def test_a_deletion_that_crashed_before_the_engine_is_finished_or_taken_back(
+    store: StorageEngine, ada: User
+) -> None:
+    """A marked bucket whose namespace is open goes if it is empty, else it stays, unmarked."""
+    empty = services.create_bucket("empty", ada.canonical_id)
+    full = services.create_bucket("full", ada.canonical_id)
+    put(store, full.id, "late")
+    Bucket.objects.filter(pk__in=[empty.id, full.id]).update(is_closing=True)
+    assert services.finish_deletions() == ["empty"]
+    assert [bucket.name for bucket in services.load_registry().all()] == ["full"]
+    assert not Bucket.objects.get().is_closing
+    put(store, full.id, "more")
+
+
+def test_finishing_leaves_other_buckets_alone(store: StorageEngine, ada: User) -> None:
+    """At a start after a clean stop nothing is deleted, not even an empty bucket."""
+    services.create_bucket("photos", ada.canonical_id)
+    assert services.finish_deletions() == []
+    assert services.load_registry().find("photos") is not None
+
+
+def test_an_owner_is_not_deleted(store: StorageEngine, ada: User) -> None:
+    """A user who owns a bucket stays until it is gone."""
+    services.create_bucket("photos", ada.canonical_id)
+    with pytest.raises(UserOwnsBuckets):
+        iam_services.delete_user(ada.pk)
+    services.delete_bucket("photos")
+    iam_services.delete_user(ada.pk)
+
+
+def test_the_registry_takes_one_query(
+    store: StorageEngine, ada: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    """However many buckets and owners there are, one query reads them."""
+    for number in range(10):
+        services.create_bucket(f"bucket-{number}", ada.canonical_id)
+    with django_assert_num_queries(1):
+        registry = services.load_registry()
+    assert len(registry) == 10
+    assert len(registry.owned_by(ada.canonical_id)) == 10

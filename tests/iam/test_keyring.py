@@ -1,0 +1,54 @@
+"""The keyring: keys found, expired keys not, secrets in no repr."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iam.keyring import Credential, Keyring, Principal, Role
+
+ADA = Principal(1, "ada", "a" * 64, "Ada", "", Role.WRITER, is_root=False)
+
+
+@given(st.sets(st.text(min_size=3), min_size=1), st.text(min_size=3))
+def test_finds_exactly_the_keys_it_was_made_from(keys: set[str], other: str) -> None:
+    """A keyring finds each of its keys by its exact text, and no other."""
+    keyring = Keyring([Credential(key, f"secret of {key}", ADA) for key in keys], [ADA])
+    for key in keys:
+        found = keyring.find(key)
+        assert found is not None
+        assert found.secret_key == f"secret of {key}"
+    assert (keyring.find(other) is not None) == (other in keys)
+    assert len(keyring) == len(keys)
+
+
+@pytest.mark.parametrize(
+    ("expires_ms", "now_ms", "is_found"),
+    [(None, 10**15, True), (1000, 999, True), (1000, 1000, False), (1000, 1001, False)],
+)
+def test_a_key_ends_at_its_moment(expires_ms: int | None, now_ms: int, is_found: bool) -> None:
+    """A key works until the millisecond before it expires, one without expiry for ever."""
+    keyring = Keyring([Credential("KEY", "secret", ADA, expires_ms)], [ADA])
+    assert (keyring.find("KEY", now_ms=now_ms) is not None) == is_found
+
+
+def test_expiry_follows_the_clock_without_a_new_keyring() -> None:
+    """A key whose time is over by the clock is not found, though the keyring is an old one."""
+    keyring = Keyring([Credential("OLD", "s", ADA, 1), Credential("NEW", "s", ADA, 2**60)], [ADA])
+    assert keyring.find("OLD") is None
+    assert keyring.find("NEW") is not None
+
+
+def test_names_every_user_by_canonical_id() -> None:
+    """A user without a key is known by canonical id; an unknown id is nobody."""
+    keyring = Keyring([], [ADA])
+    assert keyring.principal("a" * 64) is ADA
+    assert keyring.principal("b" * 64) is None
+
+
+def test_a_secret_is_in_no_repr() -> None:
+    """Neither a credential nor a keyring shows a secret when it is printed."""
+    credential = Credential("KEY", "do-not-print", ADA)
+    assert "do-not-print" not in repr(credential)
+    assert "do-not-print" not in repr(Keyring([credential], [ADA]))

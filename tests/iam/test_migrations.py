@@ -1,0 +1,12 @@
+"""The migrations say what the models say."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.management import call_command
+
+
+@pytest.mark.django_db
+def test_no_migration_is_missing() -> None:
+    """Making migrations would make none."""
+    call_command("makemigrations", "iam", "buckets", check=True, dry_run=True, verbosity=0)

@@ -1,0 +1,71 @@
+"""Identity when several processes change it at the same moment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.racing import Racers, racers
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROUNDS = 10
+
+
+def set_active(username: str, *, active: bool) -> str:
+    """Write the expression that enables or disables a user."""
+    return f"services.set_active(services.find_user({username!r}).pk, active={active})"
+
+
+def superusers(store: Racers) -> str:
+    """Write out who is an active SuperUser."""
+    (names,) = store.run("sorted(u.username for u in services.list_users() if u.is_superuser)")
+    return names
+
+
+def test_two_superusers_cannot_disable_each_other_at_once(tmp_path: Path) -> None:
+    """When two processes each disable one of the last two SuperUsers, exactly one succeeds."""
+    with racers(tmp_path, 2) as store:
+        store.run("services.create_user('other', Role.SUPERUSER).pk")
+        for _ in range(ROUNDS):
+            outcomes = store.run(
+                set_active("root", active=False), set_active("other", active=False)
+            )
+            assert sorted(outcomes) == ["LastSuperUser", "None"]
+            assert superusers(store) in {"['root']", "['other']"}
+            store.run(set_active("root", active=True))
+            store.run(set_active("other", active=True))
+
+
+def test_names_and_keys_are_made_once(tmp_path: Path) -> None:
+    """Of processes that make the same user, or the same key, one succeeds, the rest are told."""
+    with racers(tmp_path, 3) as store:
+        for number in range(ROUNDS):
+            user = f"services.create_user('user{number}', Role.READER).username"
+            assert sorted(store.run(user, user, user)) == [
+                "UsernameTaken",
+                "UsernameTaken",
+                f"user{number}",
+            ]
+            key = f"services.create_key(1, access_key='KEY{number}').access_key"
+            assert sorted(store.run(key, key, key)) == [
+                "AccessKeyTaken",
+                "AccessKeyTaken",
+                f"KEY{number}",
+            ]
+
+
+def test_every_process_obeys_a_key_that_another_disabled(tmp_path: Path) -> None:
+    """Once a service has returned in one process, the generation that another reads has moved."""
+    with racers(tmp_path, 2) as store:
+        generation = "__import__('storage_engine.apps').apps.get_engine().generation()"
+        store.run("services.create_key(1, access_key='SHARED').access_key")
+        _, before = store.run("0", generation)
+        store.run("services.set_key_enabled('SHARED', enabled=False)")
+        (
+            _,
+            after,
+        ) = store.run("0", generation)
+        assert int(after) > int(before)
+        _, found = store.run("0", "services.load_keyring().find('SHARED')")
+        assert found == "None"
