@@ -14,7 +14,6 @@ from django.urls import reverse
 from buckets import services
 from buckets.models import Bucket
 from iam.console import OwnedAdmin, is_superuser, signed_in
-from iam.errors import IdentityError
 from iam.keyring import Role
 from storage_engine.apps import get_engine
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 class BucketPages(OwnedAdmin):
     """Buckets: everybody's own, for SuperUsers all."""
 
-    refusals = (IdentityError, services.BucketError, services.InvalidBucketName)
+    refusals = (*OwnedAdmin.refusals, services.BucketError, services.InvalidBucketName)
     owner_field = "owner"
     autocomplete_fields = ("owner",)
     list_display = ("name", "owner", "objects", "size", "region", "created_at")
@@ -99,7 +98,8 @@ class BucketPages(OwnedAdmin):
             messages.error(request, str(error))
             return HttpResponseRedirect(reverse("admin:buckets_bucket_change", args=[bucket.pk]))
         self.log_deletions(request, [bucket])  # type: ignore[arg-type]  # as Django itself does
-        return self.response_delete(request, str(bucket), bucket.pk)
+        messages.success(request, f"The bucket {bucket} was deleted.")
+        return HttpResponseRedirect(reverse("admin:buckets_bucket_changelist"))
 
 
 def _may_write(request: HttpRequest) -> bool:

@@ -15,6 +15,7 @@ from django.http import HttpResponseRedirect
 
 from iam.errors import IdentityError
 from iam.models import User
+from iam.sealing import SealingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +46,7 @@ def is_superuser(request: HttpRequest) -> bool:
 class ConsoleAdmin(BaseAdmin):
     """Pages of one model, for SuperUsers, that write through services."""
 
-    refusals: ClassVar[tuple[type[Exception], ...]] = (IdentityError,)
+    refusals: ClassVar[tuple[type[Exception], ...]] = (IdentityError, SealingError)
     list_per_page = 100
 
     def is_theirs(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +17,8 @@ from iam.keyring import Role
 from iam.models import AccessKey, User
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from django.http import HttpResponse
 
     from storage_engine import StorageEngine
@@ -270,6 +273,19 @@ def test_only_superusers_see_users(boss: User, writer: User, reader: User, usern
     assert User.objects.get(pk=me.pk).role == me.role
 
 
+def test_an_unknown_name_costs_what_a_wrong_password_costs(boss: User) -> None:
+    """The login page hashes for an unknown name as it does for a wrong password."""
+
+    def seconds(username: str) -> float:
+        begun = time.perf_counter()
+        assert Client().post("/login/", {"username": username, "password": "x"}).status_code == 200
+        return time.perf_counter() - begun
+
+    seconds("boss")
+    known, unknown = (min(seconds(name) for _ in range(3)) for name in ("boss", "nobody"))
+    assert unknown > known / 2
+
+
 def test_a_strangers_visit_ends_at_the_login(store: StorageEngine) -> None:
     """Without a session every page leads to the login."""
     for address in ("/", USERS, KEYS, f"{KEYS}add/"):
@@ -380,6 +396,15 @@ def test_a_key_that_would_be_born_expired_is_refused(console: Client, boss: User
     response = console.post(f"{KEYS}add/", values)
     assert response.status_code == 302
     assert "cannot expire before" in said(response)
+    assert not AccessKey.objects.exists()
+
+
+def test_a_missing_server_key_is_a_message(console: Client, boss: User, tmp_path: Path) -> None:
+    """Making a key without a usable server key says so on the page, and makes none."""
+    (tmp_path / "server.key").unlink()
+    response = console.post(f"{KEYS}add/", {"user": boss.pk})
+    assert response.status_code == 302
+    assert "server key" in said(response)
     assert not AccessKey.objects.exists()
 
 
