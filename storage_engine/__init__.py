@@ -9,7 +9,6 @@ Only what is named here is promised; every other module is the engine's own.
 
 from __future__ import annotations
 
-from storage_engine.blobs import BlobWriter, StagedBlob
 from storage_engine.engine import EngineOptions, StorageEngine, open_engine
 from storage_engine.errors import (
     CorruptBlob,
@@ -25,6 +24,7 @@ from storage_engine.errors import (
     StorageError,
 )
 from storage_engine.reader import ObjectReader
+from storage_engine.staging import BlobWriter, StagedBlob
 from storage_engine.values import (
     EngineStats,
     Guard,

@@ -1,28 +1,176 @@
-"""Payloads on their way into the store."""
+"""References to payloads, counted in the same transaction as the objects that hold them.
+
+A payload is a blob in a volume (shared, by SHA-256), a row of its own in the index (small ones),
+nothing (empty ones), or the parts of a completed upload (shared by copies). Whoever stores a
+payload's name in a row adds a reference; whoever removes the row drops it.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol, Self
+import struct
+from typing import TYPE_CHECKING, Final
+
+from awscrt.checksums import crc32c
+
+from storage_engine import keys, rows
+from storage_engine.commit import Restage
+from storage_engine.errors import CorruptBlob
+from storage_engine.limits import PUNCH_BYTES_MIN
+
+if TYPE_CHECKING:
+    import lmdb
+
+    from storage_engine.index import Tables
+    from storage_engine.staging import StagedBlob
+    from storage_engine.transaction import Transaction
+
+_CRC: Final = struct.Struct(">I")
 
 
-class StagedBlob:
-    """A payload that is on disk (or small) but belongs to no object yet."""
-
-    sha256: bytes
-    size: int
+# --- adding and dropping references -------------------------------------------------------------
 
 
-class BlobWriter(Protocol):
-    """Takes a payload of known size in; abort or leave the block to give its room back."""
+def check_staged(transaction: Transaction, staged: StagedBlob) -> None:
+    """Raise Restage when a payload counted on a blob that has vanished since."""
+    if staged.place is None and not staged.is_inline:
+        tables = transaction.tables
+        if transaction.txn.get(staged.sha256, db=tables.blobs) is None:
+            raise Restage
 
-    def write(self, data: bytes) -> None:
-        """Hash and write the next bytes."""
 
-    def finish(self) -> StagedBlob:
-        """Sync what was written; ValueError (and abort) when the size is not as promised."""
+def add_staged(transaction: Transaction, staged: StagedBlob) -> rows.Payload:
+    """Add the first reference of a staged payload; return what to store in the row."""
+    if not staged.size:
+        return None
+    if staged.is_inline:
+        assert staged.data is not None
+        return _add_inline(transaction, staged.data)
+    value = transaction.txn.get(staged.sha256, db=transaction.tables.blobs)
+    staged.is_used = value is None
+    if value is not None:
+        _count(transaction, staged.sha256, rows.decode_blob(value), 1)
+    else:
+        assert staged.place is not None
+        transaction.add_live(staged.place.volume_id, staged.place.length)
+        transaction.txn.put(staged.sha256, rows.encode(staged.place), db=transaction.tables.blobs)
+    return staged.sha256
 
-    def abort(self) -> None:
-        """Give the room back; does nothing after finish or abort."""
 
-    def __enter__(self) -> Self: ...
-    def __exit__(self, *args: object) -> None: ...
+def add_shared(transaction: Transaction, entry: rows.Entry) -> rows.Payload:
+    """Add a reference to what another object holds; inline payloads are copied."""
+    txn, tables = transaction.txn, transaction.tables
+    if entry.payload is None:
+        return None
+    if isinstance(entry.payload, int):
+        return _add_inline(transaction, read_inline(txn, tables, entry.payload))
+    if not entry.part_count:
+        _count(transaction, entry.payload, get_blob(txn, tables, entry.payload), 1)
+        return entry.payload
+    manifest = get_manifest(txn, tables, entry.payload)
+    manifest.references += 1
+    txn.put(entry.payload, rows.encode(manifest), db=tables.manifests)
+    return entry.payload
+
+
+def drop_entry(transaction: Transaction, entry: rows.Entry) -> None:
+    """Drop what an object held."""
+    if not entry.part_count:
+        drop_payload(transaction, entry.payload)
+        return
+    assert isinstance(entry.payload, bytes)
+    txn, tables = transaction.txn, transaction.tables
+    value = txn.get(entry.payload, db=tables.manifests)
+    if value is None:
+        return  # as in drop_payload
+    manifest = rows.decode_manifest(value)
+    manifest.references -= 1
+    if manifest.references:
+        txn.put(entry.payload, rows.encode(manifest), db=tables.manifests)
+    else:
+        txn.delete(entry.payload, db=tables.manifests)
+        drop_parts(transaction, entry.payload)
+
+
+def drop_payload(transaction: Transaction, payload: rows.Payload) -> None:
+    """Drop what an object in one piece, or a part, held."""
+    txn, tables = transaction.txn, transaction.tables
+    if isinstance(payload, int):
+        txn.delete(keys.sequence(payload), db=tables.inline)
+    elif payload is not None and (value := txn.get(payload, db=tables.blobs)) is not None:
+        # A row that damage took away must not keep its object from being deleted.
+        _count(transaction, payload, rows.decode_blob(value), -1)
+
+
+def drop_parts(transaction: Transaction, upload_id: bytes) -> int:
+    """Remove every part of an upload with what it holds; return how many bytes they were."""
+    dropped = 0
+    with transaction.txn.cursor(transaction.tables.parts) as cursor:
+        is_found = cursor.set_range(upload_id)
+        while is_found and cursor.key().startswith(upload_id):
+            part = rows.decode_part(cursor.value())
+            dropped += part.size
+            drop_payload(transaction, part.payload)
+            is_found = cursor.delete()
+    return dropped
+
+
+def _add_inline(transaction: Transaction, data: bytes) -> int:
+    sequence = transaction.next_sequence()
+    value = _CRC.pack(crc32c(data)) + data
+    # Sequences only grow, so this appends: pages are filled, never split.
+    transaction.txn.put(keys.sequence(sequence), value, append=True, db=transaction.tables.inline)
+    return sequence
+
+
+def _count(transaction: Transaction, sha256: bytes, blob: rows.Blob, delta: int) -> None:
+    """Change a blob's references; without any it leaves the index and its room is dead."""
+    txn, tables = transaction.txn, transaction.tables
+    blob.references += delta
+    if blob.references:
+        txn.put(sha256, rows.encode(blob), db=tables.blobs)
+        return
+    txn.delete(sha256, db=tables.blobs)
+    transaction.add_live(blob.volume_id, -blob.length)
+    if blob.length >= PUNCH_BYTES_MIN:
+        dead = rows.DeadExtent(blob.length, transaction.now_ms)
+        txn.put(keys.extent(blob.volume_id, blob.offset), rows.encode(dead), db=tables.dead)
+
+
+# --- looking up ---------------------------------------------------------------------------------
+
+
+def get_blob(txn: lmdb.Transaction[bytes], tables: Tables, sha256: bytes) -> rows.Blob:
+    """Return the row of a blob that something refers to."""
+    value = txn.get(sha256, db=tables.blobs)
+    if value is None:
+        raise CorruptBlob(f"the index has lost blob {sha256.hex()}")
+    return rows.decode_blob(value)
+
+
+def get_manifest(txn: lmdb.Transaction[bytes], tables: Tables, upload_id: bytes) -> rows.Manifest:
+    """Return the manifest that an object refers to."""
+    value = txn.get(upload_id, db=tables.manifests)
+    if value is None:
+        raise CorruptBlob(f"the index has lost manifest {upload_id.hex()}")
+    return rows.decode_manifest(value)
+
+
+def read_inline(txn: lmdb.Transaction[bytes], tables: Tables, sequence: int) -> bytes:
+    """Return an inline payload, verified."""
+    value = txn.get(keys.sequence(sequence), db=tables.inline)
+    if value is None:
+        raise CorruptBlob(f"the index has lost inline payload {sequence}")
+    data = value[_CRC.size :]
+    if _CRC.unpack_from(value)[0] != crc32c(data):
+        raise CorruptBlob(f"inline payload {sequence} fails its checksum")
+    return data
+
+
+def get_part(
+    txn: lmdb.Transaction[bytes], tables: Tables, upload_id: bytes, part_number: int
+) -> rows.Part:
+    """Return the row of a part that a manifest refers to."""
+    value = txn.get(keys.part(upload_id, part_number), db=tables.parts)
+    if value is None:
+        raise CorruptBlob(f"the index has lost part {part_number} of {upload_id.hex()}")
+    return rows.decode_part(value)

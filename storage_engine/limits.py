@@ -25,3 +25,83 @@ Only absurd trees come near: a thousand keys that each lie ten directories apart
 
 DUE_SUBJECT_BYTES_MAX: Final = 400
 """Longest name of a thing that falls due."""
+
+# --- payloads ----------------------------------------------------------------------------------
+
+INLINE_BYTES_MAX: Final = 4096
+"""Payloads shorter than this are kept in the index, unless the options say otherwise."""
+
+BLOB_BYTES_MAX: Final = 1 << 40
+"""Longest payload of one record; a header that claims more is corrupt. On disk."""
+
+BLOCK_BYTES: Final = 64 * 1024
+"""What one checksum covers, and so the least that is read to serve a byte. On disk."""
+
+BLOCK_CHECKS_IN_INDEX_MAX: Final = 16
+"""Blobs of more blocks keep their checksums only in their record, not in the index as well."""
+
+PIECES_BYTES_MAX: Final = 256 * 1024
+"""Small writes to a blob are gathered until they come to this."""
+
+READ_BYTES_MAX: Final = 1024 * 1024
+"""Most that one call reads from a volume."""
+
+# --- volumes -----------------------------------------------------------------------------------
+
+RECORD_ALIGNMENT: Final = 512
+"""Records and volume headers start at multiples of this: one sector. On disk."""
+
+RECORD_HEADER_BYTES_MAX: Final = 64 * 1024
+"""Longest record header; a description that would not fit is left out. On disk."""
+
+VOLUME_BYTES_MAX: Final = 1 << 30
+"""Length at which a volume is followed by another; one larger blob gets a volume of its own."""
+
+ALLOCATE_BYTES_MIN: Final = 1024 * 1024
+"""Regions of this size are allocated when reserved, so that a full disk is known early."""
+
+PUNCH_BYTES_MIN: Final = 256 * 1024
+"""Dead regions of this size give their room back as holes; readers of such blobs hold a lock."""
+
+PUNCH_GRACE_MS: Final = 10 * 60 * 1000
+"""Age at which a dead blob's room is given back: most slow readers have left by then."""
+
+DESCRIPTORS_MAX: Final = 256
+"""Volumes a process keeps open for reading."""
+
+DISK_RESERVE_BYTES: Final = 64 * 1024 * 1024
+"""Room kept so that deletes and the index still work when the disk is full for everyone else."""
+
+# --- index -------------------------------------------------------------------------------------
+
+MAP_BYTES: Final = 1 << 36
+"""Address room of the index, not its size on disk; it doubles when it is used up."""
+
+READERS_MAX: Final = 1024
+"""Read transactions open at once, over all processes."""
+
+SPARE_READERS_MAX: Final = 16
+"""Read transactions a process keeps for reuse: beginning one then costs 0.3 us, not 1 us."""
+
+COMMIT_OPERATIONS_MAX: Final = 1024
+"""Operations that share one commit at most, so that none waits long for its neighbours."""
+
+# --- multipart ---------------------------------------------------------------------------------
+
+PART_NUMBER_MAX: Final = 10_000
+"""Largest part number (Amazon S3 User Guide, "Multipart upload limits")."""
+
+EXTENTS_RESOLVED_MAX: Final = 256
+"""Parts whose place a reader looks up at once; about 0.4 ms."""
+
+TOMBSTONE_MS: Final = 24 * 60 * 60 * 1000
+"""How long a completed upload is remembered, for clients that ask to complete it again."""
+
+HOUSEKEEPING_BATCH: Final = 256
+"""Things one housekeeping commit touches, so that requests are never held up."""
+
+assert BLOCK_BYTES % RECORD_ALIGNMENT == 0
+assert READ_BYTES_MAX % BLOCK_BYTES == 0
+assert INLINE_BYTES_MAX < PUNCH_BYTES_MIN
+assert RECORD_HEADER_BYTES_MAX < VOLUME_BYTES_MAX
+assert PART_NUMBER_MAX < 1 << 16

@@ -1,26 +1,262 @@
-"""Reading an object's payload, verified."""
+"""Reading an object's payload, verified block by block, wherever its bytes lie.
+
+A reader owes nothing to the index once it is made: it holds open files, and locks on the records
+of large blobs, so an object that is overwritten or deleted meanwhile stays readable. Only one of
+very many parts looks places up as it goes, and then may find that they are gone.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, Self
+import threading
+from bisect import bisect_right
+from typing import TYPE_CHECKING, Final, Self
+
+from awscrt.checksums import crc32c
+
+from storage_engine.errors import CorruptBlob, NoSuchKey, StorageError
+from storage_engine.limits import BLOCK_BYTES, PUNCH_BYTES_MIN, READ_BYTES_MAX
+from storage_engine.record import check_blocks, checks_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from storage_engine import rows
     from storage_engine.values import ObjectInfo
+    from storage_engine.volume_files import VolumeFile, VolumeFiles
+
+_scratch: Final = threading.local()
 
 
-class ObjectReader(Protocol):
-    """An open object; it stays readable while it is overwritten or deleted."""
+class Gone(Exception):  # noqa: N818  # not an error: look again
+    """The bytes were given up between looking their place up and opening it."""
 
-    info: ObjectInfo
+
+class Extent:
+    """The bytes of one payload: in memory, or at a place in a volume."""
+
+    __slots__ = ("blob", "checks", "data", "file", "is_held", "sha256", "size")
+
+    def __init__(
+        self,
+        size: int,
+        *,
+        data: bytes | None = None,
+        sha256: bytes = b"",
+        blob: rows.Blob | None = None,
+    ) -> None:
+        self.size = size
+        self.data = data
+        self.sha256 = sha256
+        self.blob = blob
+        self.checks = blob.checks if blob is not None else b""
+        self.file: VolumeFile | None = None
+        self.is_held = False
+
+
+class Extents:
+    """The payloads of one object, in order; `resolve` looks up a few at a time, from an index on.
+
+    It raises NoSuchKey when the object is gone and its places with it.
+    """
+
+    def __init__(
+        self, ends: Sequence[int], resolve: Callable[[int], list[Extent]], first: list[Extent]
+    ) -> None:
+        self.ends = ends
+        self._resolve = resolve
+        self.known = dict(enumerate(first))
+
+    def at(self, offset: int) -> tuple[Extent, int]:
+        """Return the extent a byte is in, and which of its bytes that is."""
+        index = bisect_right(self.ends, offset)
+        if index not in self.known:
+            for number, extent in enumerate(self._resolve(index), index):
+                self.known.setdefault(number, extent)
+        return self.known[index], offset - (self.ends[index - 1] if index else 0)
+
+
+class ObjectReader:
+    """An open object, used by one thread at a time; `close` may come from any.
+
+    Offsets and lengths are bytes of the object; what lies beyond its end is left out.
+    """
+
+    __slots__ = ("_extents", "_files", "_is_closed", "_is_there", "_lock", "_users", "info")
+
+    def __init__(
+        self,
+        info: ObjectInfo,
+        extents: Extents,
+        files: VolumeFiles,
+        is_there: Callable[[bytes, rows.Blob], bool],
+    ) -> None:
+        self.info = info
+        self._extents = extents
+        self._files = files
+        self._is_there = is_there
+        self._lock = threading.Lock()
+        self._users = 0
+        self._is_closed = False
 
     def read_cached(self, offset: int, length: int) -> bytes | None:
-        """Return bytes that need no disk, or None when reading them would block."""
+        """Return verified bytes that are in memory, or None when reading them would block."""
+        return self._read(offset, length, self._cached_blocks)
 
     def read(self, offset: int, length: int) -> bytes:
-        """Return bytes, reading the disk; CorruptBlob when they fail their checksum."""
+        """Return verified bytes, from the disk if need be; CorruptBlob when they are not right."""
+        data = self._read(offset, length, self._stored_blocks)
+        assert data is not None
+        return data
 
     def close(self) -> None:
-        """Let go of the object."""
+        """Let go of the object; a read that is under way ends first."""
+        with self._lock:
+            self._is_closed = True
+            if not self._users:
+                self._release()
 
-    def __enter__(self) -> Self: ...
-    def __exit__(self, *args: object) -> None: ...
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.close()
+
+    def open_first(self) -> None:
+        """Open what holds the first byte; Gone when that was given up since it was looked up."""
+        if self.info.size:
+            self._open(self._extents.at(0)[0])
+
+    # --- taking apart --------------------------------------------------------------------------
+
+    def _read(
+        self, offset: int, length: int, read_blocks: Callable[[Extent, int, int], bytes | None]
+    ) -> bytes | None:
+        stop = min(offset + length, self.info.size)
+        self._enter()
+        try:
+            pieces = []
+            while offset < stop:
+                extent, at = self._extents.at(offset)
+                piece = self._read_extent(extent, at, stop - offset, read_blocks)
+                if piece is None:
+                    return None
+                pieces.append(piece)
+                offset += len(piece)
+        finally:
+            self._leave()
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _read_extent(
+        self,
+        extent: Extent,
+        at: int,
+        length: int,
+        read_blocks: Callable[[Extent, int, int], bytes | None],
+    ) -> bytes | None:
+        """Return some bytes from `at` on: as many as wanted, as there are, or as one step reads."""
+        if extent.data is not None:
+            return extent.data[at : at + length]
+        start = at - at % BLOCK_BYTES
+        stop = min(at + length, extent.size, start + READ_BYTES_MAX)
+        try:
+            self._open(extent)
+            if not extent.checks and not self._load_checks(extent, read_blocks):
+                return None
+            end = min(stop + -stop % BLOCK_BYTES, extent.size)
+            data = read_blocks(extent, start, end - start)
+        except Gone as error:
+            raise NoSuchKey(self.info.key) from error
+        except OSError as error:
+            raise CorruptBlob(f"blob {extent.sha256.hex()} cannot be read: {error}") from error
+        if data is None:
+            return None
+        check_blocks(data, extent.checks, start // BLOCK_BYTES)
+        return data if (start, end) == (at, stop) else data[at - start : stop - start]
+
+    # --- places --------------------------------------------------------------------------------
+
+    def _open(self, extent: Extent) -> None:
+        """Open an extent's volume, and keep holes away; Gone when it was given up."""
+        blob = extent.blob
+        if blob is None or extent.file is not None:
+            return
+        try:
+            file = self._files.acquire(blob.volume_id)
+        except FileNotFoundError as error:
+            raise Gone from error
+        except OSError as error:
+            raise StorageError(f"volume {blob.volume_id} cannot be opened: {error}") from error
+        if blob.length >= PUNCH_BYTES_MIN:
+            extent.is_held = self._files.hold(file, blob.offset, blob.length)
+            # What the index still names after the lock was taken cannot be punched before it ends.
+            if not extent.is_held or not self._is_there(extent.sha256, blob):
+                self._drop(extent, file)
+                raise Gone
+        extent.file = file
+
+    def _drop(self, extent: Extent, file: VolumeFile) -> None:
+        assert extent.blob is not None
+        if extent.is_held:
+            extent.is_held = False
+            self._files.let_go(file, extent.blob.offset, extent.blob.length)
+        self._files.release(file)
+
+    def _enter(self) -> None:
+        with self._lock:
+            if self._is_closed:
+                raise ValueError("the reader is closed")
+            self._users += 1
+
+    def _leave(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._is_closed and not self._users:
+                self._release()
+
+    def _release(self) -> None:
+        for extent in self._extents.known.values():
+            file, extent.file = extent.file, None
+            if file is not None:
+                self._drop(extent, file)
+
+    # --- bytes ---------------------------------------------------------------------------------
+
+    def _load_checks(
+        self, extent: Extent, read_blocks: Callable[[Extent, int, int], bytes | None]
+    ) -> bool:
+        """Read a large blob's block checksums, which follow its payload; False if that blocks."""
+        checks = read_blocks(extent, extent.size, checks_bytes(extent.size))
+        if checks is None:
+            return False
+        assert extent.blob is not None
+        if crc32c(checks) != extent.blob.checks_crc:
+            raise CorruptBlob(f"block checksums of {extent.sha256.hex()} fail their own")
+        extent.checks = checks
+        return True
+
+    def _stored_blocks(self, extent: Extent, start: int, length: int) -> bytes:
+        file, offset = self._place(extent, start)
+        data = file.read(length, offset)
+        if len(data) < length:
+            raise CorruptBlob(f"blob {extent.sha256.hex()} is cut off")
+        return data
+
+    def _cached_blocks(self, extent: Extent, start: int, length: int) -> bytes | None:
+        file, offset = self._place(extent, start)
+        buffer = _scratch_buffer(length)
+        if file.read_cached(buffer, offset) < length:
+            return None
+        return bytes(buffer)
+
+    def _place(self, extent: Extent, start: int) -> tuple[VolumeFile, int]:
+        assert extent.file is not None
+        assert extent.blob is not None
+        return extent.file, extent.blob.offset + extent.blob.header_bytes + start
+
+
+def _scratch_buffer(length: int) -> memoryview:
+    """Return this thread's buffer, at least this long: a new one each time would be zeroed."""
+    buffer: bytearray | None = getattr(_scratch, "buffer", None)
+    if buffer is None or len(buffer) < length:
+        buffer = _scratch.buffer = bytearray(max(length, READ_BYTES_MAX))
+    return memoryview(buffer)[:length]

@@ -1,0 +1,291 @@
+"""The committer: one thread per process through which every change of the index goes.
+
+It takes the write lock first and drains its queue second, so that all who waited for the lock
+share one commit and its syncs. An operation refuses in `check`, before anything is changed, or
+is carried out whole; whatever happens to one, its neighbours' results are theirs.
+This is the one place that knows how a group becomes durable: today by LMDB's own sync.
+"""
+
+from __future__ import annotations
+
+import errno
+import threading
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
+
+import lmdb
+
+from storage_engine.disk import FULL_CODES
+from storage_engine.errors import DiskFull, EngineClosed, EngineError
+from storage_engine.limits import COMMIT_OPERATIONS_MAX
+from storage_engine.transaction import Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from storage_engine.health import Health
+    from storage_engine.index import Index
+
+Result = TypeVar("Result")
+TROUBLE_CODES = FULL_CODES | {errno.EIO, errno.EROFS, errno.ENOMEM}
+
+
+class Restage(Exception):  # noqa: N818  # a request to the committer, not an error
+    """Raised in `check`: `Operation.restage` must be called, outside the lock, then try again."""
+
+
+class Operation(Generic[Result]):
+    """A change of the index. Check and mutate may run again when the group has to be re-run."""
+
+    __slots__ = ()
+    needs_room: ClassVar[bool] = True  # refused when the disk is nearly full
+
+    def check(self, transaction: Transaction) -> None:
+        """Read, and raise to refuse. Must not write."""
+
+    def mutate(self, transaction: Transaction) -> Result:
+        """Write. An exception here is a fault, not a refusal: the group is run again without."""
+        raise NotImplementedError
+
+    def settle(self, *, is_committed: bool) -> None:
+        """Let go of what was held for the operation; called once, when its outcome is certain."""
+
+    def restage(self) -> None:
+        """Do the blocking work that Restage asked for."""
+
+
+def is_trouble_for_all(error: lmdb.Error) -> bool:
+    """Tell an error of the index as a whole from one that a single operation brought about."""
+    return isinstance(error, (lmdb.MapFullError, lmdb.PanicError)) or error.code in TROUBLE_CODES
+
+
+class Answer(Protocol):
+    """Where an operation's outcome goes: a Future, or a place among several."""
+
+    def set_result(self, result: Any) -> None:
+        """Take what the operation returned."""
+
+    def set_exception(self, exception: BaseException) -> None:
+        """Take what it raised."""
+
+
+class Ticket:
+    """An operation in the queue, where its outcome goes, and what became of it this time."""
+
+    __slots__ = ("answer", "error", "operation", "result")
+
+    def __init__(self, operation: Operation[Any], answer: Answer) -> None:
+        self.operation = operation
+        self.answer = answer
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def attempt(self, transaction: Transaction, *, has_room: bool) -> bool:
+        """Carry the operation out; False when it failed and may have left changes half made."""
+        self.error = None
+        is_checked = False
+        if not has_room and self.operation.needs_room:
+            self.error = DiskFull("the disk is nearly full")
+            return True
+        try:
+            self.operation.check(transaction)
+            is_checked = True
+            self.result = self.operation.mutate(transaction)
+        except lmdb.Error as error:
+            if is_trouble_for_all(error):
+                raise
+            self.error = error
+            return False
+        except BaseException as error:  # noqa: BLE001  # guards are the caller's, and so is what they raise
+            self.error = error
+            return not is_checked
+        return True
+
+    def resolve(self) -> None:
+        """Give the caller what became of it."""
+        self.operation.settle(is_committed=self.error is None)
+        if self.error is None:
+            self.answer.set_result(self.result)
+        else:
+            self.answer.set_exception(self.error)
+
+
+class Outcomes(Generic[Result]):
+    """Gathers what became of several operations into one future, in their order."""
+
+    def __init__(self, count: int) -> None:
+        self.future = new_future()
+        self._outcomes: list[Any] = [None] * count
+        self._waiting = count
+        if not count:
+            self.future.set_result([])
+
+    def take(self, number: int, outcome: Any) -> None:
+        """Note one outcome; the last completes the future."""
+        self._outcomes[number] = outcome
+        self._waiting -= 1
+        if not self._waiting:
+            self.future.set_result(self._outcomes)
+
+
+class Outcome:
+    """The place of one operation among several."""
+
+    __slots__ = ("_number", "_outcomes")
+
+    def __init__(self, outcomes: Outcomes[Any], number: int) -> None:
+        self._outcomes = outcomes
+        self._number = number
+
+    def set_result(self, result: Any) -> None:
+        """Take what the operation returned."""
+        self._outcomes.take(self._number, result)
+
+    def set_exception(self, exception: BaseException) -> None:
+        """Take what it raised."""
+        self._outcomes.take(self._number, exception)
+
+
+def new_future() -> Future[Any]:
+    """Make a future that cannot be cancelled: what may be on its way to disk has an outcome."""
+    future: Future[Any] = Future()
+    future.set_running_or_notify_cancel()
+    return future
+
+
+class Committer:
+    """The queue and its thread. An item of the queue is what must share one commit."""
+
+    def __init__(self, index: Index, health: Health) -> None:
+        self._index = index
+        self._health = health
+        self._queue: SimpleQueue[list[Ticket] | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
+        self._thread.start()
+
+    def submit(self, operation: Operation[Result]) -> Future[Result]:
+        """Queue an operation; the future resolves when its group is on disk, or it is refused."""
+        future: Future[Result] = new_future()
+        self._enqueue([Ticket(operation, future)])
+        return future
+
+    def submit_all(
+        self, operations: Sequence[Operation[Result]]
+    ) -> Future[list[Result | Exception]]:
+        """Queue operations that share one commit; each succeeds or is refused for itself."""
+        outcomes: Outcomes[Result] = Outcomes(len(operations))
+        self._enqueue(
+            [Ticket(operation, Outcome(outcomes, n)) for n, operation in enumerate(operations)]
+        )
+        return outcomes.future
+
+    def abandon(self) -> None:
+        """Refuse everything from now on, in a forked child: the thread stayed with the parent."""
+        self._lock = threading.Lock()  # the parent's may have been held just then
+        self._is_closed = True
+
+    def close(self) -> None:
+        """Finish what is queued, then end; later submissions raise EngineClosed."""
+        with self._lock:
+            if not self._is_closed:
+                self._is_closed = True
+                self._queue.put(None)
+        self._thread.join()
+
+    def _enqueue(self, tickets: list[Ticket]) -> None:
+        with self._lock:
+            if not self._is_closed:
+                self._queue.put(tickets)
+                return
+        for ticket in tickets:
+            ticket.error = EngineClosed("the engine is closed")
+            ticket.resolve()
+
+    def _run(self) -> None:
+        while (first := self._queue.get()) is not None:
+            is_last = self._commit_group(list(first))
+            if is_last:
+                return
+
+    def _commit_group(self, group: list[Ticket]) -> bool:
+        """Commit a group and answer everybody in it; True when the queue has ended."""
+        is_last = False
+        try:
+            self._health.check()
+            txn = self._index.begin_write()
+            is_last = self._drain(group)
+            self._carry_out(txn, group)
+        except BaseException as error:  # noqa: BLE001  # a dead committer would hang every caller
+            refusal = self._explain(error)
+            for ticket in group:
+                ticket.error = ticket.error or refusal
+        for ticket in group:
+            if isinstance(ticket.error, Restage):
+                threading.Thread(target=self._restage, args=(ticket,), name="restage").start()
+            else:
+                ticket.resolve()
+        return is_last
+
+    def _drain(self, group: list[Ticket]) -> bool:
+        """Add what waits in the queue to the group; True when the queue has ended."""
+        while len(group) < COMMIT_OPERATIONS_MAX:
+            try:
+                tickets = self._queue.get_nowait()
+            except Empty:
+                return False
+            if tickets is None:
+                return True
+            group += tickets
+        return False
+
+    def _carry_out(self, txn: lmdb.Transaction[bytes], group: list[Ticket]) -> None:
+        """Run the group and commit it; again without an operation that failed half-way."""
+        running = list(group)
+        has_room = self._health.has_room()
+        while True:
+            try:
+                faulty = self._run_group(txn, running, has_room=has_room)
+                if faulty is None:
+                    txn.commit()
+                    return
+                running.remove(faulty)
+                txn.abort()
+            except lmdb.MapFullError:
+                txn.abort()
+                self._index.grow()
+            except BaseException:
+                txn.abort()
+                raise
+            txn = self._index.begin_write()
+
+    def _run_group(
+        self, txn: lmdb.Transaction[bytes], group: Iterable[Ticket], *, has_room: bool
+    ) -> Ticket | None:
+        """Run each operation; return the one that must be left out, if any."""
+        transaction = Transaction(txn, self._index.tables)
+        for ticket in group:
+            if not ticket.attempt(transaction, has_room=has_room):
+                return ticket
+        transaction.finish()
+        return None
+
+    def _explain(self, error: BaseException) -> BaseException:
+        """Turn what LMDB or the system said into one of ours."""
+        if not isinstance(error, (lmdb.Error, OSError)):
+            return error
+        code = error.code if isinstance(error, lmdb.Error) else error.errno
+        if code in FULL_CODES:
+            return DiskFull("the disk is full")
+        return self._health.fail("the index could not be written", error)
+
+    def _restage(self, ticket: Ticket) -> None:
+        try:
+            ticket.operation.restage()
+        except EngineError as error:
+            ticket.error = error
+            ticket.resolve()
+        else:
+            self._enqueue([ticket])

@@ -1,0 +1,139 @@
+"""The index: one LMDB environment, its tables, and how transactions begin.
+
+Readers never wait and see whole commits; one writer at a time over all processes. The map may
+grow under everybody's feet: here that is handled, so that nobody above knows of it. Belongs to
+the process that opened it: LMDB must not be used across a fork.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import lmdb
+
+from storage_engine.errors import EngineClosed, FormatError
+from storage_engine.keys import Table
+from storage_engine.limits import READERS_MAX, SPARE_READERS_MAX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+Result = TypeVar("Result")
+Txn = lmdb.Transaction
+LMDB_MAJOR = 0  # the file format of LMDB 0.9; part of our own format
+RESIZE_WAIT_S = 0.001
+
+
+class Tables(NamedTuple):
+    """The open tables; the names are those of `keys.Table`."""
+
+    entries: lmdb._Database
+    inline: lmdb._Database
+    blobs: lmdb._Database
+    volumes: lmdb._Database
+    uploads: lmdb._Database
+    upload_names: lmdb._Database
+    open_uploads: lmdb._Database
+    parts: lmdb._Database
+    manifests: lmdb._Database
+    dead: lmdb._Database
+    namespaces: lmdb._Database
+    due: lmdb._Database
+    meta: lmdb._Database
+
+
+assert set(Tables._fields) == {table.value for table in Table}
+
+
+class Index:
+    """An open index. `view` to read, `begin_write` for the one committer thread."""
+
+    def __init__(self, path: Path, map_bytes: int) -> None:
+        """Open the index in a directory, creating its files there."""
+        self.path = path
+        self._pid = os.getpid()
+        self._is_closed = False
+        self._resize_lock = threading.Lock()
+        self._resizes = 0
+        try:
+            self._env = lmdb.open(
+                str(path),
+                map_size=map_bytes,
+                max_dbs=len(Tables._fields),
+                max_readers=READERS_MAX,
+                max_spare_txns=SPARE_READERS_MAX,
+                readahead=False,  # point lookups: reading around them would evict what is used
+                mode=0o600,
+                lib_version=LMDB_MAJOR,
+            )
+        except (lmdb.InvalidError, lmdb.VersionMismatchError, lmdb.CorruptedError) as error:
+            raise FormatError(f"{path} holds no index that this version can read") from error
+        self._env.reader_check()  # slots of processes that died would keep old pages from reuse
+        self.tables = self._open_tables()
+
+    def view(self, function: Callable[[lmdb.Transaction[bytes]], Result]) -> Result:
+        """Run a function in a read transaction; it sees one commit and may run more than once."""
+        while True:
+            self._check_usable()
+            resizes = self._resizes
+            try:
+                with self._env.begin() as txn:
+                    return function(txn)
+            except lmdb.MapResizedError:
+                self._resize(lambda env: env.set_mapsize(0))
+            except lmdb.Error:
+                # A resize in another thread invalidates the transactions of this one.
+                if resizes == self._resizes and not self._resize_lock.locked():
+                    raise
+                time.sleep(RESIZE_WAIT_S)
+
+    def begin_write(self) -> lmdb.Transaction[bytes]:
+        """Begin the one write transaction; waits for those of other processes."""
+        while True:
+            self._check_usable()
+            try:
+                return self._env.begin(write=True)
+            except lmdb.MapResizedError:
+                self._resize(lambda env: env.set_mapsize(0))
+            except lmdb.Error:
+                if not self._resize_lock.locked():
+                    raise
+                time.sleep(RESIZE_WAIT_S)
+
+    def grow(self) -> None:
+        """Double the map of this process; others follow when they meet the larger index."""
+        self._resize(lambda env: env.set_mapsize(2 * env.info()["map_size"]))
+
+    def reader_check(self) -> int:
+        """Free the reader slots of processes that died; return how many."""
+        self._check_usable()
+        return self._env.reader_check()
+
+    def size_bytes(self) -> int:
+        """Return how much of the index file is in use, free pages included."""
+        self._check_usable()
+        return (self._env.info()["last_pgno"] + 1) * self._env.stat()["psize"]
+
+    def close(self) -> None:
+        """Close the environment; in a forked child, only forget it."""
+        if not self._is_closed and os.getpid() == self._pid:
+            self._env.close()
+        self._is_closed = True
+
+    def _check_usable(self) -> None:
+        if self._is_closed or os.getpid() != self._pid:
+            raise EngineClosed("the engine is closed, or was opened before a fork")
+
+    def _resize(self, change: Callable[[lmdb.Environment], None]) -> None:
+        """Change the map's size: LMDB waits for calls under way and voids open transactions."""
+        with self._resize_lock:
+            self._resizes += 1
+            change(self._env)
+
+    def _open_tables(self) -> Tables:
+        with self._env.begin(write=True) as txn:
+            return Tables(*(self._env.open_db(name.encode(), txn=txn) for name in Tables._fields))

@@ -1,0 +1,139 @@
+"""The data directory: what must lie in it, and the marker that proves it is ours.
+
+The marker is written last when a store is made and checked first when one is opened, so a
+directory of somebody else, or of a newer S4, is refused before a byte in it is touched.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from storage_engine.errors import FormatError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+FORMAT_NAME: Final = "s4-storage"
+FORMAT_VERSION: Final = 1
+INDEX: Final = "index"
+VOLUMES: Final = "volumes"
+MARKER: Final = "FORMAT"
+NEW_MARKER: Final = "FORMAT.new"
+STORE_ID_BYTES: Final = 16
+TOLERATED: Final = frozenset({"lost+found"})  # a file system's own, at the root of a mount
+
+
+class Marker(msgspec.Struct, frozen=True):
+    """The contents of the FORMAT file."""
+
+    format: str
+    version: int
+    store_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A directory that was proven to be a store of ours, or was made one."""
+
+    root: Path
+    store_id: bytes
+    is_new: bool
+
+    @property
+    def index(self) -> Path:
+        """The directory of the LMDB environment."""
+        return self.root / INDEX
+
+    @property
+    def volumes(self) -> Path:
+        """The directory of the volume files."""
+        return self.root / VOLUMES
+
+
+@contextmanager
+def opened(root: Path, neighbours: Iterable[str]) -> Iterator[Layout]:
+    """Prove or prepare a data directory; a new one gets its marker when the block ends well.
+
+    `neighbours` are names of other files that may lie in a new store's directory. One process
+    at a time is inside. FormatError when the directory is not ours to use.
+    """
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        layout = _existing(root) or _fresh(root, TOLERATED.union(neighbours))
+        yield layout
+        if layout.is_new:
+            _write_marker(layout, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _existing(root: Path) -> Layout | None:
+    try:
+        text = (root / MARKER).read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        marker = msgspec.json.decode(text, type=Marker)
+        store_id = bytes.fromhex(marker.store_id)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise FormatError(f"{root / MARKER} is not a marker of S4") from error
+    if marker.format != FORMAT_NAME:
+        raise FormatError(f"{root} belongs to {marker.format!r}, not to S4")
+    if marker.version > FORMAT_VERSION:
+        raise FormatError(
+            f"{root} has format {marker.version}; this version of S4 knows {FORMAT_VERSION}"
+        )
+    for part in (INDEX, VOLUMES):
+        if not (root / part).is_dir():
+            raise FormatError(f"{root / part} is missing")
+    return Layout(root, store_id, is_new=False)
+
+
+def _fresh(root: Path, tolerated: frozenset[str]) -> Layout:
+    """Prepare an empty directory, or one in which a first start was cut off."""
+    foreign = {path.name for path in root.iterdir()} - tolerated - {INDEX, VOLUMES, NEW_MARKER}
+    if foreign:
+        raise FormatError(f"{root} is not empty and not a store of S4 ({min(foreign)})")
+    volumes = root / VOLUMES
+    if volumes.is_dir() and any(volumes.iterdir()):
+        raise FormatError(f"{root} holds volumes but no {MARKER} file")
+    for part in (INDEX, VOLUMES):
+        (root / part).mkdir(mode=0o700, exist_ok=True)
+    for leftover in (root / INDEX).iterdir():
+        leftover.unlink()
+    return Layout(root, secrets.token_bytes(STORE_ID_BYTES), is_new=True)
+
+
+def _write_marker(layout: Layout, directory: int) -> None:
+    """Make the store durable: first the names in it, then, at once, the marker."""
+    marker = Marker(FORMAT_NAME, FORMAT_VERSION, layout.store_id.hex())
+    new = layout.root / NEW_MARKER
+    with suppress(FileNotFoundError):
+        new.unlink()
+    with new.open("xb") as file:
+        file.write(msgspec.json.encode(marker) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    for path in (layout.index, layout.volumes, layout.root):
+        _sync_directory(path)
+    new.rename(layout.root / MARKER)
+    os.fsync(directory)
+    _sync_directory(layout.root.parent)
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

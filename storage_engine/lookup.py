@@ -1,0 +1,104 @@
+"""From an object's entry to a reader of its bytes: the places of its payloads, as of one commit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from storage_engine import blobs, keys, rows
+from storage_engine.errors import CorruptBlob, NoSuchKey
+from storage_engine.limits import EXTENTS_RESOLVED_MAX
+from storage_engine.reader import Extent, Extents, Gone, ObjectReader
+
+if TYPE_CHECKING:
+    import lmdb
+
+    from storage_engine.index import Index
+    from storage_engine.objects import ObjectReads
+    from storage_engine.volume_files import VolumeFiles
+
+
+class Lookup:
+    """Opens objects for reading."""
+
+    def __init__(self, index: Index, objects: ObjectReads, files: VolumeFiles) -> None:
+        self._index = index
+        self._objects = objects
+        self._files = files
+
+    def open_object(self, bucket_id: int, key: str) -> ObjectReader:
+        """Return a reader of the object as it is now; NoSuchKey, CorruptBlob."""
+        seen: tuple[rows.Entry, rows.Blob | None] | None = None
+        while True:
+            entry, extents = self._index.view(lambda txn: self._find(txn, bucket_id, key))
+            reader = ObjectReader(entry.info(key), extents, self._files, self.is_there)
+            try:
+                reader.open_first()
+            except Gone as error:
+                # It was replaced or moved since we looked; the same answer twice means damage.
+                answer = (entry, extents.known[0].blob)
+                if answer == seen:
+                    raise CorruptBlob(f"the volume of {key} is missing") from error
+                seen = answer
+            else:
+                return reader
+
+    def is_there(self, sha256: bytes, blob: rows.Blob) -> bool:
+        """Tell whether a blob, in use or dead, still has its bytes at that place."""
+
+        def look(txn: lmdb.Transaction[bytes]) -> bool:
+            tables = self._index.tables
+            value = txn.get(sha256, db=tables.blobs)
+            if value is not None:
+                found = rows.decode_blob(value)
+                if (found.volume_id, found.offset) == (blob.volume_id, blob.offset):
+                    return True
+            place = keys.extent(blob.volume_id, blob.offset)
+            return txn.get(place, db=tables.dead) is not None
+
+        return self._index.view(look)
+
+    def _find(
+        self, txn: lmdb.Transaction[bytes], bucket_id: int, key: str
+    ) -> tuple[rows.Entry, Extents]:
+        entry = self._objects.entry(txn, bucket_id, key)
+        if entry.part_count:
+            return entry, self._find_parts(txn, entry)
+        extent = self._extent(txn, entry.size, entry.payload)
+        return entry, Extents((entry.size,), _resolve_nothing, [extent])
+
+    def _find_parts(self, txn: lmdb.Transaction[bytes], entry: rows.Entry) -> Extents:
+        upload_id = entry.payload
+        assert isinstance(upload_id, bytes)
+        manifest = blobs.get_manifest(txn, self._index.tables, upload_id)
+        numbers = manifest.part_numbers()
+
+        def resolve(first: int) -> list[Extent]:
+            return self._index.view(lambda txn: self._resolve(txn, upload_id, numbers[first:]))
+
+        first = self._resolve(txn, upload_id, numbers)
+        return Extents(manifest.part_ends(), resolve, first)
+
+    def _resolve(
+        self, txn: lmdb.Transaction[bytes], upload_id: bytes, numbers: tuple[int, ...]
+    ) -> list[Extent]:
+        """Look up the first few parts of a multipart object."""
+        tables = self._index.tables
+        if txn.get(upload_id, db=tables.manifests) is None:
+            raise NoSuchKey("the object was removed while it was read")
+        extents = []
+        for number in numbers[:EXTENTS_RESOLVED_MAX]:
+            part = blobs.get_part(txn, tables, upload_id, number)
+            extents.append(self._extent(txn, part.size, part.payload))
+        return extents
+
+    def _extent(self, txn: lmdb.Transaction[bytes], size: int, payload: rows.Payload) -> Extent:
+        tables = self._index.tables
+        if payload is None:
+            return Extent(0, data=b"")
+        if isinstance(payload, int):
+            return Extent(size, data=blobs.read_inline(txn, tables, payload))
+        return Extent(size, sha256=payload, blob=blobs.get_blob(txn, tables, payload))
+
+
+def _resolve_nothing(_first: int) -> list[Extent]:
+    raise AssertionError("an object in one piece is known whole")

@@ -1,0 +1,69 @@
+"""`manage.py verify`: prove that the store agrees with itself; exit code 1 when it does not."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import BaseCommand
+
+from storage_engine.apps import close_engine, get_engine
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+    from django.core.management.base import OutputWrapper
+
+
+class Command(BaseCommand):
+    help = (
+        "Counts every reference and total of the index again and reads every blob. "
+        "Changes nothing; the server may be running. Exit code 1 when there are problems."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="write one JSON object at the end")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        del args
+        try:
+            found = self._verify(is_quiet=options["json"])
+        finally:
+            close_engine()
+        if options["json"]:
+            self.stdout.write(json.dumps({"ok": not found, "problems": found}))
+        elif not found:
+            self.stdout.write(self.style.SUCCESS("No problems."))
+        if found:
+            raise SystemExit(1)
+
+    def _verify(self, *, is_quiet: bool) -> list[str]:
+        found = []
+        progress = None if is_quiet or not self.stderr.isatty() else Progress(self.stderr)
+        for problem in get_engine().verify(progress):
+            found.append(problem)
+            if not is_quiet:
+                self.stdout.write(self.style.ERROR(problem))
+        if progress is not None:
+            progress.end()
+        return found
+
+
+class Progress:
+    """One line on a terminal, rewritten at each hundredth of the work."""
+
+    def __init__(self, terminal: OutputWrapper) -> None:
+        self._terminal = terminal
+        self._shown = -1
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show how far the reading of blobs has come."""
+        percent = 100 * done // total
+        if percent != self._shown:
+            self._shown = percent
+            self._terminal.write(f"\rblobs read: {done} of {total} ({percent} %)", ending="")
+
+    def end(self) -> None:
+        """Leave the line."""
+        if self._shown >= 0:
+            self._terminal.write("")

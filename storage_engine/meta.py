@@ -1,0 +1,80 @@
+"""Single values of the index: whose store it is, the last volume's id, the generations.
+
+A generation counts changes of one topic outside the engine (users, buckets), so that every
+process can tell with one cheap read whether its snapshot of them is still current.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from storage_engine.commit import Operation
+from storage_engine.transaction import (
+    GENERATION,
+    GENERATION_TOPICS,
+    LAST_VOLUME,
+    STORE_ID,
+    number,
+    topic_key,
+)
+
+if TYPE_CHECKING:
+    import lmdb
+
+    from storage_engine.index import Tables
+    from storage_engine.transaction import Transaction
+
+
+@dataclass(slots=True)
+class StampStore(Operation[None]):
+    """Writes the store's id into a new index."""
+
+    store_id: bytes
+
+    def mutate(self, transaction: Transaction) -> None:
+        """Write it."""
+        transaction.txn.put(STORE_ID, self.store_id, db=transaction.tables.meta)
+
+
+@dataclass(slots=True)
+class NextVolume(Operation[int]):
+    """Gives out a volume id, never the same twice."""
+
+    def mutate(self, transaction: Transaction) -> int:
+        """Raise the counter."""
+        return transaction.count(LAST_VOLUME)
+
+
+@dataclass(slots=True)
+class BumpGeneration(Operation[int]):
+    """Tells every process that a topic has changed; returns the new total."""
+
+    needs_room: ClassVar[bool] = False
+    topic: str
+
+    def mutate(self, transaction: Transaction) -> int:
+        """Raise the topic's counter and the total."""
+        transaction.count(topic_key(self.topic))
+        return transaction.count(GENERATION)
+
+
+def read_store_id(txn: lmdb.Transaction[bytes], tables: Tables) -> bytes | None:
+    """Return whose index it is."""
+    return txn.get(STORE_ID, db=tables.meta)
+
+
+def read_generation(txn: lmdb.Transaction[bytes], tables: Tables) -> int:
+    """Return the total of all topics."""
+    return number(txn.get(GENERATION, db=tables.meta))
+
+
+def read_generations(txn: lmdb.Transaction[bytes], tables: Tables) -> dict[str, int]:
+    """Return the generation of each topic that ever changed."""
+    found = {}
+    with txn.cursor(tables.meta) as cursor:
+        is_found = cursor.set_range(GENERATION_TOPICS)
+        while is_found and cursor.key().startswith(GENERATION_TOPICS):
+            found[cursor.key()[len(GENERATION_TOPICS) :].decode()] = number(cursor.value())
+            is_found = cursor.next()
+    return found

@@ -1,0 +1,257 @@
+"""Counts the whole index again, as of one commit, and tells where it contradicts itself.
+
+Keeps in memory the references of each blob and inline payload: about 150 bytes for each.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from storage_engine import blobs, keys, rows
+from storage_engine.errors import CorruptBlob
+from storage_engine.transaction import SEQUENCE, number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import lmdb
+
+    from storage_engine.index import Tables
+
+ROOT = keys.sequence(keys.ROOT_DIRECTORY)
+
+
+class Recount:
+    """Everything counted again. `problems` are sentences; `blobs` are the rows as found."""
+
+    def __init__(self, txn: lmdb.Transaction[bytes], tables: Tables) -> None:
+        self._txn = txn
+        self._tables = tables
+        self.problems: list[str] = []
+        self.blobs: dict[bytes, rows.Blob] = {}
+        self._references: Counter[bytes] = Counter()
+        self._inline: Counter[int] = Counter()
+        self._manifests: Counter[bytes] = Counter()
+        self._part_owners: dict[bytes, str] = {}
+        self._totals: defaultdict[int, rows.NamespaceRow] = defaultdict(rows.NamespaceRow)
+        self._sequence = number(txn.get(SEQUENCE, db=tables.meta))
+        self._count_objects()
+        self._count_uploads()
+        self._check_manifests()
+        self._count_parts()
+        self._check_inline()
+        self._check_blobs()
+        self._check_namespaces()
+
+    def blobs_in_order(self) -> list[tuple[bytes, rows.Blob]]:
+        """Return the blobs as they lie on disk."""
+        return sorted(self.blobs.items(), key=lambda item: (item[1].volume_id, item[1].offset))
+
+    def _say(self, problem: str) -> None:
+        self.problems.append(problem)
+
+    def _rows(self, table: lmdb._Database) -> Iterator[tuple[bytes, bytes]]:
+        with self._txn.cursor(table) as cursor:
+            yield from cursor
+
+    def _use(self, payload: rows.Payload, size: int, user: str) -> None:
+        """Count one reference to a payload."""
+        if isinstance(payload, int):
+            self._inline[payload] += 1
+            self._check_inline_payload(payload, size, user)
+        elif payload is not None:
+            self._references[payload] += 1
+        elif size:
+            self._say(f"{user} has {size} bytes and no payload")
+
+    def _check_inline_payload(self, sequence: int, size: int, user: str) -> None:
+        try:
+            found = len(blobs.read_inline(self._txn, self._tables, sequence))
+        except CorruptBlob as error:
+            self._say(f"{user}: {error}")
+        else:
+            if found != size:
+                self._say(f"{user} has {size} bytes, its inline payload {found}")
+
+    # --- the trees -----------------------------------------------------------------------------
+
+    def _count_objects(self) -> None:
+        for bucket_id, name, value in self._walk_tree(self._tables.entries, "entries"):
+            user = f"object {name!r} in namespace {bucket_id}"
+            try:
+                entry = rows.decode_entry(value)
+            except msgspec.MsgspecError as error:
+                self._say(f"{user} cannot be read: {error}")
+                continue
+            totals = self._totals[bucket_id]
+            totals.objects += 1
+            totals.object_bytes += entry.size
+            if entry.part_count:
+                assert isinstance(entry.payload, bytes)
+                self._manifests[entry.payload] += 1
+                self._check_object_parts(user, entry)
+            else:
+                self._use(entry.payload, entry.size, user)
+
+    def _walk_tree(self, table: lmdb._Database, what: str) -> Iterator[tuple[int, bytes, bytes]]:
+        """Yield (bucket, stored name, value) of each object; check the directories on the way."""
+        linked: Counter[bytes] = Counter()
+        inhabited: set[bytes] = set()
+        for key, value in self._rows(table):
+            bucket, name = key[: keys.DIRECTORY_BYTES // 2], key[keys.DIRECTORY_BYTES :]
+            inhabited.add(key[: keys.DIRECTORY_BYTES])
+            if keys.leads_on(name):
+                linked[bucket + value] += 1
+                self._check_sequence(keys.sequence_number(value), f"directory {name!r}")
+            else:
+                yield keys.sequence_number(bucket), name, value
+        for directory in inhabited:
+            if not linked[directory] and not directory.endswith(ROOT):
+                self._say(f"{what}: directory {directory.hex()} is not linked from anywhere")
+        for directory, links in linked.items():
+            if links > 1 or directory not in inhabited:
+                self._say(f"{what}: directory {directory.hex()} has {links} links or is empty")
+
+    def _check_sequence(self, used: int, user: str) -> None:
+        if used > self._sequence:
+            self._say(f"{user} has number {used}, and the counter stands at {self._sequence}")
+
+    # --- uploads and parts ---------------------------------------------------------------------
+
+    def _count_uploads(self) -> None:
+        names = {
+            (bucket_id, name_id)
+            for bucket_id, _, name_id in self._walk_tree(self._tables.upload_names, "upload names")
+        }
+        ids = {name_id for _, name_id in names}
+        places = {key[8:]: key[:8] for key, _ in self._rows(self._tables.open_uploads)}
+        for name_id in ids ^ set(places.values()):
+            self._say(f"open uploads of name {name_id.hex()} and the names disagree")
+        due = {keys.due_parts(key)[2] for key, _ in self._rows(self._tables.due)}
+        for raw_id, value in self._rows(self._tables.uploads):
+            row = rows.decode_upload(value)
+            is_open = row.completed is None
+            if is_open != (raw_id in places) or is_open == (raw_id in due):
+                self._say(f"upload {raw_id.hex()} is neither open nor remembered as it should be")
+            if is_open:
+                self._part_owners[raw_id] = "upload"
+                self._totals[row.bucket_id].uploads += 1
+            places.pop(raw_id, None)
+            due.discard(raw_id)
+        for raw_id in due.union(places):
+            self._say(f"upload {raw_id.hex()} is listed as open or due and does not exist")
+
+    def _check_object_parts(self, user: str, entry: rows.Entry) -> None:
+        assert isinstance(entry.payload, bytes)
+        value = self._txn.get(entry.payload, db=self._tables.manifests)
+        if value is None:
+            self._say(f"{user} has lost its manifest")
+            return
+        manifest = rows.decode_manifest(value)
+        ends = manifest.part_ends()
+        if (len(ends), ends[-1]) != (entry.part_count, entry.size):
+            self._say(f"{user} and its manifest disagree")
+
+    def _check_manifests(self) -> None:
+        for raw_id, value in self._rows(self._tables.manifests):
+            manifest = rows.decode_manifest(value)
+            found = self._manifests.pop(raw_id, 0)
+            if manifest.references != found:
+                self._say(
+                    f"manifest {raw_id.hex()} counts {manifest.references} objects, has {found}"
+                )
+            if raw_id in self._part_owners:
+                self._say(f"the parts of {raw_id.hex()} belong to an upload and an object")
+            self._part_owners[raw_id] = "object"
+            self._check_manifest_parts(raw_id, manifest)
+        for raw_id in self._manifests:
+            self._say(f"manifest {raw_id.hex()} is referred to and missing")
+
+    def _check_manifest_parts(self, raw_id: bytes, manifest: rows.Manifest) -> None:
+        start = 0
+        cited = manifest.part_numbers()
+        for part_number, end in zip(cited, manifest.part_ends(), strict=True):
+            value = self._txn.get(keys.part(raw_id, part_number), db=self._tables.parts)
+            if value is None or rows.decode_part(value).size != end - start:
+                self._say(f"part {part_number} of object {raw_id.hex()} is missing or changed")
+            start = end
+        held = sum(1 for _ in self._part_keys(raw_id))
+        if held != len(cited):
+            self._say(f"object {raw_id.hex()} cites {len(cited)} parts and holds {held}")
+
+    def _part_keys(self, raw_id: bytes) -> Iterator[bytes]:
+        with self._txn.cursor(self._tables.parts) as cursor:
+            is_found = cursor.set_range(raw_id)
+            while is_found and cursor.key().startswith(raw_id):
+                yield cursor.key()
+                is_found = cursor.next()
+
+    def _count_parts(self) -> None:
+        for key, value in self._rows(self._tables.parts):
+            raw_id = key[: keys.UPLOAD_ID_BYTES]
+            user = f"part {keys.part_number(key)} of {raw_id.hex()}"
+            part = rows.decode_part(value)
+            self._check_sequence(part.sequence, user)
+            self._use(part.payload, part.size, user)
+            owner = self._part_owners.get(raw_id)
+            if owner is None:
+                self._say(f"{user} belongs to nothing")
+            elif owner == "upload":
+                upload = self._txn.get(raw_id, db=self._tables.uploads)
+                assert upload is not None
+                self._totals[rows.decode_upload(upload).bucket_id].upload_bytes += part.size
+
+    # --- payloads and totals -------------------------------------------------------------------
+
+    def _check_inline(self) -> None:
+        for key, _ in self._rows(self._tables.inline):
+            sequence = keys.sequence_number(key)
+            self._check_sequence(sequence, "an inline payload")
+            if self._inline[sequence] != 1:
+                self._say(f"inline payload {sequence} has {self._inline[sequence]} users")
+
+    def _check_blobs(self) -> None:
+        live: Counter[int] = Counter()
+        for sha256, value in self._rows(self._tables.blobs):
+            blob = rows.decode_blob(value)
+            self.blobs[sha256] = blob
+            live[blob.volume_id] += blob.length
+            found = self._references.pop(sha256, 0)
+            if blob.references != found:
+                self._say(f"blob {sha256.hex()} counts {blob.references} users, has {found}")
+        for sha256 in self._references:
+            self._say(f"blob {sha256.hex()} is referred to and missing")
+        for key, value in self._rows(self._tables.volumes):
+            volume_id = keys.sequence_number(key)
+            found = live.pop(volume_id, 0)
+            if number(value) != found:
+                self._say(f"volume {volume_id} counts {number(value)} live bytes, has {found}")
+        for volume_id in live:
+            self._say(f"volume {volume_id} has blobs and no row")
+        self._check_overlaps()
+
+    def _check_overlaps(self) -> None:
+        places = [(blob.volume_id, blob.offset, blob.length) for blob in self.blobs.values()]
+        for key, value in self._rows(self._tables.dead):
+            places.append((*keys.extent_parts(key), rows.decode_dead(value).length))
+        places.sort()
+        for (volume_id, offset, length), after in pairwise(places):
+            if volume_id == after[0] and offset + length > after[1]:
+                self._say(f"records overlap in volume {volume_id} at {after[1]}")
+
+    def _check_namespaces(self) -> None:
+        for key, value in self._rows(self._tables.namespaces):
+            bucket_id = keys.sequence_number(key)
+            row = rows.decode_namespace(value)
+            found = self._totals.pop(bucket_id, rows.NamespaceRow())
+            found.is_closed = row.is_closed
+            if row != found:
+                self._say(f"namespace {bucket_id} counts {row}, has {found}")
+            if row.is_closed and (row.objects or row.uploads):
+                self._say(f"namespace {bucket_id} is closed and not empty")
+        for bucket_id in self._totals:
+            self._say(f"namespace {bucket_id} has objects and no row")

@@ -1,0 +1,137 @@
+"""The values of the index tables, and their encoding: MessagePack arrays.
+
+A field may be added at the end with a default; anything else needs a new format version and a
+migration written beside the row. Knows no transaction; keys.py has the keys.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+import msgspec
+
+from storage_engine.values import ObjectAttributes, ObjectInfo, PartInfo
+
+Payload = bytes | int | None
+"""Where bytes are: SHA-256 of a blob, sequence number of an inline payload, None when empty.
+
+For a multipart object it is the raw id of the upload whose parts make it up.
+"""
+
+
+class Entry(msgspec.Struct, frozen=True, array_like=True):
+    """ENTRIES: the current version of an object."""
+
+    size: int
+    modified_ms: int
+    payload: Payload
+    part_count: int  # 0: the payload is one blob or inline
+    attributes: ObjectAttributes
+
+    def info(self, key: str) -> ObjectInfo:
+        """Show the entry to the engine's callers."""
+        return ObjectInfo(
+            key,
+            self.size,
+            self.modified_ms,
+            self.attributes,
+            self.part_count,
+            self.payload if isinstance(self.payload, bytes) and not self.part_count else None,
+        )
+
+
+class Blob(msgspec.Struct, array_like=True):
+    """BLOBS: where a payload lies and how many objects and parts use it."""
+
+    volume_id: int
+    offset: int  # of the record in the volume
+    header_bytes: int  # the payload starts this far into the record
+    size: int
+    length: int  # of the whole record
+    references: int
+    checks_crc: int
+    checks: bytes  # block checksums; empty when only the record has them
+
+
+class Part(msgspec.Struct, frozen=True, array_like=True):
+    """PARTS: a part of an open upload or of a completed multipart object."""
+
+    sequence: int
+    size: int
+    etag: str
+    modified_ms: int
+    checksums: dict[str, str]
+    payload: Payload
+
+    def info(self, number: int) -> PartInfo:
+        """Show the part to the engine's callers."""
+        return PartInfo(
+            number, self.size, self.etag, self.modified_ms, self.checksums, self.sequence
+        )
+
+
+class Upload(msgspec.Struct, frozen=True, array_like=True):
+    """UPLOADS: a multipart upload; with `completed` set, the memory of one that ended."""
+
+    bucket_id: int
+    key: str
+    initiated_ms: int
+    attributes: ObjectAttributes
+    completed: Entry | None = None
+    completed_parts: list[tuple[int, str]] = []
+
+
+class Manifest(msgspec.Struct, array_like=True):
+    """MANIFESTS: which parts make up a multipart object, and where each ends in it."""
+
+    references: int  # objects that share it: copies
+    numbers: bytes  # part numbers, u16 big-endian
+    ends: bytes  # u64 big-endian
+
+    def part_numbers(self) -> tuple[int, ...]:
+        """Return the part numbers in order."""
+        return struct.unpack(f">{len(self.numbers) // 2}H", self.numbers)
+
+    def part_ends(self) -> tuple[int, ...]:
+        """Return where each part ends in the object."""
+        return struct.unpack(f">{len(self.ends) // 8}Q", self.ends)
+
+
+class NamespaceRow(msgspec.Struct, array_like=True):
+    """NAMESPACES: exact totals of a bucket; a closed one stays for ever, for ids never return."""
+
+    is_closed: bool = False
+    objects: int = 0
+    object_bytes: int = 0
+    uploads: int = 0
+    upload_bytes: int = 0
+
+
+class DeadExtent(msgspec.Struct, array_like=True):
+    """DEAD: the record of a large blob that nothing uses, whose room is still to be freed."""
+
+    length: int
+    freed_ms: int
+
+
+_encoder = msgspec.msgpack.Encoder()
+encode: Final = _encoder.encode
+decode_entry: Final = msgspec.msgpack.Decoder(Entry).decode
+decode_blob: Final = msgspec.msgpack.Decoder(Blob).decode
+decode_part: Final = msgspec.msgpack.Decoder(Part).decode
+decode_upload: Final = msgspec.msgpack.Decoder(Upload).decode
+decode_manifest: Final = msgspec.msgpack.Decoder(Manifest).decode
+decode_namespace: Final = msgspec.msgpack.Decoder(NamespaceRow).decode
+decode_dead: Final = msgspec.msgpack.Decoder(DeadExtent).decode
+
+
+def pack_manifest(parts: list[tuple[int, int]]) -> Manifest:
+    """Make the manifest of one object from its parts' (number, size), in order."""
+    ends, end = [], 0
+    for _, size in parts:
+        end += size
+        ends.append(end)
+    numbers = [number for number, _ in parts]
+    count = len(parts)
+    return Manifest(1, struct.pack(f">{count}H", *numbers), struct.pack(f">{count}Q", *ends))

@@ -1,0 +1,280 @@
+"""Payloads on their way in: hashed, written and synced before any object names them.
+
+Nothing here takes part in a commit but the result: a StagedBlob, which an operation uses up,
+whatever its outcome. Small payloads stay in memory until then. Content that the store already
+has is not written; should it vanish before the commit, it is written after all (`restage`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Final, Self
+
+from awscrt.checksums import crc32c
+
+from storage_engine import rows
+from storage_engine.limits import BLOB_BYTES_MAX, BLOCK_CHECKS_IN_INDEX_MAX, PIECES_BYTES_MAX
+from storage_engine.record import (
+    RECORD_FIXED_BYTES,
+    BlockChecks,
+    RecordHeader,
+    block_count,
+    describe,
+    record_bytes,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from storage_engine.health import Health
+    from storage_engine.volume import Appender, Region
+
+NO_DESCRIPTION: Final = describe(0, "", {})
+
+
+class StagedBlob:
+    """A payload that belongs to no object yet. Used up by the first operation that is given it."""
+
+    __slots__ = ("_sha256", "_write", "data", "is_used", "place", "region", "size")
+
+    def __init__(
+        self,
+        size: int,
+        sha256: bytes | None,
+        *,
+        data: bytes | None = None,
+        write: Callable[[StagedBlob], None] | None = None,
+    ) -> None:
+        self.size = size
+        self.data = data  # kept while it is not on disk
+        self.place: rows.Blob | None = None  # the index row it would get
+        self.region: Region | None = None
+        self.is_used = False  # whether the place went into the index
+        self._sha256 = sha256
+        self._write = write
+
+    @property
+    def sha256(self) -> bytes:
+        """The SHA-256 of the payload."""
+        if self._sha256 is None:
+            assert self.data is not None
+            self._sha256 = hashlib.sha256(self.data).digest()
+        return self._sha256
+
+    @property
+    def is_inline(self) -> bool:
+        """Whether the payload goes into the index itself."""
+        return self.place is None and self._write is None
+
+    def restage(self) -> None:
+        """Write a payload that the store was thought to have; DiskFull, StorageError."""
+        assert self._write is not None
+        self._write(self)
+
+    def settle(self, *, is_committed: bool) -> None:
+        """Give the region to the object that uses it, or back."""
+        region, self.region = self.region, None
+        if region is None:
+            return
+        if is_committed and self.is_used:
+            region.keep()
+        else:
+            region.give_back()
+
+
+class Stager:
+    """Makes staged payloads. `knows` tells whether the index has a blob of that SHA-256."""
+
+    def __init__(
+        self,
+        appender: Appender,
+        health: Health,
+        knows: Callable[[bytes], bool],
+        inline_bytes_max: int,
+    ) -> None:
+        self.appender = appender
+        self.health = health
+        self._knows = knows
+        self._inline_bytes_max = inline_bytes_max
+
+    def is_inline(self, size: int) -> bool:
+        """Tell whether a payload of this size is kept in the index."""
+        return size < self._inline_bytes_max or not size
+
+    def stage_bytes(
+        self, data: bytes, sha256: bytes | None = None, description: bytes = NO_DESCRIPTION
+    ) -> StagedBlob:
+        """Stage a payload that is in memory; blocks for the disk unless it is inline or known."""
+        size = len(data)
+        if self.is_inline(size):
+            return StagedBlob(size, sha256, data=data)
+        if sha256 is None:
+            sha256 = hashlib.sha256(data).digest()
+        write = partial(self._write, description)
+        staged = StagedBlob(size, sha256, data=data, write=write)
+        if not self._knows(sha256):
+            write(staged)
+        return staged
+
+    def begin_blob(self, size: int, description: bytes = NO_DESCRIPTION) -> BlobWriter:
+        """Begin a payload that arrives in pieces; DiskFull when there is no room for it."""
+        if not 0 <= size <= BLOB_BYTES_MAX:
+            raise ValueError(f"no payload can have {size} bytes")
+        if self.is_inline(size):
+            return BlobWriter(self, size, None)
+        return BlobWriter(self, size, self._reserve(size, description))
+
+    def _write(self, description: bytes, staged: StagedBlob) -> None:
+        assert staged.data is not None
+        file = self._reserve(staged.size, description)
+        try:
+            file.add(staged.data)
+            file.finish(staged)
+        except BaseException:
+            file.give_back()
+            raise
+
+    def _reserve(self, size: int, description: bytes) -> BlobFile:
+        region = self.appender.reserve(record_bytes(len(description), size))
+        return BlobFile(self, region, size, description)
+
+
+class BlobFile:
+    """One record being written into its region."""
+
+    def __init__(self, stager: Stager, region: Region, size: int, description: bytes) -> None:
+        self._stager = stager
+        self._region = region
+        self._size = size
+        self._description = description
+        self._checks = BlockChecks()
+        self._pieces: list[bytes] = []
+        self._waiting = 0  # bytes in pieces
+        self._at = RECORD_FIXED_BYTES + len(description)
+
+    def add(self, data: bytes) -> None:
+        """Write the next bytes, or gather them; StorageError when the disk refuses."""
+        self._checks.update(data)
+        self._pieces.append(data)
+        self._waiting += len(data)
+        if self._waiting >= PIECES_BYTES_MAX:
+            self._write(self._pieces, self._at)
+            self._at += self._waiting
+            self._pieces, self._waiting = [], 0
+
+    def finish(self, staged: StagedBlob) -> None:
+        """Write what is left, the checksums and the header, sync, and give the place to `staged`.
+
+        When nothing was written yet, all goes in one call: small blobs come this way.
+        """
+        checks = self._checks.finish()
+        region = self._region
+        header = RecordHeader(
+            volume_id=region.volume.id,
+            offset=region.offset,
+            payload_bytes=self._size,
+            sha256=staged.sha256,
+            checks_crc=crc32c(checks),
+            created_ms=time.time_ns() // 1_000_000,
+            description=self._description,
+        )
+        packed = header.pack()
+        if self._at == len(packed):
+            self._write([packed, *self._pieces, checks], 0)
+        else:
+            self._write([*self._pieces, checks], self._at)
+            self._write([packed], 0)
+        self._stager.appender.sync(region)
+        is_in_index = block_count(self._size) <= BLOCK_CHECKS_IN_INDEX_MAX
+        staged.region = region
+        staged.place = rows.Blob(
+            volume_id=region.volume.id,
+            offset=region.offset,
+            header_bytes=len(packed),
+            size=self._size,
+            length=region.length,
+            references=1,
+            checks_crc=header.checks_crc,
+            checks=checks if is_in_index else b"",
+        )
+        staged.data = None
+
+    def give_back(self) -> None:
+        """Return the region; nothing may be written any more."""
+        self._region.give_back()
+
+    def _write(self, buffers: list[bytes], at: int) -> None:
+        try:
+            self._region.write(buffers, at)
+        except OSError as error:
+            raise self._stager.health.explain("a volume could not be written", error) from error
+
+
+class BlobWriter:
+    """Takes a payload of known size in, by one thread at a time.
+
+    A context manager: leaving the block without `finish` gives the region back.
+    """
+
+    def __init__(self, stager: Stager, size: int, file: BlobFile | None) -> None:
+        self._stager = stager
+        self._size = size
+        self._received = 0
+        self._file = file  # None: the payload is inline
+        self._pieces: list[bytes] = []
+        self._sha256 = hashlib.sha256()
+        self._is_open = True
+        self._lock = threading.RLock()  # an abort must wait for a write that is under way
+
+    def write(self, data: bytes) -> None:
+        """Take the next bytes; ValueError (and abort) when they are more than promised."""
+        with self._lock, self._abort_on_error():
+            if not self._is_open:
+                raise ValueError("the blob was finished or aborted")
+            self._received += len(data)
+            if self._received > self._size:
+                raise ValueError(f"more than the promised {self._size} bytes")
+            if self._file is None:
+                self._pieces.append(data)
+            else:
+                self._sha256.update(data)
+                self._file.add(data)
+
+    def finish(self) -> StagedBlob:
+        """Sync the payload; ValueError (and abort) when it is not as long as promised."""
+        with self._lock, self._abort_on_error():
+            if not self._is_open or self._received != self._size:
+                raise ValueError(f"{self._received} bytes instead of the promised {self._size}")
+            if self._file is None:
+                staged = self._stager.stage_bytes(b"".join(self._pieces))
+            else:
+                staged = StagedBlob(self._size, self._sha256.digest())
+                self._file.finish(staged)
+            self._is_open = False
+            return staged
+
+    def abort(self) -> None:
+        """Give the region back; does nothing once finished or aborted."""
+        with self._lock:
+            if self._is_open:
+                self._is_open = False
+                if self._file is not None:
+                    self._file.give_back()
+
+    @contextmanager
+    def _abort_on_error(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.abort()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.abort()

@@ -1,0 +1,111 @@
+"""What a group of operations shares while it is carried out: one LMDB write transaction.
+
+Counters that every operation moves (namespaces, volumes, the sequence) are read once and written
+once for the whole group. Everything is thrown away and done again when the group must be re-run,
+so nothing here may reach outside the transaction.
+"""
+
+from __future__ import annotations
+
+import struct
+import time
+from typing import TYPE_CHECKING, Final
+
+from storage_engine import keys, rows
+from storage_engine.errors import NamespaceClosed
+from storage_engine.namespace import Namespace
+
+if TYPE_CHECKING:
+    import lmdb
+
+    from storage_engine.index import Tables
+
+SEQUENCE: Final = keys.meta("sequence")
+LAST_VOLUME: Final = keys.meta("last_volume")
+STORE_ID: Final = keys.meta("store_id")
+GENERATION: Final = keys.meta("generation")
+GENERATION_TOPICS: Final = keys.meta("generation.")
+_I64 = struct.Struct(">q")
+
+
+def number(value: bytes | None) -> int:
+    """Decode a counter of the META or VOLUMES table; an absent one is 0."""
+    return int(_I64.unpack(value)[0]) if value else 0
+
+
+def topic_key(topic: str) -> bytes:
+    """Return the META key of one topic's generation."""
+    return GENERATION_TOPICS + keys.meta(topic)
+
+
+class Transaction:
+    """One write transaction, its tables, and the counters its operations share."""
+
+    __slots__ = (
+        "_live",
+        "_namespaces",
+        "_sequence",
+        "entries",
+        "now_ms",
+        "tables",
+        "txn",
+        "upload_names",
+    )
+
+    def __init__(self, txn: lmdb.Transaction[bytes], tables: Tables) -> None:
+        self.txn = txn
+        self.tables = tables
+        self.now_ms = time.time_ns() // 1_000_000
+        self.entries = Namespace(tables.entries, self._next_id)
+        self.upload_names = Namespace(tables.upload_names, self._next_id)
+        self._sequence: int | None = None
+        self._namespaces: dict[int, rows.NamespaceRow] = {}
+        self._live: dict[int, int] = {}
+
+    def next_sequence(self) -> int:
+        """Return a number that no committed transaction was ever given, each larger."""
+        if self._sequence is None:
+            self._sequence = number(self.txn.get(SEQUENCE, db=self.tables.meta))
+        self._sequence += 1
+        return self._sequence
+
+    def count(self, name: bytes) -> int:
+        """Raise a counter of the META table by one and return it."""
+        value = number(self.txn.get(name, db=self.tables.meta)) + 1
+        self.txn.put(name, _I64.pack(value), db=self.tables.meta)
+        return value
+
+    def namespace(self, bucket_id: int) -> rows.NamespaceRow:
+        """Return a bucket's totals, to be changed in place; `finish` writes them."""
+        row = self._namespaces.get(bucket_id)
+        if row is None:
+            value = self.txn.get(keys.sequence(bucket_id), db=self.tables.namespaces)
+            row = rows.NamespaceRow() if value is None else rows.decode_namespace(value)
+            self._namespaces[bucket_id] = row
+        return row
+
+    def open_namespace(self, bucket_id: int) -> rows.NamespaceRow:
+        """Return the totals of a bucket that takes writes; NamespaceClosed when it does not."""
+        row = self.namespace(bucket_id)
+        if row.is_closed:
+            raise NamespaceClosed(str(bucket_id))
+        return row
+
+    def add_live(self, volume_id: int, length: int) -> None:
+        """Count bytes of a volume as used, or (negative) as no longer used."""
+        self._live[volume_id] = self._live.get(volume_id, 0) + length
+
+    def finish(self) -> None:
+        """Write the counters that moved; nothing may follow but the commit."""
+        put, tables = self.txn.put, self.tables
+        if self._sequence is not None:
+            put(SEQUENCE, _I64.pack(self._sequence), db=tables.meta)
+        for bucket_id, row in self._namespaces.items():
+            put(keys.sequence(bucket_id), rows.encode(row), db=tables.namespaces)
+        for volume_id, delta in self._live.items():
+            key = keys.sequence(volume_id)
+            live = number(self.txn.get(key, db=tables.volumes)) + delta
+            put(key, _I64.pack(live), db=tables.volumes)
+
+    def _next_id(self, _txn: lmdb.Transaction[bytes]) -> int:
+        return self.next_sequence()

@@ -1,0 +1,303 @@
+"""Multipart uploads: parts are payloads of their own, and completing an upload moves none.
+
+A completed object's manifest names parts that stay where they were put, under the upload's id.
+The upload itself stays for a day as a tombstone, so that a client which missed the reply may ask
+again. Open uploads are found by key through a tree of their own, in order of initiation.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TYPE_CHECKING, ClassVar
+
+from storage_engine import blobs, keys, rows
+from storage_engine.commit import Operation
+from storage_engine.errors import NamespaceNotEmpty, NoSuchUpload, PartChanged
+from storage_engine.limits import PART_NUMBER_MAX, TOMBSTONE_MS
+from storage_engine.objects import find, replace
+from storage_engine.values import ObjectAttributes, ObjectInfo, ObjectRef, PartInfo, UploadInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import lmdb
+
+    from storage_engine.index import Tables
+    from storage_engine.staging import StagedBlob
+    from storage_engine.transaction import Transaction
+    from storage_engine.values import Guard
+
+ID_TIME_BYTES = 6
+
+
+class Due(IntEnum):
+    """What falls due: the kinds of rows in the DUE table."""
+
+    TOMBSTONE = 1
+
+
+def new_upload_id(initiated_ms: int) -> bytes:
+    """Make an id that sorts by time and cannot be guessed."""
+    random = secrets.token_bytes(keys.UPLOAD_ID_BYTES - ID_TIME_BYTES)
+    return initiated_ms.to_bytes(ID_TIME_BYTES) + random
+
+
+def raw_upload_id(upload_id: str) -> bytes:
+    """Decode an id as clients know it; empty when it cannot be one."""
+    try:
+        raw = bytes.fromhex(upload_id)
+    except ValueError:
+        return b""
+    return raw if len(raw) == keys.UPLOAD_ID_BYTES and raw.hex() == upload_id else b""
+
+
+def upload_info(raw_id: bytes, row: rows.Upload) -> UploadInfo:
+    """Show an upload to the engine's callers."""
+    return UploadInfo(
+        raw_id.hex(),
+        row.bucket_id,
+        row.key,
+        row.initiated_ms,
+        row.attributes,
+        row.completed.info(row.key) if row.completed is not None else None,
+        row.completed_parts,
+    )
+
+
+def get_upload(txn: lmdb.Transaction[bytes], tables: Tables, raw_id: bytes) -> rows.Upload | None:
+    """Return an upload, open or completed, if there is one of that id."""
+    value = txn.get(keys.upload(raw_id), db=tables.uploads) if raw_id else None
+    return None if value is None else rows.decode_upload(value)
+
+
+def find_upload(transaction: Transaction, target: ObjectRef, raw_id: bytes) -> rows.Upload:
+    """Return an open upload; NoSuchUpload when it ended or belongs to another key."""
+    row = get_upload(transaction.txn, transaction.tables, raw_id)
+    if row is None or (row.bucket_id, row.key) != target or row.completed is not None:
+        raise NoSuchUpload(raw_id.hex())
+    return row
+
+
+@dataclass(slots=True)
+class CreateUpload(Operation[UploadInfo]):
+    """Begins a multipart upload."""
+
+    target: ObjectRef
+    attributes: ObjectAttributes
+
+    def check(self, transaction: Transaction) -> None:
+        """Refuse a closed namespace."""
+        transaction.open_namespace(self.target.bucket_id)
+
+    def mutate(self, transaction: Transaction) -> UploadInfo:
+        """Write the upload and its place among those of its key."""
+        txn, (bucket_id, key) = transaction.txn, self.target
+        raw_id = new_upload_id(transaction.now_ms)
+        row = rows.Upload(bucket_id, key, transaction.now_ms, self.attributes)
+        txn.put(keys.upload(raw_id), rows.encode(row), db=transaction.tables.uploads)
+        name = key.encode()
+        name_id = transaction.upload_names.get(txn, bucket_id, name)
+        if name_id is None:
+            name_id = keys.sequence(transaction.next_sequence())
+            transaction.upload_names.put(txn, bucket_id, name, name_id)
+        place = keys.open_upload(keys.sequence_number(name_id), raw_id)
+        txn.put(place, b"", db=transaction.tables.open_uploads)
+        transaction.namespace(bucket_id).uploads += 1
+        return upload_info(raw_id, row)
+
+
+@dataclass(slots=True)
+class PutPart(Operation[PartInfo]):
+    """Adds a part to an open upload, or replaces the one of that number."""
+
+    target: ObjectRef
+    raw_id: bytes
+    number: int
+    blob: StagedBlob
+    etag: str
+    checksums: dict[str, str]
+
+    def check(self, transaction: Transaction) -> None:
+        """Refuse an upload that is not open."""
+        assert 1 <= self.number <= PART_NUMBER_MAX
+        find_upload(transaction, self.target, self.raw_id)
+        blobs.check_staged(transaction, self.blob)
+
+    def mutate(self, transaction: Transaction) -> PartInfo:
+        """Write the part."""
+        txn, tables = transaction.txn, transaction.tables
+        part = rows.Part(
+            transaction.next_sequence(),
+            self.blob.size,
+            self.etag,
+            transaction.now_ms,
+            self.checksums,
+            blobs.add_staged(transaction, self.blob),
+        )
+        totals = transaction.namespace(self.target.bucket_id)
+        totals.upload_bytes += part.size
+        key = keys.part(self.raw_id, self.number)
+        old_value = txn.get(key, db=tables.parts)
+        if old_value is not None:
+            old = rows.decode_part(old_value)
+            totals.upload_bytes -= old.size
+            blobs.drop_payload(transaction, old.payload)
+        txn.put(key, rows.encode(part), db=tables.parts)
+        return part.info(self.number)
+
+    def settle(self, *, is_committed: bool) -> None:
+        """Use up the staged payload."""
+        self.blob.settle(is_committed=is_committed)
+
+    def restage(self) -> None:
+        """Write the payload that was thought to be in the store."""
+        self.blob.restage()
+
+
+@dataclass(slots=True)
+class CompleteUpload(Operation[ObjectInfo]):
+    """Makes an object of an upload's parts, in the order given."""
+
+    needs_room: ClassVar[bool] = False
+    target: ObjectRef
+    raw_id: bytes
+    parts: Sequence[PartInfo]
+    attributes: ObjectAttributes
+    guard: Guard | None
+    upload: rows.Upload | None = field(default=None, init=False)
+    current: rows.Entry | None = field(default=None, init=False)
+    held: dict[int, tuple[int, int]] = field(default_factory=dict, init=False)
+
+    def check(self, transaction: Transaction) -> None:
+        """Refuse an upload that is not open, a part that is not the one cited; ask the guard."""
+        assert self.parts
+        assert len({part.number for part in self.parts}) == len(self.parts)
+        self.upload = find_upload(transaction, self.target, self.raw_id)
+        self.held = self._read_held(transaction)
+        for part in self.parts:
+            if self.held.get(part.number) != (part.sequence, part.size):
+                raise PartChanged(str(part.number))
+        self.current = find(transaction, self.target, self.guard)
+
+    def mutate(self, transaction: Transaction) -> ObjectInfo:
+        """Release what is not cited, write manifest and entry, leave a tombstone."""
+        txn, tables, upload = transaction.txn, transaction.tables, self.upload
+        assert upload is not None
+        self._release_uncited(transaction)
+        manifest = rows.pack_manifest([(part.number, part.size) for part in self.parts])
+        txn.put(keys.upload(self.raw_id), rows.encode(manifest), db=tables.manifests)
+        entry = rows.Entry(
+            sum(part.size for part in self.parts),
+            transaction.now_ms,
+            self.raw_id,
+            len(self.parts),
+            self.attributes,
+        )
+        transaction.namespace(self.target.bucket_id).upload_bytes -= entry.size
+        forget_open(transaction, self.target, self.raw_id)
+        tombstone = rows.Upload(
+            *self.target,
+            upload.initiated_ms,
+            upload.attributes,
+            entry,
+            [(part.number, part.etag) for part in self.parts],
+        )
+        txn.put(keys.upload(self.raw_id), rows.encode(tombstone), db=tables.uploads)
+        due = keys.due(transaction.now_ms + TOMBSTONE_MS, Due.TOMBSTONE, self.raw_id)
+        txn.put(due, b"", db=tables.due)
+        return replace(transaction, self.target, self.current, entry)
+
+    def _read_held(self, transaction: Transaction) -> dict[int, tuple[int, int]]:
+        """Read (sequence, size) of every part of the upload, by number."""
+        held = {}
+        with transaction.txn.cursor(transaction.tables.parts) as cursor:
+            is_found = cursor.set_range(self.raw_id)
+            while is_found and cursor.key().startswith(self.raw_id):
+                part = rows.decode_part(cursor.value())
+                held[keys.part_number(cursor.key())] = (part.sequence, part.size)
+                is_found = cursor.next()
+        return held
+
+    def _release_uncited(self, transaction: Transaction) -> None:
+        cited = {part.number for part in self.parts}
+        totals = transaction.namespace(self.target.bucket_id)
+        for number, (_, size) in self.held.items():
+            if number not in cited:
+                txn, key = transaction.txn, keys.part(self.raw_id, number)
+                value = txn.pop(key, db=transaction.tables.parts)
+                assert value is not None
+                blobs.drop_payload(transaction, rows.decode_part(value).payload)
+                totals.upload_bytes -= size
+
+
+@dataclass(slots=True)
+class AbortUpload(Operation[None]):
+    """Ends an upload with everything in it."""
+
+    needs_room: ClassVar[bool] = False
+    target: ObjectRef
+    raw_id: bytes
+
+    def check(self, transaction: Transaction) -> None:
+        """Refuse an upload that is not open."""
+        find_upload(transaction, self.target, self.raw_id)
+
+    def mutate(self, transaction: Transaction) -> None:
+        """Remove the upload and its parts."""
+        abort(transaction, self.target, self.raw_id)
+
+
+@dataclass(slots=True)
+class CloseNamespace(Operation[None]):
+    """Ends a namespace for ever; one that is closed stays so."""
+
+    needs_room: ClassVar[bool] = False
+    bucket_id: int
+
+    def check(self, transaction: Transaction) -> None:
+        """Refuse while there is an object."""
+        if transaction.namespace(self.bucket_id).objects:
+            raise NamespaceNotEmpty(str(self.bucket_id))
+
+    def mutate(self, transaction: Transaction) -> None:
+        """Abort every open upload, then close."""
+        while names := transaction.upload_names.scan(transaction.txn, self.bucket_id).items:
+            for name, name_id in names:
+                assert name_id is not None
+                target = ObjectRef(self.bucket_id, name.decode())
+                for raw_id in open_uploads(transaction, name_id):
+                    abort(transaction, target, raw_id)
+        transaction.namespace(self.bucket_id).is_closed = True
+
+
+def open_uploads(transaction: Transaction, name_id: bytes) -> list[bytes]:
+    """Return the ids of the open uploads of one key, oldest first."""
+    found = []
+    with transaction.txn.cursor(transaction.tables.open_uploads) as cursor:
+        is_found = cursor.set_range(name_id)
+        while is_found and cursor.key().startswith(name_id):
+            found.append(keys.open_upload_parts(cursor.key())[1])
+            is_found = cursor.next()
+    return found
+
+
+def abort(transaction: Transaction, target: ObjectRef, raw_id: bytes) -> None:
+    """Remove an open upload, its parts, and what they hold."""
+    totals = transaction.namespace(target.bucket_id)
+    totals.upload_bytes -= blobs.drop_parts(transaction, raw_id)
+    transaction.txn.delete(keys.upload(raw_id), db=transaction.tables.uploads)
+    forget_open(transaction, target, raw_id)
+
+
+def forget_open(transaction: Transaction, target: ObjectRef, raw_id: bytes) -> None:
+    """Take an upload out of the open ones of its key."""
+    txn, (bucket_id, key) = transaction.txn, target
+    name_id = transaction.upload_names.get(txn, bucket_id, key.encode())
+    assert name_id is not None
+    place = keys.open_upload(keys.sequence_number(name_id), raw_id)
+    txn.delete(place, db=transaction.tables.open_uploads)
+    transaction.namespace(bucket_id).uploads -= 1
+    if not open_uploads(transaction, name_id):
+        transaction.upload_names.delete(txn, bucket_id, key.encode())

@@ -1,0 +1,295 @@
+"""Writing volumes: append-only files, each owned by one process, in which regions are reserved.
+
+A region belongs to whoever reserved it until it is kept (an object uses it) or given back, so a
+slow writer holds no lock. A lock on the file tells other processes that its owner lives.
+Knows files and places; what lies in a region is not known here.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from storage_engine.disk import try_own
+from storage_engine.errors import DiskFull
+from storage_engine.limits import ALLOCATE_BYTES_MIN, PUNCH_BYTES_MIN
+from storage_engine.record import VOLUME_HEADER_BYTES, VolumeHeader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from storage_engine.disk import Disk
+    from storage_engine.health import Health
+
+SUFFIX: Final = ".volume"
+
+
+def volume_path(directory: Path, volume_id: int) -> Path:
+    """Return the file of a volume."""
+    return directory / f"{volume_id:08d}{SUFFIX}"
+
+
+def volume_ids(directory: Path) -> list[int]:
+    """Return the ids of all volume files, in order."""
+    return sorted(int(path.stem) for path in directory.glob(f"*{SUFFIX}") if path.stem.isdigit())
+
+
+def is_owned(disk: Disk, path: Path) -> bool:
+    """Tell whether some process still appends to a volume; FileNotFoundError."""
+    descriptor = disk.open(path)
+    try:
+        return not try_own(descriptor)
+    finally:
+        disk.close(descriptor)
+
+
+class SharedSync:
+    """Syncs one file for many threads: who comes while a sync runs shares the next one."""
+
+    def __init__(self, sync: Callable[[], None]) -> None:
+        self._sync = sync
+        self._condition = threading.Condition()
+        self._started = 0
+        self._finished = 0
+        self._is_running = False
+        self._error: OSError | None = None
+
+    def __call__(self) -> None:
+        """Return once a sync that began after this call has ended well; OSError otherwise.
+
+        One failure fails every later call: the system reports lost bytes only once.
+        """
+        with self._condition:
+            wanted = self._started + 1
+            while self._is_running and self._finished < wanted:
+                self._condition.wait()
+            if self._error is not None:
+                raise self._error
+            if self._finished >= wanted:
+                return
+            self._started += 1
+            self._is_running = True
+        self._lead()
+
+    def _lead(self) -> None:
+        """Sync for everybody who wrote before now."""
+        try:
+            self._sync()
+        except OSError as error:
+            self._error = error
+            raise
+        finally:
+            with self._condition:
+                self._is_running = False
+                self._finished = self._started
+                self._condition.notify_all()
+
+
+class Volume:
+    """One file this process appends to. Its lock protects only the bookkeeping, never I/O."""
+
+    def __init__(self, disk: Disk, path: Path, volume_id: int, length_max: int) -> None:
+        """Create the file, own it, and make its name and header durable."""
+        self.id = volume_id
+        self.path = path
+        self.disk = disk
+        self.sync = SharedSync(lambda: disk.sync(self._descriptor))
+        self._length_max = length_max
+        self._lock = threading.Lock()
+        self._tail = VOLUME_HEADER_BYTES
+        self._returned: dict[int, int] = {}  # end -> start of regions given back
+        self._open_regions = 0
+        self._is_sealed = False
+        self._descriptor = disk.create(path)
+
+    def start(self, store_id: bytes) -> bool:
+        """Own the file and make its name and header durable; False if somebody removed it."""
+        if not try_own(self._descriptor) or not self.path.exists():
+            self._close()
+            return False
+        header = VolumeHeader(store_id, self.id, time.time_ns() // 1_000_000)
+        self.disk.write(self._descriptor, [header.pack()], 0)
+        self.disk.sync(self._descriptor)
+        self.disk.sync_directory(self.path.parent)
+        return True
+
+    def reserve(self, length: int) -> Region | None:
+        """Reserve the next `length` bytes; None when the volume is full. An empty one takes all."""
+        with self._lock:
+            is_empty = self._tail == VOLUME_HEADER_BYTES
+            if self._is_sealed or not (is_empty or self._tail + length <= self._length_max):
+                return None
+            region = Region(self, self._tail, length)
+            self._tail += length
+            self._open_regions += 1
+        return region
+
+    def write(self, buffers: Sequence[bytes], offset: int) -> None:
+        """Write at a place inside a reserved region."""
+        self.disk.write(self._descriptor, buffers, offset)
+
+    def allocate(self, offset: int, length: int) -> None:
+        """Make sure the disk has room for a region."""
+        self.disk.allocate(self._descriptor, offset, length)
+
+    def let_go(self, region: Region, *, is_used: bool) -> None:
+        """End a region: its bytes are an object's, or free for the next one if it was the last."""
+        with self._lock:
+            if not is_used:
+                self._returned[region.offset + region.length] = region.offset
+                while (start := self._returned.pop(self._tail, None)) is not None:
+                    self._tail = start
+            is_hole = not is_used and region.offset < self._tail
+            if is_hole and region.length >= PUNCH_BYTES_MIN:
+                # No commit ever named this region, so no reader can be in it.
+                with suppress(OSError):
+                    self.disk.punch(self._descriptor, region.offset, region.length)
+            self._open_regions -= 1
+            self._close_if_done()
+
+    def seal(self) -> None:
+        """Reserve nothing more; ownership ends when the last region is let go."""
+        with self._lock:
+            if not self._is_sealed:
+                self._is_sealed = True
+                self._close_if_done()
+
+    def abandon(self) -> None:
+        """Close the descriptor whatever is open: the process ends, or was forked."""
+        with self._lock:
+            self._is_sealed = True
+            self._close()
+
+    def _close_if_done(self) -> None:
+        if self._is_sealed and not self._open_regions:
+            with suppress(OSError):
+                self.disk.truncate(self._descriptor, self._tail)
+            self._close()
+
+    def _close(self) -> None:
+        if self._descriptor >= 0:
+            self.disk.close(self._descriptor)
+            self._descriptor = -1
+
+
+class Region:
+    """A reserved range of one volume. Ends once, by `keep` or `give_back`."""
+
+    __slots__ = ("_is_open", "length", "offset", "volume")
+
+    def __init__(self, volume: Volume, offset: int, length: int) -> None:
+        self.volume = volume
+        self.offset = offset
+        self.length = length
+        self._is_open = True
+
+    def write(self, buffers: Sequence[bytes], at: int) -> None:
+        """Write buffers from `at` on, counted from the region's start."""
+        assert at + sum(map(len, buffers)) <= self.length
+        self.volume.write(buffers, self.offset + at)
+
+    def keep(self) -> None:
+        """End the region: a committed object uses it."""
+        self._end(is_used=True)
+
+    def give_back(self) -> None:
+        """End the region: nothing uses it, and nothing ever did."""
+        self._end(is_used=False)
+
+    def _end(self, *, is_used: bool) -> None:
+        if self._is_open:
+            self._is_open = False
+            self.volume.let_go(self, is_used=is_used)
+
+
+class Appender:
+    """The active volume of this process; it is created by the first region anybody reserves."""
+
+    def __init__(
+        self,
+        disk: Disk,
+        directory: Path,
+        store_id: bytes,
+        allocate_id: Callable[[], int],
+        health: Health,
+        *,
+        length_max: int,
+    ) -> None:
+        self._disk = disk
+        self._directory = directory
+        self._store_id = store_id
+        self._allocate_id = allocate_id
+        self._health = health
+        self._length_max = length_max
+        self._lock = threading.Lock()
+        self._active: Volume | None = None
+
+    @property
+    def active_id(self) -> int | None:
+        """The id of the volume this process appends to, if any."""
+        active = self._active
+        return active.id if active is not None else None
+
+    def reserve(self, length: int) -> Region:
+        """Reserve a region; DiskFull or StorageError when there can be none."""
+        self._health.check()
+        if not self._health.has_room(length):
+            raise DiskFull("the disk is nearly full")
+        region = self._active.reserve(length) if self._active is not None else None
+        if region is None:
+            region = self._reserve_in_next(length)
+        if length >= ALLOCATE_BYTES_MIN:
+            try:
+                region.volume.allocate(region.offset, length)
+            except OSError as error:
+                region.give_back()
+                raise self._health.explain("no room could be allocated", error) from error
+        return region
+
+    def sync(self, region: Region) -> None:
+        """Make a region's bytes durable; after a failure the engine takes no more writes."""
+        try:
+            region.volume.sync()
+        except OSError as error:
+            raise self._health.fail("a volume could not be synced", error) from error
+
+    def close(self) -> None:
+        """Seal the active volume."""
+        with self._lock:
+            if self._active is not None:
+                self._active.seal()
+                self._active = None
+
+    def abandon(self) -> None:
+        """Close the active volume in a forked child; it stays the parent's."""
+        if self._active is not None:
+            self._active.abandon()
+
+    def _reserve_in_next(self, length: int) -> Region:
+        with self._lock:
+            while True:
+                region = self._active.reserve(length) if self._active is not None else None
+                if region is not None:
+                    return region
+                if self._active is not None:
+                    self._active.seal()
+                self._active = self._create()
+
+    def _create(self) -> Volume:
+        """Make a new volume under an id that was never used."""
+        while True:
+            volume_id = self._allocate_id()
+            path = volume_path(self._directory, volume_id)
+            try:
+                volume = Volume(self._disk, path, volume_id, self._length_max)
+                if volume.start(self._store_id):
+                    return volume
+            except FileExistsError:
+                continue  # left by an index that was lost since: its ids begin anew
+            except OSError as error:
+                with suppress(OSError):
+                    self._disk.unlink(path)
+                raise self._health.explain("no volume could be created", error) from error
