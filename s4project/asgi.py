@@ -13,17 +13,17 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "s4project.settings")
 
 from django.conf import settings
 from django.core.asgi import get_asgi_application
-from storage_engine.apps import close_engine, get_engine
 
 from s4project.s3side import make_s3_app
+from storage_engine.apps import close_engine, get_engine
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from s3api.app import S3App
 
     Receive = Callable[[], Awaitable[dict[str, Any]]]
-    Send = Callable[[dict[str, Any]], Awaitable[None]]
+    Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
 class TwoSides:
@@ -51,6 +51,7 @@ class TwoSides:
         self.s3 = make_s3_app(get_engine(), settings.S4)
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        self.s3.close()
         close_engine()
         await send({"type": "lifespan.shutdown.complete"})
 

@@ -15,10 +15,10 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from storage_engine.apps import get_engine
 
 from iam import sealing, services
 from s4project.settings import secret_key
+from storage_engine.apps import get_engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
