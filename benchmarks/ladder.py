@@ -100,8 +100,9 @@ class Ladder:
         finished = int(row.s4["requests"])
         self.objects += min(finished, count)
         self.logical_bytes += min(finished, count) * size
-        # The last ones may have been under way when the time was up.
-        self.stored[size] = paths[: max(min(finished, count) // 2, 1)]
+        # wrk asks for one request before it begins and never sends it; the last ones may have been
+        # under way when the time was up.
+        self.stored[size] = paths[1 : max(min(finished, count) // 2, 2)]
         return row
 
     def _extras(self) -> Iterator[Row]:
