@@ -41,6 +41,7 @@ log = structlog.get_logger("s3api")
 
 DOCUMENT_BYTES_MAX: Final = 8 * 1024**2  # 1,000 escaped keys or 10,000 parts fit
 STEP_BYTES: Final = 512 * 1024
+TROUBLE: Final = 500  # statuses from here on tell of the server, not of the request
 XML: Final = (b"content-type", b"application/xml")
 NOWHERE: Final = Target(bucket=None, key=None, is_virtual_host=False, resource="/")
 HOST_ID: Final = os.urandom(16).hex()
@@ -92,8 +93,10 @@ class S3App:
         except S3Error as error:
             await _refuse(reply, error, target)
         except EngineError as error:
-            log.error("engine_error", request_id=reply.request_id, error=repr(error))  # noqa: TRY400  # its kind says it all
-            await _refuse(reply, s3_error(error, target), target)
+            refusal = s3_error(error, target)
+            if refusal.status >= TROUBLE:  # a key that is not there is no trouble of ours
+                log.error("engine_error", request_id=reply.request_id, error=repr(error))  # noqa: TRY400  # its kind says it all
+            await _refuse(reply, refusal, target)
         except Exception:
             log.exception("internal_error", request_id=reply.request_id, path=target.resource)
             await _refuse(reply, S3Error("InternalError"), target)
