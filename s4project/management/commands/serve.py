@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import connections
-from storage_engine.apps import close_engine
 
 from s4project import server
 from s4project.configuration import Address, parse_address, whole_number
 from s4project.processes import hold_lock, write_holder
 from s4project.starting import ProcessCommand, url, welcome
 from s4project.store import prepare_store
+from storage_engine.apps import close_engine
 
 if TYPE_CHECKING:
     import socket
@@ -66,7 +66,7 @@ class Command(ProcessCommand):
 
     def _take_options(self, options: dict[str, Any]) -> None:
         """Let options win over the environment."""
-        given = {}
+        given: dict[str, Any] = {}
         for name, (_, parse) in OPTIONS.items():
             if options[name] is not None:
                 try:

@@ -1,0 +1,198 @@
+"""The jobs process: what runs when, what a failure does, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.s4project.probing import ROOT, wait_for
+from tests.s4project.serving import environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PREAMBLE = """if True:
+    import os, sys, time
+    import django
+    django.setup()
+    from django.db import DatabaseError
+    from s4project import logs
+    from s4project.jobs import Job, is_stopping, run_forever
+    from storage_engine.errors import EngineError
+    logs.configure("info", "json")
+    begin = time.monotonic()
+    def say(word):
+        print(word, flush=True)
+    def fail(kind):
+        say("fails")
+        raise kind("as it was told")
+"""
+
+
+class Run:
+    """A process that runs jobs written for the test."""
+
+    def __init__(self, data: Path, code: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PREAMBLE + code],
+            cwd=ROOT,
+            env=environment(data),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def line(self) -> str:
+        """Read what a job says."""
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def end(self, number: int) -> tuple[float, int, str]:
+        """End the process by a signal; return how long that took, its code and its log."""
+        begin = time.monotonic()
+        self.process.send_signal(number)
+        log = self.process.communicate(timeout=10)[1]
+        return time.monotonic() - begin, self.process.returncode, log
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Iterator[type[Run]]:
+    """Make runs, and leave none behind."""
+    made: list[Run] = []
+
+    class Tracked(Run):
+        def __init__(self, code: str) -> None:
+            super().__init__(tmp_path, code)
+            made.append(self)
+
+    yield Tracked
+    for run in made:
+        run.process.kill()
+        run.process.communicate()
+
+
+def test_each_job_runs_at_once_and_when_it_is_due(runs: type[Run]) -> None:
+    """Jobs run at the start, and each at its own pace."""
+    run = runs("""
+    run_forever([Job("slow", lambda: say("slow"), 60), Job("quick", lambda: say("quick"), 0.2)])
+    """)
+    assert [run.line() for _ in range(2)] == ["slow", "quick"]
+    begin = time.monotonic()
+    assert [run.line() for _ in range(3)] == ["quick"] * 3
+    assert 0.4 < time.monotonic() - begin < 5
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_idle_process_ends_at_once(runs: type[Run], number: int) -> None:
+    """A signal ends the wait for the next job, with code 0 and nothing to report."""
+    run = runs("""
+    run_forever([Job("job", lambda: say("done"), 60)])
+    """)
+    assert run.line() == "done"
+    seconds, code, log = run.end(number)
+    assert (code, log) == (0, "")
+    assert seconds < 2
+
+
+def test_a_job_is_not_interrupted_but_may_look(runs: type[Run]) -> None:
+    """A signal waits for the job in progress, which sees that it has come."""
+    run = runs("""
+    def job():
+        say("begins")
+        while not is_stopping():
+            time.sleep(0.05)
+        say("saw it")
+        time.sleep(0.3)
+        say("finished")
+    run_forever([Job("job", job, 60), Job("other", lambda: say("other"), 60)])
+    """)
+    assert run.line() == "begins"
+    run.process.send_signal(signal.SIGTERM)
+    assert [run.line() for _ in range(3)] == ["saw it", "finished", ""]
+    assert run.process.wait(10) == 0
+
+
+@pytest.mark.parametrize("kind", ["OSError", "DatabaseError", "EngineError"])
+def test_expected_trouble_is_logged_and_tried_again(runs: type[Run], kind: str) -> None:
+    """A job that meets the disk's, the engine's or the database's trouble stops nobody."""
+    run = runs(f"""
+    run_forever([
+        Job("bad", lambda: fail({kind}), 0.2), Job("good", lambda: say("goes on"), 0.2)
+    ])
+    """)
+    words = [run.line() for _ in range(4)]
+    assert sorted(words) == ["fails", "fails", "goes on", "goes on"]
+    log = run.end(signal.SIGTERM)[2]
+    assert '"job": "bad"' in log
+    assert "as it was told" in log
+
+
+def test_a_bug_ends_the_process(runs: type[Run]) -> None:
+    """What no job may meet ends the process with an error, for `serve` to start it anew."""
+    run = runs("""
+    run_forever([Job("bad", lambda: fail(KeyError), 0.2)])
+    """)
+    assert run.line() == "fails"
+    assert run.process.wait(10) == 1
+
+
+def test_what_a_job_did_is_logged_and_nothing_else(runs: type[Run]) -> None:
+    """A job that had nothing to do leaves no line."""
+    run = runs("""
+    run_forever([Job("idle", lambda: {}, 60), Job("busy", lambda: say("done") or ["thing"], 60)])
+    """)
+    assert run.line() == "done"
+    (line,) = run.end(signal.SIGTERM)[2].splitlines()
+    assert '"job": "busy"' in line
+
+
+def jobs(data: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start the command."""
+    return subprocess.Popen(
+        [sys.executable, "manage.py", "jobs", *arguments],
+        cwd=ROOT,
+        env=environment(data),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_one_instance_runs_and_another_may_wait(tmp_path: Path) -> None:
+    """The command runs once on a data directory; a second one is refused, or waits if told to."""
+    first = jobs(tmp_path)
+    second = None
+    try:
+        wait_for(lambda: is_locked(tmp_path / "jobs.lock", first.pid), 30)
+        refused = jobs(tmp_path)
+        error = refused.communicate(timeout=30)[1]
+        assert refused.returncode == 1
+        assert error.count("\n") == 1
+        assert str(tmp_path) in error
+        second = jobs(tmp_path, "--wait")
+        with pytest.raises(subprocess.TimeoutExpired):
+            second.wait(3)
+        first.terminate()
+        assert first.wait(10) == 0
+        wait_for(lambda: is_locked(tmp_path / "jobs.lock", second.pid), 10)
+    finally:
+        for process in filter(None, (first, second)):
+            process.kill()
+            process.communicate()
+
+
+def is_locked(path: Path, pid: int) -> bool:
+    """Tell whether the process holds the lock, as the kernel sees it."""
+    if not path.exists():
+        return False
+    inode = f":{path.stat().st_ino} "
+    with open("/proc/locks", encoding="ascii") as locks:  # noqa: PTH123  # short
+        held = [line.split() for line in locks if inode in line and "->" not in line]
+    return any(int(fields[4]) == pid for fields in held) and os.path.isdir(f"/proc/{pid}")  # noqa: PTH112
