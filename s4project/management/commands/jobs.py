@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from storage_engine.apps import close_engine
 
 from s4project import jobs
 from s4project.processes import hold_lock
 from s4project.starting import ProcessCommand, welcome
 from s4project.store import prepare_store
+from storage_engine.apps import close_engine
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
