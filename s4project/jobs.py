@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 from django.db import DatabaseError, close_old_connections
-from storage_engine.apps import get_engine
 
 from buckets.services import finish_deletions
+from storage_engine.apps import get_engine
 from storage_engine.errors import EngineError
 
 if TYPE_CHECKING:
