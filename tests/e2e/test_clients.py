@@ -7,6 +7,7 @@ names that clients find hard.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -171,6 +172,10 @@ def test_aws_sync_up_and_down_is_the_same(server: Server, tree: Path, tmp_path: 
     assert "upload:" not in again, "what is there already is uploaded again"
 
 
+@pytest.mark.skipif(
+    shutil.which("rclone") is None and "CI" not in os.environ,
+    reason="rclone is not on this machine: apt-get install rclone, or rclone.org/install",
+)
 def test_rclone_sync_finds_no_difference(server: Server, tree: Path) -> None:
     """A tree that `rclone sync` uploads is found identical by `rclone check --download`."""
     rclone(server, "mkdir", "s4:cloned")
