@@ -11,6 +11,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from buckets.services import BucketError, InvalidBucketName
@@ -32,20 +33,24 @@ REFUSALS: Final = (IdentityError, BucketError, SealingError, EngineError)
 class StoreCommand(BaseCommand):
     """A command that needs the store; says what it did as a dict and as text."""
 
+    requires_system_checks = ()  # the settings are checked below, in plain lines
+
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add what every such command takes."""
         parser.add_argument("--json", action="store_true", help="answer in JSON, for programs")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Prepare the store, do the work, answer."""
+        """Check the settings, prepare the store, do the work, answer."""
         del args
+        if settings.S4.problems:
+            self._refuse(EXIT_USAGE, *settings.S4.problems)
         try:
             self._greet(prepare_store())
             answer = self.work(options)
         except (InvalidIdentity, InvalidBucketName) as error:
-            self._refuse(error, EXIT_USAGE)
+            self._refuse(EXIT_USAGE, str(error))
         except REFUSALS as error:
-            self._refuse(error, EXIT_REFUSED)
+            self._refuse(EXIT_REFUSED, str(error))
         self.stdout.write(json.dumps(answer) if options["json"] else self.describe(answer))
 
     def work(self, options: dict[str, Any]) -> Any:
@@ -68,9 +73,10 @@ class StoreCommand(BaseCommand):
             lines.append(f"  secret key  {first.generated_secret}")
         self.stderr.write("\n".join([*lines, "  This is shown once."]), self.style.WARNING)
 
-    def _refuse(self, error: Exception, code: int) -> NoReturn:
-        """End the command with one line."""
-        self.stderr.write(" ".join(str(error).split()))
+    def _refuse(self, code: int, *reasons: str) -> NoReturn:
+        """End the command with a line for each reason."""
+        for reason in reasons:
+            self.stderr.write(" ".join(reason.split()))
         sys.exit(code)
 
 

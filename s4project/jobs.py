@@ -58,12 +58,18 @@ JOBS: Final = (
 )
 
 
-def run_forever(jobs: Sequence[Job] = JOBS) -> None:
-    """Run each job now and whenever it is due, until SIGTERM or SIGINT.
+def hold_stop_signals() -> None:
+    """Keep the signals that end the process waiting, so that they interrupt no job half-way.
 
-    The signals stay blocked, so that they interrupt no job half-way.
+    To be called before any thread is started: one that does not block them would be given them,
+    and the process would end on the spot.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+
+
+def run_forever(jobs: Sequence[Job] = JOBS) -> None:
+    """Run each job now and whenever it is due, until SIGTERM or SIGINT."""
+    hold_stop_signals()
     due = dict.fromkeys(jobs, time.monotonic())
     while True:
         job = min(due, key=due.__getitem__)

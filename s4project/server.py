@@ -36,6 +36,7 @@ BACKLOG: Final = 2048
 HANG_SECONDS: Final = 60  # a worker whose event loop stands still this long is killed
 RESPAWN_SECONDS_MIN: Final = 1.0
 RESPAWN_SECONDS_MAX: Final = 60.0
+SIGNALS: Final = frozenset({*gunicorn.arbiter.Arbiter.SIGNALS, signal.SIGCHLD})
 HEARTBEAT_DIRECTORY: Final = Path("/dev/shm")  # noqa: S108  # memory: an idle server writes no disk
 
 log = structlog.get_logger(__name__)
@@ -94,15 +95,19 @@ class Child:
             return
         self.born_at = now
         parent_pid = os.getpid()
+        # A signal between the fork and the new handlers would go to the arbiter's own, and be lost.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         self.pid = os.fork()
         if self.pid == 0:
-            self._become(parent_pid)
+            self._become(parent_pid, mask)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
-    def _become(self, parent_pid: int) -> NoReturn:
+    def _become(self, parent_pid: int, mask: set[int | signal.Signals]) -> NoReturn:
         """Be the process: nothing of the arbiter is inherited but the wish to end with it."""
         try:
-            for number in (*gunicorn.arbiter.Arbiter.SIGNALS, signal.SIGCHLD):
+            for number in SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             end_with_parent(parent_pid)
             os.execv(self.command[0], self.command)  # noqa: S606  # no shell is wanted
         finally:  # nothing may climb back into the arbiter's loop

@@ -29,6 +29,7 @@ class Command(ProcessCommand):
 
     def start(self, **options: Any) -> None:
         with hold_lock(settings.S4.data_dir / "jobs.lock", is_patient=options["wait"]):
+            jobs.hold_stop_signals()
             self.say(*welcome(prepare_store()))
             jobs.run_forever()
             close_engine()
