@@ -129,7 +129,7 @@ def delete_bucket(name: str) -> None:
 def finish_deletions() -> list[str]:
     """Finish or take back the deletions that a crash interrupted; return the names now gone.
 
-    For the start of a process. A deletion under way elsewhere is safe: every step of it can be
+    For starts and for the jobs. A deletion under way elsewhere is safe: each of its steps can be
     done twice.
     """
     gone = []

@@ -8,6 +8,7 @@ import pytest
 
 from iam import services
 from iam.keyring import Role
+from tests.people import person
 from tests.stores import opened
 
 if TYPE_CHECKING:
@@ -32,16 +33,18 @@ def store(
 @pytest.fixture
 def boss(store: StorageEngine) -> User:
     """Make a SuperUser who can sign in."""
-    return services.create_user("boss", Role.SUPERUSER, password="correct horse")
+    return person("boss", Role.SUPERUSER)
 
 
 @pytest.fixture
 def ada(store: StorageEngine) -> User:
-    """Make a Writer who can sign in."""
-    return services.create_user("ada", Role.WRITER, display_name="Ada L.", password="correct horse")
+    """Make a Writer who can sign in and has a name to show."""
+    user = person("ada", Role.WRITER)
+    services.update_profile(user.pk, display_name="Ada L.", email="")
+    return user
 
 
 @pytest.fixture
 def rita(store: StorageEngine) -> User:
     """Make a Reader who can sign in."""
-    return services.create_user("rita", Role.READER, password="correct horse")
+    return person("rita", Role.READER)

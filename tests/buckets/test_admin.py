@@ -7,26 +7,20 @@ from typing import TYPE_CHECKING
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.messages import get_messages
-from django.test import Client
 
 from buckets import services
 from buckets.models import Bucket
 from tests.buckets.contents import put
+from tests.people import browser
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
+    from django.test import Client
 
     from iam.models import User
     from storage_engine import StorageEngine
 
 BUCKETS = "/buckets/bucket/"
-
-
-def browser(username: str) -> Client:
-    """Sign in as a user."""
-    client = Client()
-    assert client.login(username=username, password="correct horse")
-    return client
 
 
 def text(response: HttpResponse) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from iam import services
 from iam.keyring import Role
+from tests.people import person
 from tests.stores import opened
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ def store(
 
 @pytest.fixture
 def boss(store: StorageEngine) -> User:
-    """Make the only SuperUser."""
-    return services.create_user("boss", Role.SUPERUSER, password="correct horse")
+    """Make the only SuperUser, who can sign in."""
+    return person("boss", Role.SUPERUSER)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from django.test import Client
 from iam import services
 from iam.keyring import Role
 from iam.models import AccessKey, User
+from tests.people import PASSWORD, browser, person
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,15 +24,7 @@ if TYPE_CHECKING:
 
     from storage_engine import StorageEngine
 
-PASSWORD = "correct horse"
 USERS, KEYS = "/iam/user/", "/iam/accesskey/"
-
-
-def browser(username: str, password: str = PASSWORD) -> Client:
-    """Sign in as a user, with CSRF checks as in real life."""
-    client = Client()
-    assert client.login(username=username, password=password)
-    return client
 
 
 def text(response: HttpResponse) -> str:
@@ -72,13 +65,13 @@ def console(boss: User) -> Client:
 @pytest.fixture
 def writer(store: StorageEngine) -> User:
     """Make a Writer who can sign in."""
-    return services.create_user("wilma", Role.WRITER, password=PASSWORD)
+    return person("wilma", Role.WRITER)
 
 
 @pytest.fixture
 def reader(store: StorageEngine) -> User:
     """Make a Reader who can sign in."""
-    return services.create_user("rita", Role.READER, password=PASSWORD)
+    return person("rita", Role.READER)
 
 
 def test_the_login_page_is_s4s_and_asks_nobody_else(store: StorageEngine) -> None:
@@ -110,7 +103,7 @@ def test_every_page_loads_from_s4_only(console: Client, boss: User) -> None:
 def test_a_form_without_its_csrf_token_is_refused(boss: User) -> None:
     """A post without CSRF token changes nothing, though the session is good."""
     client = Client(enforce_csrf_checks=True)
-    assert client.login(username="boss", password=PASSWORD)
+    client.force_login(boss)
     assert client.post(f"{USERS}add/", new_user()).status_code == 403
     assert not User.objects.filter(username="ada").exists()
 
@@ -193,6 +186,16 @@ def test_the_form_keeps_the_last_superuser(
     assert response.status_code == 200
     assert "last active SuperUser" in text(response)
     assert services.find_user("boss").is_superuser
+
+
+def test_the_form_keeps_root_a_superuser(console: Client) -> None:
+    """Demoting root comes back as a form error even while there is another SuperUser."""
+    services.ensure_root(password=PASSWORD)
+    root = services.find_user("root")
+    response = console.post(f"{USERS}{root.pk}/change/", changed_user(root, role="Writer"))
+    assert response.status_code == 200
+    assert "root user cannot" in text(response)
+    assert services.find_user("root").is_superuser
 
 
 def test_the_last_superuser_is_not_deleted(console: Client, boss: User) -> None:
@@ -383,11 +386,24 @@ def test_several_keys_are_disabled_and_enabled(console: Client, boss: User) -> N
 
 def test_a_key_is_deleted(console: Client, boss: User) -> None:
     """A key deleted in the console signs no more."""
-    key = services.create_key(boss.pk).access_key
+    services.create_key(boss.pk)
     row = AccessKey.objects.get()
     assert console.get(f"{KEYS}{row.pk}/delete/").status_code == 200
     assert console.post(f"{KEYS}{row.pk}/delete/", {"post": "yes"}).status_code == 302
-    assert services.load_keyring().find(key) is None
+    assert len(services.load_keyring()) == 0
+
+
+def test_several_keys_are_deleted(console: Client, boss: User) -> None:
+    """The list's deletion asks first, then ends the chosen keys."""
+    kept, *ended = [services.create_key(boss.pk).access_key for _ in range(3)]
+    pks = list(AccessKey.objects.filter(access_key__in=ended).values_list("pk", flat=True))
+    chosen = {"action": "delete_selected", "_selected_action": pks}
+    assert "Are you sure" in text(console.post(KEYS, chosen))
+    assert len(services.load_keyring()) == 3
+    console.post(KEYS, {**chosen, "post": "yes"})
+    keyring = services.load_keyring()
+    assert len(keyring) == 1
+    assert keyring.find(kept) is not None
 
 
 def test_a_key_that_would_be_born_expired_is_refused(console: Client, boss: User) -> None:

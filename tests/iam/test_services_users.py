@@ -54,12 +54,23 @@ def test_defaults_are_safe_ones(store: StorageEngine) -> None:
     assert principal.display_name == "eve"
 
 
-def test_the_password_is_kept_as_argon2id(boss: User) -> None:
+def test_the_password_is_kept_as_argon2id(store: StorageEngine) -> None:
     """A password is stored only as an Argon2id hash that verifies it."""
-    stored = User.objects.get(pk=boss.pk).password
-    assert stored.startswith("argon2$argon2id$")
-    assert boss.check_password("correct horse")
-    assert not boss.check_password("wrong horse")
+    user = services.create_user("eve", Role.READER, password="correct horse")
+    assert User.objects.get(pk=user.pk).password.startswith("argon2$argon2id$")
+    assert user.check_password("correct horse")
+    assert not user.check_password("wrong horse")
+    assert user.is_staff
+
+
+def test_only_an_active_superuser_has_djangos_permissions(boss: User, ada: User) -> None:
+    """Whatever Django's own code asks permission for, only an active SuperUser has it."""
+    for user, is_allowed in ((boss, True), (ada, False)):
+        assert user.has_perm("iam.change_user") == is_allowed
+        assert user.has_perms(["iam.change_user"]) == is_allowed
+        assert user.has_module_perms("iam") == is_allowed
+    boss.is_active = False
+    assert not boss.has_perm("iam.change_user")
 
 
 @pytest.mark.parametrize(
