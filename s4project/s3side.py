@@ -11,6 +11,7 @@ from django.db import close_old_connections
 
 from buckets import services as bucket_services
 from iam import services as iam_services
+from iam.errors import NoSuchUser
 from s3api.app import S3App
 from s3api.context import S3Config
 from s3api.errors import S3Error
@@ -36,12 +37,17 @@ class Services:
         return bucket_services.load_registry()
 
     def create_bucket(self, name: str, owner_canonical_id: str, region: str) -> BucketState:
-        """Make a bucket; InvalidBucketName, BucketAlreadyOwnedByYou, BucketAlreadyExists."""
+        """Make a bucket; InvalidBucketName, BucketAlreadyOwnedByYou, BucketAlreadyExists.
+
+        InvalidAccessKeyId when the caller was deleted since the keyring was read.
+        """
         close_old_connections()
         try:
             return bucket_services.create_bucket(name, owner_canonical_id, region)
         except bucket_services.InvalidBucketName as error:
             raise S3Error("InvalidBucketName", BucketName=name) from error
+        except NoSuchUser as error:
+            raise S3Error("InvalidAccessKeyId") from error
         except bucket_services.BucketAlreadyExists as error:
             is_own = error.owner_canonical_id == owner_canonical_id
             code = "BucketAlreadyOwnedByYou" if is_own else "BucketAlreadyExists"
