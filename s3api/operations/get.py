@@ -18,7 +18,7 @@ from s3api.operations.put import checksum_members
 
 if TYPE_CHECKING:
     from s3api.context import Call
-    from storage_engine import ObjectInfo, ObjectPart, ObjectReader
+    from storage_engine import ObjectInfo, ObjectReader
 
 OVERRIDES: Final = {
     "ResponseCacheControl": "cache-control",
@@ -146,12 +146,17 @@ def _part(
     call: Call, info: ObjectInfo, number: int, output: dict[str, Any]
 ) -> tuple[ByteRange | None, int | None]:
     """Find a part's bytes; an object written in one piece is its own part 1."""
-    if number < 1 or number > max(info.part_count, 1):
-        raise S3Error("InvalidPartNumber")
     if not info.part_count:
+        if number != 1:
+            raise S3Error("InvalidPartNumber")
         return (ByteRange(0, info.size - 1) if info.size else None), PARTIAL_CONTENT
+    parts = {part.number: part for part in call.engine.object_parts(call.bucket.id, call.key)}
+    if sum(part.size for part in parts.values()) != info.size:
+        raise S3Error("ServiceUnavailable")  # replaced between two looks: the client asks again
+    part = parts.get(number)
+    if part is None:
+        raise S3Error("InvalidPartNumber")
     output["PartsCount"] = info.part_count
-    part: ObjectPart = call.engine.object_parts(call.bucket.id, call.key)[number - 1]
     if call.arguments.get("ChecksumMode") == "ENABLED":
         output |= checksum_members(part.checksums, info.attributes.checksum_type)
     return ByteRange(part.offset, part.offset + part.size - 1), PARTIAL_CONTENT
