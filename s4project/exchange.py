@@ -32,6 +32,10 @@ BODILESS: Final = frozenset({204, 304})
 LEGAL: Final = bytes({*range(32, 127), *range(128, 256), *b"\t\r\n"})
 
 
+class ClientGone(OSError):
+    """The connection is closed, so a reply has nobody to go to; what ASGI 2.4 says `send` raises."""
+
+
 class Exchange(RequestResponseCycle):
     """One request and its reply; made when the request's head is complete."""
 
@@ -108,11 +112,14 @@ class Exchange(RequestResponseCycle):
     # --- the reply's side ---
 
     async def send(self, message: ASGISendEvent) -> None:
-        """Write a part of the reply; waits while the client does not take what was written."""
+        """Write a part of the reply; waits while the client does not take what was written.
+
+        ClientGone: an application that went on would read and make all of a reply for nobody.
+        """
         if self.flow.write_paused and not self.disconnected:
             await self.flow.drain()
         if self.disconnected:
-            return
+            raise ClientGone
         if message["type"] == "http.response.body" and self.response_started:
             self._send_body(message)
         elif message["type"] == "http.response.start" and not self.response_started:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PR_SET_PDEATHSIG: Final = 1
+FORWARDED: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP})
 
 
 class LockedError(Exception):
@@ -53,6 +54,25 @@ def write_holder(descriptor: int, text: str) -> None:
     """Write into a held lock file who holds it."""
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, text.encode(), 0)
+
+
+@contextlib.contextmanager
+def signals_held() -> Iterator[None]:
+    """Hold back the signals that end or reload while this process forks.
+
+    A child inherits the parent's handlers: a signal that came before it has set its own would be
+    taken by them and lost, and nobody would end the child. It must call `release_signals`.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def release_signals() -> None:
+    """Let the signals through again, in a child whose handlers are its own."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
 
 
 def end_with_parent(parent_pid: int) -> None:

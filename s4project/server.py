@@ -26,7 +26,12 @@ from gunicorn.errors import HaltServer
 
 from s4project.edge import Limits
 from s4project.logs import ArbiterLogger
-from s4project.processes import end_with_parent, raise_file_limit
+from s4project.processes import (
+    end_with_parent,
+    raise_file_limit,
+    release_signals,
+    signals_held,
+)
 from s4project.worker import Worker
 
 if TYPE_CHECKING:
@@ -36,7 +41,6 @@ BACKLOG: Final = 2048
 HANG_SECONDS: Final = 60  # a worker whose event loop stands still this long is killed
 RESPAWN_SECONDS_MIN: Final = 1.0
 RESPAWN_SECONDS_MAX: Final = 60.0
-SIGNALS: Final = frozenset({*gunicorn.arbiter.Arbiter.SIGNALS, signal.SIGCHLD})
 HEARTBEAT_DIRECTORY: Final = Path("/dev/shm")  # noqa: S108  # memory: an idle server writes no disk
 
 log = structlog.get_logger(__name__)
@@ -95,19 +99,17 @@ class Child:
             return
         self.born_at = now
         parent_pid = os.getpid()
-        # A signal between the fork and the new handlers would go to the arbiter's own, and be lost.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        self.pid = os.fork()
-        if self.pid == 0:
-            self._become(parent_pid, mask)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        with signals_held():
+            self.pid = os.fork()
+            if self.pid == 0:
+                self._become(parent_pid)
 
-    def _become(self, parent_pid: int, mask: set[int | signal.Signals]) -> NoReturn:
+    def _become(self, parent_pid: int) -> NoReturn:
         """Be the process: nothing of the arbiter is inherited but the wish to end with it."""
         try:
-            for number in SIGNALS:
+            for number in (*gunicorn.arbiter.Arbiter.SIGNALS, signal.SIGCHLD):
                 signal.signal(number, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            release_signals()
             end_with_parent(parent_pid)
             os.execv(self.command[0], self.command)  # noqa: S606  # no shell is wanted
         finally:  # nothing may climb back into the arbiter's loop
@@ -189,6 +191,12 @@ class Arbiter(gunicorn.arbiter.Arbiter):  # type: ignore[misc]  # gunicorn is un
         super().manage_workers()
         if self.child:
             self.child.keep_alive()
+
+    def spawn_worker(self) -> int:
+        """Fork a worker, which lets the signals through when it has its own handlers."""
+        with signals_held():
+            pid: int = super().spawn_worker()
+            return pid
 
     def reap_workers(self) -> None:
         """Take note of ended processes."""

@@ -83,7 +83,7 @@ def welcome(first: FirstStart) -> list[str]:
     """Tell a newcomer, once, how to log in and what to paste for the AWS CLI."""
     if not first.created:
         return []
-    password = first.generated_password or "the password you have set"
+    password = first.generated_password or "(as you have set it)"
     pairs = {
         "aws_access_key_id": first.access_key,
         "aws_secret_access_key": first.generated_secret,
@@ -97,8 +97,10 @@ def welcome(first: FirstStart) -> list[str]:
     ]
     return [
         "",
-        "This is the first start. Its secrets are not shown again.",
-        f"Log in to the console as {first.username} with {password}",
+        "This is the first start. What is secret here is not shown again.",
+        "For the console:",
+        f"  user        {first.username}",
+        f"  password    {password}",
         "For the AWS CLI:",
         *commands,
         "  aws s3 ls --profile s4",

@@ -20,7 +20,7 @@ from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
 
 from s4project.edge import Edge, Limits
-from s4project.processes import end_with_parent, raise_file_limit
+from s4project.processes import end_with_parent, raise_file_limit, release_signals
 
 if TYPE_CHECKING:
     import socket
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from uvicorn.config import Config
 
 TICK_SECONDS: Final = 1.0
+USHER_SECONDS: Final = 0.1
 DRAIN_MARGIN_SECONDS: Final = 2  # kept of the arbiter's patience for closing the engine
 
 
@@ -59,6 +60,23 @@ class WorkerServer(Server):
                     await self.exit_event.wait()
             except TimeoutError:
                 continue
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End in order; connections that come to rest, or came last, are closed as they do."""
+        usher = self.loop.create_task(self._usher())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            usher.cancel()
+
+    async def _usher(self) -> None:
+        """Ask every connection to close, until all have."""
+        while True:
+            for connection in list(self.server_state.connections):
+                assert isinstance(connection, Edge)
+                connection.shutdown()
+                connection.sweep(self.loop.time())
+            await asyncio.sleep(USHER_SECONDS)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End after the requests in progress, or at once on SIGQUIT.
@@ -100,6 +118,11 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # gunicorn is untyped
         """Become a worker."""
         end_with_parent(self.ppid)
         super().init_process()
+
+    def init_signals(self) -> None:
+        """Be killed by signals until the server takes them."""
+        super().init_signals()
+        release_signals()
 
     async def _serve(self) -> None:
         """Serve until told to end."""

@@ -178,7 +178,7 @@ def test_one_instance_runs_and_another_may_wait(tmp_path: Path) -> None:
         assert str(tmp_path) in error
         second = jobs(tmp_path, "--wait")
         with pytest.raises(subprocess.TimeoutExpired):
-            second.wait(3)
+            second.wait(2)
         first.terminate()
         assert first.wait(10) == 0
         wait_for(lambda: is_locked(tmp_path / "jobs.lock", second.pid), 10)

@@ -55,7 +55,7 @@ def test_what_a_newcomer_is_told_works_when_pasted(first: Serve, tmp_path: Path)
 
 def test_the_first_password_is_told_once_and_kept_nowhere(first: Serve) -> None:
     """The generated secrets stand in what was said, and in no log and no file."""
-    (password,) = re.findall(r"as root with (\S+)", "\n".join(first.said))
+    (password,) = re.findall(r"^  password +(\S+)$", "\n".join(first.said), re.MULTILINE)
     (line,) = [line for line in first.said if "secret_access_key" in line]
     secret = shlex.split(line)[4]
     kept = [path.read_bytes() for path in data_of(first).rglob("*") if path.is_file()]

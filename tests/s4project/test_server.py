@@ -27,6 +27,7 @@ def server(tmp_path: Path) -> Iterator[Probe]:
     """A server with two workers and a jobs process that does nothing."""
     mark = {"PROBE_MARK": str(tmp_path / "mark")}
     with probe(tmp_path / "log", mark, workers=2, jobs=SLEEPER) as running:
+        wait_for(lambda: jobs_of(running))
         yield running
 
 
@@ -90,6 +91,33 @@ def test_the_end_waits_for_requests_in_progress(server: Probe, tmp_path: Path, n
     assert server.processes() == []
     assert (tmp_path / "mark").read_text() == "stopped\n" * 2
     assert server.said() == ""
+
+
+def test_a_signal_in_the_first_moment_is_not_lost(tmp_path: Path) -> None:
+    """A signal that comes while processes are being started ends them all the same, at once."""
+    for _ in range(6):
+        server = Probe(tmp_path / "log", workers=2, jobs=SLEEPER)
+        try:
+            wait_for(lambda: len(server.children()) == 3)  # noqa: B023  # called in this turn
+            begin = time.monotonic()
+            assert server.end() == 0
+            assert time.monotonic() - begin < 10
+        finally:
+            server.clean_up()
+
+
+def test_a_connection_that_comes_to_rest_during_the_end_is_closed(server: Probe) -> None:
+    """The end waits for requests, and not for clients that keep their connections after them."""
+    with server.wire() as wire, server.wire() as other:
+        wire.send(request("/sleep?seconds=1") + request("/sleep?seconds=1"))
+        other.send(request("/sleep?seconds=2.5"))
+        time.sleep(0.3)
+        server.process.send_signal(signal.SIGTERM)
+        assert wire.reply().body == b"slept"
+        assert wire.reply().body == b"slept"
+        assert wire.is_closed()
+        assert other.reply().body == b"slept"
+        assert server.process.wait(3) == 0
 
 
 def test_a_terminals_interrupt_reaches_all_and_loses_nothing(server: Probe) -> None:
