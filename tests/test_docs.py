@@ -103,14 +103,16 @@ def anchors(text: str) -> set[str]:
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_every_link_leads_somewhere(path: Path) -> None:
-    """Each relative link of a page points to a file, and to a heading that is in it."""
+    """Each relative link or picture of a page names a file, and a heading that is in it."""
     text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
     broken = []
-    for target in re.findall(r"(?<!!)\[[^]]*\]\(([^)\s]+)\)", text):
+    for target in re.findall(r"\[[^]]*\]\(([^)\s]+)\)", text):
         if re.match(r"\w+:", target):
             continue
         name, _, anchor = target.partition("#")
         goal = (path.parent / name) if name else path
-        if not goal.exists() or (anchor and anchor not in anchors(goal.read_text("utf-8"))):
+        if not goal.exists() or (
+            anchor and anchor not in anchors(goal.read_text(encoding="utf-8"))
+        ):
             broken.append(target)
     assert broken == []
