@@ -58,7 +58,7 @@ DOTFILES = {
 MACHINE_WORDS = re.compile(
     r"(?<![\w.~-])/(?:work|root|home/\w+|Users/\w+)/"
     r"|(?<!no-emit-)(?:find-links|(?:extra-)?index-url|trusted-host)[ =]"
-    r"|https?://(?:localhost|127\.0\.0\.1|[\w.-]+)(?::\d+)?/(?:[\w-]+/)*simple\b"
+    r"|https?://(?:localhost|127\.0\.0\.1|[\w.-]+)(?::\d+)?/(?:[\w-]+/)*simple(?![\w-])"
 )
 UNFINISHED = re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b")
 
