@@ -55,9 +55,17 @@ class Operation(Generic[Result]):
         """Do the blocking work that Restage asked for."""
 
 
+def error_code(error: lmdb.Error | OSError) -> int | None:
+    """Return the errno behind an error; LMDB has codes of its own besides."""
+    if isinstance(error, lmdb.DiskError):
+        return errno.ENOSPC
+    return error.errno if isinstance(error, OSError) else getattr(error, "code", None)
+
+
 def is_trouble_for_all(error: lmdb.Error) -> bool:
     """Tell an error of the index as a whole from one that a single operation brought about."""
-    return isinstance(error, (lmdb.MapFullError, lmdb.PanicError)) or error.code in TROUBLE_CODES
+    whole = (lmdb.MapFullError, lmdb.PanicError)
+    return isinstance(error, whole) or error_code(error) in TROUBLE_CODES
 
 
 class Answer(Protocol):
@@ -276,8 +284,7 @@ class Committer:
         """Turn what LMDB or the system said into one of ours."""
         if not isinstance(error, (lmdb.Error, OSError)):
             return error
-        code = error.code if isinstance(error, lmdb.Error) else error.errno
-        if code in FULL_CODES:
+        if error_code(error) in FULL_CODES:
             return DiskFull("the disk is full")
         return self._health.fail("the index could not be written", error)
 

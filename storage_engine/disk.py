@@ -61,9 +61,6 @@ class Disk(Protocol):
     def sync_directory(self, path: Path) -> None:
         """Return once the names in a directory survive a power cut."""
 
-    def allocate(self, descriptor: int, offset: int, length: int) -> None:
-        """Make sure that writing to the range cannot find the disk full."""
-
     def punch(self, descriptor: int, offset: int, length: int) -> None:
         """Give a range's room back to the disk; it reads as zeros. May be unsupported: no-op."""
 
@@ -139,13 +136,14 @@ class RealDisk:
         finally:
             os.close(descriptor)
 
-    def allocate(self, descriptor: int, offset: int, length: int) -> None:
-        """Allocate blocks; a file system without support finds out when it writes."""
-        self._fallocate(descriptor, KEEP_SIZE, offset, length)
-
     def punch(self, descriptor: int, offset: int, length: int) -> None:
         """Free the blocks that lie wholly inside the range."""
-        self._fallocate(descriptor, KEEP_SIZE | PUNCH_HOLE, offset, length)
+        while _libc.fallocate(descriptor, KEEP_SIZE | PUNCH_HOLE, offset, length):
+            code = ctypes.get_errno()
+            if code == errno.EOPNOTSUPP:
+                return
+            if code != errno.EINTR:
+                raise OSError(code, os.strerror(code))
 
     def truncate(self, descriptor: int, length: int) -> None:
         """Cut the file."""
@@ -155,15 +153,6 @@ class RealDisk:
         """Return the room left for an unprivileged process."""
         status = os.statvfs(path)
         return status.f_bavail * status.f_frsize
-
-    @staticmethod
-    def _fallocate(descriptor: int, mode: int, offset: int, length: int) -> None:
-        while _libc.fallocate(descriptor, mode, offset, length):
-            code = ctypes.get_errno()
-            if code == errno.EOPNOTSUPP:
-                return
-            if code != errno.EINTR:
-                raise OSError(code, os.strerror(code))
 
 
 # --- locks: between processes, freed by the kernel when their holder dies ------------------------

@@ -84,7 +84,7 @@ class Index:
                 with self._env.begin() as txn:
                     return function(txn)
             except lmdb.MapResizedError:
-                self._resize(lambda env: env.set_mapsize(0))
+                self._follow(resizes)
             except lmdb.Error:
                 # A resize in another thread invalidates the transactions of this one.
                 if resizes == self._resizes and not self._resize_lock.locked():
@@ -95,12 +95,13 @@ class Index:
         """Begin the one write transaction; waits for those of other processes."""
         while True:
             self._check_usable()
+            resizes = self._resizes
             try:
                 return self._env.begin(write=True)
             except lmdb.MapResizedError:
-                self._resize(lambda env: env.set_mapsize(0))
+                self._follow(resizes)
             except lmdb.Error:
-                if not self._resize_lock.locked():
+                if resizes == self._resizes and not self._resize_lock.locked():
                     raise
                 time.sleep(RESIZE_WAIT_S)
 
@@ -127,6 +128,16 @@ class Index:
     def _check_usable(self) -> None:
         if self._is_closed or os.getpid() != self._pid:
             raise EngineClosed("the engine is closed, or was opened before a fork")
+
+    def _follow(self, resizes: int) -> None:
+        """Take on the size that another process gave the map, unless another thread just did.
+
+        That thread may be the committer, by now in its write transaction: once more would void it.
+        """
+        with self._resize_lock:
+            if resizes == self._resizes:
+                self._resizes += 1
+                self._env.set_mapsize(0)
 
     def _resize(self, change: Callable[[lmdb.Environment], None]) -> None:
         """Change the map's size: LMDB waits for calls under way and voids open transactions."""

@@ -57,9 +57,6 @@ RECORD_HEADER_BYTES_MAX: Final = 64 * 1024
 VOLUME_BYTES_MAX: Final = 1 << 30
 """Length at which a volume is followed by another; one larger blob gets a volume of its own."""
 
-ALLOCATE_BYTES_MIN: Final = 1024 * 1024
-"""Regions of this size are allocated when reserved, so that a full disk is known early."""
-
 PUNCH_BYTES_MIN: Final = 256 * 1024
 """Dead regions of this size give their room back as holes; readers of such blobs hold a lock."""
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from storage_engine.disk import try_own
 from storage_engine.errors import DiskFull
-from storage_engine.limits import ALLOCATE_BYTES_MIN, PUNCH_BYTES_MIN
+from storage_engine.limits import PUNCH_BYTES_MIN
 from storage_engine.record import VOLUME_HEADER_BYTES, VolumeHeader
 
 if TYPE_CHECKING:
@@ -131,10 +131,6 @@ class Volume:
         """Write at a place inside a reserved region."""
         self.disk.write(self._descriptor, buffers, offset)
 
-    def allocate(self, offset: int, length: int) -> None:
-        """Make sure the disk has room for a region."""
-        self.disk.allocate(self._descriptor, offset, length)
-
     def let_go(self, region: Region, *, is_used: bool) -> None:
         """End a region: its bytes are an object's, or free for the next one if it was the last."""
         with self._lock:
@@ -241,12 +237,6 @@ class Appender:
         region = self._active.reserve(length) if self._active is not None else None
         if region is None:
             region = self._reserve_in_next(length)
-        if length >= ALLOCATE_BYTES_MIN:
-            try:
-                region.volume.allocate(region.offset, length)
-            except OSError as error:
-                region.give_back()
-                raise self._health.explain("no room could be allocated", error) from error
         return region
 
     def sync(self, region: Region) -> None:

@@ -1,0 +1,68 @@
+"""The values of the index tables, and how they may grow."""
+
+from __future__ import annotations
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storage_engine import ObjectAttributes, rows
+
+texts = st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=3)
+attributes = st.builds(
+    ObjectAttributes,
+    etag=st.text(max_size=40),
+    headers=texts,
+    checksums=texts,
+    checksum_type=st.text(max_size=8),
+    owner=st.text(max_size=64),
+    extra=texts,
+)
+u63 = st.integers(0, 2**63 - 1)
+payloads = st.one_of(st.none(), u63, st.binary(min_size=32, max_size=32))
+entries = st.builds(
+    rows.Entry,
+    size=u63,
+    modified_ms=u63,
+    payload=payloads,
+    part_count=st.just(0),
+    attributes=attributes,
+)
+
+
+@given(entries)
+def test_an_entry_comes_back_as_it_was(entry: rows.Entry) -> None:
+    """Every field of an entry survives, whatever the kind of its payload."""
+    assert rows.decode_entry(rows.encode(entry)) == entry
+
+
+@given(entries)
+def test_an_entry_of_tomorrow_is_read_today(entry: rows.Entry) -> None:
+    """Fields that a later version adds at the end do not disturb this one."""
+    fields = msgspec.msgpack.decode(rows.encode(entry))
+    assert rows.decode_entry(msgspec.msgpack.encode([*fields, "later", 7])) == entry
+
+
+@given(attributes)
+def test_attributes_of_yesterday_are_read_today(kept: ObjectAttributes) -> None:
+    """Attributes written before a field existed get its default."""
+    fields = msgspec.msgpack.decode(msgspec.msgpack.encode(kept))
+    older = msgspec.msgpack.decode(msgspec.msgpack.encode(fields[:2]), type=ObjectAttributes)
+    assert older == ObjectAttributes(etag=kept.etag, headers=kept.headers)
+
+
+@given(st.lists(st.tuples(st.integers(1, 10_000), st.integers(0, 2**40)), min_size=1, max_size=50))
+def test_a_manifest_knows_where_each_part_ends(parts: list[tuple[int, int]]) -> None:
+    """Numbers and sizes can be told from a manifest that was stored."""
+    manifest = rows.decode_manifest(rows.encode(rows.pack_manifest(parts)))
+    ends = [0, *manifest.part_ends()]
+    sizes = [end - start for start, end in zip(ends, ends[1:], strict=False)]
+    assert list(zip(manifest.part_numbers(), sizes, strict=True)) == parts
+
+
+def test_only_a_blob_shows_its_sha256() -> None:
+    """The upload id behind a multipart object is never taken for a SHA-256."""
+    kept = ObjectAttributes(etag="", headers={})
+    assert rows.Entry(1, 0, b"x" * 32, 0, kept).info("k").sha256 == b"x" * 32
+    assert rows.Entry(1, 0, b"x" * 16, 2, kept).info("k").sha256 is None
+    assert rows.Entry(1, 0, 5, 0, kept).info("k").sha256 is None
