@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -61,11 +62,17 @@ class Reply:
         self.has_begun = True
         headers.append((b"x-amz-request-id", self.request_id.encode()))
         headers.append((b"x-amz-id-2", HOST_ID.encode()))
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        await self._give({"type": "http.response.start", "status": status, "headers": headers})
 
     async def body(self, data: bytes, *, more: bool = False) -> None:
         """Send a piece of the body; the last one ends the response."""
-        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+        await self._give({"type": "http.response.body", "body": data, "more_body": more})
+
+    async def _give(self, message: dict[str, Any]) -> None:
+        try:
+            await self._send(message)
+        except OSError as error:  # ASGI's word for a client that has gone
+            raise ClientDisconnected from error
 
 
 class S3App:
@@ -210,5 +217,6 @@ async def _refuse(reply: Reply, error: S3Error, target: Target) -> None:
             error, resource=target.resource, request_id=reply.request_id, host_id=HOST_ID
         )
         headers += [XML, (b"content-length", b"%d" % len(body))]
-    await reply.start(error.status, headers)
-    await reply.body(body)
+    with suppress(ClientDisconnected):
+        await reply.start(error.status, headers)
+        await reply.body(body)

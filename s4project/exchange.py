@@ -8,6 +8,7 @@ lives on, and header bytes are checked in one pass. Knows nothing of S3.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
@@ -16,10 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from uvicorn._types import (
+        ASGI3Application,
+        ASGIReceiveCallable,
         ASGIReceiveEvent,
+        ASGISendCallable,
         ASGISendEvent,
         HTTPResponseBodyEvent,
         HTTPResponseStartEvent,
+        Scope,
     )
 
     from s4project.edge import Edge
@@ -32,8 +37,8 @@ BODILESS: Final = frozenset({204, 304})
 LEGAL: Final = bytes({*range(32, 127), *range(128, 256), *b"\t\r\n"})
 
 
-class ClientGone(OSError):
-    """The connection is closed, so a reply has nobody to go to; what ASGI 2.4 says `send` raises."""
+class ClientGone(OSError):  # noqa: N818  # an event: the reply has nobody to go to
+    """The connection is closed; an OSError, as ASGI says that `send` raises."""
 
 
 class Exchange(RequestResponseCycle):
@@ -60,6 +65,22 @@ class Exchange(RequestResponseCycle):
         self.awaiting_since = 0.0  # when the application began to wait for the client; 0: it is not
         self.head = b""
         self.until_close = False  # the reply's end is the connection's end (HTTP/1.0)
+
+    async def run_asgi(self, app: ASGI3Application) -> None:
+        """Run the application; that it ends because the client has gone is no error."""
+
+        async def until_gone(
+            scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
+        ) -> None:
+            with suppress(ClientGone):
+                await app(scope, receive, send)
+
+        await super().run_asgi(until_gone)
+
+    async def send_500_response(self) -> None:
+        """Answer for an application that failed, if there is still somebody to answer."""
+        with suppress(ClientGone):
+            await super().send_500_response()
 
     # --- the request's side ---
 

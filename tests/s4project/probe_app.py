@@ -139,6 +139,15 @@ async def linger(scope: dict[str, Any], receive: Any, send: Any, options: dict[s
     await asyncio.to_thread(Path(options["mark"]).write_text, message["type"])
 
 
+async def pour(scope: dict[str, Any], receive: Any, send: Any, options: dict[str, str]) -> None:
+    """Send a reply that nobody could take whole, and leave a mark of how that ended."""
+    try:
+        await big(scope, receive, send, {"pieces": "1000"})
+    except OSError:
+        await asyncio.to_thread(Path(options["mark"]).write_text, "told")
+        raise
+
+
 async def fail(scope: dict[str, Any], receive: Any, send: Any, options: dict[str, str]) -> None:
     """Break down."""
     raise RuntimeError("the probe was told to fail")
@@ -154,5 +163,6 @@ ROUTES = {
     "stream": stream,
     "head": head,
     "linger": linger,
+    "pour": pour,
     "fail": fail,
 }

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.s4project.probing import Probe, probe, request
+from tests.s4project.probing import Probe, probe, request, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +94,12 @@ def test_date_is_the_only_header_the_server_adds(server: Probe) -> None:
     with server.wire() as wire:
         wire.send(request("/echo"))
         assert set(wire.reply().headers) == {"date", "content-length"}
+
+
+def test_a_reply_to_a_client_that_went_is_not_finished(server: Probe, tmp_path: Path) -> None:
+    """`send` raises OSError then, so that no worker reads a large object to its end for nobody."""
+    mark = tmp_path / "mark"
+    with server.wire() as wire:
+        wire.send(request(f"/pour?mark={mark}"))
+        time.sleep(0.1)
+    assert wait_for(lambda: mark.exists() and mark.read_text()) == "told"
