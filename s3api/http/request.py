@@ -6,6 +6,7 @@ Header values are read as ISO 8859-1 (RFC 9110 5.5), so encoding one back gives 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from string import ascii_letters, digits
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -26,6 +27,9 @@ NOT_HEADERS: Final = (
     "x-amz-checksum-",
     "x-amz-sdk-checksum-",
 )
+# What a header's name and its value are made of: RFC 9110, 5.6.2 and 5.5.
+TOKEN: Final = b"!#$%&'*+-.^_`|~" + (ascii_letters + digits).encode()
+FIELD_VALUE: Final = bytes({*range(32, 127), *range(128, 256), *b"\t"})
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
@@ -80,13 +84,15 @@ class Request:
         """Let the x-amz-* parameters of a presigned URL count as headers, as AWS does.
 
         SDKs move headers into the URL they sign. Checksums among them are of the empty body the
-        URL was made with, and AWS ignores those; what a header says itself wins.
+        URL was made with, and AWS ignores those; what a header says itself wins. What no header
+        could hold is refused (InvalidArgument): kept as metadata, it could never be answered.
         """
         for name, value in self.query.items():
             header = name.lower()
             if not header.startswith("x-amz-") or header.startswith(NOT_HEADERS):
                 continue
             pair = (header.encode(), value.encode())
+            _check_field(name, *pair)
             if pair[0] not in self.header_map:
                 self.header_map[pair[0]] = pair[1]
                 self.header_items = [*self.header_items, pair]
@@ -124,3 +130,13 @@ class Request:
     def is_chunked(self) -> bool:
         """Whether the body comes in HTTP chunks (Transfer-Encoding), so without a length."""
         return b"chunked" in self.header_map.get(b"transfer-encoding", b"").lower()
+
+
+def _check_field(parameter: str, name: bytes, value: bytes) -> None:
+    """Refuse what the parser of headers would have refused (RFC 9110, 5.1 and 5.5)."""
+    if name.translate(None, TOKEN) or value.translate(None, FIELD_VALUE):
+        raise S3Error(
+            "InvalidArgument",
+            "The header in the query string cannot be sent as a header.",
+            ArgumentName=parameter,
+        )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from s3api.errors import S3Error
 from s3api.http.request import Request
 
 
@@ -43,3 +46,14 @@ def test_checksums_of_the_url_are_ignored() -> None:
     request = _request(b"x-amz-checksum-crc32=AAAAAA%3D%3D&x-amz-sdk-checksum-algorithm=CRC32", [])
     request.adopt_query_headers()
     assert request.header_items == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [b"x-amz-meta-a=1%0d%0ab:2", b"x-amz-meta-a=%00", b"x-amz-meta-a%3a=1", b"x-amz-%c3%a4"],
+)
+def test_what_no_header_could_hold_is_refused(query: bytes) -> None:
+    """A line end in a parameter would be stored, and every reply that tells it would fail."""
+    with pytest.raises(S3Error) as refusal:
+        _request(query, []).adopt_query_headers()
+    assert refusal.value.code == "InvalidArgument"
