@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_to_bytes
 
+from s3api.checksums import ALGORITHMS
 from s3api.context import Answer
 from s3api.errors import S3Error
 from s3api.http.preconditions import COPY_SOURCE, check_source, read_conditions
@@ -173,6 +174,8 @@ async def _wanted_checksum(call: Call, source: Source) -> Known | None:
     algorithm = call.arguments.get("ChecksumAlgorithm")
     if algorithm is None:
         return None
+    if algorithm not in ALGORITHMS:
+        raise S3Error("NotImplemented", f"Checksum algorithm {algorithm} is not implemented.")
     reader = call.engine.open_object(source.bucket.id, source.key)
     with reader:
         info = reader.info

@@ -259,3 +259,11 @@ def test_deletes_are_checked_too(server: Server, s3: BaseClient, bucket: str) ->
         body = document % f"k{number}".encode()
         assert server.caller.ask("POST", target, body, headers).status == 200
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+def test_a_copy_with_an_algorithm_not_offered_is_refused(s3: BaseClient, bucket: str) -> None:
+    """An algorithm of AWS's that S4 does not compute is NotImplemented, and copies nothing."""
+    s3.put_object(Bucket=bucket, Key="source", Body=BODY)
+    copy = {"Bucket": bucket, "CopySource": f"{bucket}/source", "ChecksumAlgorithm": "SHA512"}
+    assert refusal(s3.copy_object, Key="copy", **copy) == (501, "NotImplemented")
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 1
