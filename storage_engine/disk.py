@@ -167,6 +167,11 @@ def try_own(descriptor: int) -> bool:
     return True
 
 
+def disown(descriptor: int) -> None:
+    """End the ownership of a file that stays open."""
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
 def try_hold_range(descriptor: int, offset: int, length: int) -> bool:
     """Share a byte range with other readers; False while somebody punches a hole there."""
     return _try_lock(descriptor, fcntl.F_RDLCK, offset, length)

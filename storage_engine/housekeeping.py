@@ -85,14 +85,9 @@ class DropVolume(Operation[None]):
             raise InUse
 
     def mutate(self, transaction: Transaction) -> None:
-        """Remove the volume and the dead records in it."""
-        txn, tables = transaction.txn, transaction.tables
+        """Remove the volume. Dead records stay named: readers may still be on the way to them."""
         key = keys.sequence(self.volume_id)
-        txn.delete(key, db=tables.volumes)
-        with txn.cursor(tables.dead) as cursor:
-            is_found = cursor.set_range(key)
-            while is_found and cursor.key().startswith(key):
-                is_found = cursor.delete()
+        transaction.txn.delete(key, db=transaction.tables.volumes)
 
 
 class Housekeeping:
@@ -147,15 +142,17 @@ class Housekeeping:
     def _punch_batch(self, batch: list[tuple[bytes, int]]) -> int:
         """Seize, forget, punch, let go: a reader holds its lock first, or finds the row gone."""
         with _Descriptors(self._disk, self._volumes) as descriptors:
-            seized = []
+            seized, gone = [], []
             for place, length in batch:
                 volume_id, offset = keys.extent_parts(place)
                 descriptor = descriptors.get(volume_id)
-                if descriptor is not None and try_seize_range(descriptor, offset, length):
+                if descriptor is None:
+                    gone.append(place)
+                elif try_seize_range(descriptor, offset, length):
                     seized.append((place, descriptor, offset, length))
-            if seized:
-                forget = ForgetDead([place for place, *_ in seized])
-                self._committer.submit(forget).result()
+            forget = [place for place, *_ in seized] + gone
+            if forget:
+                self._committer.submit(ForgetDead(forget)).result()
             for _, descriptor, offset, length in seized:
                 with suppress(OSError):
                     self._disk.punch(descriptor, offset, length)

@@ -32,8 +32,9 @@ class Lookup:
             entry, extents = self._index.view(lambda txn: self._find(txn, bucket_id, key))
             reader = ObjectReader(entry.info(key), extents, self._files, self.is_there)
             try:
-                reader.open_first()
+                reader.open()
             except Gone as error:
+                reader.close()
                 # It was replaced or moved since we looked; the same answer twice means damage.
                 answer = (entry, extents.known[0].blob)
                 if answer == seen:

@@ -121,10 +121,16 @@ class ObjectReader:
     def __exit__(self, *args: object) -> None:
         self.close()
 
-    def open_first(self) -> None:
-        """Open what holds the first byte; Gone when that was given up since it was looked up."""
+    def open(self) -> None:
+        """Open every volume known so far; Gone when one was given up since it was looked up.
+
+        Of several records only the first is locked now: the others stay for a grace time.
+        """
+        known = self._extents.known
+        for extent in known.values():
+            self._acquire(extent)
         if self.info.size:
-            self._open(self._extents.at(0)[0])
+            self._hold(known[0])
 
     # --- taking apart --------------------------------------------------------------------------
 
@@ -159,7 +165,8 @@ class ObjectReader:
         start = at - at % BLOCK_BYTES
         stop = min(at + length, extent.size, start + READ_BYTES_MAX)
         try:
-            self._open(extent)
+            self._acquire(extent)
+            self._hold(extent)
             if not extent.checks and not self._load_checks(extent, read_blocks):
                 return None
             end = min(stop + -stop % BLOCK_BYTES, extent.size)
@@ -175,31 +182,27 @@ class ObjectReader:
 
     # --- places --------------------------------------------------------------------------------
 
-    def _open(self, extent: Extent) -> None:
-        """Open an extent's volume, and keep holes away; Gone when it was given up."""
+    def _acquire(self, extent: Extent) -> None:
+        """Open an extent's volume, which then stays readable; Gone when it was dropped."""
         blob = extent.blob
         if blob is None or extent.file is not None:
             return
         try:
-            file = self._files.acquire(blob.volume_id)
+            extent.file = self._files.acquire(blob.volume_id)
         except FileNotFoundError as error:
             raise Gone from error
         except OSError as error:
             raise StorageError(f"volume {blob.volume_id} cannot be opened: {error}") from error
-        if blob.length >= PUNCH_BYTES_MIN:
-            extent.is_held = self._files.hold(file, blob.offset, blob.length)
-            # What the index still names after the lock was taken cannot be punched before it ends.
-            if not extent.is_held or not self._is_there(extent.sha256, blob):
-                self._drop(extent, file)
-                raise Gone
-        extent.file = file
 
-    def _drop(self, extent: Extent, file: VolumeFile) -> None:
-        assert extent.blob is not None
-        if extent.is_held:
-            extent.is_held = False
-            self._files.let_go(file, extent.blob.offset, extent.blob.length)
-        self._files.release(file)
+    def _hold(self, extent: Extent) -> None:
+        """Keep holes out of a large blob's record; Gone when it was given up."""
+        blob, file = extent.blob, extent.file
+        if blob is None or file is None or extent.is_held or blob.length < PUNCH_BYTES_MIN:
+            return
+        extent.is_held = self._files.hold(file, blob.offset, blob.length)
+        # What the index still names after the lock was taken cannot be punched before it ends.
+        if not extent.is_held or not self._is_there(extent.sha256, blob):
+            raise Gone
 
     def _enter(self) -> None:
         with self._lock:
@@ -215,9 +218,12 @@ class ObjectReader:
 
     def _release(self) -> None:
         for extent in self._extents.known.values():
-            file, extent.file = extent.file, None
-            if file is not None:
-                self._drop(extent, file)
+            blob, file = extent.blob, extent.file
+            if blob is not None and file is not None:
+                if extent.is_held:
+                    self._files.let_go(file, blob.offset, blob.length)
+                self._files.release(file)
+                extent.file, extent.is_held = None, False
 
     # --- bytes ---------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from storage_engine.disk import try_own
+from storage_engine.disk import disown, try_own
 from storage_engine.errors import DiskFull
 from storage_engine.limits import PUNCH_BYTES_MIN
 from storage_engine.record import VOLUME_HEADER_BYTES, VolumeHeader
@@ -153,11 +153,23 @@ class Volume:
                 self._is_sealed = True
                 self._close_if_done()
 
+    def disown(self) -> None:
+        """End ownership although regions are open: nothing in them can be committed any more."""
+        self.seal()
+        with self._lock:
+            if self._descriptor >= 0:
+                disown(self._descriptor)
+
     def abandon(self) -> None:
         """Close the descriptor whatever is open: the process ends, or was forked."""
         with self._lock:
             self._is_sealed = True
             self._close()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the volume is active, or regions of it are."""
+        return self._descriptor >= 0
 
     def _close_if_done(self) -> None:
         if self._is_sealed and not self._open_regions:
@@ -222,6 +234,7 @@ class Appender:
         self._length_max = length_max
         self._lock = threading.Lock()
         self._active: Volume | None = None
+        self._owned: list[Volume] = []  # the active one, and those before it with open regions
 
     @property
     def active_id(self) -> int | None:
@@ -247,16 +260,16 @@ class Appender:
             raise self._health.fail("a volume could not be synced", error) from error
 
     def close(self) -> None:
-        """Seal the active volume."""
+        """Give up every volume; writers that are still open write to no purpose."""
         with self._lock:
-            if self._active is not None:
-                self._active.seal()
-                self._active = None
+            for volume in self._owned:
+                volume.disown()
+            self._owned, self._active = [], None
 
     def abandon(self) -> None:
-        """Close the active volume in a forked child; it stays the parent's."""
-        if self._active is not None:
-            self._active.abandon()
+        """Close every volume in a forked child; they stay the parent's."""
+        for volume in self._owned:
+            volume.abandon()
 
     def _reserve_in_next(self, length: int) -> Region:
         with self._lock:
@@ -267,6 +280,8 @@ class Appender:
                 if self._active is not None:
                     self._active.seal()
                 self._active = self._create()
+                self._owned = [volume for volume in self._owned if volume.is_open]
+                self._owned.append(self._active)
 
     def _create(self) -> Volume:
         """Make a new volume under an id that was never used."""
