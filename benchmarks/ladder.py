@@ -137,7 +137,10 @@ class Ladder:
 
     def _measure(self, server: Server, stage: Stage) -> dict[str, float]:
         before = processes.cost(server.pid)
-        load = run(stage, server.signer(), self.plan.directory, self.plan.client_prefix)
+        try:
+            load = run(stage, server.signer(), self.plan.directory, self.plan.client_prefix)
+        except LoadError as error:
+            raise LoadError(f"{error}; {server.name} last said: {server.last_words()}") from error
         if not load.requests:
             raise LoadError(f"{server.name} answered no {stage.method} in {stage.seconds} s")
         return figures(load, processes.cost(server.pid).since(before))

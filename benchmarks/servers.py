@@ -36,6 +36,7 @@ class Server:
 
     name: str
     pid: int
+    log: Path
     port: int
     access_key: str
     secret_key: str
@@ -44,6 +45,11 @@ class Server:
     def signer(self) -> Signer:
         """Make a signer for requests sent from now on."""
         return Signer.now(f"{HOST}:{self.port}", self.access_key, self.secret_key)
+
+    def last_words(self) -> str:
+        """Answer the last line the server wrote."""
+        said = self.log.read_text(errors="replace").strip().splitlines()
+        return said[-1] if said else "nothing"
 
     def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
         """Send one signed request."""
@@ -90,7 +96,7 @@ def s4(directory: Path, workers: int, prefix: list[str]) -> Iterator[Server]:
     }
     command = [*prefix, sys.executable, "manage.py", "serve"]
     with _running("S4", command, environment, directory / "s4.log", port) as pid:
-        yield Server("S4", pid, port, server_key, secret, data_dir)
+        yield Server("S4", pid, directory / "s4.log", port, server_key, secret, data_dir)
 
 
 @contextmanager
@@ -104,7 +110,7 @@ def bare(directory: Path, workers: int, prefix: list[str]) -> Iterator[Server]:
         *("--bind", f"{HOST}:{port}", "--log-level", "error"),
     ]
     with _running("bare", command, _environment(), directory / "bare.log", port) as pid:
-        yield Server("bare", pid, port, "bare", "bare", None)
+        yield Server("bare", pid, directory / "bare.log", port, "bare", "bare", None)
 
 
 def _environment() -> dict[str, str]:
