@@ -93,7 +93,8 @@ def open_engine(
 ) -> StorageEngine:
     """Open the store at `path`, creating it in an absent or empty directory.
 
-    FormatError when the directory is not ours or a newer version wrote it.
+    FormatError when the directory is not ours or a newer version wrote it. EngineClosed when this
+    process has the store open already, or was forked while it had.
     """
     with layout.opened(path, options.neighbours) as place:
         return StorageEngine(place, options, disk or RealDisk())
@@ -152,6 +153,7 @@ class StorageEngine:
         """Let go of what a fork made this process inherit; nothing is written."""
         self._committer.abandon()
         self._appender.abandon()
+        self._index.abandon()
 
     def __enter__(self) -> Self:
         return self

@@ -72,6 +72,14 @@ class Index:
             )
         except (lmdb.InvalidError, lmdb.VersionMismatchError, lmdb.CorruptedError) as error:
             raise FormatError(f"{path} holds no index that this version can read") from error
+        except lmdb.Error as error:
+            # LMDB's locks are the process's: a second opening would undo those of the first, and
+            # a forked child cannot tell its parent's from its own.
+            if "already open" not in str(error):
+                raise
+            raise EngineClosed(
+                f"{path} is open in this process, or was when it was forked: close it before"
+            ) from error
         self._env.reader_check()  # slots of processes that died would keep old pages from reuse
         self.tables = self._open_tables()
 
@@ -120,9 +128,13 @@ class Index:
         return (self._env.info()["last_pgno"] + 1) * self._env.stat()["psize"]
 
     def close(self) -> None:
-        """Close the environment; in a forked child, only forget it."""
+        """Close the environment; in a forked child, leave it alone."""
         if not self._is_closed and os.getpid() == self._pid:
             self._env.close()
+            self._is_closed = True
+
+    def abandon(self) -> None:
+        """Refuse in a forked child, and close nothing: that would free the parent's readers."""
         self._is_closed = True
 
     def _check_usable(self) -> None:

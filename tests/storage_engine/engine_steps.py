@@ -53,9 +53,7 @@ def get(engine: StorageEngine, key: str, *, bucket_id: int = BUCKET) -> bytes:
         return reader.read(0, reader.info.size)
 
 
-def put_part(
-    engine: StorageEngine, key: str, upload_id: str, number: int, data: bytes
-) -> PartInfo:
+def put_part(engine: StorageEngine, key: str, upload_id: str, number: int, data: bytes) -> PartInfo:
     """Stage and put a part; wait until it is durable."""
     etag = hashlib.md5(data).hexdigest()  # noqa: S324  # the ETag
     blob = engine.stage_bytes(data)

@@ -43,7 +43,7 @@ class Note(Operation[int]):
     fails: BaseException | None = None
     runs: int = 0
 
-    def check(self, transaction: Transaction) -> None:
+    def check(self, _transaction: Transaction) -> None:
         """Wait, or refuse."""
         if self.starts is not None:
             self.starts.set()
@@ -172,7 +172,9 @@ def test_an_index_that_grows_loses_nothing(tmp_path: Path) -> None:
     with small_store(tmp_path / "store", map_bytes=1 << 17, inline_bytes_max=4096) as engine:
         for n in range(20):
             group = [
-                engine.put_object(BUCKET, f"{n}/{i}", engine.stage_bytes(noise(2000, i)), attributes())
+                engine.put_object(
+                    BUCKET, f"{n}/{i}", engine.stage_bytes(noise(2000, i)), attributes()
+                )
                 for i in range(20)
             ]
             assert [future.result().size for future in group] == [2000] * 20

@@ -99,9 +99,7 @@ def test_readers_share_a_range_and_keep_punchers_out(
     disk.close(readers[0])
 
 
-def test_a_file_without_a_name_is_noticed(
-    disk: RealDisk, descriptor: int, tmp_path: Path
-) -> None:
+def test_a_file_without_a_name_is_noticed(disk: RealDisk, descriptor: int, tmp_path: Path) -> None:
     """An open file tells when it was unlinked."""
     assert not disk.is_unlinked(descriptor)
     disk.unlink(tmp_path / "file")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from multiprocessing import get_context
 from pathlib import Path
+from subprocess import run
 from typing import TYPE_CHECKING
 
 import lmdb
@@ -161,6 +163,29 @@ def test_a_forked_child_cannot_use_its_parents_index(index: Index) -> None:
     assert os.waitstatus_to_exitcode(status) == 7
     write(index, b"k", b"2")
     assert read(index, b"k") == b"2"
+
+
+ENDING = """
+import gc, os, sys
+from pathlib import Path
+from storage_engine.index import Index
+index = Index(Path(sys.argv[1]), 1 << 20)
+long_read = index._env.begin()
+before = index._env.readers()
+if not os.fork():
+    index.abandon()
+    del index, long_read
+    gc.collect()
+    sys.exit()
+os.wait()
+print("same" if index._env.readers() == before else "lost")
+"""
+
+
+def test_the_end_of_a_forked_child_frees_no_reader_of_its_parent(tmp_path: Path) -> None:
+    """A child that ends in an orderly way leaves the parent's reader slots alone."""
+    done = run([sys.executable, "-c", ENDING, str(tmp_path)], check=True, capture_output=True)
+    assert done.stdout == b"same\n"
 
 
 def test_a_file_that_is_no_index_is_refused(tmp_path: Path) -> None:

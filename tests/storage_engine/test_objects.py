@@ -193,7 +193,7 @@ def test_a_copy_asks_both_guards(engine: StorageEngine) -> None:
 
     with pytest.raises(NoSuchKey):
         engine.copy_object(target, source, lambda info: info.attributes).result()
-    for arguments in ({"source_guard": only_if_absent}, {"guard": lambda _: broken(_)}):
+    for arguments in ({"source_guard": only_if_absent}, {"guard": broken}):
         with pytest.raises(Refused):
             engine.copy_object(source, target, lambda i: i.attributes, **arguments).result()
     with pytest.raises(Refused):

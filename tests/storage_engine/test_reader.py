@@ -301,7 +301,7 @@ def test_a_volume_that_cannot_be_opened_is_the_disks_trouble(tmp_path: Path) -> 
     """When no descriptor is left the object is not called damaged."""
 
     class Exhausted(FaultyDisk):
-        def open(self, path: Path, *, is_writable: bool = False) -> int:
+        def open(self, path: Path, *, is_writable: bool = False) -> int:  # noqa: ARG002  # as the seam is
             raise OSError(errno.EMFILE, "too many")
 
     with open_engine(tmp_path / "faulty", disk=Exhausted()) as engine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -123,7 +124,7 @@ def test_block_checksums_do_not_depend_on_how_the_payload_arrives(
     checks, whole = BlockChecks(), BlockChecks()
     whole.update(payload)
     edges = [0, *sorted(min(cut, size) for cut in cuts), size]
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in itertools.pairwise(edges):
         checks.update(payload[start:stop])
     found = checks.finish()
     assert found == whole.finish()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,7 +58,7 @@ def test_a_manifest_knows_where_each_part_ends(parts: list[tuple[int, int]]) -> 
     """Numbers and sizes can be told from a manifest that was stored."""
     manifest = rows.decode_manifest(rows.encode(rows.pack_manifest(parts)))
     ends = [0, *manifest.part_ends()]
-    sizes = [end - start for start, end in zip(ends, ends[1:], strict=False)]
+    sizes = [end - start for start, end in itertools.pairwise(ends)]
     assert list(zip(manifest.part_numbers(), sizes, strict=True)) == parts
 
 

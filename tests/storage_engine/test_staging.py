@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from storage_engine import StagedBlob, StorageEngine
+    from storage_engine import BlobWriter, StagedBlob, StorageEngine
 
 
 @pytest.fixture
@@ -51,6 +51,13 @@ def tail(engine: StorageEngine) -> int:
     region = engine._appender.reserve(1)
     region.give_back()
     return region.offset
+
+
+def stream(writer: BlobWriter, data: bytes) -> None:
+    """Write a payload in large pieces."""
+    for at in range(0, len(data), 300 * KIB):
+        writer.write(data[at : at + 300 * KIB])
+    writer.finish()
 
 
 def commit(engine: StorageEngine, key: str, blob: StagedBlob) -> None:
@@ -227,10 +234,8 @@ def test_a_disk_that_fills_up_leaves_nothing_half_there(
     disk.bytes_before_full = room
     with pytest.raises(DiskFull):
         put(faulty, "key", data)
-    with pytest.raises(DiskFull), faulty.begin_blob(len(data)) as writer:
-        for at in range(0, len(data), 300 * KIB):
-            writer.write(data[at : at + 300 * KIB])
-        writer.finish()
+    with faulty.begin_blob(len(data)) as writer, pytest.raises(DiskFull):
+        stream(writer, data)
     disk.bytes_before_full = -1
     put(faulty, "key", data)
     assert (get(faulty, "key"), get(faulty, "old")) == (data, noise(1000))
@@ -251,9 +256,7 @@ def test_a_disk_that_refuses_a_write_harms_only_that_write(
     assert problems(faulty) == []
 
 
-def test_a_failed_sync_turns_the_engine_read_only(
-    faulty: StorageEngine, disk: FaultyDisk
-) -> None:
+def test_a_failed_sync_turns_the_engine_read_only(faulty: StorageEngine, disk: FaultyDisk) -> None:
     """After a failed sync every write is StorageError, inline ones too, and reads go on."""
     put(faulty, "old", noise(1000))
     disk.refuses_syncs = errno.EIO

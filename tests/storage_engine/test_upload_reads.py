@@ -34,9 +34,7 @@ def items(page: UploadPage) -> list[tuple[str, str]]:
     return sorted(shown + prefixes, key=lambda pair: (pair[0].encode(), pair[1]))
 
 
-def expected(
-    uploads: list[tuple[str, str]], prefix: str, delimiter: str
-) -> list[tuple[str, str]]:
+def expected(uploads: list[tuple[str, str]], prefix: str, delimiter: str) -> list[tuple[str, str]]:
     """Say what a whole listing shows, from the sorted list."""
     shown: list[tuple[str, str]] = []
     for key, upload_id in uploads:
@@ -106,9 +104,7 @@ def test_a_key_marker_alone_skips_the_whole_key(
     assert page.uploads[0].upload_id == of_key[0]
 
 
-def test_a_page_of_nothing_is_empty(
-    engine: StorageEngine, uploads: list[tuple[str, str]]
-) -> None:
+def test_a_page_of_nothing_is_empty(engine: StorageEngine, uploads: list[tuple[str, str]]) -> None:
     """A limit of zero, or a namespace without uploads, shows nothing and ends."""
     for page in (engine.list_uploads(BUCKET, limit=0), engine.list_uploads(7)):
         assert items(page) == []

@@ -46,9 +46,12 @@ def test_a_completed_upload_is_its_parts_in_order(engine: StorageEngine, upload_
     assert made.headers == {"done": "y"}
     assert engine.head_object(BUCKET, KEY) == made
     assert get(engine, KEY) == pieces[1] + pieces[7] + b"tail"
-    assert [
-        (part.number, part.offset, part.size) for part in engine.object_parts(BUCKET, KEY)
-    ] == [(1, 0, 5000), (3, 5000, 0), (7, 5000, 3000), (10_000, 8000, 4)]
+    assert [(part.number, part.offset, part.size) for part in engine.object_parts(BUCKET, KEY)] == [
+        (1, 0, 5000),
+        (3, 5000, 0),
+        (7, 5000, 3000),
+        (10_000, 8000, 4),
+    ]
     assert engine.object_parts(BUCKET, KEY)[0].checksums == parts[1].checksums
     assert engine.namespace_counts(BUCKET) == NamespaceCounts(objects=1, bytes=8004)
 

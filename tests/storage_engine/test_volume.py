@@ -130,9 +130,7 @@ def test_an_id_that_has_a_file_is_passed_over(appender: Appender, tmp_path: Path
     assert volume_path(tmp_path, 1).read_bytes() == b"precious"
 
 
-def test_a_volume_taken_while_it_was_made_is_passed_over(
-    disk: FaultyDisk, tmp_path: Path
-) -> None:
+def test_a_volume_taken_while_it_was_made_is_passed_over(disk: FaultyDisk, tmp_path: Path) -> None:
     """Who finds its new file unlinked makes another; bytes never go to a nameless file."""
     ids = itertools.count(1)
 
@@ -144,16 +142,12 @@ def test_a_volume_taken_while_it_was_made_is_passed_over(
             return descriptor
 
     health = Health(disk, tmp_path, 0)
-    appender = Appender(
-        Thief(), tmp_path, STORE, lambda: next(ids), health, length_max=LENGTH_MAX
-    )
+    appender = Appender(Thief(), tmp_path, STORE, lambda: next(ids), health, length_max=LENGTH_MAX)
     assert appender.reserve(1).volume.id == 2
     appender.close()
 
 
-def test_a_full_disk_makes_no_volume(
-    appender: Appender, disk: FaultyDisk, tmp_path: Path
-) -> None:
+def test_a_full_disk_makes_no_volume(appender: Appender, disk: FaultyDisk, tmp_path: Path) -> None:
     """A volume whose header does not fit is removed, and the next attempt may succeed."""
     disk.refuses_writes = errno.ENOSPC
     with pytest.raises(DiskFull):

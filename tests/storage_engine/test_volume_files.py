@@ -74,9 +74,7 @@ def test_the_last_reader_closes_after_close(files: VolumeFiles) -> None:
     assert files._files == {}
 
 
-def test_a_record_is_held_until_its_last_reader_leaves(
-    files: VolumeFiles, tmp_path: Path
-) -> None:
+def test_a_record_is_held_until_its_last_reader_leaves(files: VolumeFiles, tmp_path: Path) -> None:
     """Two holds of one record need two releases before it can be seized."""
     disk = RealDisk()
     puncher = disk.open(volume_path(tmp_path, 1), is_writable=True)
