@@ -93,8 +93,11 @@ class Exchange(RequestResponseCycle):
         self.message_event.set()
 
     def finish(self) -> None:
-        """Note that the whole body has come."""
-        self.waiting_for_100_continue = False
+        """Note that the whole body has come.
+
+        An empty body is asked for all the same: botocore, given a final status in place of the 100
+        it announced to wait for, reads the next reply of the connection wrongly and hangs.
+        """
         self.more_body = False
         self.message_event.set()
 
@@ -151,7 +154,7 @@ class Exchange(RequestResponseCycle):
     def _send_head(self, message: HTTPResponseStartEvent) -> None:
         """Make up status line and headers; they go out with the first piece of the body."""
         status = message["status"]
-        if self.more_body:
+        if self.more_body or self.waiting_for_100_continue:
             self._settle_unread_body()
         lines = [STATUS_LINE[status]]
         says_close = self._add_headers(lines, self.default_headers)
