@@ -132,6 +132,14 @@ def test_bytes_come_back(s3: BaseClient, bucket: str, size: int) -> None:
     assert (head["ContentLength"], head["ETag"]) == (size, stored["ETag"])
 
 
+def test_empty_bodies_do_not_upset_the_connection(s3: BaseClient, bucket: str) -> None:
+    """A client that announces each body (Expect) stores empty ones and others in turn."""
+    for number in range(12):
+        body = b"" if number % 3 else b"content"
+        s3.put_object(Bucket=bucket, Key=f"k{number}", Body=body)
+        assert s3.get_object(Bucket=bucket, Key=f"k{number}")["Body"].read() == body
+
+
 def test_headers_and_metadata_are_kept(s3: BaseClient, bucket: str) -> None:
     """All content headers, Expires and user metadata come back as they were given."""
     given = {
