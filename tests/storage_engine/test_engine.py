@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -264,6 +265,8 @@ class AgainstDictionary(RuleBasedStateMachine):
 
 
 TestAgainstDictionary = AgainstDictionary.TestCase
+# Each step syncs the disk: a quarter as many runs as other properties get.
+TestAgainstDictionary.settings = settings(max_examples=settings().max_examples // 4)
 
 
 def test_many_threads_share_an_engine(engine: StorageEngine) -> None:
