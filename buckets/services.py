@@ -108,8 +108,11 @@ def create_bucket(name: str, owner_canonical_id: str, region: str = "") -> Bucke
     )
 
 
-def delete_bucket(name: str) -> None:
+def delete_bucket(name: str, *, bucket_id: int | None = None) -> None:
     """Delete an empty bucket; its unfinished uploads go with it. NoSuchBucket, BucketNotEmpty.
+
+    `bucket_id` is for callers who decided on a snapshot: another bucket that has taken the name
+    since is not meant.
 
     Three durable steps: the row says that it is closing; the engine closes the namespace, which
     alone decides whether it is empty and refuses every later write; the row goes. After a crash
@@ -117,7 +120,7 @@ def delete_bucket(name: str) -> None:
     to be on disk before the namespace closes.
     """
     bucket = Bucket.objects.filter(name=name).first()
-    if bucket is None:
+    if bucket is None or bucket_id not in {None, bucket.pk}:
         raise NoSuchBucket(name)
     if get_engine().namespace_counts(bucket.pk).objects:
         raise BucketNotEmpty(name)  # spares the common refusal two writes; step two decides

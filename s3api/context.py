@@ -38,8 +38,8 @@ class ControlPlane(Protocol):
     def create_bucket(self, name: str, owner_canonical_id: str, region: str) -> BucketState:
         """Make a bucket; a refusal is an S3Error."""
 
-    def delete_bucket(self, name: str) -> None:
-        """Delete an empty bucket; a refusal is an S3Error."""
+    def delete_bucket(self, bucket: BucketState) -> None:
+        """Delete an empty bucket, and no later one of its name; a refusal is an S3Error."""
 
 
 @dataclass(frozen=True, slots=True)

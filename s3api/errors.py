@@ -301,6 +301,10 @@ _BY_STATUS: Final[dict[int, dict[str, str]]] = {
         "ServiceUnavailable": "Service is unable to handle request.",
         "SlowDown": "Please reduce your request rate.",
     },
+    507: {
+        # S4's own: AWS never runs out of disk. Clients do not repeat a 507 again and again.
+        "InsufficientStorage": "The store has no room left for this request.",
+    },
 }
 
 # Code -> (HTTP status, default message).

@@ -53,15 +53,15 @@ class Services:
             code = "BucketAlreadyOwnedByYou" if is_own else "BucketAlreadyExists"
             raise S3Error(code, BucketName=name) from error
 
-    def delete_bucket(self, name: str) -> None:
+    def delete_bucket(self, bucket: BucketState) -> None:
         """Delete an empty bucket; NoSuchBucket, BucketNotEmpty."""
         close_old_connections()
         try:
-            bucket_services.delete_bucket(name)
+            bucket_services.delete_bucket(bucket.name, bucket_id=bucket.id)
         except bucket_services.NoSuchBucket as error:
-            raise S3Error("NoSuchBucket", BucketName=name) from error
+            raise S3Error("NoSuchBucket", BucketName=bucket.name) from error
         except bucket_services.BucketNotEmpty as error:
-            raise S3Error("BucketNotEmpty", BucketName=name) from error
+            raise S3Error("BucketNotEmpty", BucketName=bucket.name) from error
 
 
 def make_s3_app(engine: StorageEngine, configuration: Configuration) -> S3App:

@@ -81,13 +81,14 @@ class Answer(Protocol):
 class Ticket:
     """An operation in the queue, where its outcome goes, and what became of it this time."""
 
-    __slots__ = ("answer", "error", "operation", "result")
+    __slots__ = ("answer", "error", "is_uncertain", "operation", "result")
 
     def __init__(self, operation: Operation[Any], answer: Answer) -> None:
         self.operation = operation
         self.answer = answer
         self.result: Any = None
         self.error: BaseException | None = None
+        self.is_uncertain = False  # refused, and yet perhaps on disk
 
     def attempt(self, transaction: Transaction, *, has_room: bool) -> bool:
         """Carry the operation out; False when it failed and may have left changes half made."""
@@ -111,8 +112,12 @@ class Ticket:
         return True
 
     def resolve(self) -> None:
-        """Give the caller what became of it."""
-        self.operation.settle(is_committed=self.error is None)
+        """Give the caller what became of it.
+
+        What may be on disk keeps its bytes: a dead region is found by the next recount, while an
+        index that names punched bytes has lost an object.
+        """
+        self.operation.settle(is_committed=self.error is None or self.is_uncertain)
         if self.error is None:
             self.answer.set_result(self.result)
         else:
@@ -153,6 +158,17 @@ class Outcome:
     def set_exception(self, exception: BaseException) -> None:
         """Take what it raised."""
         self._outcomes.take(self._number, exception)
+
+
+def commit(txn: lmdb.Transaction[bytes], group: Iterable[Ticket]) -> None:
+    """Commit a transaction; one that fails on its last page may be on disk nevertheless."""
+    try:
+        txn.commit()
+    except lmdb.Error as error:
+        if error_code(error) not in FULL_CODES:  # those come before the page that counts
+            for ticket in group:
+                ticket.is_uncertain = True
+        raise
 
 
 def new_future() -> Future[Any]:
@@ -223,9 +239,10 @@ class Committer:
         is_last = False
         try:
             self._health.check()
+            has_room = self._health.has_room()
             txn = self._index.begin_write()
             is_last = self._drain(group)
-            self._carry_out(txn, group)
+            self._carry_out(txn, group, has_room=has_room)
         except BaseException as error:  # noqa: BLE001  # a dead committer would hang every caller
             refusal = self._explain(error)
             for ticket in group:
@@ -249,15 +266,16 @@ class Committer:
             group += tickets
         return False
 
-    def _carry_out(self, txn: lmdb.Transaction[bytes], group: list[Ticket]) -> None:
+    def _carry_out(
+        self, txn: lmdb.Transaction[bytes], group: list[Ticket], *, has_room: bool
+    ) -> None:
         """Run the group and commit it; again without an operation that failed half-way."""
         running = list(group)
-        has_room = self._health.has_room()
         while True:
             try:
                 faulty = self._run_group(txn, running, has_room=has_room)
                 if faulty is None:
-                    txn.commit()
+                    commit(txn, running)
                     return
                 running.remove(faulty)
                 txn.abort()

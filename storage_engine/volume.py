@@ -290,11 +290,15 @@ class Appender:
             path = volume_path(self._directory, volume_id)
             try:
                 volume = Volume(self._disk, path, volume_id, self._length_max)
-                if volume.start(self._store_id):
-                    return volume
             except FileExistsError:
                 continue  # left by an index that was lost since: its ids begin anew
             except OSError as error:
+                raise self._health.explain("no volume could be created", error) from error
+            try:
+                if volume.start(self._store_id):
+                    return volume
+            except OSError as error:
+                volume.abandon()
                 with suppress(OSError):
                     self._disk.unlink(path)
                 raise self._health.explain("no volume could be created", error) from error

@@ -55,7 +55,7 @@ async def head_bucket(call: Call) -> Answer:
 
 async def delete_bucket(call: Call) -> Answer:
     """Delete an empty bucket."""
-    await call.store.on_sql(call.store.control.delete_bucket, call.bucket.name)
+    await call.store.on_sql(call.store.control.delete_bucket, call.bucket)
     return Answer()
 
 

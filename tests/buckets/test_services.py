@@ -161,3 +161,13 @@ def test_the_registry_takes_one_query(
         registry = services.load_registry()
     assert len(registry) == 10
     assert len(registry.owned_by(ada.canonical_id)) == 10
+
+
+def test_a_deletion_means_one_bucket_and_not_its_successor(store: StorageEngine, ada: User) -> None:
+    """Who deletes by a snapshot does not hit another bucket that took the name since."""
+    first = services.create_bucket("again", ada.canonical_id)
+    services.delete_bucket("again", bucket_id=first.id)
+    services.create_bucket("again", ada.canonical_id)
+    with pytest.raises(services.NoSuchBucket):
+        services.delete_bucket("again", bucket_id=first.id)
+    assert services.load_registry().find("again") is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import lmdb
 import pytest
@@ -252,3 +252,35 @@ def test_a_group_takes_what_needs_no_room_and_leaves_the_rest(tmp_path: Path) ->
         refused, done = group.submit(Note(b"a"), NoteWithoutRoom(b"b"))
         assert isinstance(refused.exception(), DiskFull)
         assert done.exception() is None
+
+
+class _LastPageFails:
+    """A transaction whose commit reaches the disk and is then reported as failed."""
+
+    def __init__(self, txn: lmdb.Transaction[bytes]) -> None:
+        self._txn = txn
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._txn, name)
+
+    def commit(self) -> None:
+        self._txn.commit()
+        error = lmdb.Error("mdb_txn_commit: Input/output error")
+        error.code = errno.EIO  # type: ignore[misc]  # as the binding sets it
+        raise error
+
+
+def test_a_commit_of_unknown_outcome_keeps_the_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When a failed commit turns out to be on disk, what it names can be read."""
+    payload = noise(1 << 20, 7)
+    with small_store(tmp_path / "store") as engine:
+        begin = engine._index.begin_write
+        blob = engine.stage_bytes(payload)
+        monkeypatch.setattr(engine._index, "begin_write", lambda: _LastPageFails(begin()))
+        with pytest.raises(StorageError):
+            engine.put_object(BUCKET, "k", blob, attributes()).result()
+    with small_store(tmp_path / "store") as engine:
+        assert get(engine, "k") == payload
+        assert problems(engine) == []
