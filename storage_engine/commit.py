@@ -93,6 +93,7 @@ class Ticket:
     def attempt(self, transaction: Transaction, *, has_room: bool) -> bool:
         """Carry the operation out; False when it failed and may have left changes half made."""
         self.error = None
+        self.is_uncertain = False
         is_checked = False
         if not has_room and self.operation.needs_room:
             self.error = DiskFull("the disk is nearly full")
