@@ -59,6 +59,7 @@ class Reply:
 
     async def start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         """Send status and headers, with the ids every S3 reply carries."""
+        self.has_begun = True
         headers.append((b"x-amz-request-id", self.request_id.encode()))
         headers.append((b"x-amz-id-2", HOST_ID.encode()))
         await self._give({"type": "http.response.start", "status": status, "headers": headers})
