@@ -26,7 +26,7 @@ serve: $(STAMP)
 
 #: make test      unit, property and end-to-end tests with real servers and clients
 test: $(STAMP)
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 #: make test-long the same with the long conformance, crash and soak runs
 test-long: $(STAMP)
@@ -35,7 +35,7 @@ test-long: $(STAMP)
 #: make coverage  tests with branch coverage, report in the terminal
 coverage: $(STAMP)
 	@$(BIN)/python -m coverage erase
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 #: make check     formatting, lint, types, layers, migrations, lock file
 check: $(STAMP)

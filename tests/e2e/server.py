@@ -299,4 +299,4 @@ def running(directory: Path, **settings: str) -> Iterator[Server]:
         server.assert_healthy()
     finally:
         server.kill_tree()
-    shutil.rmtree(server.data)
+    shutil.rmtree(server.data, ignore_errors=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.server import Server
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e_addressing")]
+pytestmark = pytest.mark.e2e
 
 BODY = b"presigned content"
 KEY = "folder/a name + 100%"

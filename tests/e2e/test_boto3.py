@@ -15,7 +15,7 @@ from tests.e2e.outcome import refusal
 if TYPE_CHECKING:
     from botocore.client import BaseClient
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e_boto3")]
+pytestmark = pytest.mark.e2e
 
 BODY = bytes(range(256)) * 40
 ETAG = f'"{hashlib.md5(BODY, usedforsecurity=False).hexdigest()}"'

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.server import Server
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e_checksums")]
+pytestmark = pytest.mark.e2e
 
 MIB = 1024 * 1024
 BODY = bytes(range(256)) * 2000

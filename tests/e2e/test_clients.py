@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.xdist_group("e2e_clients"),
     pytest.mark.timeout(900),
 ]
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.wire import Caller
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e_commands")]
+pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.xdist_group("e2e_crash"),
     pytest.mark.timeout(900 if os.environ.get("S4_TEST_LONG") else 300),
 ]
 

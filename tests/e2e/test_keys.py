@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.server import Server
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e_keys")]
+pytestmark = pytest.mark.e2e
 
 UGLY = [
     "a",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from botocore.client import BaseClient
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e_multipart")]
+pytestmark = pytest.mark.e2e
 
 MIB = 1024 * 1024
 PARTS = [content(f"part {number}", 5 * MIB + number) for number in range(3)]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.server import Server
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e_memory")]
+pytestmark = pytest.mark.e2e
 
 MIB = 1024 * 1024
 SIZE = 200 * MIB + 12_345

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.server import Server
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e_refusals")]
+pytestmark = pytest.mark.e2e
 
 BODY = bytes(range(256)) * 800  # larger than what stays inline
 BYSTANDER = b"an object that must stay as it is"

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.server import Server
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e_streaming")]
+pytestmark = pytest.mark.e2e
 
 KIB = 1024
 BODY = bytes(range(251)) * 4000

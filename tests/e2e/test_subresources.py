@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.server import Server
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e_refusals")]
+pytestmark = pytest.mark.e2e
 
 BODY = b"the object as it was"
 OF_OBJECTS = {

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 LONG = bool(os.environ.get("S4_TEST_LONG"))
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.xdist_group("e2e_torture"),
     pytest.mark.timeout(900 if LONG else 300),
 ]
 
