@@ -21,11 +21,13 @@ FULL_CODES: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 PAGE_IS_COLD: Final = frozenset({errno.EAGAIN, errno.EOPNOTSUPP})
 KEEP_SIZE: Final = 0x01  # linux/falloc.h
 PUNCH_HOLE: Final = 0x02
+SYNC_FILE_RANGE_WRITE: Final = 0x02  # linux/fs.h
 IOV_MAX: Final = 1024  # limits.h: buffers one call takes
 FLOCK: Final = struct.Struct("hhqqi4x")  # struct flock of 64-bit Linux
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+_libc.sync_file_range.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
 
 
 class Disk(Protocol):
@@ -54,6 +56,9 @@ class Disk(Protocol):
 
     def read_cached(self, descriptor: int, buffer: memoryview, offset: int) -> int:
         """Fill the buffer without touching the disk; return how much of it was in memory."""
+
+    def hasten(self, descriptor: int, offset: int, length: int) -> None:
+        """Begin to write a range out, so that the sync to come finds less to do. Only a hint."""
 
     def sync(self, descriptor: int) -> None:
         """Return once the file's bytes and length survive a power cut."""
@@ -123,6 +128,10 @@ class RealDisk:
             if error.errno in PAGE_IS_COLD:
                 return 0
             raise
+
+    def hasten(self, descriptor: int, offset: int, length: int) -> None:
+        """Begin writing out; a failure is for the sync to report."""
+        _libc.sync_file_range(descriptor, offset, length, SYNC_FILE_RANGE_WRITE)
 
     def sync(self, descriptor: int) -> None:
         """Sync bytes and length; times do not matter to us."""

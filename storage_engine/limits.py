@@ -43,6 +43,10 @@ BLOCK_CHECKS_IN_INDEX_MAX: Final = 16
 PIECES_BYTES_MAX: Final = 256 * 1024
 """Small writes to a blob are gathered until they come to this."""
 
+HASTEN_BYTES: Final = 8 * 1024 * 1024
+"""How much of a payload is written before the disk is asked to begin: without that a small
+payload's sync waits for all that large ones have written beside it."""
+
 READ_BYTES_MAX: Final = 1024 * 1024
 """Most that one call reads from a volume."""
 

@@ -81,7 +81,16 @@ class ObjectReader:
     Offsets and lengths are bytes of the object; what lies beyond its end is left out.
     """
 
-    __slots__ = ("_extents", "_files", "_is_closed", "_is_there", "_lock", "_users", "info")
+    __slots__ = (
+        "_extents",
+        "_files",
+        "_is_closed",
+        "_is_there",
+        "_lock",
+        "_users",
+        "_whole",
+        "info",
+    )
 
     def __init__(
         self,
@@ -94,12 +103,15 @@ class ObjectReader:
         self._extents = extents
         self._files = files
         self._is_there = is_there
+        self._whole = extents.known[0].data if len(extents.ends) == 1 else None
         self._lock = threading.Lock()
         self._users = 0
         self._is_closed = False
 
     def read_cached(self, offset: int, length: int) -> bytes | None:
         """Return verified bytes that are in memory, or None when reading them would block."""
+        if self._whole is not None and not self._is_closed:
+            return self._whole[offset : offset + length]
         return self._read(offset, length, self._cached_blocks)
 
     def read(self, offset: int, length: int) -> bytes:
@@ -126,6 +138,8 @@ class ObjectReader:
 
         Of several records only the first is locked now: the others stay for a grace time.
         """
+        if self._whole is not None:
+            return
         known = self._extents.known
         for extent in known.values():
             self._acquire(extent)

@@ -20,7 +20,7 @@ For a multipart object it is the raw id of the upload whose parts make it up.
 """
 
 
-class Entry(msgspec.Struct, frozen=True, array_like=True):
+class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """ENTRIES: the current version of an object."""
 
     size: int
@@ -41,7 +41,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
         )
 
 
-class Blob(msgspec.Struct, array_like=True):
+class Blob(msgspec.Struct, array_like=True, gc=False):
     """BLOBS: where a payload lies and how many objects and parts use it."""
 
     volume_id: int
@@ -54,7 +54,7 @@ class Blob(msgspec.Struct, array_like=True):
     checks: bytes  # block checksums; empty when only the record has them
 
 
-class Part(msgspec.Struct, frozen=True, array_like=True):
+class Part(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """PARTS: a part of an open upload or of a completed multipart object."""
 
     sequence: int

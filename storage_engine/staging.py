@@ -17,7 +17,12 @@ from typing import TYPE_CHECKING, Final, Self
 from awscrt.checksums import crc32c
 
 from storage_engine import rows
-from storage_engine.limits import BLOB_BYTES_MAX, BLOCK_CHECKS_IN_INDEX_MAX, PIECES_BYTES_MAX
+from storage_engine.limits import (
+    BLOB_BYTES_MAX,
+    BLOCK_CHECKS_IN_INDEX_MAX,
+    HASTEN_BYTES,
+    PIECES_BYTES_MAX,
+)
 from storage_engine.record import (
     RECORD_FIXED_BYTES,
     BlockChecks,
@@ -155,6 +160,7 @@ class BlobFile:
         self._pieces: list[bytes] = []
         self._waiting = 0  # bytes in pieces
         self._at = RECORD_FIXED_BYTES + len(description)
+        self._hastened = 0  # up to here the disk was asked to begin
 
     def add(self, data: bytes) -> None:
         """Write the next bytes, or gather them; StorageError when the disk refuses."""
@@ -165,6 +171,9 @@ class BlobFile:
             self._write(self._pieces, self._at)
             self._at += self._waiting
             self._pieces, self._waiting = [], 0
+            if self._at - self._hastened >= HASTEN_BYTES:
+                self._region.hasten(self._hastened, self._at - self._hastened)
+                self._hastened = self._at
 
     def finish(self, staged: StagedBlob) -> None:
         """Write what is left, the checksums and the header, sync, and give the place to `staged`.

@@ -1,7 +1,8 @@
 """The values that cross the engine's door: what callers give and what they get back.
 
 All are immutable. Times are epoch milliseconds, sizes are bytes, keys are `str` ordered by their
-UTF-8 bytes. Knows nothing of how any of it is stored.
+UTF-8 bytes. Knows nothing of how any of it is stored. (`gc=False`: none of these can be part of
+a cycle, and a page of a thousand would set the garbage collector off.)
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 
-class ObjectAttributes(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class ObjectAttributes(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """What the S3 side wants kept with an object or upload; opaque to the engine.
 
     Kept on disk as an array in this order: new fields go to the end and have a default.
@@ -30,7 +31,7 @@ class ObjectAttributes(msgspec.Struct, frozen=True, kw_only=True, array_like=Tru
     extra: dict[str, str] = {}
 
 
-class ObjectInfo(msgspec.Struct, frozen=True):
+class ObjectInfo(msgspec.Struct, frozen=True, gc=False):
     """The current version of an object, as of one moment."""
 
     key: str
@@ -85,7 +86,7 @@ class ObjectPart(NamedTuple):
     checksums: dict[str, str]
 
 
-class PartInfo(msgspec.Struct, frozen=True):
+class PartInfo(msgspec.Struct, frozen=True, gc=False):
     """A part of an open multipart upload."""
 
     number: int

@@ -131,6 +131,10 @@ class Volume:
         """Write at a place inside a reserved region."""
         self.disk.write(self._descriptor, buffers, offset)
 
+    def hasten(self, offset: int, length: int) -> None:
+        """Let the disk begin to write a range out."""
+        self.disk.hasten(self._descriptor, offset, length)
+
     def let_go(self, region: Region, *, is_used: bool) -> None:
         """End a region: its bytes are an object's, or free for the next one if it was the last."""
         with self._lock:
@@ -198,6 +202,10 @@ class Region:
         """Write buffers from `at` on, counted from the region's start."""
         assert at + sum(map(len, buffers)) <= self.length
         self.volume.write(buffers, self.offset + at)
+
+    def hasten(self, at: int, length: int) -> None:
+        """Let the disk begin to write out what was written from `at` on."""
+        self.volume.hasten(self.offset + at, length)
 
     def keep(self) -> None:
         """End the region: a committed object uses it."""

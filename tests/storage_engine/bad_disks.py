@@ -27,6 +27,7 @@ class FaultyDisk(RealDisk):
         self.free: int | None = None
         self.writes = 0
         self.syncs = 0
+        self.hastened: list[tuple[int, int]] = []
         self.punched: list[tuple[int, int]] = []
         self.bytes_before_full = -1  # after so many, writes find the disk full, half-way
         self.before_sync = threading.Event()
@@ -49,6 +50,11 @@ class FaultyDisk(RealDisk):
         """Refuse or read."""
         _refuse(self.refuses_reads)
         return super().read(descriptor, length, offset)
+
+    def hasten(self, descriptor: int, offset: int, length: int) -> None:
+        """Begin, and remember where."""
+        self.hastened.append((offset, length))
+        super().hasten(descriptor, offset, length)
 
     def sync(self, descriptor: int) -> None:
         """Refuse or sync."""

@@ -54,10 +54,15 @@ def tail(engine: StorageEngine) -> int:
 
 
 def stream(writer: BlobWriter, data: bytes) -> None:
+    """Write a payload in large pieces, and finish."""
+    stream_pieces(writer, data)
+    writer.finish()
+
+
+def stream_pieces(writer: BlobWriter, data: bytes) -> None:
     """Write a payload in large pieces."""
     for at in range(0, len(data), 300 * KIB):
         writer.write(data[at : at + 300 * KIB])
-    writer.finish()
 
 
 def commit(engine: StorageEngine, key: str, blob: StagedBlob) -> None:
@@ -146,6 +151,20 @@ def test_a_staged_payload_costs_one_write_and_one_sync(
     writes, syncs = disk.writes, disk.syncs
     put(faulty, "second", noise(1000, 2))
     assert (disk.writes - writes, disk.syncs - syncs) == (1, 1)
+
+
+def test_a_large_payload_is_written_out_as_it_arrives(
+    faulty: StorageEngine, disk: FaultyDisk
+) -> None:
+    """The disk is asked to begin long before the end, each byte once, and nothing changes."""
+    data = noise(20 * KIB * KIB)
+    with faulty.begin_blob(len(data)) as writer:
+        stream_pieces(writer, data)
+        commit(faulty, "large", writer.finish())
+    assert len(disk.hastened) == 2
+    (first, length), (second, _) = disk.hastened
+    assert first + length == second
+    assert get(faulty, "large") == data
 
 
 def test_content_the_store_has_is_not_written_again(
