@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 import lmdb
 
 from storage_engine.disk import FULL_CODES
-from storage_engine.errors import DiskFull, EngineClosed, EngineError
+from storage_engine.errors import DiskFull, EngineClosed
 from storage_engine.limits import COMMIT_OPERATIONS_MAX
 from storage_engine.transaction import Transaction
 
@@ -237,17 +237,19 @@ class Committer:
 
     def _commit_group(self, group: list[Ticket]) -> bool:
         """Commit a group and answer everybody in it; True when the queue has ended."""
-        is_last = False
+        is_last, running = False, group
         try:
             self._health.check()
             has_room = self._health.has_room()
             txn = self._index.begin_write()
             is_last = self._drain(group)
-            self._carry_out(txn, group, has_room=has_room)
+            running = list(group)
+            self._carry_out(txn, running, has_room=has_room)
         except BaseException as error:  # noqa: BLE001  # a dead committer would hang every caller
+            # Refusals too are void: they were made on what the group would have brought about.
             refusal = self._explain(error)
-            for ticket in group:
-                ticket.error = ticket.error or refusal
+            for ticket in running:
+                ticket.error = refusal
         for ticket in group:
             if isinstance(ticket.error, Restage):
                 threading.Thread(target=self._restage, args=(ticket,), name="restage").start()
@@ -268,10 +270,9 @@ class Committer:
         return False
 
     def _carry_out(
-        self, txn: lmdb.Transaction[bytes], group: list[Ticket], *, has_room: bool
+        self, txn: lmdb.Transaction[bytes], running: list[Ticket], *, has_room: bool
     ) -> None:
-        """Run the group and commit it; again without an operation that failed half-way."""
-        running = list(group)
+        """Run a group and commit it; again without an operation that failed half-way."""
         while True:
             try:
                 faulty = self._run_group(txn, running, has_room=has_room)
@@ -310,7 +311,7 @@ class Committer:
     def _restage(self, ticket: Ticket) -> None:
         try:
             ticket.operation.restage()
-        except EngineError as error:
+        except BaseException as error:  # noqa: BLE001  # whatever it is, the caller waits for it
             ticket.error = error
             ticket.resolve()
         else:

@@ -154,6 +154,16 @@ def test_trouble_of_the_index_as_a_whole_is_everybodys(plain: StorageEngine) -> 
     assert notes(plain) == [b"d", b"gate"]
 
 
+def test_a_refusal_of_a_group_that_failed_is_void(plain: StorageEngine) -> None:
+    """Who was refused for what a neighbour did is told of the failure when that is undone."""
+    full = Note(b"b", fails=lmdb.DiskError("mdb_put: No space left on device"))
+    faulty = Note(b"c", fails=ZeroDivisionError())
+    group = Group(plain)
+    refused, failed, _ = group.submit(Note(b"a", refuses=True), faulty, full)
+    assert isinstance(refused.exception(), DiskFull)
+    assert isinstance(failed.exception(), ZeroDivisionError), "a fault is its own in any case"
+
+
 def test_an_io_error_of_the_index_ends_all_writing(plain: StorageEngine) -> None:
     """An I/O error fails the group, and every later write is refused while reads go on."""
     put(plain, "old", b"x")
