@@ -471,3 +471,12 @@ def test_what_is_not_http_is_refused(server: Server, guarded: str, head: bytes) 
         reply = connection.reply()
         assert reply.status == 400
         assert connection.is_ended(5)
+
+
+def test_refusals_leave_nothing_behind(server: Server) -> None:
+    """After all that was refused here the store holds the bystanders, and not a byte more."""
+    stats = server.manage_json("stats")
+    assert (stats["blobs"], stats["live_bytes"], stats["uploads"]) == (0, 0, 0)
+    assert stats["object_bytes"] == stats["objects"] * len(BYSTANDER)
+    assert server.disk_bytes("volumes") < 1024 * 1024, "the refused bodies' space is used again"
+    server.verify()
