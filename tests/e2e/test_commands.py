@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ import pytest
 
 from tests.e2e.content import content
 from tests.e2e.processes import wait_until
-from tests.e2e.server import COMMAND_SECONDS, MANAGE, ROOT, SECRET_KEY, Server, running
+from tests.e2e.server import COMMAND_SECONDS, MANAGE, ROOT, SECRET_KEY, Server, answers, running
 from tests.e2e.signing import Signer
 
 if TYPE_CHECKING:
@@ -323,23 +323,24 @@ def test_port_zero_takes_free_ports(fresh: Server) -> None:
 # --- end ---
 
 
-def test_the_end_waits_for_an_upload(tmp_path: Path) -> None:
-    """SIGTERM in the middle of an upload lets it finish; then the server ends with code 0."""
-    body = content("in flight", 3_000_000)
+def test_the_end_waits_for_what_is_under_way(tmp_path: Path) -> None:
+    """SIGTERM lets an upload and a download finish; then the server ends with code 0."""
+    body, large = content("in flight", 3_000_000), content("download", 40_000_000)
     with running(tmp_path / "drain") as server:
         assert server.caller.ask("PUT", "/drain").status == 200
-        with server.caller.connect() as connection, server.caller.connect() as idle:
+        assert server.caller.ask("PUT", "/drain/large", large).status == 200
+        with ExitStack() as stack:
+            up, down, idle = (stack.enter_context(server.caller.connect()) for _ in range(3))
             assert server.caller.ask("GET", "/", over=idle).status == 200
-            connection.send(server.caller.head("PUT", "/drain/k", len(body)) + body[:1_000_000])
+            up.send(server.caller.head("PUT", "/drain/k", len(body)) + body[:1_000_000])
+            down.send(server.caller.request("GET", "/drain/large"))
             time.sleep(0.3)
             os.kill(server.main_pid(), signal.SIGTERM)
-            time.sleep(0.7)
             assert idle.is_ended(5), "an idle connection is not waited for"
-            with pytest.raises(OSError, match="refused"):
-                socket.create_connection(server.caller.address, 5).close()
-            connection.send(body[1_000_000:])
-            reply = connection.reply("PUT")
-            assert reply.status == 200
+            wait_until(lambda: not answers(server.port), "new connections are refused", 5)
+            up.send(body[1_000_000:])
+            assert up.reply("PUT").status == 200
+            assert down.reply().body == large
         server.stop()
         server.start()
         assert server.caller.ask("GET", "/drain/k").body == body
