@@ -52,7 +52,7 @@ def add_staged(transaction: Transaction, staged: StagedBlob) -> rows.Payload:
     else:
         assert staged.place is not None
         transaction.add_live(staged.place.volume_id, staged.place.length)
-        transaction.txn.put(staged.sha256, rows.encode(staged.place), db=transaction.tables.blobs)
+        transaction.put(transaction.tables.blobs, staged.sha256, rows.encode(staged.place))
     return staged.sha256
 
 
@@ -68,7 +68,7 @@ def add_shared(transaction: Transaction, entry: rows.Entry) -> rows.Payload:
         return entry.payload
     manifest = get_manifest(txn, tables, entry.payload)
     manifest.references += 1
-    txn.put(entry.payload, rows.encode(manifest), db=tables.manifests)
+    transaction.put(tables.manifests, entry.payload, rows.encode(manifest))
     return entry.payload
 
 
@@ -85,9 +85,9 @@ def drop_entry(transaction: Transaction, entry: rows.Entry) -> None:
     manifest = rows.decode_manifest(value)
     manifest.references -= 1
     if manifest.references:
-        txn.put(entry.payload, rows.encode(manifest), db=tables.manifests)
+        transaction.put(tables.manifests, entry.payload, rows.encode(manifest))
     else:
-        txn.delete(entry.payload, db=tables.manifests)
+        transaction.delete(tables.manifests, entry.payload)
         drop_parts(transaction, entry.payload)
 
 
@@ -95,7 +95,7 @@ def drop_payload(transaction: Transaction, payload: rows.Payload) -> None:
     """Drop what an object in one piece, or a part, held."""
     txn, tables = transaction.txn, transaction.tables
     if isinstance(payload, int):
-        txn.delete(keys.sequence(payload), db=tables.inline)
+        transaction.delete(tables.inline, keys.sequence(payload))
     elif payload is not None and (value := txn.get(payload, db=tables.blobs)) is not None:
         # A row that damage took away must not keep its object from being deleted.
         _count(transaction, payload, rows.decode_blob(value), -1)
@@ -103,14 +103,13 @@ def drop_payload(transaction: Transaction, payload: rows.Payload) -> None:
 
 def drop_parts(transaction: Transaction, upload_id: bytes) -> int:
     """Remove every part of an upload with what it holds; return how many bytes they were."""
-    dropped = 0
-    with transaction.txn.cursor(transaction.tables.parts) as cursor:
-        is_found = cursor.set_range(upload_id)
-        while is_found and cursor.key().startswith(upload_id):
-            part = rows.decode_part(cursor.value())
-            dropped += part.size
-            drop_payload(transaction, part.payload)
-            is_found = cursor.delete()
+    dropped, parts = 0, transaction.tables.parts
+    for key in transaction.keys_from(parts, upload_id):
+        value = transaction.pop(parts, key)
+        assert value is not None
+        part = rows.decode_part(value)
+        dropped += part.size
+        drop_payload(transaction, part.payload)
     return dropped
 
 
@@ -118,22 +117,22 @@ def _add_inline(transaction: Transaction, data: bytes) -> int:
     sequence = transaction.next_sequence()
     value = _CRC.pack(crc32c(data)) + data
     # Sequences only grow, so this appends: pages are filled, never split.
-    transaction.txn.put(keys.sequence(sequence), value, append=True, db=transaction.tables.inline)
+    transaction.put(transaction.tables.inline, keys.sequence(sequence), value, append=True)
     return sequence
 
 
 def _count(transaction: Transaction, sha256: bytes, blob: rows.Blob, delta: int) -> None:
     """Change a blob's references; without any it leaves the index and its room is dead."""
-    txn, tables = transaction.txn, transaction.tables
+    tables = transaction.tables
     blob.references += delta
     if blob.references:
-        txn.put(sha256, rows.encode(blob), db=tables.blobs)
+        transaction.put(tables.blobs, sha256, rows.encode(blob))
         return
-    txn.delete(sha256, db=tables.blobs)
+    transaction.delete(tables.blobs, sha256)
     transaction.add_live(blob.volume_id, -blob.length)
     if blob.length >= PUNCH_BYTES_MIN:
         dead = rows.DeadExtent(blob.length, transaction.now_ms)
-        txn.put(keys.extent(blob.volume_id, blob.offset), rows.encode(dead), db=tables.dead)
+        transaction.put(tables.dead, keys.extent(blob.volume_id, blob.offset), rows.encode(dead))
 
 
 # --- looking up ---------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import os
 import time
 import weakref
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from storage_engine import keys, layout, meta, rows
 from storage_engine.commit import Committer, Operation, Result
@@ -123,8 +123,8 @@ class StorageEngine:
         )
         self._files = VolumeFiles(disk, place.volumes, options.descriptors_max)
         self._stager = Stager(self._appender, self._health, self._knows, options.inline_bytes_max)
-        self._objects = ObjectReads(tables, Namespace(tables.entries, _never))
-        self._uploads = UploadReads(tables, Namespace(tables.upload_names, _never))
+        self._objects = ObjectReads(tables, Namespace(tables.entries))
+        self._uploads = UploadReads(tables, Namespace(tables.upload_names))
         self._lookup = Lookup(self._index, self._objects, self._files)
         self._statistics = Statistics(self._index, disk, place.volumes)
         self._housekeeping = Housekeeping(self._index, self._committer, disk, place.volumes)
@@ -414,10 +414,6 @@ class StorageEngine:
 
     def _read_generation(self, txn: lmdb.Transaction[bytes]) -> int:
         return meta.read_generation(txn, self._index.tables)
-
-
-def _never(_txn: Any) -> int:
-    raise AssertionError("reads make no directories")
 
 
 def _ignore(_done: int, _total: int) -> None:

@@ -43,18 +43,16 @@ class ExpireDue(Operation[int]):
 
     def mutate(self, transaction: Transaction) -> int:
         """Remove the oldest of them; return how many."""
-        txn, tables = transaction.txn, transaction.tables
+        tables = transaction.tables
         expired = 0
-        with txn.cursor(tables.due) as cursor:
-            cursor.first()
-            while (key := cursor.key()) and expired < HOUSEKEEPING_BATCH:
-                due_ms, kind, subject = keys.due_parts(key)
-                if due_ms > self.now_ms:
-                    break
-                assert kind == Due.TOMBSTONE
-                txn.delete(keys.upload(subject), db=tables.uploads)
-                cursor.delete()  # and stand on the next
-                expired += 1
+        for key in transaction.keys_from(tables.due, b"", HOUSEKEEPING_BATCH):
+            due_ms, kind, subject = keys.due_parts(key)
+            if due_ms > self.now_ms:
+                break
+            assert kind == Due.TOMBSTONE
+            transaction.delete(tables.uploads, keys.upload(subject))
+            transaction.delete(tables.due, key)
+            expired += 1
         return expired
 
 
@@ -68,7 +66,7 @@ class ForgetDead(Operation[None]):
     def mutate(self, transaction: Transaction) -> None:
         """Remove their rows: from here on no reader enters them."""
         for place in self.places:
-            transaction.txn.delete(place, db=transaction.tables.dead)
+            transaction.delete(transaction.tables.dead, place)
 
 
 @dataclass(slots=True)
@@ -87,7 +85,7 @@ class DropVolume(Operation[None]):
     def mutate(self, transaction: Transaction) -> None:
         """Remove the volume. Dead records stay named: readers may still be on the way to them."""
         key = keys.sequence(self.volume_id)
-        transaction.txn.delete(key, db=transaction.tables.volumes)
+        transaction.delete(transaction.tables.volumes, key)
 
 
 class Housekeeping:

@@ -45,6 +45,11 @@ class Tables(NamedTuple):
     due: lmdb._Database
     meta: lmdb._Database
 
+    @property
+    def numbers(self) -> dict[lmdb._Database, int]:
+        """The place of each table in this tuple, by which the journal names it: on disk."""
+        return {table: number for number, table in enumerate(self)}
+
 
 assert set(Tables._fields) == {table.value for table in Table}
 

@@ -34,7 +34,7 @@ class StampStore(Operation[None]):
 
     def mutate(self, transaction: Transaction) -> None:
         """Write it."""
-        transaction.txn.put(STORE_ID, self.store_id, db=transaction.tables.meta)
+        transaction.put(transaction.tables.meta, STORE_ID, self.store_id)
 
 
 @dataclass(slots=True)

@@ -7,39 +7,49 @@ belong to the caller and are never looked into; directory entries are told apart
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from storage_engine import keys
 from storage_engine.limits import KEY_BYTES_MAX
 from storage_engine.listing import Page, Query, read_page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import lmdb
 
 
+class Writer(Protocol):
+    """What a tree needs of the transaction that changes it."""
+
+    txn: lmdb.Transaction[bytes]
+
+    def get(self, table: lmdb._Database, key: bytes) -> bytes | None:
+        """Return the value of a row."""
+
+    def put(self, table: lmdb._Database, key: bytes, value: bytes) -> None:
+        """Write a row."""
+
+    def delete(self, table: lmdb._Database, key: bytes) -> None:
+        """Remove a row."""
+
+    def pop(self, table: lmdb._Database, key: bytes) -> bytes | None:
+        """Remove a row and return its value."""
+
+    def next_sequence(self) -> int:
+        """Return a number (from 1 on) that no committed transaction was ever given."""
+
+
 class Namespace:
-    """Keys and their opaque values, in an `entries` table, inside the caller's transactions.
+    """Keys and their opaque values, in an `entries` table, inside the caller's transactions."""
 
-    `allocate_directory_id(txn)` returns an id (1 .. 2**64-1) that no committed transaction has
-    ever been given, and keeps its counter in that same transaction.
-    """
-
-    def __init__(
-        self,
-        entries: lmdb._Database,
-        allocate_directory_id: Callable[[lmdb.Transaction[bytes]], int],
-    ) -> None:
+    def __init__(self, entries: lmdb._Database) -> None:
         self._entries = entries
-        self._allocate_directory_id = allocate_directory_id
 
     def get(self, txn: lmdb.Transaction[bytes], bucket_id: int, key: bytes) -> bytes | None:
         """Return the value of a key, or None."""
         trail = self._trail(txn, bucket_id, key)
         return None if trail is None else txn.get(trail[-1], db=self._entries)
 
-    def put(self, txn: lmdb.Transaction[bytes], bucket_id: int, key: bytes, value: bytes) -> None:
+    def put(self, writer: Writer, bucket_id: int, key: bytes, value: bytes) -> None:
         """Set the value of a key (1 .. 1024 bytes); creates the directories on the way."""
         assert 0 < len(key) <= KEY_BYTES_MAX
         bucket = keys.sequence(bucket_id)
@@ -47,21 +57,21 @@ class Namespace:
         *directories, object_name = keys.path_names(key)
         for name in directories:
             link = bucket + child + name
-            known = txn.get(link, db=self._entries)
+            known = writer.get(self._entries, link)
             if known is None:
-                known = keys.sequence(self._allocate_directory_id(txn))
-                txn.put(link, known, db=self._entries)
+                known = keys.sequence(writer.next_sequence())
+                writer.put(self._entries, link, known)
             child = known
-        txn.put(bucket + child + object_name, value, db=self._entries)
+        writer.put(self._entries, bucket + child + object_name, value)
 
-    def delete(self, txn: lmdb.Transaction[bytes], bucket_id: int, key: bytes) -> bytes | None:
+    def delete(self, writer: Writer, bucket_id: int, key: bytes) -> bytes | None:
         """Remove a key and the directories this empties; return its value, or None."""
-        trail = self._trail(txn, bucket_id, key)
-        value = None if trail is None else txn.pop(trail[-1], db=self._entries)
+        trail = self._trail(writer.txn, bucket_id, key)
+        value = None if trail is None else writer.pop(self._entries, trail[-1])
         if trail is None or value is None:
             return None
-        while len(trail) > 1 and self._is_vacant(txn, trail.pop()[: keys.DIRECTORY_BYTES]):
-            txn.delete(trail[-1], db=self._entries)
+        while len(trail) > 1 and self._is_vacant(writer.txn, trail.pop()[: keys.DIRECTORY_BYTES]):
+            writer.delete(self._entries, trail[-1])
         return value
 
     def is_empty(self, txn: lmdb.Transaction[bytes], bucket_id: int) -> bool:

@@ -50,9 +50,7 @@ def replace(
     else:
         totals.object_bytes -= current.size
         blobs.drop_entry(transaction, current)
-    transaction.entries.put(
-        transaction.txn, target.bucket_id, target.key.encode(), rows.encode(entry)
-    )
+    transaction.entries.put(transaction, target.bucket_id, target.key.encode(), rows.encode(entry))
     return entry.info(target.key)
 
 
@@ -104,7 +102,7 @@ class DeleteObject(Operation["ObjectInfo | None"]):
         if self.current is None:
             return None
         target, current = self.target, self.current
-        transaction.entries.delete(transaction.txn, target.bucket_id, target.key.encode())
+        transaction.entries.delete(transaction, target.bucket_id, target.key.encode())
         blobs.drop_entry(transaction, current)
         totals = transaction.namespace(target.bucket_id)
         totals.objects -= 1

@@ -1,8 +1,9 @@
 """What a group of operations shares while it is carried out: one LMDB write transaction.
 
-Counters that every operation moves (namespaces, volumes, the sequence) are read once and written
-once for the whole group. Everything is thrown away and done again when the group must be re-run,
-so nothing here may reach outside the transaction.
+Every change goes through here, and is noted for the journal as it is made. Counters that every
+operation moves (namespaces, volumes, the sequence) are read once and written once for the whole
+group. Everything is thrown away and done again when the group must be re-run, so nothing here
+may reach outside the transaction.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from storage_engine import keys, rows
+from storage_engine.changes import Changes
 from storage_engine.errors import NamespaceClosed
 from storage_engine.namespace import Namespace
 
@@ -39,12 +41,16 @@ def topic_key(topic: str) -> bytes:
 
 
 class Transaction:
-    """One write transaction, its tables, and the counters its operations share."""
+    """One write transaction, its tables, and the counters its operations share.
+
+    Reads that only look may use `txn`; a change made there would be missing from the journal.
+    """
 
     __slots__ = (
         "_live",
         "_namespaces",
         "_sequence",
+        "changes",
         "entries",
         "now_ms",
         "tables",
@@ -56,11 +62,47 @@ class Transaction:
         self.txn = txn
         self.tables = tables
         self.now_ms = time.time_ns() // 1_000_000
-        self.entries = Namespace(tables.entries, self._next_id)
-        self.upload_names = Namespace(tables.upload_names, self._next_id)
+        self.changes = Changes(tables)
+        self.entries = Namespace(tables.entries)
+        self.upload_names = Namespace(tables.upload_names)
         self._sequence: int | None = None
         self._namespaces: dict[int, rows.NamespaceRow] = {}
         self._live: dict[int, int] = {}
+
+    # --- rows ----------------------------------------------------------------------------------
+
+    def get(self, table: lmdb._Database, key: bytes) -> bytes | None:
+        """Return the value of a row as the group has left it so far, or None."""
+        return self.txn.get(key, db=table)
+
+    def put(self, table: lmdb._Database, key: bytes, value: bytes, *, append: bool = False) -> None:
+        """Write a row; `append` when its key is the largest of the table, which fills pages."""
+        self.txn.put(key, value, append=append, db=table)
+        self.changes.put(table, key, value)
+
+    def delete(self, table: lmdb._Database, key: bytes) -> None:
+        """Remove a row, if there is one."""
+        if self.txn.delete(key, db=table):
+            self.changes.delete(table, key)
+
+    def pop(self, table: lmdb._Database, key: bytes) -> bytes | None:
+        """Remove a row; return its value, or None if there was none."""
+        value = self.txn.pop(key, db=table)
+        if value is not None:
+            self.changes.delete(table, key)
+        return value
+
+    def keys_from(self, table: lmdb._Database, prefix: bytes, limit: int = 0) -> list[bytes]:
+        """Return the keys that begin with `prefix`, in order; at most `limit` if that is not 0."""
+        found: list[bytes] = []
+        with self.txn.cursor(table) as cursor:
+            is_found = cursor.set_range(prefix)
+            while is_found and cursor.key().startswith(prefix) and not 0 < limit <= len(found):
+                found.append(cursor.key())
+                is_found = cursor.next()
+        return found
+
+    # --- counters ------------------------------------------------------------------------------
 
     def next_sequence(self) -> int:
         """Return a number that no committed transaction was ever given, each larger."""
@@ -72,7 +114,7 @@ class Transaction:
     def count(self, name: bytes) -> int:
         """Raise a counter of the META table by one and return it."""
         value = number(self.txn.get(name, db=self.tables.meta)) + 1
-        self.txn.put(name, _I64.pack(value), db=self.tables.meta)
+        self.put(self.tables.meta, name, _I64.pack(value))
         return value
 
     def namespace(self, bucket_id: int) -> rows.NamespaceRow:
@@ -97,15 +139,12 @@ class Transaction:
 
     def finish(self) -> None:
         """Write the counters that moved; nothing may follow but the commit."""
-        put, tables = self.txn.put, self.tables
+        tables = self.tables
         if self._sequence is not None:
-            put(SEQUENCE, _I64.pack(self._sequence), db=tables.meta)
+            self.put(tables.meta, SEQUENCE, _I64.pack(self._sequence))
         for bucket_id, row in self._namespaces.items():
-            put(keys.sequence(bucket_id), rows.encode(row), db=tables.namespaces)
+            self.put(tables.namespaces, keys.sequence(bucket_id), rows.encode(row))
         for volume_id, delta in self._live.items():
             key = keys.sequence(volume_id)
             live = number(self.txn.get(key, db=tables.volumes)) + delta
-            put(key, _I64.pack(live), db=tables.volumes)
-
-    def _next_id(self, _txn: lmdb.Transaction[bytes]) -> int:
-        return self.next_sequence()
+            self.put(tables.volumes, key, _I64.pack(live))

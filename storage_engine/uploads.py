@@ -96,14 +96,14 @@ class CreateUpload(Operation[UploadInfo]):
         txn, (bucket_id, key) = transaction.txn, self.target
         raw_id = new_upload_id(transaction.now_ms)
         row = rows.Upload(bucket_id, key, transaction.now_ms, self.attributes)
-        txn.put(keys.upload(raw_id), rows.encode(row), db=transaction.tables.uploads)
+        transaction.put(transaction.tables.uploads, keys.upload(raw_id), rows.encode(row))
         name = key.encode()
         name_id = transaction.upload_names.get(txn, bucket_id, name)
         if name_id is None:
             name_id = keys.sequence(transaction.next_sequence())
-            transaction.upload_names.put(txn, bucket_id, name, name_id)
+            transaction.upload_names.put(transaction, bucket_id, name, name_id)
         place = keys.open_upload(keys.sequence_number(name_id), raw_id)
-        txn.put(place, b"", db=transaction.tables.open_uploads)
+        transaction.put(transaction.tables.open_uploads, place, b"")
         transaction.namespace(bucket_id).uploads += 1
         return upload_info(raw_id, row)
 
@@ -127,7 +127,7 @@ class PutPart(Operation[PartInfo]):
 
     def mutate(self, transaction: Transaction) -> PartInfo:
         """Write the part."""
-        txn, tables = transaction.txn, transaction.tables
+        tables = transaction.tables
         part = rows.Part(
             transaction.next_sequence(),
             self.blob.size,
@@ -139,12 +139,12 @@ class PutPart(Operation[PartInfo]):
         totals = transaction.namespace(self.target.bucket_id)
         totals.upload_bytes += part.size
         key = keys.part(self.raw_id, self.number)
-        old_value = txn.get(key, db=tables.parts)
+        old_value = transaction.get(tables.parts, key)
         if old_value is not None:
             old = rows.decode_part(old_value)
             totals.upload_bytes -= old.size
             blobs.drop_payload(transaction, old.payload)
-        txn.put(key, rows.encode(part), db=tables.parts)
+        transaction.put(tables.parts, key, rows.encode(part))
         return part.info(self.number)
 
     def settle(self, *, is_committed: bool) -> None:
@@ -183,11 +183,11 @@ class CompleteUpload(Operation[ObjectInfo]):
 
     def mutate(self, transaction: Transaction) -> ObjectInfo:
         """Release what is not cited, write manifest and entry, leave a tombstone."""
-        txn, tables, upload = transaction.txn, transaction.tables, self.upload
+        tables, upload = transaction.tables, self.upload
         assert upload is not None
         self._release_uncited(transaction)
         manifest = rows.pack_manifest([(part.number, part.size) for part in self.parts])
-        txn.put(keys.upload(self.raw_id), rows.encode(manifest), db=tables.manifests)
+        transaction.put(tables.manifests, keys.upload(self.raw_id), rows.encode(manifest))
         entry = rows.Entry(
             sum(part.size for part in self.parts),
             transaction.now_ms,
@@ -204,9 +204,9 @@ class CompleteUpload(Operation[ObjectInfo]):
             entry,
             [(part.number, part.etag) for part in self.parts],
         )
-        txn.put(keys.upload(self.raw_id), rows.encode(tombstone), db=tables.uploads)
+        transaction.put(tables.uploads, keys.upload(self.raw_id), rows.encode(tombstone))
         due = keys.due(transaction.now_ms + TOMBSTONE_MS, Due.TOMBSTONE, self.raw_id)
-        txn.put(due, b"", db=tables.due)
+        transaction.put(tables.due, due, b"")
         return replace(transaction, self.target, self.current, entry)
 
     def _read_held(self, transaction: Transaction) -> dict[int, tuple[int, int]]:
@@ -225,8 +225,8 @@ class CompleteUpload(Operation[ObjectInfo]):
         totals = transaction.namespace(self.target.bucket_id)
         for number, (_, size) in self.held.items():
             if number not in cited:
-                txn, key = transaction.txn, keys.part(self.raw_id, number)
-                value = txn.pop(key, db=transaction.tables.parts)
+                key = keys.part(self.raw_id, number)
+                value = transaction.pop(transaction.tables.parts, key)
                 assert value is not None
                 blobs.drop_payload(transaction, rows.decode_part(value).payload)
                 totals.upload_bytes -= size
@@ -287,7 +287,7 @@ def abort(transaction: Transaction, target: ObjectRef, raw_id: bytes) -> None:
     """Remove an open upload, its parts, and what they hold."""
     totals = transaction.namespace(target.bucket_id)
     totals.upload_bytes -= blobs.drop_parts(transaction, raw_id)
-    transaction.txn.delete(keys.upload(raw_id), db=transaction.tables.uploads)
+    transaction.delete(transaction.tables.uploads, keys.upload(raw_id))
     forget_open(transaction, target, raw_id)
 
 
@@ -297,7 +297,7 @@ def forget_open(transaction: Transaction, target: ObjectRef, raw_id: bytes) -> N
     name_id = transaction.upload_names.get(txn, bucket_id, key.encode())
     assert name_id is not None
     place = keys.open_upload(keys.sequence_number(name_id), raw_id)
-    txn.delete(place, db=transaction.tables.open_uploads)
+    transaction.delete(transaction.tables.open_uploads, place)
     transaction.namespace(bucket_id).uploads -= 1
     if not open_uploads(transaction, name_id):
-        transaction.upload_names.delete(txn, bucket_id, key.encode())
+        transaction.upload_names.delete(transaction, bucket_id, key.encode())

@@ -52,9 +52,9 @@ def filled(store: NamespaceStore, keys: Iterable[bytes]) -> lmdb.Transaction[byt
     """Begin a transaction in which the bucket holds these keys, between two other buckets."""
     txn = store.env.begin(write=True)
     for bucket_id in (BUCKET - 1, BUCKET + 1):
-        store.namespace.put(txn, bucket_id, b"a/other", b"other")
+        store.namespace.put(store.writer(txn), bucket_id, b"a/other", b"other")
     for key in keys:
-        store.namespace.put(txn, BUCKET, key, key)
+        store.namespace.put(store.writer(txn), BUCKET, key, key)
     return txn
 
 

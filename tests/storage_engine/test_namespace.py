@@ -53,7 +53,7 @@ class AgainstDictionary(RuleBasedStateMachine):
     def put(self, bucket_id: int, key: bytes, value: bytes) -> bytes:
         """Set a key, new or not."""
         with self.store.env.begin(write=True) as txn:
-            self.namespace.put(txn, bucket_id, key, value)
+            self.namespace.put(self.store.writer(txn), bucket_id, key, value)
         self.model[bucket_id][key] = value
         return key
 
@@ -67,9 +67,9 @@ class AgainstDictionary(RuleBasedStateMachine):
     def delete(self, bucket_id: int, key: bytes) -> None:
         """Remove a key that was drawn before, there or not."""
         with self.store.env.begin(write=True) as txn:
-            assert self.namespace.delete(txn, bucket_id, key) == self.model[bucket_id].pop(
-                key, None
-            )
+            assert self.namespace.delete(self.store.writer(txn), bucket_id, key) == self.model[
+                bucket_id
+            ].pop(key, None)
 
     @rule(bucket_id=BUCKETS, key=st.one_of(drawn, object_keys))
     def get(self, bucket_id: int, key: bytes) -> None:
@@ -81,8 +81,8 @@ class AgainstDictionary(RuleBasedStateMachine):
     def abort(self, bucket_id: int, put: bytes, delete: bytes) -> None:
         """Change keys in a transaction that is given up."""
         with self.store.env.begin(write=True) as txn:
-            self.namespace.put(txn, bucket_id, put, b"never")
-            self.namespace.delete(txn, bucket_id, delete)
+            self.namespace.put(self.store.writer(txn), bucket_id, put, b"never")
+            self.namespace.delete(self.store.writer(txn), bucket_id, delete)
             txn.abort()
 
     @rule(bucket_id=BUCKETS, data=st.data())
@@ -145,13 +145,13 @@ def test_the_longest_keys_live_together(store: NamespaceStore) -> None:
     """Keys of 1,024 bytes of every kind are kept, found, listed in order, and removed."""
     with store.env.begin(write=True) as txn:
         for number, key in enumerate(LONGEST_KEYS):
-            store.namespace.put(txn, BUCKET, key, b"%d" % number)
+            store.namespace.put(store.writer(txn), BUCKET, key, b"%d" % number)
     with store.env.begin(write=True) as txn:
         page = store.namespace.scan(txn, BUCKET)
         assert [key for key, _ in page.items] == sorted(LONGEST_KEYS)
         for number, key in enumerate(LONGEST_KEYS):
             assert store.namespace.get(txn, BUCKET, key) == b"%d" % number
-            assert store.namespace.delete(txn, BUCKET, key) == b"%d" % number
+            assert store.namespace.delete(store.writer(txn), BUCKET, key) == b"%d" % number
             assert store.namespace.get(txn, BUCKET, key) is None
         assert store.raw(txn) == []
 
@@ -161,10 +161,10 @@ def test_a_path_is_no_object(store: NamespaceStore) -> None:
     name = b"x" * 400
     with store.env.begin(write=True) as txn:
         for key in (b"a/b/c", name + b"y"):
-            store.namespace.put(txn, BUCKET, key, b"value")
+            store.namespace.put(store.writer(txn), BUCKET, key, b"value")
         for key in (b"a", b"a/", b"a/b", b"a/b/", b"a/b/c/", b"a/b/c/d", name, name + b"\x00"):
             assert store.namespace.get(txn, BUCKET, key) is None
-            assert store.namespace.delete(txn, BUCKET, key) is None
+            assert store.namespace.delete(store.writer(txn), BUCKET, key) is None
 
 
 def test_an_object_survives_the_directory_of_its_name(store: NamespaceStore) -> None:
@@ -173,8 +173,8 @@ def test_an_object_survives_the_directory_of_its_name(store: NamespaceStore) -> 
     for removed in odd:
         with store.env.begin(write=True) as txn:
             for key in odd:
-                store.namespace.put(txn, BUCKET, key, key)
-            store.namespace.delete(txn, BUCKET, removed)
+                store.namespace.put(store.writer(txn), BUCKET, key, key)
+            store.namespace.delete(store.writer(txn), BUCKET, removed)
             found = [store.namespace.get(txn, BUCKET, key) for key in odd]
         assert found == [None if key == removed else key for key in odd]
 
@@ -183,7 +183,7 @@ def test_an_object_survives_the_directory_of_its_name(store: NamespaceStore) -> 
 def test_an_impossible_key_is_refused(store: NamespaceStore, key: bytes) -> None:
     """An empty key, or one of more than 1,024 bytes, is a programmer's error."""
     with store.env.begin(write=True) as txn, pytest.raises(AssertionError):
-        store.namespace.put(txn, BUCKET, key, b"value")
+        store.namespace.put(store.writer(txn), BUCKET, key, b"value")
 
 
 def test_a_directory_that_comes_back_is_another(store: NamespaceStore) -> None:
@@ -191,10 +191,10 @@ def test_a_directory_that_comes_back_is_another(store: NamespaceStore) -> None:
     links = []
     for _ in range(2):
         with store.env.begin(write=True) as txn:
-            store.namespace.put(txn, BUCKET, b"a/b", b"value")
+            store.namespace.put(store.writer(txn), BUCKET, b"a/b", b"value")
         with store.env.begin(write=True) as txn:
             links.append(txn.get(keys.entry(BUCKET, keys.ROOT_DIRECTORY, b"a/"), db=store.entries))
-            store.namespace.delete(txn, BUCKET, b"a/b")
+            store.namespace.delete(store.writer(txn), BUCKET, b"a/b")
     assert links == [keys.sequence(1), keys.sequence(2)]
 
 
@@ -203,8 +203,8 @@ def test_a_prefix_moves_by_one_link(store: NamespaceStore) -> None:
     tails = [b"", b"1", b"2/3", b"x" * 500 + b"/y"]
     with store.env.begin(write=True) as txn:
         for tail in tails:
-            store.namespace.put(txn, BUCKET, b"old/" + tail, tail)
-        store.namespace.put(txn, BUCKET, b"new/home", b"home")
+            store.namespace.put(store.writer(txn), BUCKET, b"old/" + tail, tail)
+        store.namespace.put(store.writer(txn), BUCKET, b"new/home", b"home")
         source = keys.entry(BUCKET, keys.ROOT_DIRECTORY, b"old/")
         new_id = txn.get(keys.entry(BUCKET, keys.ROOT_DIRECTORY, b"new/"), db=store.entries)
         child = txn.pop(source, db=store.entries)
