@@ -69,6 +69,12 @@ class Disk(Protocol):
     def punch(self, descriptor: int, offset: int, length: int) -> None:
         """Give a range's room back to the disk; it reads as zeros. May be unsupported: no-op."""
 
+    def next_data(self, descriptor: int, offset: int) -> int:
+        """Return where, at or after `offset`, the next byte that is not in a hole lies.
+
+        Where the disk cannot tell: `offset`. Behind the last such byte: the end of the file.
+        """
+
     def truncate(self, descriptor: int, length: int) -> None:
         """Cut the file."""
 
@@ -153,6 +159,17 @@ class RealDisk:
                 return
             if code != errno.EINTR:
                 raise OSError(code, os.strerror(code))
+
+    def next_data(self, descriptor: int, offset: int) -> int:
+        """Ask with SEEK_DATA; what is read and written by offset does not notice."""
+        try:
+            return os.lseek(descriptor, offset, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # nothing but a hole up to the end, or behind it
+                return max(offset, os.fstat(descriptor).st_size)
+            if error.errno == errno.EINVAL:
+                return offset
+            raise
 
     def truncate(self, descriptor: int, length: int) -> None:
         """Cut the file."""

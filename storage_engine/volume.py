@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from storage_engine.disk import disown, try_own
 from storage_engine.errors import DiskFull
-from storage_engine.limits import PUNCH_BYTES_MIN
+from storage_engine.limits import PUNCH_BYTES_MIN, RECORD_ALIGNMENT
 from storage_engine.record import VOLUME_HEADER_BYTES, VolumeHeader
 
 if TYPE_CHECKING:
@@ -139,6 +139,7 @@ class Volume:
         """End a region: its bytes are an object's, or free for the next one if it was the last."""
         with self._lock:
             if not is_used:
+                self._erase_header(region)
                 self._returned[region.offset + region.length] = region.offset
                 while (start := self._returned.pop(self._tail, None)) is not None:
                     self._tail = start
@@ -149,6 +150,15 @@ class Volume:
                     self.disk.punch(self._descriptor, region.offset, region.length)
             self._open_regions -= 1
             self._close_if_done()
+
+    def _erase_header(self, region: Region) -> None:
+        """Keep a walk over the bytes from meeting a record that nobody may believe.
+
+        It would hide what is written over the rest of it, and be salvaged though it was refused.
+        Whatever is synced here later is synced with this.
+        """
+        with suppress(OSError):
+            self.disk.write(self._descriptor, [bytes(RECORD_ALIGNMENT)], region.offset)
 
     def seal(self) -> None:
         """Reserve nothing more; ownership ends when the last region is let go."""

@@ -116,3 +116,16 @@ def test_a_new_file_is_new(disk: RealDisk, descriptor: int, tmp_path: Path) -> N
     disk.truncate(descriptor, 5)
     assert disk.read(descriptor, 9, 0) == bytes(5)
     assert disk.free_bytes(tmp_path) > MIB
+
+
+def test_data_is_found_behind_a_hole(tmp_path: Path) -> None:
+    """The next data after an offset is told as exactly as the disk knows, and its end likewise."""
+    disk = RealDisk()
+    descriptor = disk.create(tmp_path / "f")
+    disk.write(descriptor, [b"x"], 1 << 20)
+    assert 0 < disk.next_data(descriptor, 0) <= 1 << 20
+    assert disk.next_data(descriptor, 1 << 20) == 1 << 20
+    disk.truncate(descriptor, 1 << 22)
+    assert disk.next_data(descriptor, 1 << 21) == 1 << 22
+    assert disk.next_data(descriptor, 1 << 23) == 1 << 23
+    disk.close(descriptor)
