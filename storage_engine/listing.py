@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from storage_engine import keys
+from storage_engine import keys, links
 from storage_engine.limits import SCAN_STEPS_MAX
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class Walk:
 
     def _go_inside(self, key: bytes, name: bytes) -> None:
         path = self._inside[-1].path + keys.path_piece(name)
-        self._inside.append(_Directory(path, self._bucket + self._cursor.value(), key))
+        self._inside.append(_Directory(path, self._bucket + links.child(self._cursor.value()), key))
 
     def _move_to(self, key: bytes) -> None:
         self.steps += 1

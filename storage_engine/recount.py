@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from storage_engine import blobs, keys, rows
+from storage_engine import blobs, keys, links, rows
 from storage_engine.errors import CorruptBlob
 from storage_engine.transaction import SEQUENCE, number
+from storage_engine.tree_check import TreeCheck
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     import lmdb
 
     from storage_engine.index import Tables
-
-ROOT = keys.sequence(keys.ROOT_DIRECTORY)
 
 
 class Recount:
@@ -99,22 +98,17 @@ class Recount:
 
     def _walk_tree(self, table: lmdb._Database, what: str) -> Iterator[tuple[int, bytes, bytes]]:
         """Yield (bucket, stored name, value) of each object; check the directories on the way."""
-        linked: Counter[bytes] = Counter()
-        inhabited: set[bytes] = set()
+        tree = TreeCheck()
         for key, value in self._rows(table):
             bucket, name = key[: keys.DIRECTORY_BYTES // 2], key[keys.DIRECTORY_BYTES :]
-            inhabited.add(key[: keys.DIRECTORY_BYTES])
+            tree.add(key, value)
             if keys.leads_on(name):
-                linked[bucket + value] += 1
-                self._check_sequence(keys.sequence_number(value), f"directory {name!r}")
+                child = keys.sequence_number(links.child(value))
+                self._check_sequence(child, f"directory {name!r}")
             else:
                 yield keys.sequence_number(bucket), name, value
-        for directory in inhabited:
-            if not linked[directory] and not directory.endswith(ROOT):
-                self._say(f"{what}: directory {directory.hex()} is not linked from anywhere")
-        for directory, links in linked.items():
-            if links > 1 or directory not in inhabited:
-                self._say(f"{what}: directory {directory.hex()} has {links} links or is empty")
+        for problem in tree.problems():
+            self._say(f"{what}: {problem}")
 
     def _check_sequence(self, used: int, user: str) -> None:
         if used > self._sequence:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from storage_engine import keys
+from storage_engine import keys, limits, links, namespace
+from storage_engine.listing import Walk
 from tests.storage_engine.key_strategies import cuts_of, delimiters_of, object_keys
 from tests.storage_engine.namespace_store import NamespaceStore
 
@@ -100,6 +101,44 @@ class AgainstDictionary(RuleBasedStateMachine):
             page = self.namespace.scan(txn, bucket_id, prefix=prefix, delimiter=delimiter)
         assert page.items == list(expected.items())
 
+    @rule(bucket_id=BUCKETS, source=drawn, place=st.one_of(drawn, object_keys))
+    def move(self, bucket_id: int, source: bytes, place: bytes) -> None:
+        """Move a prefix, when there is one and the other is free and has room."""
+        source, target = (text[: text.rfind(b"/") + 1] for text in (source, place))
+        known = self.model[bucket_id]
+        moved = [key for key in known if source and key.startswith(source)]
+        with self.store.env.begin(write=True) as txn:
+            assert not source or self.namespace.has_prefix(txn, bucket_id, source) == bool(moved)
+            if not (moved and target) or target.startswith(source) or source.startswith(target):
+                return
+            is_free = not any(key.startswith(target) for key in known)
+            assert self.namespace.has_prefix(txn, bucket_id, target) != is_free
+            longest_max = limits.KEY_BYTES_MAX - len(target)
+            longest = self.namespace.longest_below(txn, bucket_id, source, longest_max)
+            real = max(map(len, moved)) - len(source)
+            assert (longest is None) == (real > longest_max)
+            if longest is not None and is_free:
+                assert real <= longest <= longest_max
+                self.namespace.move(self.store.writer(txn), bucket_id, source, target, longest)
+                for key in moved:
+                    known[target + key[len(source) :]] = known.pop(key)
+
+    @invariant()
+    def bounds_hold(self) -> None:
+        """No key below a directory is longer than the entry that leads there says."""
+        with self.store.env.begin() as txn, txn.cursor(self.store.entries) as cursor:
+            for bucket_id, known in self.model.items():
+                walk = Walk(cursor, bucket_id)
+                is_inside = walk.seek(b"")
+                while is_inside:
+                    if walk.is_object:
+                        is_inside = walk.advance()
+                        continue
+                    assert len(walk.value) == links.LINK_BYTES
+                    below = [len(key) for key in known if key.startswith(walk.text)]
+                    assert max(below) <= len(walk.text) + links.longest(walk.value) <= 1024
+                    is_inside = walk.enter()
+
     @invariant()
     def nothing_is_orphaned(self) -> None:
         """The index holds one entry per key and one per directory that a key needs, no more."""
@@ -188,32 +227,56 @@ def test_an_impossible_key_is_refused(store: NamespaceStore, key: bytes) -> None
 
 def test_a_directory_that_comes_back_is_another(store: NamespaceStore) -> None:
     """A directory removed and made again has a new id, so an old id can never mislead."""
-    links = []
+    found = []
     for _ in range(2):
         with store.env.begin(write=True) as txn:
             store.namespace.put(store.writer(txn), BUCKET, b"a/b", b"value")
         with store.env.begin(write=True) as txn:
-            links.append(txn.get(keys.entry(BUCKET, keys.ROOT_DIRECTORY, b"a/"), db=store.entries))
+            found.append(txn.get(keys.entry(BUCKET, keys.ROOT_DIRECTORY, b"a/"), db=store.entries))
             store.namespace.delete(store.writer(txn), BUCKET, b"a/b")
-    assert links == [keys.sequence(1), keys.sequence(2)]
+    assert found == [links.pack(keys.sequence(1), 1), links.pack(keys.sequence(2), 1)]
 
 
-def test_a_prefix_moves_by_one_link(store: NamespaceStore) -> None:
-    """The layout lets a whole prefix move by taking its link out and putting it elsewhere."""
+def test_a_prefix_moves_by_one_entry(store: NamespaceStore) -> None:
+    """Whatever is below, a prefix moves by one entry, and by the parents that come and go."""
     tails = [b"", b"1", b"2/3", b"x" * 500 + b"/y"]
     with store.env.begin(write=True) as txn:
         for tail in tails:
             store.namespace.put(store.writer(txn), BUCKET, b"old/" + tail, tail)
         store.namespace.put(store.writer(txn), BUCKET, b"new/home", b"home")
-        source = keys.entry(BUCKET, keys.ROOT_DIRECTORY, b"old/")
-        new_id = txn.get(keys.entry(BUCKET, keys.ROOT_DIRECTORY, b"new/"), db=store.entries)
-        child = txn.pop(source, db=store.entries)
-        assert new_id is not None
-        assert child is not None
-        txn.put(keys.sequence(BUCKET) + new_id + b"place/", child, db=store.entries)
+        before = store.raw(txn)
+        longest = store.namespace.longest_below(txn, BUCKET, b"old/", 1014)
+        assert longest == 502
+        store.namespace.move(store.writer(txn), BUCKET, b"old/", b"new/place/", longest)
+        assert len(set(before) ^ set(store.raw(txn))) == 4  # the entry, and the bound of new/
         page = store.namespace.scan(txn, BUCKET)
         found = [store.namespace.get(txn, BUCKET, b"new/place/" + tail) for tail in tails]
     assert [key for key, _ in page.items] == sorted(
         [b"new/home", *(b"new/place/" + tail for tail in tails)]
     )
     assert found == tails
+
+
+def test_a_bound_that_is_too_large_is_looked_behind(store: NamespaceStore) -> None:
+    """When the longest key below is gone, the rest still fits where it would not have."""
+    with store.env.begin(write=True) as txn:
+        for key in (b"a/b/" + b"x" * 1000, b"a/b/c", b"a/d/" + b"y" * 90):
+            store.namespace.put(store.writer(txn), BUCKET, key, b"value")
+        assert store.namespace.longest_below(txn, BUCKET, b"a/", 500) is None
+        store.namespace.delete(store.writer(txn), BUCKET, b"a/b/" + b"x" * 1000)
+        assert store.namespace.longest_below(txn, BUCKET, b"a/", 500) == 92
+        assert store.namespace.longest_below(txn, BUCKET, b"a/", 91) is None
+        assert store.namespace.longest_below(txn, BUCKET, b"a/", 1002) == 1002
+
+
+def test_measuring_ends_after_so_many_steps(
+    store: NamespaceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When it would take too long to show that everything fits, it does not."""
+    monkeypatch.setattr(namespace, "SCAN_STEPS_MAX", 50)
+    with store.env.begin(write=True) as txn:
+        for number in range(60):
+            store.namespace.put(store.writer(txn), BUCKET, b"a/b/%d" % number, b"value")
+        store.namespace.put(store.writer(txn), BUCKET, b"a/b/" + b"x" * 1000, b"value")
+        store.namespace.delete(store.writer(txn), BUCKET, b"a/b/" + b"x" * 1000)
+        assert store.namespace.longest_below(txn, BUCKET, b"a/", 500) is None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from storage_engine import keys, rows
+from storage_engine import keys, links, rows
 from storage_engine.transaction import SEQUENCE
 from storage_engine.volume import volume_path
 from tests.storage_engine.engine_steps import (
@@ -111,7 +111,11 @@ def more_copies(value: bytes) -> bytes:
 DAMAGES: dict[str, Damage] = {
     "a lost directory entry": lose_first("entries"),
     "an unlinked directory": add("entries", keys.entry(BUCKET, 3, b"x"), b""),
-    "an empty directory": add("entries", keys.entry(BUCKET, 0, b"e/"), keys.sequence(1)),
+    "an empty directory": add(
+        "entries", keys.entry(BUCKET, 0, b"e/"), links.pack(keys.sequence(1), 1)
+    ),
+    "a damaged link": add("entries", keys.entry(BUCKET, 0, b"dir/"), keys.sequence(1)),
+    "a bound that is too low": change_first("entries", lambda link: links.pack(link[:8], 3)),
     "an unreadable entry": add("entries", keys.entry(BUCKET, 0, b"x"), b"\xc1"),
     "a lost inline payload": lose_first("inline"),
     "an inline payload nobody uses": add("inline", keys.sequence(1), b"\x00" * 4),
