@@ -29,7 +29,6 @@ from storage_engine.limits import (
 from storage_engine.lookup import Lookup
 from storage_engine.namespace import Namespace
 from storage_engine.objects import CopyObject, DeleteObject, ObjectReads, PutObject
-from storage_engine.record import describe
 from storage_engine.staging import Stager
 from storage_engine.statistics import Statistics
 from storage_engine.upload_reads import UploadReads
@@ -47,7 +46,7 @@ from storage_engine.volume import Appender
 from storage_engine.volume_files import VolumeFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -63,6 +62,7 @@ if TYPE_CHECKING:
         ObjectAttributes,
         ObjectInfo,
         ObjectPart,
+        Origin,
         PartInfo,
         PartPage,
         UploadInfo,
@@ -176,30 +176,20 @@ class StorageEngine:
         self,
         data: bytes,
         sha256: bytes | None = None,
-        *,
-        bucket_id: int = 0,
-        key: str = "",
-        headers: Mapping[str, str] | None = None,
+        origin: Origin | None = None,
     ) -> StagedBlob:
         """Stage a payload that is in memory; blocks for the disk unless it is inline.
 
-        `sha256` is believed. Bucket, key and headers go into the record, for salvage. DiskFull,
-        StorageError.
+        `sha256` is believed. `origin` goes into the record, for salvage. DiskFull, StorageError.
         """
-        if self._stager.is_inline(len(data)):
-            return self._stager.stage_bytes(data, sha256)
-        return self._stager.stage_bytes(data, sha256, describe(bucket_id, key, headers or {}))
+        return self._stager.stage_bytes(data, sha256, origin)
 
-    def begin_blob(
-        self,
-        size: int,
-        *,
-        bucket_id: int = 0,
-        key: str = "",
-        headers: Mapping[str, str] | None = None,
-    ) -> BlobWriter:
-        """Reserve room for a payload that arrives in pieces; DiskFull, StorageError."""
-        return self._stager.begin_blob(size, describe(bucket_id, key, headers or {}))
+    def begin_blob(self, size: int, origin: Origin | None = None) -> BlobWriter:
+        """Reserve room for a payload that arrives in pieces; DiskFull, StorageError.
+
+        `origin` goes into the record, for salvage.
+        """
+        return self._stager.begin_blob(size, origin)
 
     def discard(self, blob: StagedBlob) -> None:
         """Give the room of a staged payload back that no mutation was given."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 from awscrt.checksums import crc32c
@@ -21,11 +21,9 @@ from storage_engine.limits import (
     RECORD_ALIGNMENT,
     RECORD_HEADER_BYTES_MAX,
 )
+from storage_engine.values import ObjectAttributes, Origin
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 
 RECORD_MAGIC: Final = b"S4record"
 _RECORD = struct.Struct(">8sHHIQQQIIQ32s")
@@ -36,13 +34,18 @@ VOLUME_MAGIC: Final = b"S4volume"
 _VOLUME = struct.Struct(">8sHH16sQQ")
 VOLUME_HEADER_BYTES: Final = RECORD_ALIGNMENT
 
+_DESCRIPTION: Final = struct.Struct(">H")  # length of the MessagePack; zeros follow it
+DESCRIPTION_BYTES_MAX: Final = RECORD_HEADER_BYTES_MAX - RECORD_FIXED_BYTES
+DIGESTS_BYTES: Final = 192  # an ETag and two checksums, the longest: what is known only at the end
 
-class Description(msgspec.Struct, frozen=True, array_like=True):
-    """What a payload was first written for, as far as known then: enough to salvage it by."""
 
-    bucket_id: int = 0
-    key: str = ""
-    headers: dict[str, str] = {}
+def record_seed(store_id: bytes) -> int:
+    """Return what the header checksums of a store's records begin with.
+
+    Clients do not know it, so nothing that they upload can pass for a record of the store.
+    """
+    seed: int = crc32c(store_id)
+    return seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +60,16 @@ class RecordHeader:
     payload_bytes: int
     sha256: bytes
     checks_crc: int  # CRC32C of the block checksums that follow the payload
-    created_ms: int
-    description: bytes  # an encoded Description
+    created_ms: int  # when the payload was stored first: copies of the record keep it
+    description: bytes  # see `describe`; empty when nothing was said
 
     @property
     def header_bytes(self) -> int:
         """Length of the header: where the payload starts, counted from the record."""
         return RECORD_FIXED_BYTES + len(self.description)
 
-    def pack(self) -> bytes:
-        """Encode the header."""
+    def pack(self, seed: int) -> bytes:
+        """Encode the header; `seed` is the store's."""
         fixed = _RECORD.pack(
             RECORD_MAGIC,
             FORMAT_VERSION,
@@ -80,10 +83,11 @@ class RecordHeader:
             self.created_ms,
             self.sha256,
         )
-        return fixed + _CRC.pack(crc32c(self.description, crc32c(fixed))) + self.description
+        crc = crc32c(self.description, crc32c(fixed, seed))
+        return fixed + _CRC.pack(crc) + self.description
 
 
-def unpack_record_header(data: bytes) -> RecordHeader:
+def unpack_record_header(data: bytes, seed: int) -> RecordHeader:
     """Decode a header from bytes that begin with it; CorruptBlob unless every byte is right."""
     if len(data) < RECORD_FIXED_BYTES:
         raise CorruptBlob("record header is cut off")
@@ -94,7 +98,7 @@ def unpack_record_header(data: bytes) -> RecordHeader:
         raise CorruptBlob("record header has an impossible length")
     description = data[RECORD_FIXED_BYTES:header_bytes]
     (crc,) = _CRC.unpack_from(data, _RECORD.size)
-    if crc != crc32c(description, crc32c(data[: _RECORD.size])):
+    if crc != crc32c(description, crc32c(data[: _RECORD.size], seed)):
         raise CorruptBlob("record header fails its checksum")
     volume_id, offset, payload_bytes, block_bytes, checks_crc, created_ms, sha256 = fields
     if (version, flags, block_bytes) != (FORMAT_VERSION, 0, BLOCK_BYTES):
@@ -106,18 +110,56 @@ def unpack_record_header(data: bytes) -> RecordHeader:
     )
 
 
-def describe(bucket_id: int, key: str, headers: Mapping[str, str]) -> bytes:
-    """Encode a description; headers that would make it too long are left out."""
-    for kept in (headers, {}):
-        data = msgspec.msgpack.encode(Description(bucket_id, key, dict(kept)))
-        if RECORD_FIXED_BYTES + len(data) <= RECORD_HEADER_BYTES_MAX:
-            return data
-    raise AssertionError("a key is shorter than a header")
+# --- descriptions -----------------------------------------------------------------------------
 
 
-def read_description(data: bytes) -> Description:
-    """Decode what `describe` encoded."""
-    return msgspec.msgpack.decode(data, type=Description)
+def describe(origin: Origin | None, length_min: int = 0) -> bytes:
+    """Encode what a payload is written for; headers that would make it too long are left out."""
+    if origin is None:
+        return b""
+    data = msgspec.msgpack.encode(origin)
+    if _DESCRIPTION.size + len(data) > DESCRIPTION_BYTES_MAX:
+        data = msgspec.msgpack.encode(_without_headers(origin))
+    return (_DESCRIPTION.pack(len(data)) + data).ljust(length_min, b"\x00")
+
+
+def described_again(origin: Origin, length: int) -> bytes:
+    """Encode what is known by now into the room that was left; without digests, should it not fit.
+
+    The room is that of a description without digests at least.
+    """
+    data = describe(origin, length)
+    if len(data) > length:
+        data = describe(origin.with_digests("", {}), length)
+    return data
+
+
+def read_description(data: bytes) -> Origin | None:
+    """Decode what `describe` encoded; CorruptBlob when this version cannot read it."""
+    if not data:
+        return None
+    (length,) = _DESCRIPTION.unpack_from(data.ljust(_DESCRIPTION.size, b"\x00"))
+    try:
+        return _decode_origin(data[_DESCRIPTION.size : _DESCRIPTION.size + length])
+    except msgspec.MsgspecError as error:
+        raise CorruptBlob(f"a record's description cannot be read: {error}") from error
+
+
+def _without_headers(origin: Origin) -> Origin:
+    held = origin.attributes
+    kept = ObjectAttributes(
+        etag=held.etag,
+        headers={},
+        checksums=held.checksums,
+        checksum_type=held.checksum_type,
+        owner=held.owner,
+        storage_class=held.storage_class,
+        checksum_algorithm=held.checksum_algorithm,
+    )
+    return msgspec.structs.replace(origin, attributes=kept)
+
+
+_decode_origin: Final = msgspec.msgpack.Decoder(Origin).decode
 
 
 # --- block checksums ---------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import threading
 import time
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Self
 
 from awscrt.checksums import crc32c
 
@@ -24,11 +24,14 @@ from storage_engine.limits import (
     PIECES_BYTES_MAX,
 )
 from storage_engine.record import (
+    DESCRIPTION_BYTES_MAX,
+    DIGESTS_BYTES,
     RECORD_FIXED_BYTES,
     BlockChecks,
     RecordHeader,
     block_count,
     describe,
+    described_again,
     record_bytes,
 )
 
@@ -36,9 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from storage_engine.health import Health
+    from storage_engine.values import Origin
     from storage_engine.volume import Appender, Region
-
-NO_DESCRIPTION: Final = describe(0, "", {})
 
 
 class StagedBlob:
@@ -111,7 +113,7 @@ class Stager:
         return size < self._inline_bytes_max or not size
 
     def stage_bytes(
-        self, data: bytes, sha256: bytes | None = None, description: bytes = NO_DESCRIPTION
+        self, data: bytes, sha256: bytes | None = None, origin: Origin | None = None
     ) -> StagedBlob:
         """Stage a payload that is in memory; blocks for the disk unless it is inline or known."""
         size = len(data)
@@ -119,23 +121,26 @@ class Stager:
             return StagedBlob(size, sha256, data=data)
         if sha256 is None:
             sha256 = hashlib.sha256(data).digest()
-        write = partial(self._write, description)
+        write = partial(self._write, origin)
         staged = StagedBlob(size, sha256, data=data, write=write)
         if not self._knows(sha256):
             write(staged)
         return staged
 
-    def begin_blob(self, size: int, description: bytes = NO_DESCRIPTION) -> BlobWriter:
+    def begin_blob(self, size: int, origin: Origin | None = None) -> BlobWriter:
         """Begin a payload that arrives in pieces; DiskFull when there is no room for it."""
         if not 0 <= size <= BLOB_BYTES_MAX:
             raise ValueError(f"no payload can have {size} bytes")
         if self.is_inline(size):
             return BlobWriter(self, size, None)
-        return BlobWriter(self, size, self._reserve(size, description))
+        room = 0
+        if origin is not None:  # the digests are known when the payload has passed
+            room = min(len(describe(origin)) + DIGESTS_BYTES, DESCRIPTION_BYTES_MAX)
+        return BlobWriter(self, size, self._reserve(size, describe(origin, room)), origin)
 
-    def _write(self, description: bytes, staged: StagedBlob) -> None:
+    def _write(self, origin: Origin | None, staged: StagedBlob) -> None:
         assert staged.data is not None
-        file = self._reserve(staged.size, description)
+        file = self._reserve(staged.size, describe(origin))
         try:
             file.add(staged.data)
             file.finish(staged)
@@ -175,6 +180,10 @@ class BlobFile:
                 self._region.hasten(self._hastened, self._at - self._hastened)
                 self._hastened = self._at
 
+    def describe(self, origin: Origin) -> None:
+        """Say more of what the payload is for, in the room that was left for it."""
+        self._description = described_again(origin, len(self._description))
+
     def finish(self, staged: StagedBlob) -> None:
         """Write what is left, the checksums and the header, sync, and give the place to `staged`.
 
@@ -191,7 +200,7 @@ class BlobFile:
             created_ms=time.time_ns() // 1_000_000,
             description=self._description,
         )
-        packed = header.pack()
+        packed = header.pack(self._stager.appender.seed)
         if self._at == len(packed):
             self._write([packed, *self._pieces, checks], 0)
         else:
@@ -229,9 +238,12 @@ class BlobWriter:
     A context manager: leaving the block without `finish` gives the region back.
     """
 
-    def __init__(self, stager: Stager, size: int, file: BlobFile | None) -> None:
+    def __init__(
+        self, stager: Stager, size: int, file: BlobFile | None, origin: Origin | None = None
+    ) -> None:
         self._stager = stager
         self._size = size
+        self._origin = origin
         self._received = 0
         self._file = file  # None: the payload is inline
         self._pieces: list[bytes] = []
@@ -253,14 +265,19 @@ class BlobWriter:
                 self._sha256.update(data)
                 self._file.add(data)
 
-    def finish(self) -> StagedBlob:
-        """Sync the payload; ValueError (and abort) when it is not as long as promised."""
+    def finish(self, etag: str = "", checksums: dict[str, str] | None = None) -> StagedBlob:
+        """Sync the payload; ValueError (and abort) when it is not as long as promised.
+
+        ETag and checksums go into the record, beside the origin that was given.
+        """
         with self._lock, self._abort_on_error():
             if not self._is_open or self._received != self._size:
                 raise ValueError(f"{self._received} bytes instead of the promised {self._size}")
             if self._file is None:
                 staged = self._stager.stage_bytes(b"".join(self._pieces))
             else:
+                if self._origin is not None and (etag or checksums):
+                    self._file.describe(self._origin.with_digests(etag, checksums or {}))
                 staged = StagedBlob(self._size, self._sha256.digest())
                 self._file.finish(staged)
             self._is_open = False

@@ -30,6 +30,10 @@ class ObjectAttributes(msgspec.Struct, frozen=True, kw_only=True, array_like=Tru
     checksum_algorithm: str = ""  # asked for at CreateMultipartUpload
     extra: dict[str, str] = {}
 
+    def with_digests(self, etag: str, checksums: dict[str, str]) -> ObjectAttributes:
+        """Return the same with what is known once the payload has passed."""
+        return msgspec.structs.replace(self, etag=etag, checksums=checksums)
+
 
 class ObjectInfo(msgspec.Struct, frozen=True, gc=False):
     """The current version of an object, as of one moment."""
@@ -75,6 +79,25 @@ class ObjectRef(NamedTuple):
 
     bucket_id: int
     key: str
+
+
+class Origin(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a payload is stored for, as far as known by then; it lies beside it, for salvage.
+
+    Of a part, the attributes are those of its upload, but ETag and checksums are its own. Kept on
+    disk as an array in this order: new fields go to the end and have a default.
+    """
+
+    bucket_id: int
+    key: str
+    attributes: ObjectAttributes
+    upload_id: str = ""
+    part_number: int = 0  # 0: an object in one piece
+
+    def with_digests(self, etag: str, checksums: dict[str, str]) -> Origin:
+        """Return the same with what is known once the payload has passed."""
+        kept = self.attributes.with_digests(etag, checksums)
+        return msgspec.structs.replace(self, attributes=kept)
 
 
 class ObjectPart(NamedTuple):

@@ -18,6 +18,7 @@ from storage_engine.record import (
     VOLUME_HEADER_BYTES,
     check_blocks,
     checks_bytes,
+    record_seed,
     unpack_record_header,
     unpack_volume_header,
 )
@@ -39,6 +40,7 @@ class Verification:
         self._index = index
         self._files = files
         self._store_id = store_id
+        self._seed = record_seed(store_id)
 
     def run(self, progress: Callable[[int, int], None]) -> Iterator[str]:
         """Yield a sentence for each problem."""
@@ -53,7 +55,7 @@ class Verification:
             file = self._files.acquire(blob.volume_id)
             try:
                 self._check_volume(file)
-                _check_record(file, sha256, blob)
+                _check_record(file, sha256, blob, self._seed)
             finally:
                 self._files.release(file)
         except (EngineError, OSError) as error:
@@ -79,10 +81,10 @@ class Verification:
             raise CorruptBlob("the volume belongs elsewhere")
 
 
-def _check_record(file: VolumeFile, sha256: bytes, blob: rows.Blob) -> None:
+def _check_record(file: VolumeFile, sha256: bytes, blob: rows.Blob, seed: int) -> None:
     """Read a whole record; CorruptBlob unless it is what the index says."""
     room = min(RECORD_HEADER_BYTES_MAX, blob.length)
-    header = unpack_record_header(file.read(room, blob.offset))
+    header = unpack_record_header(file.read(room, blob.offset), seed)
     said = (header.volume_id, header.offset, header.payload_bytes, header.sha256)
     if said != (blob.volume_id, blob.offset, blob.size, sha256):
         raise CorruptBlob("the record is of another blob")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from storage_engine.disk import disown, try_own
 from storage_engine.errors import DiskFull
 from storage_engine.limits import PUNCH_BYTES_MIN, RECORD_ALIGNMENT
-from storage_engine.record import VOLUME_HEADER_BYTES, VolumeHeader
+from storage_engine.record import VOLUME_HEADER_BYTES, VolumeHeader, record_seed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -247,6 +247,7 @@ class Appender:
         self._disk = disk
         self._directory = directory
         self._store_id = store_id
+        self.seed = record_seed(store_id)
         self._allocate_id = allocate_id
         self._health = health
         self._length_max = length_max

@@ -45,6 +45,7 @@ class Gap(NamedTuple):
 class Walk:
     """One volume's bytes, up to `end`; `read` takes (length, offset), as `VolumeFile.read` does.
 
+    `seed` is the store's, see `record_seed`.
     `next_data` returns where the next byte that is not in a hole lies, at or after an offset.
     `is_trusted` may refuse a record by its bytes: it is then no record, and what lies in it is
     searched as any other room.
@@ -55,6 +56,7 @@ class Walk:
         volume_id: int,
         read: Callable[[int, int], bytes],
         end: int,
+        seed: int,
         *,
         next_data: Callable[[int], int] | None = None,
         is_trusted: Callable[[FoundRecord], bool] | None = None,
@@ -62,6 +64,7 @@ class Walk:
         self._volume_id = volume_id
         self._read = read
         self._end = end
+        self._seed = seed
         self._next_data = next_data
         self._is_trusted = is_trusted
 
@@ -80,9 +83,9 @@ class Walk:
         data = self._read(HEADER_READ_BYTES, offset)
         if not data.startswith(RECORD_MAGIC):
             return None
-        header = _header(data)
+        header = _header(data, self._seed)
         if header is None and len(data) == HEADER_READ_BYTES:
-            header = _header(self._read(RECORD_HEADER_BYTES_MAX, offset))
+            header = _header(self._read(RECORD_HEADER_BYTES_MAX, offset), self._seed)
         if header is None or (header.volume_id, header.offset) != (self._volume_id, offset):
             return None
         needed = header.header_bytes + header.payload_bytes + checks_bytes(header.payload_bytes)
@@ -150,9 +153,9 @@ class _Gap:
             yield Gap(self._start, self._end - self._start)
 
 
-def _header(data: bytes) -> RecordHeader | None:
+def _header(data: bytes, seed: int) -> RecordHeader | None:
     """Decode a header; None when it is none, or not of this format."""
     try:
-        return unpack_record_header(data)
+        return unpack_record_header(data, seed)
     except (CorruptBlob, FormatError):
         return None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from s3api.checksums import Hasher
     from s3api.context import Call
     from s3api.http.checksum_headers import ExpectedChecksum
-    from storage_engine import BlobWriter, StagedBlob
+    from storage_engine import BlobWriter, Origin, StagedBlob
 
 SMALL_BYTES: Final = 32 * 1024  # hashing this takes about as long as one hop to a thread
 DEFAULT_ALGORITHM: Final = "CRC64NVME"  # what AWS computes when the client asks for none
@@ -92,11 +92,12 @@ class Expectations:
             checksum_headers.check_checksum(self.checksum, reader.trailers, actual)
 
 
-async def receive_payload(call: Call, wanted: str | None = None) -> Received:
+async def receive_payload(call: Call, origin: Origin, wanted: str | None = None) -> Received:
     """Read, verify and stage the whole payload; `wanted` names a checksum to compute in any case.
 
-    Raises S3Error (MissingContentLength, EntityTooLarge, IncompleteBody, BadDigest,
-    XAmzContentSHA256Mismatch, SignatureDoesNotMatch ...) with nothing left on disk.
+    `origin`, which lacks only the digests, is kept beside the payload. Raises S3Error
+    (MissingContentLength, EntityTooLarge, IncompleteBody, BadDigest, XAmzContentSHA256Mismatch,
+    SignatureDoesNotMatch ...) with nothing left on disk.
     """
     request = call.request
     expectations = Expectations(call)
@@ -112,14 +113,18 @@ async def receive_payload(call: Call, wanted: str | None = None) -> Received:
         )
     digests = Digests(expectations.algorithms(wanted))
     if size <= SMALL_BYTES:
-        blob = await _receive_small(call, reader, digests, expectations)
+        blob = await _receive_small(call, reader, origin, digests, expectations)
     else:
-        blob = await _receive_large(call, reader, size, digests, expectations)
+        blob = await _receive_large(call, reader, origin, digests, expectations)
     return Received(blob, digests.md5.hex(), digests.checksums())
 
 
 async def _receive_small(
-    call: Call, reader: PayloadReader, digests: Digests, expectations: Expectations
+    call: Call,
+    reader: PayloadReader,
+    origin: Origin,
+    digests: Digests,
+    expectations: Expectations,
 ) -> StagedBlob:
     pieces = []
     while piece := await reader.read():
@@ -130,16 +135,23 @@ async def _receive_small(
     expectations.check(digests, reader, sha256)
     if call.engine.is_inline(len(data)):
         return call.engine.stage_bytes(data, sha256)
-    return await call.store.on_disk(call.engine.stage_bytes, data, sha256)
+    known = origin.with_digests(digests.md5.hex(), digests.checksums())
+    return await call.store.on_disk(call.engine.stage_bytes, data, sha256, known)
 
 
 async def _receive_large(
-    call: Call, reader: PayloadReader, size: int, digests: Digests, expectations: Expectations
+    call: Call,
+    reader: PayloadReader,
+    origin: Origin,
+    digests: Digests,
+    expectations: Expectations,
 ) -> StagedBlob:
-    writer = await call.store.on_disk(call.engine.begin_blob, size)
+    assert reader.length is not None
+    writer = await call.store.on_disk(call.engine.begin_blob, reader.length, origin)
     try:
         await _pump(call, reader, writer, digests)
-        blob = await call.store.on_disk(writer.finish)
+        sums = digests.checksums()
+        blob = await call.store.on_disk(writer.finish, digests.md5.hex(), sums)
     except BaseException:
         await call.store.on_disk(writer.abort)
         raise

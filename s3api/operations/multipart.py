@@ -15,7 +15,7 @@ from s3api.operations.attributes import refuse_unkept, stored_headers
 from s3api.operations.copy import STEP_BYTES, find_source
 from s3api.operations.ingest import DEFAULT_ALGORITHM, Digests, receive_payload
 from s3api.operations.put import checksum_members, write_guard
-from storage_engine import ObjectAttributes, PartInfo
+from storage_engine import ObjectAttributes, Origin, PartInfo
 
 if TYPE_CHECKING:
     from s3api.context import Call
@@ -109,10 +109,16 @@ async def upload_part(call: Call) -> Answer:
             f"Checksum Type mismatch occurred, expected checksum Type: {declared.lower()}, "
             f"actual checksum Type: {sent.algorithm.lower()}",
         )
-    received = await receive_payload(call, declared or DEFAULT_ALGORITHM)
+    origin = _part_origin(call, upload, number)
+    received = await receive_payload(call, origin, declared or DEFAULT_ALGORITHM)
     await _commit_part(call, number, received.blob, received.etag, received.checksums)
     output = checksum_members(_shown(received.checksums, declared, sent), "")
     return Answer(output | {"ETag": f'"{received.etag}"'})
+
+
+def _part_origin(call: Call, upload: UploadInfo, number: int) -> Origin:
+    """Say what a part's payload is for."""
+    return Origin(call.bucket.id, call.key, upload.attributes, upload.upload_id, number)
 
 
 def _shown(computed: dict[str, str], declared: str, sent: Any) -> dict[str, str]:
@@ -144,7 +150,8 @@ async def upload_part_copy(call: Call) -> Answer:
             check_source(conditions, info.etag, info.modified_ms)
         first, length = _copied(call, info)
         digests = Digests([algorithm])
-        blob = await call.store.on_disk(_restage, call, reader, (first, length), digests)
+        origin = _part_origin(call, upload, number)
+        blob = await call.store.on_disk(_restage, call, reader, (first, length), origin, digests)
     etag = digests.md5.hex()
     part = await _commit_part(call, number, blob, etag, digests.checksums())
     result: dict[str, Any] = {"ETag": f'"{etag}"', "LastModified": part.modified_ms}
@@ -170,16 +177,16 @@ def _copied(call: Call, info: ObjectInfo) -> tuple[int, int]:
 
 
 def _restage(
-    call: Call, reader: ObjectReader, span: tuple[int, int], digests: Digests
+    call: Call, reader: ObjectReader, span: tuple[int, int], origin: Origin, digests: Digests
 ) -> StagedBlob:
     """Read the bytes once for their digests and stage them; equal content is stored once."""
     first, length = span
-    with call.engine.begin_blob(length) as writer:
+    with call.engine.begin_blob(length, origin) as writer:
         for offset in range(first, first + length, STEP_BYTES):
             data = reader.read(offset, min(STEP_BYTES, first + length - offset))
             digests.update(data)
             writer.write(data)
-        return writer.finish()
+        return writer.finish(digests.md5.hex(), digests.checksums())
 
 
 async def abort_multipart_upload(call: Call) -> Answer:

@@ -8,7 +8,7 @@ from s3api.context import Answer
 from s3api.http.preconditions import check_write, read_conditions
 from s3api.operations.attributes import refuse_unkept, stored_headers
 from s3api.operations.ingest import receive_payload
-from storage_engine import ObjectAttributes
+from storage_engine import ObjectAttributes, Origin
 
 if TYPE_CHECKING:
     from s3api.context import Call
@@ -38,16 +38,15 @@ def checksum_members(checksums: dict[str, str], checksum_type: str) -> dict[str,
 async def put_object(call: Call) -> Answer:
     """Store an object; the reply leaves after payload and index are on disk."""
     refuse_unkept(call.request)
-    headers = stored_headers(call.request)
-    guard = write_guard(call)
-    received = await receive_payload(call)
-    attributes = ObjectAttributes(
-        etag=received.etag,
-        headers=headers,
-        checksums=received.checksums,
+    promised = ObjectAttributes(
+        etag="",
+        headers=stored_headers(call.request),
         checksum_type="FULL_OBJECT",
         owner=call.owner_id,
     )
+    guard = write_guard(call)
+    received = await receive_payload(call, Origin(call.bucket.id, call.key, promised))
+    attributes = promised.with_digests(received.etag, received.checksums)
     await call.store.committed(
         call.engine.put_object(call.bucket.id, call.key, received.blob, attributes, guard=guard)
     )

@@ -6,7 +6,7 @@ import hashlib
 import random
 from typing import TYPE_CHECKING
 
-from storage_engine import EngineOptions, ObjectAttributes, open_engine
+from storage_engine import EngineOptions, ObjectAttributes, Origin, open_engine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,8 +43,9 @@ def put(
     guard: Guard | None = None,
 ) -> ObjectInfo:
     """Stage and put an object; wait until it is durable."""
-    blob = engine.stage_bytes(data)
-    return engine.put_object(bucket_id, key, blob, attributes(data), guard=guard).result()
+    kept = attributes(data)
+    blob = engine.stage_bytes(data, origin=Origin(bucket_id, key, kept))
+    return engine.put_object(bucket_id, key, blob, kept, guard=guard).result()
 
 
 def get(engine: StorageEngine, key: str, *, bucket_id: int = BUCKET) -> bytes:
@@ -56,7 +57,8 @@ def get(engine: StorageEngine, key: str, *, bucket_id: int = BUCKET) -> bytes:
 def put_part(engine: StorageEngine, key: str, upload_id: str, number: int, data: bytes) -> PartInfo:
     """Stage and put a part; wait until it is durable."""
     etag = hashlib.md5(data).hexdigest()  # noqa: S324  # the ETag
-    blob = engine.stage_bytes(data)
+    kept = attributes(data).with_digests(etag, {"SUM": etag})
+    blob = engine.stage_bytes(data, origin=Origin(BUCKET, key, kept, upload_id, number))
     return engine.put_part(BUCKET, key, upload_id, number, blob, etag, {"SUM": etag}).result()
 
 

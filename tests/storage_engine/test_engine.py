@@ -22,6 +22,7 @@ from storage_engine import (
     NamespaceNotEmpty,
     NoSuchKey,
     ObjectRef,
+    Origin,
     PartChanged,
 )
 from tests.storage_engine.engine_steps import (
@@ -108,7 +109,7 @@ class AgainstDictionary(RuleBasedStateMachine):
     def abandon(self, bucket_id: int, key: str, data: bytes, size: int) -> None:
         """Stage something that never becomes an object."""
         self.engine.discard(self.engine.stage_bytes(data))
-        with self.engine.begin_blob(size, bucket_id=bucket_id, key=key) as writer:
+        with self.engine.begin_blob(size, Origin(bucket_id, key, attributes())) as writer:
             writer.write(bytes(size // 2))
 
     @precondition(lambda self: not self.closed)

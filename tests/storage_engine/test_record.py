@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ from awscrt.checksums import crc32c
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage_engine import CorruptBlob, EngineError, FormatError
+from storage_engine import CorruptBlob, EngineError, FormatError, ObjectAttributes, Origin
 from storage_engine.limits import (
     BLOB_BYTES_MAX,
     BLOCK_BYTES,
@@ -18,6 +19,8 @@ from storage_engine.limits import (
     RECORD_HEADER_BYTES_MAX,
 )
 from storage_engine.record import (
+    DESCRIPTION_BYTES_MAX,
+    DIGESTS_BYTES,
     RECORD_FIXED_BYTES,
     VOLUME_HEADER_BYTES,
     BlockChecks,
@@ -27,14 +30,40 @@ from storage_engine.record import (
     check_blocks,
     checks_bytes,
     describe,
+    described_again,
     read_description,
     record_bytes,
+    record_seed,
     unpack_record_header,
     unpack_volume_header,
 )
 from tests.storage_engine.engine_steps import noise
 
+SEED = record_seed(b"a store's own id")
+DIGESTS = {"SHA256": "x" * 44, "CRC64NVME": "y" * 12}  # the most that one request brings
+
 u64 = st.integers(0, 2**64 - 1)
+short = st.text(max_size=12)
+texts = st.dictionaries(short, short, max_size=4)
+object_attributes = st.builds(
+    ObjectAttributes,
+    etag=short,
+    headers=texts,
+    checksums=texts,
+    checksum_type=short,
+    owner=short,
+    storage_class=short,
+    checksum_algorithm=short,
+    extra=texts,
+)
+origins = st.builds(
+    Origin,
+    bucket_id=u64,
+    key=st.text(max_size=50),
+    attributes=object_attributes,
+    upload_id=short,
+    part_number=st.integers(0, 10_000),
+)
 headers = st.builds(
     RecordHeader,
     volume_id=u64,
@@ -56,9 +85,19 @@ volume_headers = st.builds(
 @given(headers, st.binary(max_size=20))
 def test_a_record_header_comes_back_as_it_was(header: RecordHeader, rest: bytes) -> None:
     """Unpacking gives back what was packed, whatever follows it."""
-    packed = header.pack()
+    packed = header.pack(SEED)
     assert len(packed) == header.header_bytes
-    assert unpack_record_header(packed + rest) == header
+    assert unpack_record_header(packed + rest, SEED) == header
+
+
+@given(headers, st.binary(min_size=16, max_size=16))
+def test_a_record_header_of_another_store_is_refused(header: RecordHeader, store: bytes) -> None:
+    """Who does not know the store's id cannot make bytes that pass for one of its records."""
+    if record_seed(store) != SEED:
+        with pytest.raises(CorruptBlob, match="checksum"):
+            unpack_record_header(header.pack(record_seed(store)), SEED)
+    with pytest.raises(CorruptBlob, match="checksum"):
+        unpack_record_header(header.pack(0), SEED)
 
 
 @given(headers, st.data())
@@ -66,53 +105,86 @@ def test_no_changed_byte_of_a_record_header_passes(
     header: RecordHeader, data: st.DataObject
 ) -> None:
     """A header with any one byte changed, or cut off, is refused."""
-    packed = bytearray(header.pack())
+    packed = bytearray(header.pack(SEED))
     at = data.draw(st.integers(0, len(packed) - 1))
     with pytest.raises(CorruptBlob):
-        unpack_record_header(bytes(packed[:at]))
+        unpack_record_header(bytes(packed[:at]), SEED)
     packed[at] ^= data.draw(st.integers(1, 255))
     with pytest.raises(EngineError):
-        unpack_record_header(bytes(packed))
+        unpack_record_header(bytes(packed), SEED)
 
 
 @given(st.binary(max_size=400))
 def test_bytes_of_anything_else_are_no_record(data: bytes) -> None:
     """Arbitrary bytes are refused, and never believed about a length."""
     with pytest.raises(CorruptBlob):
-        unpack_record_header(data)
+        unpack_record_header(data, SEED)
 
 
 def test_a_header_of_impossible_lengths_is_refused() -> None:
     """A well-checksummed header cannot claim more than the format allows."""
     header = RecordHeader(1, 512, BLOB_BYTES_MAX + 1, bytes(32), 0, 0, b"")
     with pytest.raises(CorruptBlob, match="payload"):
-        unpack_record_header(header.pack())
+        unpack_record_header(header.pack(SEED), SEED)
     too_long = replace(header, payload_bytes=1, description=bytes(RECORD_HEADER_BYTES_MAX))
     with pytest.raises(CorruptBlob, match="length"):
-        unpack_record_header(too_long.pack())
+        unpack_record_header(too_long.pack(SEED), SEED)
 
 
 def test_a_newer_record_is_told_from_a_damaged_one() -> None:
     """A record of a later format is FormatError, for nothing is wrong with it."""
-    packed = bytearray(RecordHeader(1, 512, 1, bytes(32), 0, 0, b"").pack())
-    packed[8:10] = (2).to_bytes(2)
-    packed[RECORD_FIXED_BYTES - 4 :] = crc32c(bytes(packed[: RECORD_FIXED_BYTES - 4])).to_bytes(4)
-    with pytest.raises(FormatError, match="format 2"):
-        unpack_record_header(bytes(packed))
+    packed = bytearray(RecordHeader(1, 512, 1, bytes(32), 0, 0, b"").pack(SEED))
+    packed[8:10] = (3).to_bytes(2)
+    crc = crc32c(bytes(packed[: RECORD_FIXED_BYTES - 4]), SEED)
+    packed[RECORD_FIXED_BYTES - 4 :] = crc.to_bytes(4)
+    with pytest.raises(FormatError, match="format 3"):
+        unpack_record_header(bytes(packed), SEED)
 
 
-@given(u64, st.text(max_size=50), st.dictionaries(st.text(max_size=9), st.text(max_size=9)))
-def test_a_description_comes_back_as_it_was(bucket: int, key: str, kept: dict[str, str]) -> None:
-    """Bucket, key and headers survive in a record."""
-    description = read_description(describe(bucket, key, kept))
-    assert (description.bucket_id, description.key, description.headers) == (bucket, key, kept)
+@given(origins, st.integers(0, 400))
+def test_a_description_comes_back_as_it_was(origin: Origin, length_min: int) -> None:
+    """Whatever a payload is written for survives in its record, and room left at the end too."""
+    packed = describe(origin, length_min)
+    assert read_description(packed) == origin
+    assert len(packed) >= length_min
+    assert read_description(describe(None, length_min)) is None
+
+
+@given(origins)
+def test_digests_fit_into_the_room_that_was_left(origin: Origin) -> None:
+    """What is known only at the end is told as well, and the description stays as long."""
+    length = len(describe(origin.with_digests("", {}))) + DIGESTS_BYTES
+    known = origin.with_digests("e" * 35, DIGESTS)
+    again = described_again(known, length)
+    assert len(again) == length
+    assert read_description(again) == known
+
+
+@given(origins)
+def test_digests_that_do_not_fit_are_left_out(origin: Origin) -> None:
+    """No description outgrows its room; the rest of it is kept."""
+    bare = origin.with_digests("", {})
+    length = len(describe(bare))
+    again = described_again(origin.with_digests("e" * 35, DIGESTS), length)
+    assert len(again) == length
+    assert read_description(again) == bare
 
 
 def test_a_description_that_is_too_long_keeps_the_name() -> None:
-    """Headers that would not fit are left out; bucket and key are kept."""
-    packed = describe(7, "name", {"x": "y" * RECORD_HEADER_BYTES_MAX})
-    assert read_description(packed).key == "name"
-    assert RECORD_FIXED_BYTES + len(packed) <= RECORD_HEADER_BYTES_MAX
+    """Headers that would not fit are left out; everything else is kept."""
+    long = {"x": "y" * RECORD_HEADER_BYTES_MAX}
+    kept = ObjectAttributes(etag="e", headers=long, checksums=DIGESTS, owner="o", extra=long)
+    packed = describe(Origin(7, "name", kept, "id", 3))
+    assert len(packed) <= DESCRIPTION_BYTES_MAX
+    bare = ObjectAttributes(etag="e", headers={}, checksums=DIGESTS, owner="o")
+    assert read_description(packed) == Origin(7, "name", bare, "id", 3)
+
+
+@given(st.binary(max_size=60))
+def test_a_description_of_anything_else_is_refused_or_read(data: bytes) -> None:
+    """Bytes that are no description are CorruptBlob, never another error."""
+    with suppress(CorruptBlob):
+        read_description(data)
 
 
 @given(st.integers(0, 3 * BLOCK_BYTES), st.lists(st.integers(0, 2 * BLOCK_BYTES), max_size=6))
@@ -173,7 +245,7 @@ def test_a_volume_header_comes_back_or_is_refused(
 def test_a_newer_volume_is_told_from_a_damaged_one() -> None:
     """A volume of a later format is FormatError."""
     packed = bytearray(VolumeHeader(bytes(16), 1, 0).pack())
-    packed[8:10] = (2).to_bytes(2)
+    packed[8:10] = (3).to_bytes(2)
     packed[44:48] = crc32c(bytes(packed[:44])).to_bytes(4)
-    with pytest.raises(FormatError, match="format 2"):
+    with pytest.raises(FormatError, match="format 3"):
         unpack_volume_header(bytes(packed))

@@ -10,8 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage_engine import DiskFull, EngineOptions, StorageError, open_engine
-from storage_engine.record import read_description, unpack_record_header
+from storage_engine import DiskFull, EngineOptions, Origin, StorageError, open_engine
+from storage_engine.record import (
+    RECORD_MAGIC,
+    read_description,
+    record_seed,
+    unpack_record_header,
+)
 from storage_engine.volume import volume_path
 from tests.storage_engine.bad_disks import FaultyDisk
 from tests.storage_engine.engine_steps import (
@@ -292,22 +297,40 @@ def test_a_failed_sync_turns_the_engine_read_only(faulty: StorageEngine, disk: F
 
 
 def test_a_record_tells_what_it_was_written_for(engine: StorageEngine, tmp_path: Path) -> None:
-    """Bucket, key and headers given when a payload begins can be read from the volume alone."""
-    headers = {"content-type": "text/plain"}
-    writer = engine.begin_blob(1000, bucket_id=7, key="a/b", headers=headers)
+    """What is said when a payload begins and ends can be read from the volume alone."""
+    origin = Origin(7, "a/b", attributes(**{"content-type": "text/plain"}), "id", 5)
+    writer = engine.begin_blob(1000, origin)
     writer.write(noise(1000))
-    commit(engine, "key", writer.finish())
-    blob = engine.stage_bytes(noise(2000), bucket_id=8, key="c")
+    commit(engine, "key", writer.finish("etag", {"SHA256": "sum"}))
+    other = Origin(8, "c", attributes(b"c"))
+    blob = engine.stage_bytes(noise(2000), origin=other)
     commit(engine, "other", blob)
     data = volume_path(tmp_path / "store" / "volumes", 1).read_bytes()
-    first = unpack_record_header(data[512:])
-    told = read_description(first.description)
-    assert (told.bucket_id, told.key, told.headers) == (7, "a/b", headers)
+    seed = record_seed(data[12:28])
+    first = unpack_record_header(data[512:], seed)
+    assert read_description(first.description) == origin.with_digests("etag", {"SHA256": "sum"})
     assert first.sha256 == hashlib.sha256(noise(1000)).digest()
     start = 512 + first.header_bytes
     assert data[start : start + first.payload_bytes] == noise(1000)
-    second = unpack_record_header(data[blob.place.offset :] if blob.place else b"")
-    assert read_description(second.description).key == "c"
+    second = unpack_record_header(data[blob.place.offset :] if blob.place else b"", seed)
+    assert read_description(second.description) == other
+
+
+def test_no_record_is_left_of_what_nobody_stored(engine: StorageEngine, tmp_path: Path) -> None:
+    """A payload that was refused, or that the store had, leaves no record to be salvaged."""
+    first, second = engine.stage_bytes(noise(1000, 1)), engine.stage_bytes(noise(1000, 2))
+    with engine.begin_blob(1000) as writer:
+        writer.write(noise(1000, 3))
+        third = writer.finish()
+    engine.discard(second)
+    commit(engine, "key", first)
+    engine.discard(third)
+    with engine.begin_blob(1000) as writer:
+        writer.write(noise(1000, 1))
+        commit(engine, "same", writer.finish())
+    data = volume_path(tmp_path / "store" / "volumes", 1).read_bytes()
+    assert data.count(RECORD_MAGIC) == 1
+    assert data[512:].startswith(RECORD_MAGIC)
 
 
 def test_staged_payloads_survive_the_store_they_were_meant_for(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from storage_engine.record import (
     RecordHeader,
     VolumeHeader,
     record_bytes,
+    record_seed,
 )
 from storage_engine.volume import volume_path
 from storage_engine.walk import FoundRecord, Gap, Walk
@@ -30,11 +31,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 VOLUME = 7
-START = VolumeHeader(b"s" * 16, VOLUME, 0).pack()
+STORE_ID = b"s" * 16
+SEED = record_seed(STORE_ID)
+START = VolumeHeader(STORE_ID, VOLUME, 0).pack()
 
 
 def record(
-    offset: int, payload: bytes, *, volume_id: int = VOLUME, description: bytes = b""
+    offset: int,
+    payload: bytes,
+    *,
+    volume_id: int = VOLUME,
+    description: bytes = b"",
+    seed: int = SEED,
 ) -> bytes:
     """Make a whole record as it would lie at a place."""
     checks = BlockChecks()
@@ -49,7 +57,7 @@ def record(
         0,
         description,
     )
-    data = header.pack() + payload + packed
+    data = header.pack(seed) + payload + packed
     return data.ljust(record_bytes(len(description), len(payload)), b"\x00")
 
 
@@ -58,7 +66,7 @@ def walk(
 ) -> list[FoundRecord | Gap]:
     """Walk over bytes in memory."""
     items = Walk(
-        VOLUME, lambda length, at: data[at : at + length], len(data), is_trusted=is_trusted
+        VOLUME, lambda length, at: data[at : at + length], len(data), SEED, is_trusted=is_trusted
     ).items()
     return list(items)
 
@@ -131,6 +139,12 @@ def test_what_a_client_stored_is_never_taken_for_a_record() -> None:
     assert ("record", inner_at) in [place[:2] for place in places(refused)]
 
 
+def test_what_a_client_stored_is_no_record_in_abandoned_room_either() -> None:
+    """Where a header was never written, a forged record at its very place is refused."""
+    data = START + bytes(512) + record(2 * 512, b"forged", seed=record_seed(b"?" * 16))
+    assert [kind for kind, *_ in places(walk(data))] == ["gap"]
+
+
 def test_a_record_of_another_place_or_volume_is_none() -> None:
     """A header that names another place or file is stale, however valid it is."""
     moved = record(len(START) + RECORD_ALIGNMENT, b"x")
@@ -183,6 +197,7 @@ def test_holes_are_skipped(tmp_path: Path) -> None:
         VOLUME,
         counting_read,
         os.fstat(descriptor).st_size,
+        SEED,
         next_data=lambda at: disk.next_data(descriptor, at),
     ).items()
     assert [item.offset for item in items] == [len(START), last_at]
@@ -225,6 +240,7 @@ def test_what_was_given_back_leaves_no_record(tmp_path: Path) -> None:
         waiting.abort()
         engine.discard(engine.stage_bytes(noise(600, 3)))
     data = volume_path(tmp_path / "store" / "volumes", 1).read_bytes()
-    items = Walk(1, lambda length, at: data[at : at + length], len(data)).items()
+    seed = record_seed(data[12:28])
+    items = Walk(1, lambda length, at: data[at : at + length], len(data), seed).items()
     records = [item for item in items if isinstance(item, FoundRecord)]
     assert [item.header.sha256 for item in records] == [hashlib.sha256(noise(1000, 2)).digest()]
