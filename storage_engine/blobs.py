@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from awscrt.checksums import crc32c
 
 from storage_engine import keys, rows
@@ -31,11 +32,11 @@ _CRC: Final = struct.Struct(">I")
 
 
 def check_staged(transaction: Transaction, staged: StagedBlob) -> None:
-    """Raise Restage when a payload counted on a blob that has vanished since."""
-    if staged.place is None and not staged.is_inline:
-        tables = transaction.tables
-        if transaction.txn.get(staged.sha256, db=tables.blobs) is None:
-            raise Restage
+    """Raise Restage when a payload counted on a blob that has vanished or gone bad since."""
+    if staged.place is not None or staged.is_inline:
+        return
+    if find_sound(transaction.txn, transaction.tables, staged.sha256) is None:
+        raise Restage
 
 
 def add_staged(transaction: Transaction, staged: StagedBlob) -> rows.Payload:
@@ -45,14 +46,13 @@ def add_staged(transaction: Transaction, staged: StagedBlob) -> rows.Payload:
     if staged.is_inline:
         assert staged.data is not None
         return _add_inline(transaction, staged.data)
-    value = transaction.txn.get(staged.sha256, db=transaction.tables.blobs)
-    staged.is_used = value is None
-    if value is not None:
-        _count(transaction, staged.sha256, rows.decode_blob(value), 1)
+    sound = find_sound(transaction.txn, transaction.tables, staged.sha256)
+    staged.is_used = sound is None
+    if sound is not None:
+        _count(transaction, staged.sha256, sound, 1)
     else:
         assert staged.place is not None
-        transaction.add_live(staged.place.volume_id, staged.place.length)
-        transaction.put(transaction.tables.blobs, staged.sha256, rows.encode(staged.place))
+        _place(transaction, staged.sha256, staged.place)
     return staged.sha256
 
 
@@ -113,6 +113,28 @@ def drop_parts(transaction: Transaction, upload_id: bytes) -> int:
     return dropped
 
 
+def move(
+    transaction: Transaction, sha256: bytes, blob: rows.Blob, place: rows.Blob, added: int = 0
+) -> None:
+    """Let a blob, with `added` users more, lie at another place; readers may be at the old one."""
+    moved = msgspec.structs.replace(place, references=blob.references + added)
+    transaction.put(transaction.tables.blobs, sha256, rows.encode(moved))
+    transaction.add_live(moved.volume_id, moved.length)
+    _leave(transaction, blob, freed_ms=0)
+
+
+def _place(transaction: Transaction, sha256: bytes, place: rows.Blob) -> None:
+    """Add a blob with its first user, or put a fresh record in the place of a damaged one."""
+    tables = transaction.tables
+    value = transaction.txn.get(sha256, db=tables.blobs)
+    if value is None:
+        transaction.add_live(place.volume_id, place.length)
+        transaction.put(tables.blobs, sha256, rows.encode(place))
+    else:
+        move(transaction, sha256, rows.decode_blob(value), place, added=1)
+        transaction.delete(tables.quarantine, sha256)
+
+
 def _add_inline(transaction: Transaction, data: bytes) -> int:
     sequence = transaction.next_sequence()
     value = _CRC.pack(crc32c(data)) + data
@@ -129,13 +151,28 @@ def _count(transaction: Transaction, sha256: bytes, blob: rows.Blob, delta: int)
         transaction.put(tables.blobs, sha256, rows.encode(blob))
         return
     transaction.delete(tables.blobs, sha256)
+    transaction.delete(tables.quarantine, sha256)
+    _leave(transaction, blob, freed_ms=transaction.now_ms)
+
+
+def _leave(transaction: Transaction, blob: rows.Blob, *, freed_ms: int) -> None:
+    """Count a record as dead; the room of a large one is named until it is given back."""
     transaction.add_live(blob.volume_id, -blob.length)
     if blob.length >= PUNCH_BYTES_MIN:
-        dead = rows.DeadExtent(blob.length, transaction.now_ms)
-        transaction.put(tables.dead, keys.extent(blob.volume_id, blob.offset), rows.encode(dead))
+        key = keys.extent(blob.volume_id, blob.offset)
+        dead = rows.DeadExtent(blob.length, freed_ms)
+        transaction.put(transaction.tables.dead, key, rows.encode(dead))
 
 
 # --- looking up ---------------------------------------------------------------------------------
+
+
+def find_sound(txn: lmdb.Transaction[bytes], tables: Tables, sha256: bytes) -> rows.Blob | None:
+    """Return the row of a blob whose bytes may be shared: it is there, and not in quarantine."""
+    value = txn.get(sha256, db=tables.blobs)
+    if value is None or txn.get(sha256, db=tables.quarantine) is not None:
+        return None
+    return rows.decode_blob(value)
 
 
 def get_blob(txn: lmdb.Transaction[bytes], tables: Tables, sha256: bytes) -> rows.Blob:

@@ -12,7 +12,7 @@ import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from storage_engine import keys, layout, meta, rows
+from storage_engine import blobs, keys, layout, meta, rows
 from storage_engine.commit import Committer, Operation, Result
 from storage_engine.disk import RealDisk
 from storage_engine.errors import FormatError
@@ -29,6 +29,7 @@ from storage_engine.limits import (
 from storage_engine.lookup import Lookup
 from storage_engine.namespace import Namespace
 from storage_engine.objects import CopyObject, DeleteObject, ObjectReads, PutObject
+from storage_engine.quarantine import Quarantine
 from storage_engine.staging import Stager
 from storage_engine.statistics import Statistics
 from storage_engine.upload_reads import UploadReads
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
         Origin,
         PartInfo,
         PartPage,
+        QuarantinedBlob,
         UploadInfo,
         UploadPage,
         VolumeInfo,
@@ -125,10 +127,13 @@ class StorageEngine:
         self._stager = Stager(self._appender, self._health, self._knows, options.inline_bytes_max)
         self._objects = ObjectReads(tables, Namespace(tables.entries))
         self._uploads = UploadReads(tables, Namespace(tables.upload_names))
-        self._lookup = Lookup(self._index, self._objects, self._files)
+        self._quarantine = Quarantine(self._index, self._committer)
+        self._lookup = Lookup(self._index, self._objects, self._files, self._quarantine.report)
         self._statistics = Statistics(self._index, disk, place.volumes)
         self._housekeeping = Housekeeping(self._index, self._committer, disk, place.volumes)
-        self._verification = Verification(self._index, self._files, place.store_id)
+        self._verification = Verification(
+            self._index, self._files, self._quarantine, place.store_id
+        )
         self._own(place)
         _opened.add(self)
 
@@ -389,6 +394,10 @@ class StorageEngine:
         """
         return self._verification.run(progress or _ignore)
 
+    def quarantined(self) -> list[QuarantinedBlob]:
+        """Return the blobs whose bytes were found wrong and that nobody has put again since."""
+        return self._quarantine.blobs()
+
     def reclaim(self, now_ms: int | None = None) -> dict[str, int]:
         """Tidy what is safe to tidy while the store is in use; return counts of what was done."""
         return self._housekeeping.reclaim(now_ms or time.time_ns() // 1_000_000)
@@ -400,7 +409,7 @@ class StorageEngine:
 
     def _knows(self, sha256: bytes) -> bool:
         tables = self._index.tables
-        return self._index.view(lambda txn: txn.get(sha256, db=tables.blobs)) is not None
+        return self._index.view(lambda txn: blobs.find_sound(txn, tables, sha256)) is not None
 
     def _read_generation(self, txn: lmdb.Transaction[bytes]) -> int:
         return meta.read_generation(txn, self._index.tables)

@@ -44,6 +44,7 @@ class Tables(NamedTuple):
     namespaces: lmdb._Database
     due: lmdb._Database
     meta: lmdb._Database
+    quarantine: lmdb._Database
 
     @property
     def numbers(self) -> dict[lmdb._Database, int]:

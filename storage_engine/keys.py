@@ -46,6 +46,7 @@ class Table(StrEnum):
     NAMESPACES = "namespaces"  # sequence(): bucket id
     DUE = "due"  # due(): time
     META = "meta"  # meta(): name
+    QUARANTINE = "quarantine"  # blob(): none
 
 
 def sequence(number: int) -> bytes:

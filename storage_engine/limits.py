@@ -47,6 +47,9 @@ HASTEN_BYTES: Final = 8 * 1024 * 1024
 """How much of a payload is written before the disk is asked to begin: without that a small
 payload's sync waits for all that large ones have written beside it."""
 
+MOVES_FOLLOWED_MAX: Final = 8
+"""How often one step of a read looks a payload up again that was moved under it."""
+
 READ_BYTES_MAX: Final = 1024 * 1024
 """Most that one call reads from a volume."""
 
@@ -72,6 +75,9 @@ DESCRIPTORS_MAX: Final = 256
 
 DISK_RESERVE_BYTES: Final = 64 * 1024 * 1024
 """Room kept so that deletes and the index still work when the disk is full for everyone else."""
+
+QUARANTINE_REASON_CHARACTERS_MAX: Final = 200
+"""How much of what was wrong with a blob is remembered."""
 
 # --- index -------------------------------------------------------------------------------------
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from storage_engine import blobs, keys, rows
-from storage_engine.errors import CorruptBlob, NoSuchKey
-from storage_engine.limits import EXTENTS_RESOLVED_MAX
+from storage_engine.errors import NoSuchKey, StorageError
+from storage_engine.limits import EXTENTS_RESOLVED_MAX, MOVES_FOLLOWED_MAX
 from storage_engine.reader import Extent, Extents, Gone, ObjectReader
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import lmdb
 
     from storage_engine.index import Index
@@ -18,30 +20,41 @@ if TYPE_CHECKING:
 
 
 class Lookup:
-    """Opens objects for reading."""
+    """Opens objects for reading. `report` takes (SHA-256, place, reason) of damaged blobs."""
 
-    def __init__(self, index: Index, objects: ObjectReads, files: VolumeFiles) -> None:
+    def __init__(
+        self,
+        index: Index,
+        objects: ObjectReads,
+        files: VolumeFiles,
+        report: Callable[[bytes, rows.Blob, str], None],
+    ) -> None:
         self._index = index
         self._objects = objects
         self._files = files
+        self.report = report
 
     def open_object(self, bucket_id: int, key: str) -> ObjectReader:
         """Return a reader of the object as it is now; NoSuchKey, CorruptBlob."""
-        seen: tuple[rows.Entry, rows.Blob | None] | None = None
-        while True:
+        for _ in range(MOVES_FOLLOWED_MAX):
             entry, extents = self._index.view(lambda txn: self._find(txn, bucket_id, key))
-            reader = ObjectReader(entry.info(key), extents, self._files, self.is_there)
+            reader = ObjectReader(entry.info(key), extents, self._files, self)
             try:
                 reader.open()
-            except Gone as error:
+            except Gone:
+                reader.close()  # it was replaced since we looked
+            except BaseException:
                 reader.close()
-                # It was replaced or moved since we looked; the same answer twice means damage.
-                answer = (entry, extents.known[0].blob)
-                if answer == seen:
-                    raise CorruptBlob(f"the volume of {key} is missing") from error
-                seen = answer
+                raise
             else:
                 return reader
+        raise StorageError(f"{key} is replaced faster than it can be opened")
+
+    def find(self, sha256: bytes) -> rows.Blob | None:
+        """Return where a blob lies now, or None when nothing uses it any more."""
+        tables = self._index.tables
+        value = self._index.view(lambda txn: txn.get(sha256, db=tables.blobs))
+        return None if value is None else rows.decode_blob(value)
 
     def is_there(self, sha256: bytes, blob: rows.Blob) -> bool:
         """Tell whether a blob, in use or dead, still has its bytes at that place."""

@@ -1,20 +1,27 @@
 """Reading an object's payload, verified block by block, wherever its bytes lie.
 
-A reader owes nothing to the index once it is made: it holds open files, and locks on the records
-of large blobs, so an object that is overwritten or deleted meanwhile stays readable. Only one of
-very many parts looks places up as it goes, and then may find that they are gone.
+A reader holds open files, and locks on the records of large blobs, so an object that is
+overwritten or deleted meanwhile stays readable. Only one of very many parts looks places up as it
+goes, and then may find that they are gone. What compaction moves under a reader it looks up again
+when it misses it: bytes are called damaged only where the index still says that they are there.
 """
 
 from __future__ import annotations
 
+import errno
 import threading
 from bisect import bisect_right
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from awscrt.checksums import crc32c
 
 from storage_engine.errors import CorruptBlob, NoSuchKey, StorageError
-from storage_engine.limits import BLOCK_BYTES, PUNCH_BYTES_MIN, READ_BYTES_MAX
+from storage_engine.limits import (
+    BLOCK_BYTES,
+    MOVES_FOLLOWED_MAX,
+    PUNCH_BYTES_MIN,
+    READ_BYTES_MAX,
+)
 from storage_engine.record import check_blocks, checks_bytes
 
 if TYPE_CHECKING:
@@ -29,6 +36,19 @@ _scratch: Final = threading.local()
 
 class Gone(Exception):  # noqa: N818  # not an error: look again
     """The bytes were given up between looking their place up and opening it."""
+
+
+class Places(Protocol):
+    """What a reader asks the index about blobs while it reads them."""
+
+    def is_there(self, sha256: bytes, blob: rows.Blob) -> bool:
+        """Tell whether a blob, in use or dead, still has its bytes at that place."""
+
+    def find(self, sha256: bytes) -> rows.Blob | None:
+        """Return where a blob lies now, or None when nothing uses it any more."""
+
+    def report(self, sha256: bytes, blob: rows.Blob, reason: str) -> None:
+        """Tell of a blob whose bytes are wrong; returns at once."""
 
 
 class Extent:
@@ -85,8 +105,8 @@ class ObjectReader:
         "_extents",
         "_files",
         "_is_closed",
-        "_is_there",
         "_lock",
+        "_places",
         "_users",
         "_whole",
         "info",
@@ -97,12 +117,12 @@ class ObjectReader:
         info: ObjectInfo,
         extents: Extents,
         files: VolumeFiles,
-        is_there: Callable[[bytes, rows.Blob], bool],
+        places: Places,
     ) -> None:
         self.info = info
         self._extents = extents
         self._files = files
-        self._is_there = is_there
+        self._places = places
         self._whole = extents.known[0].data if len(extents.ends) == 1 else None
         self._lock = threading.Lock()
         self._users = 0
@@ -134,17 +154,15 @@ class ObjectReader:
         self.close()
 
     def open(self) -> None:
-        """Open every volume known so far; Gone when one was given up since it was looked up.
+        """Open every volume known so far; Gone when a payload was given up since, CorruptBlob.
 
         Of several records only the first is locked now: the others stay for a grace time.
         """
         if self._whole is not None:
             return
         known = self._extents.known
-        for extent in known.values():
-            self._acquire(extent)
-        if self.info.size:
-            self._hold(known[0])
+        for number, extent in known.items():
+            self._find_bytes(extent, is_first=number == 0 and self.info.size > 0)
 
     # --- taking apart --------------------------------------------------------------------------
 
@@ -162,6 +180,8 @@ class ObjectReader:
                     return None
                 pieces.append(piece)
                 offset += len(piece)
+        except Gone as error:
+            raise NoSuchKey(self.info.key) from error
         finally:
             self._leave()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
@@ -178,23 +198,49 @@ class ObjectReader:
             return extent.data[at : at + length]
         start = at - at % BLOCK_BYTES
         stop = min(at + length, extent.size, start + READ_BYTES_MAX)
-        try:
-            self._acquire(extent)
-            self._hold(extent)
-            if not extent.checks and not self._load_checks(extent, read_blocks):
-                return None
-            end = min(stop + -stop % BLOCK_BYTES, extent.size)
-            data = read_blocks(extent, start, end - start)
-        except Gone as error:
-            raise NoSuchKey(self.info.key) from error
-        except OSError as error:
-            raise CorruptBlob(f"blob {extent.sha256.hex()} cannot be read: {error}") from error
-        if data is None:
-            return None
-        check_blocks(data, extent.checks, start // BLOCK_BYTES)
-        return data if (start, end) == (at, stop) else data[at - start : stop - start]
+        end = min(stop + -stop % BLOCK_BYTES, extent.size)
+        data = self._read_verified(extent, start, end, read_blocks)
+        if data is None or (start, end) == (at, stop):
+            return data
+        return data[at - start : stop - start]
+
+    def _read_verified(
+        self,
+        extent: Extent,
+        start: int,
+        end: int,
+        read_blocks: Callable[[Extent, int, int], bytes | None],
+    ) -> bytes | None:
+        """Return whole blocks from where the payload lies now; None when that blocks."""
+        for _ in range(MOVES_FOLLOWED_MAX):
+            try:
+                self._acquire(extent)
+                self._hold(extent)
+                if not extent.checks and not self._load_checks(extent, read_blocks):
+                    return None
+                data = read_blocks(extent, start, end - start)
+                if data is not None:
+                    check_blocks(data, extent.checks, start // BLOCK_BYTES)
+            except (Gone, CorruptBlob, OSError) as error:
+                self._follow(extent, error)
+            else:
+                return data
+        raise StorageError(f"blob {extent.sha256.hex()} moves faster than it can be read")
 
     # --- places --------------------------------------------------------------------------------
+
+    def _find_bytes(self, extent: Extent, *, is_first: bool) -> None:
+        """Open an extent's volume, wherever its payload lies now."""
+        for _ in range(MOVES_FOLLOWED_MAX):
+            try:
+                self._acquire(extent)
+                if is_first:
+                    self._hold(extent)
+            except Gone as error:
+                self._follow(extent, error)
+            else:
+                return
+        raise StorageError(f"blob {extent.sha256.hex()} moves faster than it can be opened")
 
     def _acquire(self, extent: Extent) -> None:
         """Open an extent's volume, which then stays readable; Gone when it was dropped."""
@@ -204,7 +250,7 @@ class ObjectReader:
         try:
             extent.file = self._files.acquire(blob.volume_id)
         except FileNotFoundError as error:
-            raise Gone from error
+            raise Gone(f"volume {blob.volume_id} is missing") from error
         except OSError as error:
             raise StorageError(f"volume {blob.volume_id} cannot be opened: {error}") from error
 
@@ -215,8 +261,28 @@ class ObjectReader:
             return
         extent.is_held = self._files.hold(file, blob.offset, blob.length)
         # What the index still names after the lock was taken cannot be punched before it ends.
-        if not extent.is_held or not self._is_there(extent.sha256, blob):
-            raise Gone
+        if not extent.is_held or not self._places.is_there(extent.sha256, blob):
+            raise Gone("its room is being given back")
+
+    def _follow(self, extent: Extent, error: Exception) -> None:
+        """Take on the place a payload was moved to, or raise what it means that it was not.
+
+        Gone when nothing uses it any more; CorruptBlob when it should be where it was looked for.
+        """
+        missed = extent.blob
+        assert missed is not None
+        found = self._places.find(extent.sha256)
+        if found is None:
+            raise Gone from error
+        if (found.volume_id, found.offset) == (missed.volume_id, missed.offset):
+            if not isinstance(error, OSError) or error.errno == errno.EIO:
+                self._places.report(extent.sha256, missed, str(error))
+            if isinstance(error, CorruptBlob):
+                raise error
+            message = f"blob {extent.sha256.hex()} cannot be read: {error}"
+            raise CorruptBlob(message) from error
+        self._let_go(extent)
+        extent.blob, extent.checks = found, found.checks
 
     def _enter(self) -> None:
         with self._lock:
@@ -232,12 +298,16 @@ class ObjectReader:
 
     def _release(self) -> None:
         for extent in self._extents.known.values():
-            blob, file = extent.blob, extent.file
-            if blob is not None and file is not None:
-                if extent.is_held:
-                    self._files.let_go(file, blob.offset, blob.length)
-                self._files.release(file)
-                extent.file, extent.is_held = None, False
+            self._let_go(extent)
+
+    def _let_go(self, extent: Extent) -> None:
+        """Leave the place an extent was read from."""
+        blob, file = extent.blob, extent.file
+        if blob is not None and file is not None:
+            if extent.is_held:
+                self._files.let_go(file, blob.offset, blob.length)
+            self._files.release(file)
+            extent.file, extent.is_held = None, False
 
     # --- bytes ---------------------------------------------------------------------------------
 

@@ -227,6 +227,13 @@ class Recount:
         for volume_id in live:
             self._say(f"volume {volume_id} has blobs and no row")
         self._check_overlaps()
+        self._check_quarantine()
+
+    def _check_quarantine(self) -> None:
+        for sha256, value in self._rows(self._tables.quarantine):
+            row, blob = rows.decode_quarantined(value), self.blobs.get(sha256)
+            if blob is None or (blob.volume_id, blob.offset) != (row.volume_id, row.offset):
+                self._say(f"blob {sha256.hex()} is in quarantine for a record it does not have")
 
     def _check_overlaps(self) -> None:
         places = [(blob.volume_id, blob.offset, blob.length) for blob in self.blobs.values()]

@@ -112,7 +112,16 @@ class DeadExtent(msgspec.Struct, array_like=True):
     """DEAD: the record of a large blob that nothing uses, whose room is still to be freed."""
 
     length: int
-    freed_ms: int
+    freed_ms: int  # 0: it was moved, and who looks for it here will look it up again
+
+
+class Quarantined(msgspec.Struct, array_like=True):
+    """QUARANTINE: a blob in use whose bytes, where the index has them, were found wrong."""
+
+    found_ms: int
+    volume_id: int
+    offset: int
+    reason: str
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -124,6 +133,7 @@ decode_upload: Final = msgspec.msgpack.Decoder(Upload).decode
 decode_manifest: Final = msgspec.msgpack.Decoder(Manifest).decode
 decode_namespace: Final = msgspec.msgpack.Decoder(NamespaceRow).decode
 decode_dead: Final = msgspec.msgpack.Decoder(DeadExtent).decode
+decode_quarantined: Final = msgspec.msgpack.Decoder(Quarantined).decode
 
 
 def pack_manifest(parts: list[tuple[int, int]]) -> Manifest:

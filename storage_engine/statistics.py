@@ -31,7 +31,7 @@ class Statistics:
 
     def stats(self) -> EngineStats:
         """Add everything up; costs a few microseconds for each namespace and volume."""
-        totals, blobs, inline = self._index.view(self._count)
+        totals, blobs, inline, quarantined = self._index.view(self._count)
         volumes = self.volumes()
         physical, live = self._room(volumes), sum(volume.live_bytes for volume in volumes)
         return EngineStats(
@@ -47,6 +47,7 @@ class Statistics:
             live_bytes=live,
             dead_bytes=max(0, physical - live),
             index_bytes=self._index.size_bytes(),
+            quarantined=quarantined,
         )
 
     def volumes(self) -> list[VolumeInfo]:
@@ -63,12 +64,14 @@ class Statistics:
             found.append(VolumeInfo(volume_id, state, size, live.get(volume_id, 0)))
         return found
 
-    def _count(self, txn: lmdb.Transaction[bytes]) -> tuple[list[rows.NamespaceRow], int, int]:
+    def _count(self, txn: lmdb.Transaction[bytes]) -> tuple[list[rows.NamespaceRow], int, int, int]:
         tables = self._index.tables
         with txn.cursor(tables.namespaces) as cursor:
             totals = [rows.decode_namespace(value) for _, value in cursor]
-        blobs, inline = txn.stat(tables.blobs)["entries"], txn.stat(tables.inline)["entries"]
-        return totals, blobs, inline
+        blobs, inline, quarantined = (
+            txn.stat(table)["entries"] for table in (tables.blobs, tables.inline, tables.quarantine)
+        )
+        return totals, blobs, inline, quarantined
 
     def _live_bytes(self, txn: lmdb.Transaction[bytes]) -> dict[int, int]:
         with txn.cursor(self._index.tables.volumes) as cursor:

@@ -189,6 +189,18 @@ class VolumeInfo(NamedTuple):
     live_bytes: int
 
 
+class QuarantinedBlob(NamedTuple):
+    """A payload in use whose stored bytes were found wrong. Putting it again heals it."""
+
+    sha256: bytes
+    size: int
+    references: int  # objects and parts that share it
+    found_ms: int
+    volume_id: int
+    offset: int
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class EngineStats:
     """Totals of the whole store. `dead_bytes` of volumes wait for compaction."""
@@ -205,3 +217,4 @@ class EngineStats:
     live_bytes: int
     dead_bytes: int
     index_bytes: int
+    quarantined: int = 0  # blobs whose bytes are wrong

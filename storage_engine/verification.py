@@ -1,44 +1,40 @@
 """Proof that the store agrees with itself: every reference, every total, every byte.
 
 The index is judged as of one commit, by counting everything again; then each blob's record is
-read from its volume. Problems are sentences. Nothing is changed, and the store may be in use.
+read from its volume. Problems are sentences. Nothing is changed but what is known of damaged
+blobs, and the store may be in use.
 """
 
 from __future__ import annotations
 
-import hashlib
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from awscrt.checksums import crc32c
-
 from storage_engine import rows
-from storage_engine.errors import CorruptBlob, EngineError
-from storage_engine.limits import BLOCK_BYTES, READ_BYTES_MAX, RECORD_HEADER_BYTES_MAX
-from storage_engine.record import (
-    VOLUME_HEADER_BYTES,
-    check_blocks,
-    checks_bytes,
-    record_seed,
-    unpack_record_header,
-    unpack_volume_header,
-)
+from storage_engine.errors import EngineError
+from storage_engine.limits import MOVES_FOLLOWED_MAX
+from storage_engine.quarantine import is_at
+from storage_engine.record import VOLUME_HEADER_BYTES, record_seed, unpack_volume_header
 from storage_engine.recount import Recount
+from storage_engine.stored import StoredRecord, is_damage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import lmdb
-
     from storage_engine.index import Index
-    from storage_engine.volume_files import VolumeFile, VolumeFiles
+    from storage_engine.quarantine import Quarantine
+    from storage_engine.volume_files import VolumeFiles
 
 
 class Verification:
     """Checks one store. `progress` is told (blobs read, blobs in all) while bytes are read."""
 
-    def __init__(self, index: Index, files: VolumeFiles, store_id: bytes) -> None:
+    def __init__(
+        self, index: Index, files: VolumeFiles, quarantine: Quarantine, store_id: bytes
+    ) -> None:
         self._index = index
         self._files = files
+        self._quarantine = quarantine
         self._store_id = store_id
         self._seed = record_seed(store_id)
 
@@ -46,58 +42,57 @@ class Verification:
         """Yield a sentence for each problem."""
         recount = self._index.view(lambda txn: Recount(txn, self._index.tables))
         yield from recount.problems
+        volume_id = -1
         for done, (sha256, blob) in enumerate(recount.blobs_in_order(), 1):
+            if blob.volume_id != volume_id:
+                volume_id = blob.volume_id
+                yield from self._check_volume(volume_id)
             yield from self._check_blob(sha256, blob)
             progress(done, len(recount.blobs))
 
+    def _check_volume(self, volume_id: int) -> Iterator[str]:
+        with suppress(FileNotFoundError):  # its blobs will tell, if it was not dropped meanwhile
+            file = self._files.acquire(volume_id)
+            try:
+                header = unpack_volume_header(file.read(VOLUME_HEADER_BYTES, 0))
+                if (header.store_id, header.volume_id) != (self._store_id, volume_id):
+                    yield f"volume {volume_id} belongs elsewhere"
+            except (EngineError, OSError) as error:
+                yield f"volume {volume_id}: {error}"
+            finally:
+                self._files.release(file)
+
     def _check_blob(self, sha256: bytes, blob: rows.Blob) -> Iterator[str]:
+        place: rows.Blob | None = blob
+        for _ in range(MOVES_FOLLOWED_MAX):
+            if place is None:
+                return  # nothing uses it any more
+            try:
+                self._read_blob(sha256, place)
+            except (EngineError, OSError) as error:
+                found = self._find(sha256)
+                if is_at(found, place):
+                    where = f"volume {place.volume_id} at {place.offset}"
+                    yield f"blob {sha256.hex()} in {where}: {error}"
+                    return
+                place = None if found is None else rows.decode_blob(found)
+            else:
+                return
+
+    def _read_blob(self, sha256: bytes, blob: rows.Blob) -> None:
+        """Read a blob's record; whether it is damaged is remembered."""
         try:
             file = self._files.acquire(blob.volume_id)
             try:
-                self._check_volume(file)
-                _check_record(file, sha256, blob, self._seed)
+                StoredRecord(file.read, sha256, blob, self._seed).check(is_hashed=True)
             finally:
                 self._files.release(file)
         except (EngineError, OSError) as error:
-            if self._is_current(sha256, blob):
-                place = f"volume {blob.volume_id} at {blob.offset}"
-                yield f"blob {sha256.hex()} in {place}: {error}"
+            if is_damage(error):
+                self._quarantine.report(sha256, blob, str(error))
+            raise
+        self._quarantine.lift(sha256, blob)
 
-    def _is_current(self, sha256: bytes, blob: rows.Blob) -> bool:
-        """Tell whether the index still names the blob there: if not, its bytes may be gone."""
-
-        def look(txn: lmdb.Transaction[bytes]) -> bool:
-            value = txn.get(sha256, db=self._index.tables.blobs)
-            if value is None:
-                return False
-            found = rows.decode_blob(value)
-            return (found.volume_id, found.offset) == (blob.volume_id, blob.offset)
-
-        return self._index.view(look)
-
-    def _check_volume(self, file: VolumeFile) -> None:
-        header = unpack_volume_header(file.read(VOLUME_HEADER_BYTES, 0))
-        if (header.store_id, header.volume_id) != (self._store_id, file.id):
-            raise CorruptBlob("the volume belongs elsewhere")
-
-
-def _check_record(file: VolumeFile, sha256: bytes, blob: rows.Blob, seed: int) -> None:
-    """Read a whole record; CorruptBlob unless it is what the index says."""
-    room = min(RECORD_HEADER_BYTES_MAX, blob.length)
-    header = unpack_record_header(file.read(room, blob.offset), seed)
-    said = (header.volume_id, header.offset, header.payload_bytes, header.sha256)
-    if said != (blob.volume_id, blob.offset, blob.size, sha256):
-        raise CorruptBlob("the record is of another blob")
-    if (header.header_bytes, header.checks_crc) != (blob.header_bytes, blob.checks_crc):
-        raise CorruptBlob("the record's header is not the one that was written")
-    start = blob.offset + blob.header_bytes
-    checks = file.read(checks_bytes(blob.size), start + blob.size)
-    if crc32c(checks) != blob.checks_crc or blob.checks not in {b"", checks}:
-        raise CorruptBlob("the block checksums are wrong")
-    digest = hashlib.sha256()
-    for at in range(0, blob.size, READ_BYTES_MAX):
-        data = file.read(min(READ_BYTES_MAX, blob.size - at), start + at)
-        check_blocks(data, checks, at // BLOCK_BYTES)
-        digest.update(data)
-    if digest.digest() != sha256:
-        raise CorruptBlob("the payload is not what its name says")
+    def _find(self, sha256: bytes) -> bytes | None:
+        table = self._index.tables.blobs
+        return self._index.view(lambda txn: txn.get(sha256, db=table))

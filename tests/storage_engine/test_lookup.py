@@ -45,3 +45,14 @@ def test_a_record_dead_or_alive_is_there_until_it_is_punched(engine: StorageEngi
     assert engine._lookup.is_there(extent.sha256, extent.blob)
     engine.reclaim(10**15)
     assert not engine._lookup.is_there(extent.sha256, extent.blob)
+
+
+def test_a_blob_is_found_where_it_lies_now(engine: StorageEngine) -> None:
+    """The place of a blob is told by its name, and None when nothing uses it."""
+    info = put(engine, "k", noise(1000))
+    assert info.sha256 is not None
+    found = engine._lookup.find(info.sha256)
+    assert found is not None
+    assert (found.volume_id, found.offset, found.size) == (1, 512, 1000)
+    engine.delete_object(BUCKET, "k").result()
+    assert engine._lookup.find(info.sha256) is None

@@ -91,4 +91,4 @@ def test_the_lossy_disk_loses_what_was_not_synced(tmp_path: Path) -> None:
             put(engine, f"{n}", noise(50 * KIB, n))
     disk.cut_power(Random(1))  # noqa: S311  # a chance, not a secret
     with open_engine(tmp_path / "store", OPTIONS) as again:
-        assert len(problems(again)) == 5
+        assert sum("blob" in problem for problem in problems(again)) == 5
