@@ -3,7 +3,8 @@
 It takes the write lock first and drains its queue second, so that all who waited for the lock
 share one commit and its syncs. An operation refuses in `check`, before anything is changed, or
 is carried out whole; whatever happens to one, its neighbours' results are theirs.
-This is the one place that knows how a group becomes durable: today by LMDB's own sync.
+This is the one place that knows how a group becomes durable: its changes are one frame of the
+journal, synced; then LMDB commits, without a sync, and everybody sees them.
 """
 
 from __future__ import annotations
@@ -18,14 +19,18 @@ import lmdb
 
 from storage_engine.disk import FULL_CODES
 from storage_engine.errors import DiskFull, EngineClosed
+from storage_engine.journal import Tail
+from storage_engine.keys import JOURNAL
 from storage_engine.limits import COMMIT_OPERATIONS_MAX
 from storage_engine.transaction import Transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
+    from storage_engine.checkpoint import Checkpointer
     from storage_engine.health import Health
     from storage_engine.index import Index
+    from storage_engine.journal import Frame, Journal
 
 Result = TypeVar("Result")
 TROUBLE_CODES = FULL_CODES | {errno.EIO, errno.EROFS, errno.ENOMEM}
@@ -161,17 +166,6 @@ class Outcome:
         self._outcomes.take(self._number, exception)
 
 
-def commit(txn: lmdb.Transaction[bytes], group: Iterable[Ticket]) -> None:
-    """Commit a transaction; one that fails on its last page may be on disk nevertheless."""
-    try:
-        txn.commit()
-    except lmdb.Error as error:
-        if error_code(error) not in FULL_CODES:  # those come before the page that counts
-            for ticket in group:
-                ticket.is_uncertain = True
-        raise
-
-
 def new_future() -> Future[Any]:
     """Make a future that cannot be cancelled: what may be on its way to disk has an outcome."""
     future: Future[Any] = Future()
@@ -182,9 +176,13 @@ def new_future() -> Future[Any]:
 class Committer:
     """The queue and its thread. An item of the queue is what must share one commit."""
 
-    def __init__(self, index: Index, health: Health) -> None:
+    def __init__(
+        self, index: Index, health: Health, journal: Journal, checkpointer: Checkpointer
+    ) -> None:
         self._index = index
         self._health = health
+        self._journal = journal
+        self._checkpointer = checkpointer
         self._queue: SimpleQueue[list[Ticket] | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._is_closed = False
@@ -241,7 +239,7 @@ class Committer:
         try:
             self._health.check()
             has_room = self._health.has_room()
-            txn = self._index.begin_write()
+            txn = self._begin()
             is_last = self._drain(group)
             running = list(group)
             self._carry_out(txn, running, has_room=has_room)
@@ -277,7 +275,6 @@ class Committer:
             try:
                 faulty = self._run_group(txn, running, has_room=has_room)
                 if faulty is None:
-                    commit(txn, running)
                     return
                 running.remove(faulty)
                 txn.abort()
@@ -287,18 +284,77 @@ class Committer:
             except BaseException:
                 txn.abort()
                 raise
+            txn = self._begin()
+
+    def _begin(self) -> lmdb.Transaction[bytes]:
+        """Take the write lock; without a pin of its own this process may not commit."""
+        while True:
             txn = self._index.begin_write()
+            if self._checkpointer.is_pinned:
+                return txn
+            txn.abort()
+            self._checkpointer.checkpoint()
 
     def _run_group(
-        self, txn: lmdb.Transaction[bytes], group: Iterable[Ticket], *, has_room: bool
+        self, txn: lmdb.Transaction[bytes], group: list[Ticket], *, has_room: bool
     ) -> Ticket | None:
-        """Run each operation; return the one that must be left out, if any."""
+        """Run each operation, then commit; return the one that must be left out, if any."""
         transaction = Transaction(txn, self._index.tables)
         for ticket in group:
             if not ticket.attempt(transaction, has_room=has_room):
                 return ticket
         transaction.finish()
+        self._commit(transaction, group)
         return None
+
+    def _commit(self, transaction: Transaction, group: list[Ticket]) -> None:
+        """Make the group durable, then visible; when either fails, neither must remain."""
+        txn, body = transaction.txn, transaction.changes.pack()
+        if not body:
+            txn.abort()
+            return
+        meta = self._index.tables.meta
+        frame = self._journal.plan(Tail.unpack(txn.get(JOURNAL, db=meta)), body)
+        txn.put(JOURNAL, frame.after.pack(), db=meta)
+        try:
+            self._journal.write(frame)
+        except BaseException as error:
+            self._revoke(frame, group, error)
+            raise
+        try:
+            txn.commit()
+        except lmdb.Error:
+            self._mark(group, is_uncertain=not self._settle())
+            raise
+        self._checkpointer.note(frame.after.position)
+
+    def _revoke(self, frame: Frame, group: list[Ticket], cause: BaseException) -> None:
+        """Undo a frame that was not written whole, still under the write lock."""
+        try:
+            self._journal.revoke(frame)
+        except OSError:
+            self._mark(group, is_uncertain=True)
+        if isinstance(cause, OSError) and error_code(cause) not in FULL_CODES:
+            self._health.fail("the journal could not be written", cause)
+
+    def _settle(self) -> bool:
+        """Undo the frame that a failed commit left at the tail; False when that is not certain.
+
+        LMDB let go of the lock: by now the frame may be somebody else's, and is then followed.
+        """
+        try:
+            txn = self._index.begin_write()
+            try:
+                tail = Tail.unpack(txn.get(JOURNAL, db=self._index.tables.meta))
+                return self._journal.settle(tail)
+            finally:
+                txn.abort()
+        except (OSError, lmdb.Error):
+            return False
+
+    def _mark(self, group: list[Ticket], *, is_uncertain: bool) -> None:
+        for ticket in group:
+            ticket.is_uncertain = is_uncertain
 
     def _explain(self, error: BaseException) -> BaseException:
         """Turn what LMDB or the system said into one of ours."""

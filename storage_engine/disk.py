@@ -1,4 +1,4 @@
-"""The only caller of the operating system's reads, writes, syncs and locks on volume files.
+"""The only caller of the system's reads, writes, syncs and locks on volumes and journal.
 
 `Disk` is the seam: tests give the engine one that loses unsynced writes or runs full. What comes
 back is what the system said: rooms above translate OSError. LMDB does its own I/O.
@@ -31,7 +31,7 @@ _libc.sync_file_range.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, 
 
 
 class Disk(Protocol):
-    """What volumes need of a disk. Every method may raise OSError."""
+    """What volumes and journal need of a disk. Every method may raise OSError."""
 
     def create(self, path: Path) -> int:
         """Make a new file, open to read and write; FileExistsError if there is one."""
@@ -44,6 +44,9 @@ class Disk(Protocol):
 
     def unlink(self, path: Path) -> None:
         """Remove a file's name."""
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Give a file another name in the same directory, in place of what had it."""
 
     def is_unlinked(self, descriptor: int) -> bool:
         """Tell whether an open file has lost its name."""
@@ -100,6 +103,10 @@ class RealDisk:
     def unlink(self, path: Path) -> None:
         """Remove a file's name."""
         path.unlink()
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Give a file another name."""
+        source.rename(target)
 
     def is_unlinked(self, descriptor: int) -> bool:
         """Tell whether an open file has lost its name."""

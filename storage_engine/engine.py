@@ -12,17 +12,20 @@ import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from storage_engine import blobs, keys, layout, meta, rows
+from storage_engine import blobs, keys, layout, meta, recovery, rows
+from storage_engine.checkpoint import Checkpointer
 from storage_engine.commit import Committer, Operation, Result
 from storage_engine.disk import RealDisk
 from storage_engine.errors import FormatError
 from storage_engine.health import Health
 from storage_engine.housekeeping import Housekeeping
 from storage_engine.index import Index
+from storage_engine.journal import Journal
 from storage_engine.limits import (
     DESCRIPTORS_MAX,
     DISK_RESERVE_BYTES,
     INLINE_BYTES_MAX,
+    JOURNAL_SEGMENT_BYTES,
     MAP_BYTES,
     VOLUME_BYTES_MAX,
 )
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
 
     import lmdb
 
+    from storage_engine.checkpoint import Checkpoint
     from storage_engine.disk import Disk
     from storage_engine.reader import ObjectReader
     from storage_engine.staging import BlobWriter, StagedBlob
@@ -84,6 +88,7 @@ class EngineOptions:
     map_bytes: int = MAP_BYTES
     descriptors_max: int = DESCRIPTORS_MAX
     disk_reserve_bytes: int = DISK_RESERVE_BYTES
+    segment_bytes: int = JOURNAL_SEGMENT_BYTES
     neighbours: frozenset[str] = frozenset()  # files of others that a new store may find
 
 
@@ -111,10 +116,24 @@ class StorageEngine:
     """
 
     def __init__(self, place: layout.Layout, options: EngineOptions, disk: Disk) -> None:
-        self._index = Index(place.index, options.map_bytes)
+        self._place = place
+        self._use = layout.Use(place)
+        try:
+            checkpoint = self._restore()
+            self._index = Index(place.index, options.map_bytes)
+        except BaseException:
+            self._use.end()
+            raise
         tables = self._index.tables
         self._health = Health(disk, place.root, options.disk_reserve_bytes)
-        self._committer = Committer(self._index, self._health)
+        self._journal = Journal(disk, place.journal, place.store_id, options.segment_bytes)
+        self._checkpointer = Checkpointer(self._index, self._journal, disk, self._health)
+        try:
+            self._recover(checkpoint)
+        except BaseException:
+            self._let_go(is_last=False)
+            raise
+        self._committer = Committer(self._index, self._health, self._journal, self._checkpointer)
         self._appender = Appender(
             disk,
             place.volumes,
@@ -134,8 +153,32 @@ class StorageEngine:
         self._verification = Verification(
             self._index, self._files, self._quarantine, place.store_id
         )
-        self._own(place)
+        try:
+            self._own(place)
+        except BaseException:
+            self._committer.close()
+            self._let_go(is_last=False)
+            raise
+        self._checkpointer.start(lambda: 0)
         _opened.add(self)
+
+    def _restore(self) -> Checkpoint | None:
+        """Put the index back to its checkpoint, unless it is new or others are using it."""
+        if self._place.is_new or not self._use.is_first:
+            return None
+        return recovery.restore(self._place.index)
+
+    def _recover(self, checkpoint: Checkpoint | None) -> None:
+        """Go on from the checkpoint to the journal's end; make one where there is none yet."""
+        if checkpoint is not None:
+            self._journal.tidy()
+            self._checkpointer.adopt(checkpoint)
+            tail = checkpoint.tail
+            if recovery.replay(self._index, self._journal, self._checkpointer, tail):
+                self._checkpointer.checkpoint()
+        elif self._place.is_new:
+            self._checkpointer.checkpoint()
+        self._index.release_first_pin()
 
     def _own(self, place: layout.Layout) -> None:
         """Stamp a new index, or make sure that an old one belongs to its directory."""
@@ -143,20 +186,32 @@ class StorageEngine:
             self._committer.submit(meta.StampStore(place.store_id)).result()
         found = self._index.view(lambda txn: meta.read_store_id(txn, self._index.tables))
         if found != place.store_id:
-            self.close()
             raise FormatError(f"the index in {place.root} belongs to another store")
 
     def close(self) -> None:
         """Finish what was submitted, then let go of everything. Staged payloads are lost."""
+        if self not in _opened:
+            return
+        _opened.discard(self)
         self._committer.close()
         self._appender.close()
         self._files.close()
+        self._checkpointer.stop()
+        with layout.locked(self._place.root):
+            self._let_go(is_last=self._use.is_last())
+
+    def _let_go(self, *, is_last: bool) -> None:
+        """Close what is shared with other processes, inside the lock on opening and closing."""
+        self._checkpointer.close(is_last=is_last)
+        self._journal.close()
         self._index.close()
-        _opened.discard(self)
+        self._use.end()
 
     def abandon(self) -> None:
         """Let go of what a fork made this process inherit; nothing is written."""
         self._committer.abandon()
+        self._checkpointer.abandon()
+        self._use.end()
         self._appender.abandon()
         self._index.abandon()
 

@@ -8,9 +8,11 @@ the process that opened it: LMDB must not be used across a fork.
 from __future__ import annotations
 
 import os
+import struct
 import threading
 import time
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import lmdb
 
@@ -26,6 +28,29 @@ Result = TypeVar("Result")
 Txn = lmdb.Transaction
 LMDB_MAJOR = 0  # the file format of LMDB 0.9; part of our own format
 RESIZE_WAIT_S = 0.001
+DATA_FILE: Final = "data.mdb"
+
+META_PAGE_BYTES: Final = 4096
+"""The first two pages of the file are LMDB's meta pages: of two commits, the newer counts."""
+
+_META: Final = struct.Struct("<16xII8xQ96xQQ")
+"""Of a meta page: magic, version, map size, last page, transaction id (LMDB 0.9, 64-bit)."""
+
+_MAGIC: Final = (0xBEEFC0DE, 1)
+
+
+def restore_meta_page(directory: Path, page: bytes) -> None:
+    """Make an index that nobody has open begin at the tree a meta page leads to.
+
+    Not synced: until the next checkpoint is made, the last one leads back to the same tree.
+    FormatError when the file cannot hold that tree.
+    """
+    path = directory / DATA_FILE
+    *magic, _, last_page, _ = _META.unpack_from(page)
+    if tuple(magic) != _MAGIC or path.stat().st_size < (last_page + 1) * META_PAGE_BYTES:
+        raise FormatError(f"{path} is shorter than its checkpoint, or of another kind")
+    with path.open("r+b") as file:
+        file.write(page + page)
 
 
 class Tables(NamedTuple):
@@ -74,6 +99,8 @@ class Index:
                 max_spare_txns=SPARE_READERS_MAX,
                 readahead=False,  # point lookups: reading around them would evict what is used
                 mode=0o600,
+                sync=False,  # the journal is synced, and checkpoints make the tree durable
+                metasync=False,
                 lib_version=LMDB_MAJOR,
             )
         except (lmdb.InvalidError, lmdb.VersionMismatchError, lmdb.CorruptedError) as error:
@@ -86,6 +113,8 @@ class Index:
             raise EngineClosed(
                 f"{path} is open in this process, or was when it was forked: close it before"
             ) from error
+        # Until it is let go this keeps the pages of the tree that a recovery began at.
+        self.first_pin: lmdb.Transaction[bytes] | None = self._env.begin()
         self._env.reader_check()  # slots of processes that died would keep old pages from reuse
         self.tables = self._open_tables()
 
@@ -107,11 +136,18 @@ class Index:
 
     def begin_write(self) -> lmdb.Transaction[bytes]:
         """Begin the one write transaction; waits for those of other processes."""
+        return self._begin(is_write=True)
+
+    def begin_read(self) -> lmdb.Transaction[bytes]:
+        """Begin a read transaction that outlives the call; a resize of the map voids it."""
+        return self._begin(is_write=False)
+
+    def _begin(self, *, is_write: bool) -> lmdb.Transaction[bytes]:
         while True:
             self._check_usable()
             resizes = self._resizes
             try:
-                return self._env.begin(write=True)
+                return self._env.begin(write=is_write)
             except lmdb.MapResizedError:
                 self._follow(resizes)
             except lmdb.Error:
@@ -122,6 +158,32 @@ class Index:
     def grow(self) -> None:
         """Double the map of this process; others follow when they meet the larger index."""
         self._resize(lambda env: env.set_mapsize(2 * env.info()["map_size"]))
+
+    @property
+    def resizes(self) -> int:
+        """How often this process changed the size of its map."""
+        return self._resizes
+
+    def last_txn_id(self) -> int:
+        """Return the number of the last commit; costs no system call."""
+        self._check_usable()
+        return int(self._env.info()["last_txnid"])
+
+    def newest_meta_page(self) -> tuple[int, bytes]:
+        """Return the last commit's number and meta page. Only under the write lock."""
+        with (self.path / DATA_FILE).open("rb") as file:
+            pages = [file.read(META_PAGE_BYTES), file.read(META_PAGE_BYTES)]
+        found = [(_META.unpack_from(page)[-1], page) for page in pages]
+        for page in pages:
+            assert _META.unpack_from(page)[:2] == _MAGIC
+        return max(found)
+
+    def release_first_pin(self) -> None:
+        """Let go of the tree that was found at opening: something else pins one now."""
+        pin, self.first_pin = self.first_pin, None
+        if pin is not None:
+            with suppress(lmdb.Error):  # voided by a resize
+                pin.abort()
 
     def reader_check(self) -> int:
         """Free the reader slots of processes that died; return how many."""

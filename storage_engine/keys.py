@@ -176,3 +176,7 @@ def due_parts(key: bytes) -> tuple[int, int, bytes]:
 def meta(name: str) -> bytes:
     """Encode a name in the table of single values."""
     return name.encode("ascii")
+
+
+JOURNAL: Final = meta("journal")
+"""Where the next frame goes; written with every commit, and itself in no frame."""

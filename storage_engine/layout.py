@@ -22,12 +22,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FORMAT_NAME: Final = "s4-storage"
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 INDEX: Final = "index"
 VOLUMES: Final = "volumes"
+JOURNAL: Final = "journal"
+SNAPSHOTS: Final = "snapshots"
+PARTS: Final = (INDEX, JOURNAL, VOLUMES, SNAPSHOTS)
 MARKER: Final = "FORMAT"
 NEW_MARKER: Final = "FORMAT.new"
 STORE_ID_BYTES: Final = 16
+REMEDIES: Final = {
+    INDEX: "`manage.py rebuild_index` makes it anew",
+    JOURNAL: "`manage.py rebuild_index` goes on without it, from the newest snapshot",
+    VOLUMES: "the objects were in it",
+    SNAPSHOTS: "make an empty directory of that name",
+}
 TOLERATED: Final = frozenset({"lost+found"})  # a file system's own, at the root of a mount
 
 
@@ -57,6 +66,57 @@ class Layout:
         """The directory of the volume files."""
         return self.root / VOLUMES
 
+    @property
+    def journal(self) -> Path:
+        """The directory of the journal's segments."""
+        return self.root / JOURNAL
+
+    @property
+    def snapshots(self) -> Path:
+        """The directory of the index's snapshots."""
+        return self.root / SNAPSHOTS
+
+
+class Use:
+    """This process's use of a store, which others can tell; ends with the process at the latest.
+
+    To be begun and ended inside `locked`: it is the lock of the journal's directory, and changing
+    it is no single step.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self._descriptor = os.open(layout.journal, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.is_first = self._is_alone()
+        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+
+    def is_last(self) -> bool:
+        """Tell, at the end, whether nobody else uses the store."""
+        return self._is_alone()
+
+    def end(self) -> None:
+        """End it; in a forked child, which has the parent's, the parent's goes on."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _is_alone(self) -> bool:
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+@contextmanager
+def locked(root: Path) -> Iterator[int]:
+    """Be the only one who opens or closes the store; yields the directory's descriptor."""
+    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
 
 @contextmanager
 def opened(root: Path, neighbours: Iterable[str]) -> Iterator[Layout]:
@@ -66,18 +126,18 @@ def opened(root: Path, neighbours: Iterable[str]) -> Iterator[Layout]:
     at a time is inside. FormatError when the directory is not ours to use.
     """
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        layout = _existing(root) or _fresh(root, TOLERATED.union(neighbours))
+    with locked(root) as descriptor:
+        layout = existing(root) or _fresh(root, TOLERATED.union(neighbours))
+        for part in PARTS:
+            if not (root / part).is_dir():
+                raise FormatError(f"{root / part} is missing: {REMEDIES[part]}")
         yield layout
         if layout.is_new:
             _write_marker(layout, descriptor)
-    finally:
-        os.close(descriptor)
 
 
-def _existing(root: Path) -> Layout | None:
+def existing(root: Path) -> Layout | None:
+    """Return the store in a directory, or None when it has no marker; FormatError."""
     try:
         text = (root / MARKER).read_bytes()
     except FileNotFoundError:
@@ -93,24 +153,27 @@ def _existing(root: Path) -> Layout | None:
         raise FormatError(
             f"{root} has format {marker.version}; this version of S4 knows {FORMAT_VERSION}"
         )
-    for part in (INDEX, VOLUMES):
-        if not (root / part).is_dir():
-            raise FormatError(f"{root / part} is missing")
+    if marker.version < FORMAT_VERSION:
+        raise FormatError(
+            f"{root} has format {marker.version} of a version of S4 before its first release; "
+            "copy its objects out with that version"
+        )
     return Layout(root, store_id, is_new=False)
 
 
 def _fresh(root: Path, tolerated: frozenset[str]) -> Layout:
     """Prepare an empty directory, or one in which a first start was cut off."""
-    foreign = {path.name for path in root.iterdir()} - tolerated - {INDEX, VOLUMES, NEW_MARKER}
+    foreign = {path.name for path in root.iterdir()} - tolerated - {*PARTS, NEW_MARKER}
     if foreign:
         raise FormatError(f"{root} is not empty and not a store of S4 ({min(foreign)})")
     volumes = root / VOLUMES
     if volumes.is_dir() and any(volumes.iterdir()):
         raise FormatError(f"{root} holds volumes but no {MARKER} file")
-    for part in (INDEX, VOLUMES):
+    for part in PARTS:
         (root / part).mkdir(mode=0o700, exist_ok=True)
-    for leftover in (root / INDEX).iterdir():
-        leftover.unlink()
+    for part in (INDEX, JOURNAL):
+        for leftover in (root / part).iterdir():
+            leftover.unlink()
     return Layout(root, secrets.token_bytes(STORE_ID_BYTES), is_new=True)
 
 
@@ -124,7 +187,7 @@ def _write_marker(layout: Layout, directory: int) -> None:
         file.write(msgspec.json.encode(marker) + b"\n")
         file.flush()
         os.fsync(file.fileno())
-    for path in (layout.index, layout.volumes, layout.root):
+    for path in (*(layout.root / part for part in PARTS), layout.root):
         _sync_directory(path)
     new.rename(layout.root / MARKER)
     os.fsync(directory)

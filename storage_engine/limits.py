@@ -93,6 +93,32 @@ SPARE_READERS_MAX: Final = 16
 COMMIT_OPERATIONS_MAX: Final = 1024
 """Operations that share one commit at most, so that none waits long for its neighbours."""
 
+# --- journal, checkpoints, snapshots -----------------------------------------------------------
+
+JOURNAL_PAGE_BYTES: Final = 4096
+"""Frames and segment headers fill whole pages of this: a torn write harms one frame only, and
+overwriting whole pages of a recycled file reads none of them first. On disk."""
+
+JOURNAL_SEGMENT_BYTES: Final = 32 * 1024 * 1024
+"""Length of a segment: some seconds of the busiest small writes; a larger group gets its own."""
+
+JOURNAL_SPARES_MAX: Final = 4
+"""Recycled segments kept for reuse; more are removed."""
+
+CHECKPOINT_SECONDS: Final = 5.0
+"""How long changes wait for a checkpoint at most; nothing runs when there are none."""
+
+CHECKPOINT_JOURNAL_BYTES: Final = 64 * 1024 * 1024
+"""Journal after which a checkpoint comes at once: this, not the number of objects, bounds how long
+a recovery takes."""
+
+REPLAY_BYTES: Final = 4 * 1024 * 1024
+"""How much of the journal a recovery commits at a time."""
+
+SNAPSHOT_JOURNAL_BYTES: Final = 256 * 1024 * 1024
+"""Journal since the last snapshot after which a new one is due, or half the index if that is more:
+so snapshots add at most twice as many bytes as the changes themselves."""
+
 # --- multipart ---------------------------------------------------------------------------------
 
 PART_NUMBER_MAX: Final = 10_000
@@ -112,3 +138,4 @@ assert READ_BYTES_MAX % BLOCK_BYTES == 0
 assert INLINE_BYTES_MAX < PUNCH_BYTES_MIN
 assert RECORD_HEADER_BYTES_MAX < VOLUME_BYTES_MAX
 assert PART_NUMBER_MAX < 1 << 16
+assert JOURNAL_SEGMENT_BYTES % JOURNAL_PAGE_BYTES == 0

@@ -143,7 +143,9 @@ class Transaction:
         if self._sequence is not None:
             self.put(tables.meta, SEQUENCE, _I64.pack(self._sequence))
         for bucket_id, row in self._namespaces.items():
-            self.put(tables.namespaces, keys.sequence(bucket_id), rows.encode(row))
+            key, value = keys.sequence(bucket_id), rows.encode(row)
+            if value != self.txn.get(key, db=tables.namespaces):  # many only look
+                self.put(tables.namespaces, key, value)
         for volume_id, delta in self._live.items():
             key = keys.sequence(volume_id)
             live = number(self.txn.get(key, db=tables.volumes)) + delta

@@ -18,9 +18,11 @@ SECTOR = 512
 
 
 class FaultyDisk(RealDisk):
-    """A real disk that can be told to refuse, and counts what it is asked."""
+    """A real disk that can be told to refuse, and counts what it is asked: of one kind of file."""
 
-    def __init__(self) -> None:
+    def __init__(self, suffix: str = ".volume") -> None:
+        self.suffix = suffix
+        self._watched: set[int] = set()
         self.refuses_writes = 0  # the errno to answer with
         self.refuses_syncs = 0
         self.refuses_reads = 0
@@ -33,8 +35,19 @@ class FaultyDisk(RealDisk):
         self.before_sync = threading.Event()
         self.before_sync.set()
 
+    def create(self, path: Path) -> int:
+        """Make a file, and watch it if it is of the kind."""
+        return self._watch(super().create(path), path)
+
+    def open(self, path: Path, *, is_writable: bool = False) -> int:
+        """Open a file, and watch it if it is of the kind."""
+        return self._watch(super().open(path, is_writable=is_writable), path)
+
     def write(self, descriptor: int, buffers: Sequence[bytes], offset: int) -> None:
         """Refuse, write half, or write."""
+        if descriptor not in self._watched:
+            super().write(descriptor, buffers, offset)
+            return
         self.writes += 1
         _refuse(self.refuses_writes)
         length = sum(map(len, buffers))
@@ -48,7 +61,8 @@ class FaultyDisk(RealDisk):
 
     def read(self, descriptor: int, length: int, offset: int) -> bytes:
         """Refuse or read."""
-        _refuse(self.refuses_reads)
+        if descriptor in self._watched:
+            _refuse(self.refuses_reads)
         return super().read(descriptor, length, offset)
 
     def hasten(self, descriptor: int, offset: int, length: int) -> None:
@@ -58,9 +72,10 @@ class FaultyDisk(RealDisk):
 
     def sync(self, descriptor: int) -> None:
         """Refuse or sync."""
-        self.syncs += 1
-        self.before_sync.wait()
-        _refuse(self.refuses_syncs)
+        if descriptor in self._watched:
+            self.syncs += 1
+            self.before_sync.wait()
+            _refuse(self.refuses_syncs)
         super().sync(descriptor)
 
     def punch(self, descriptor: int, offset: int, length: int) -> None:
@@ -71,6 +86,13 @@ class FaultyDisk(RealDisk):
     def free_bytes(self, path: Path) -> int:
         """Tell as much room as the test wants."""
         return super().free_bytes(path) if self.free is None else self.free
+
+    def _watch(self, descriptor: int, path: Path) -> int:
+        if path.suffix == self.suffix:
+            self._watched.add(descriptor)
+        else:
+            self._watched.discard(descriptor)
+        return descriptor
 
 
 def _refuse(code: int) -> None:
@@ -92,6 +114,18 @@ class LossyDisk(RealDisk):
         self._paths[descriptor] = path
         self._before[path] = {}
         return descriptor
+
+    def open(self, path: Path, *, is_writable: bool = False) -> int:
+        """Open a file and follow it."""
+        descriptor = super().open(path, is_writable=is_writable)
+        self._paths[descriptor] = path
+        self._before.setdefault(path, {})
+        return descriptor
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Rename, and follow."""
+        super().rename(source, target)
+        self._before[target] = self._before.pop(source, {})
 
     def write(self, descriptor: int, buffers: Sequence[bytes], offset: int) -> None:
         """Remember what each touched sector held, then write."""

@@ -21,6 +21,7 @@ BUCKET = 1
 def small_store(path: Path, **options: int) -> StorageEngine:
     """Open a store in which everything happens early: small payloads leave the index, and so on."""
     chosen = {"inline_bytes_max": 64, "volume_bytes_max": 256 * KIB, "disk_reserve_bytes": 0}
+    chosen["segment_bytes"] = 64 * KIB
     return open_engine(path, EngineOptions(**(chosen | options)))
 
 

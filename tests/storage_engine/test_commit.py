@@ -55,7 +55,7 @@ class Note(Operation[int]):
     def mutate(self, transaction: Transaction) -> int:
         """Write, then fail if told to."""
         self.runs += 1
-        transaction.txn.put(b"note." + self.key, b"x", db=transaction.tables.meta)
+        transaction.put(transaction.tables.meta, b"note." + self.key, b"x")
         if self.fails is not None:
             raise self.fails
         return transaction.txn.id()

@@ -12,6 +12,7 @@ from storage_engine import EngineOptions, FormatError, open_engine
 from tests.storage_engine.engine_steps import get, put
 
 SPAWN = get_context("spawn")
+PARTS = {"FORMAT", "index", "journal", "snapshots", "volumes"}
 
 
 def names(path: Path) -> set[str]:
@@ -33,10 +34,10 @@ def test_a_new_store_is_made_where_there_is_nothing(tmp_path: Path, *, exists: b
         path.mkdir(parents=True)
     with open_engine(path) as engine:
         put(engine, "k", b"x")
-    assert names(path) == {"FORMAT", "index", "volumes"}
+    assert names(path) == PARTS
     assert (path / "index").stat().st_mode & 0o077 == 0
     marker = json.loads((path / "FORMAT").read_bytes())
-    assert (marker["format"], marker["version"]) == ("s4-storage", 1)
+    assert (marker["format"], marker["version"]) == ("s4-storage", 2)
     with open_engine(path) as engine:
         assert get(engine, "k") == b"x"
     assert json.loads((path / "FORMAT").read_bytes()) == marker
@@ -63,7 +64,8 @@ def test_known_neighbours_are_tolerated(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("marker", "message"),
     [
-        ('{"format": "s4-storage", "version": 2, "store_id": "00"}', "format 2"),
+        ('{"format": "s4-storage", "version": 3, "store_id": "00"}', "format 3"),
+        ('{"format": "s4-storage", "version": 1, "store_id": "00"}', "before its first release"),
         ('{"format": "other", "version": 1, "store_id": "00"}', "belongs to 'other'"),
         ('{"format": "s4-storage", "version": 1, "store_id": "zz"}', "not a marker"),
         ("{}", "not a marker"),
@@ -78,9 +80,9 @@ def test_a_marker_that_is_not_ours_is_refused(tmp_path: Path, marker: str, messa
     assert names(tmp_path) == {"FORMAT"}
 
 
-@pytest.mark.parametrize("part", ["index", "volumes"])
+@pytest.mark.parametrize("part", ["index", "journal", "snapshots", "volumes"])
 def test_a_store_that_lost_a_part_is_not_taken_for_a_new_one(tmp_path: Path, part: str) -> None:
-    """A missing index or volumes directory is an error, never an empty store."""
+    """A directory that is missing is an error, never an empty store."""
     store = tmp_path / "store"
     open_engine(store).close()
     (store / part).rename(tmp_path / "elsewhere")
@@ -105,7 +107,7 @@ def test_a_first_start_that_was_cut_off_is_made_good(tmp_path: Path) -> None:
     (tmp_path / "store" / "FORMAT").rename(tmp_path / "store" / "FORMAT.new")
     with open_engine(tmp_path / "store") as engine:
         put(engine, "k", b"x")
-    assert names(tmp_path / "store") == {"FORMAT", "index", "volumes"}
+    assert names(tmp_path / "store") == PARTS
 
 
 def test_volumes_without_a_marker_are_not_overwritten(tmp_path: Path) -> None:

@@ -1,0 +1,333 @@
+"""The journal: one frame for each group of changes, durable before any of the group is answered.
+
+Positions count bytes over all segments, in one order for all processes. Who appends holds the
+store's write lock and knows the tail from the index; a frame is one write and one sync into room
+that was written before, which syncs in half the time of a growing file. Knows nothing of what a
+frame's body says. FORMAT.md specifies the bytes and the argument.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
+
+from awscrt.checksums import crc32c
+
+from storage_engine.limits import JOURNAL_PAGE_BYTES, JOURNAL_SPARES_MAX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from storage_engine.disk import Disk
+
+FORMAT_VERSION: Final = 2
+SUFFIX: Final = ".segment"
+SPARE_SUFFIX: Final = ".spare"
+FILLING_SUFFIX: Final = ".filling"
+FILL_BYTES: Final = 1 << 20
+
+SEGMENT_MAGIC: Final = b"S4journl"
+FRAME_MAGIC: Final = b"S4fr"
+_SEGMENT: Final = struct.Struct(">8sHH16sQQQI")
+_FRAME: Final = struct.Struct(">4sHHQQI")
+_CRC: Final = struct.Struct(">I")
+_TAIL: Final = struct.Struct(">QQQI")
+FRAME_HEADER_BYTES: Final = _FRAME.size + _CRC.size
+
+
+class Tail(NamedTuple):
+    """Where the next frame goes. `segment` and `end` are where the current file begins and ends.
+
+    `chain` is the checksum of the frame before, which the next one repeats: so bytes of an older
+    use of the file can never pass for it.
+    """
+
+    segment: int = 0
+    end: int = 0
+    position: int = 0
+    chain: int = 0
+
+    def pack(self) -> bytes:
+        """Encode it, as the index and the checkpoint keep it."""
+        return _TAIL.pack(*self)
+
+    @classmethod
+    def unpack(cls, value: bytes | None) -> Self:
+        """Decode it; that of a store which never wrote a frame is absent."""
+        return cls(*_TAIL.unpack(value)) if value else cls()
+
+
+START: Final = Tail()
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame that is ready to be written: its bytes, its place, and the tail it leaves."""
+
+    buffers: list[bytes]
+    offset: int  # in the file of `after.segment`
+    opens_segment: bool
+    after: Tail
+
+
+def segment_path(directory: Path, start: int) -> Path:
+    """Return the file of the segment that begins at a position."""
+    return directory / f"{start:020d}{SUFFIX}"
+
+
+def segment_starts(directory: Path) -> list[int]:
+    """Return where each segment on disk begins, in order."""
+    names = (path.stem for path in directory.glob(f"*{SUFFIX}"))
+    return sorted(int(name) for name in names if name.isdigit())
+
+
+class Journal:
+    """One store's journal, as one process uses it. Not thread-safe: the write lock serialises."""
+
+    def __init__(self, disk: Disk, directory: Path, store_id: bytes, segment_bytes: int) -> None:
+        assert segment_bytes % JOURNAL_PAGE_BYTES == 0
+        self._disk = disk
+        self._directory = directory
+        self._store_id = store_id
+        self._seed = crc32c(store_id)  # unknown to clients, so no payload can pass for a frame
+        self._segment_bytes = segment_bytes
+        self._open: tuple[int, int] | None = None  # (segment, descriptor) appended to last
+
+    # --- appending -----------------------------------------------------------------------------
+
+    def plan(self, tail: Tail, body: bytes) -> Frame:
+        """Lay out the frame that follows `tail`; nothing is written."""
+        length = _pages(FRAME_HEADER_BYTES + len(body))
+        if tail.position + length <= tail.end:
+            return self._frame(tail, tail.segment, tail.end, tail.position, body)
+        start = tail.end
+        end = start + max(self._segment_bytes, JOURNAL_PAGE_BYTES + length)
+        return self._frame(tail, start, end, start + JOURNAL_PAGE_BYTES, body)
+
+    def write(self, frame: Frame) -> None:
+        """Write a planned frame and sync it; OSError, after which `revoke` must be tried."""
+        after = frame.after
+        if frame.opens_segment:
+            self._begin_segment(after.segment, after.end - after.segment)
+        descriptor = self._descriptor(after.segment)
+        self._disk.write(descriptor, frame.buffers, frame.offset)
+        self._disk.sync(descriptor)
+
+    def revoke(self, frame: Frame) -> None:
+        """Make sure that a frame nobody may rely on is never replayed; OSError when it may be."""
+        with suppress(FileNotFoundError):
+            self._blank(frame.after.segment, frame.offset)
+
+    def settle(self, tail: Tail) -> bool:
+        """Blank a frame at the tail that no commit followed; tell whether there was one.
+
+        Its writer died between sync and commit. Left alone, a recovery much later would carry out
+        what everybody has since seen not to have happened.
+        """
+        followed = next(self.read(tail), None)
+        if followed is None:
+            return False
+        after = followed[1]
+        offset = 0 if after.segment != tail.segment else tail.position - tail.segment
+        self._blank(after.segment, offset)
+        return True
+
+    # --- reading -------------------------------------------------------------------------------
+
+    def read(self, tail: Tail) -> Iterator[tuple[bytes, Tail]]:
+        """Yield (body, tail behind it) of every frame from `tail` on, to where the journal ends."""
+        while True:
+            found = self._read_frame(tail)
+            if found is None:
+                next_segment = self._read_segment(tail)
+                found = self._read_frame(next_segment) if next_segment is not None else None
+            if found is None:
+                return
+            yield found
+            tail = found[1]
+
+    def begins_at(self) -> int | None:
+        """Return the position from which on the journal is complete, or None without segments."""
+        starts = segment_starts(self._directory)
+        return starts[0] if starts else None
+
+    # --- room ----------------------------------------------------------------------------------
+
+    def recycle(self, before: int) -> int:
+        """Free the segments that end at or before a position; return how many.
+
+        The first of them become spares. Only for who holds the checkpoint's lock.
+        """
+        freed = 0
+        starts = segment_starts(self._directory)
+        for start, end in pairwise(starts):
+            if end > before:
+                break
+            self._free(start, end - start)
+            freed += 1
+        return freed
+
+    def tidy(self) -> None:
+        """Remove files whose filling was cut off. Only for who has the store alone."""
+        for leftover in self._directory.glob(f"*{FILLING_SUFFIX}"):
+            self._disk.unlink(leftover)
+
+    def prepare_spare(self) -> None:
+        """Have a segment ready for the next to come, so that no group waits while one is filled."""
+        if not self._spares():
+            self._fill(self._segment_bytes)
+
+    def close(self) -> None:
+        """Close the segment this process appended to last."""
+        if self._open is not None:
+            self._disk.close(self._open[1])
+            self._open = None
+
+    # --- within --------------------------------------------------------------------------------
+
+    def _frame(self, before: Tail, start: int, end: int, position: int, body: bytes) -> Frame:
+        fixed = _FRAME.pack(FRAME_MAGIC, FORMAT_VERSION, 0, position, len(body), before.chain)
+        crc = crc32c(body, crc32c(fixed, self._seed))
+        length = _pages(FRAME_HEADER_BYTES + len(body))
+        buffers = [fixed, _CRC.pack(crc), body, bytes(length - FRAME_HEADER_BYTES - len(body))]
+        opens_segment = start != before.segment or not before.end
+        if opens_segment:
+            buffers.insert(0, self._segment_header(before, start, end))
+        offset = 0 if opens_segment else position - start
+        return Frame(buffers, offset, opens_segment, Tail(start, end, position + length, crc))
+
+    def _segment_header(self, before: Tail, start: int, end: int) -> bytes:
+        fixed = _SEGMENT.pack(
+            SEGMENT_MAGIC,
+            FORMAT_VERSION,
+            0,
+            self._store_id,
+            start,
+            end,
+            before.position,
+            before.chain,
+        )
+        return (fixed + _CRC.pack(crc32c(fixed))).ljust(JOURNAL_PAGE_BYTES, b"\x00")
+
+    def _read_frame(self, tail: Tail) -> tuple[bytes, Tail] | None:
+        """Read the frame at a tail, unless none was ever finished there."""
+        if tail.position + FRAME_HEADER_BYTES > tail.end:
+            return None
+        with self._reading(tail.segment) as descriptor:
+            if descriptor is None:
+                return None
+            at = tail.position - tail.segment
+            header = self._disk.read(descriptor, FRAME_HEADER_BYTES, at)
+            if len(header) < FRAME_HEADER_BYTES:
+                return None
+            *fixed, length, chain = _FRAME.unpack_from(header)
+            (crc,) = _CRC.unpack_from(header, _FRAME.size)
+            expected = [FRAME_MAGIC, FORMAT_VERSION, 0, tail.position]
+            after = tail.position + _pages(FRAME_HEADER_BYTES + length)
+            if fixed != expected or chain != tail.chain or after > tail.end:
+                return None
+            body = self._disk.read(descriptor, length, at + FRAME_HEADER_BYTES)
+        if crc32c(body, crc32c(header[: _FRAME.size], self._seed)) != crc:
+            return None
+        return body, Tail(tail.segment, tail.end, after, crc)
+
+    def _read_segment(self, tail: Tail) -> Tail | None:
+        """Return where the segment behind a tail goes on, if there is one that follows it."""
+        with self._reading(tail.end) as descriptor:
+            if descriptor is None:
+                return None
+            header = self._disk.read(descriptor, JOURNAL_PAGE_BYTES, 0)
+        if len(header) < JOURNAL_PAGE_BYTES:
+            return None
+        magic, version, flags, store_id, start, end, position, chain = _SEGMENT.unpack_from(header)
+        (crc,) = _CRC.unpack_from(header, _SEGMENT.size)
+        if crc != crc32c(header[: _SEGMENT.size]) or magic != SEGMENT_MAGIC:
+            return None
+        found = (version, flags, store_id, start, position, chain)
+        if found != (FORMAT_VERSION, 0, self._store_id, tail.end, tail.position, tail.chain):
+            return None
+        return Tail(start, end, start + JOURNAL_PAGE_BYTES, chain)
+
+    @contextmanager
+    def _reading(self, segment: int) -> Iterator[int | None]:
+        """Open a segment for reading; None when it is not there."""
+        try:
+            descriptor = self._disk.open(segment_path(self._directory, segment))
+        except FileNotFoundError:
+            yield None
+            return
+        try:
+            yield descriptor
+        finally:
+            self._disk.close(descriptor)
+
+    def _descriptor(self, segment: int) -> int:
+        """Return an open segment to append to; the one used last is kept open."""
+        if self._open is None or self._open[0] != segment:
+            path = segment_path(self._directory, segment)
+            descriptor = self._disk.open(path, is_writable=True)
+            self.close()
+            self._open = (segment, descriptor)
+        return self._open[1]
+
+    def _blank(self, segment: int, offset: int) -> None:
+        descriptor = self._descriptor(segment)
+        self._disk.write(descriptor, [bytes(JOURNAL_PAGE_BYTES)], offset)
+        self._disk.sync(descriptor)
+
+    def _begin_segment(self, start: int, length: int) -> None:
+        """Give a filled file the name of the next segment; the name is durable on return."""
+        path = segment_path(self._directory, start)
+        if path.exists():  # left by a writer that died, or failed, before its first commit in it
+            if path.stat().st_size == length:
+                return
+            self._disk.unlink(path)
+        is_ordinary = length == self._segment_bytes
+        spare = next(iter(self._spares()), None) if is_ordinary else None
+        self._disk.rename(spare or self._fill(length), path)
+        self._disk.sync_directory(self._directory)
+
+    def _spares(self) -> list[Path]:
+        """Return the files that are ready, though another process may take one at any moment."""
+        found = []
+        for path in sorted(self._directory.glob(f"*{SPARE_SUFFIX}")):
+            with suppress(FileNotFoundError):
+                if path.stat().st_size == self._segment_bytes:
+                    found.append(path)
+        return found
+
+    def _fill(self, length: int) -> Path:
+        """Write a file full of zeros, synced, so that later writes into it change no metadata."""
+        path = self._directory / f"{os.getpid()}-{time.monotonic_ns()}{FILLING_SUFFIX}"
+        descriptor = self._disk.create(path)
+        try:
+            for at in range(0, length, FILL_BYTES):
+                self._disk.write(descriptor, [bytes(min(FILL_BYTES, length - at))], at)
+            self._disk.sync(descriptor)
+        except BaseException:
+            with suppress(OSError):
+                self._disk.unlink(path)
+            raise
+        finally:
+            self._disk.close(descriptor)
+        spare = path.with_suffix(SPARE_SUFFIX)
+        self._disk.rename(path, spare)
+        return spare
+
+    def _free(self, start: int, length: int) -> None:
+        path = segment_path(self._directory, start)
+        if length == self._segment_bytes and len(self._spares()) < JOURNAL_SPARES_MAX:
+            self._disk.rename(path, path.with_suffix(SPARE_SUFFIX))
+        else:
+            self._disk.unlink(path)
+
+
+def _pages(length: int) -> int:
+    """Round up to whole pages: a frame shares none with its neighbours."""
+    return -(-length // JOURNAL_PAGE_BYTES) * JOURNAL_PAGE_BYTES

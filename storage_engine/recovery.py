@@ -1,0 +1,105 @@
+"""Opening a store that nobody has open: back to the checkpoint, then the journal since.
+
+There is no telling a clean end from a crash, and no need to: a store that was closed in order has
+its checkpoint at the end of its journal, and nothing is replayed. What the index file holds beyond
+the checkpoint is never believed, whether the machine was rebooted, a disk was pulled or a process
+was killed. So the cost is that of the journal since the checkpoint, whatever the store holds.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+import lmdb
+
+from storage_engine.changes import unpack
+from storage_engine.checkpoint import read_checkpoint
+from storage_engine.errors import FormatError
+from storage_engine.index import restore_meta_page
+from storage_engine.keys import JOURNAL
+from storage_engine.limits import REPLAY_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from storage_engine.checkpoint import Checkpoint, Checkpointer
+    from storage_engine.index import Index
+    from storage_engine.journal import Journal, Tail
+
+REMEDY = "`manage.py rebuild_index` makes it anew from snapshot and journal"
+
+
+def restore(directory: Path) -> Checkpoint:
+    """Put an index that nobody has open back to its checkpoint; FormatError when it cannot be."""
+    try:
+        checkpoint = read_checkpoint(directory)
+        restore_meta_page(directory, checkpoint.meta_page)
+    except FileNotFoundError as error:
+        raise FormatError(f"{error.filename} is missing: {REMEDY}") from error
+    except FormatError as error:
+        raise FormatError(f"{directory}: {error}: {REMEDY}") from error
+    return checkpoint
+
+
+def replay(
+    index: Index,
+    journal: Journal,
+    checkpointer: Checkpointer,
+    tail: Tail,
+    progress: Callable[[int], None] | None = None,
+) -> int:
+    """Make the changes of every frame from `tail` on; return how many frames there were.
+
+    This process must hold a pin. Stopped anywhere, it may simply begin again. `progress` is told
+    the position reached.
+    """
+    frames = 0
+    for batch, after in _batches(journal, tail):
+        while not _apply(index, batch, after):
+            index.grow()
+            checkpointer.checkpoint()  # growing voided the pin
+        frames += len(batch)
+        if progress is not None:
+            progress(after.position)
+    return frames
+
+
+def _batches(journal: Journal, tail: Tail) -> Iterator[tuple[list[bytes], Tail]]:
+    """Gather frames, so that one commit makes the changes of many."""
+    batch: list[bytes] = []
+    waiting, after = 0, tail
+    for body, after in journal.read(tail):
+        batch.append(body)
+        waiting += len(body)
+        if waiting >= REPLAY_BYTES:
+            yield batch, after
+            batch, waiting = [], 0
+    if batch:
+        yield batch, after
+
+
+def _apply(index: Index, batch: list[bytes], after: Tail) -> bool:
+    """Commit a batch; False when the map is too small for it."""
+    tables = tuple(index.tables)
+    txn = index.begin_write()
+    try:
+        for body in batch:
+            for number, key, value in unpack(body):
+                if value is None:
+                    txn.delete(key, db=tables[number])
+                else:
+                    txn.put(key, value, db=tables[number])
+        txn.put(JOURNAL, after.pack(), db=index.tables.meta)
+        txn.commit()
+    except lmdb.MapFullError:
+        txn.abort()
+        return False
+    except (IndexError, struct.error) as error:
+        txn.abort()
+        raise FormatError("the journal holds a change that this version cannot read") from error
+    except BaseException:
+        txn.abort()
+        raise
+    return True
