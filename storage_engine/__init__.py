@@ -9,13 +9,14 @@ Only what is named here is promised; every other module is the engine's own.
 
 from __future__ import annotations
 
-from storage_engine.engine import EngineOptions, StorageEngine, open_engine
+from storage_engine.engine import EngineOptions, StorageEngine, open_engine, renew_engine
 from storage_engine.errors import (
     CorruptBlob,
     DiskFull,
     EngineClosed,
     EngineError,
     FormatError,
+    IndexNotEmpty,
     NamespaceClosed,
     NamespaceNotEmpty,
     NoSuchKey,
@@ -24,6 +25,7 @@ from storage_engine.errors import (
     StorageError,
 )
 from storage_engine.reader import ObjectReader
+from storage_engine.salvage import SalvageReport
 from storage_engine.staging import BlobWriter, StagedBlob
 from storage_engine.values import (
     EngineStats,
@@ -54,6 +56,7 @@ __all__ = [
     "EngineStats",
     "FormatError",
     "Guard",
+    "IndexNotEmpty",
     "ListPage",
     "NamespaceClosed",
     "NamespaceCounts",
@@ -70,6 +73,7 @@ __all__ = [
     "PartInfo",
     "PartPage",
     "QuarantinedBlob",
+    "SalvageReport",
     "StagedBlob",
     "StorageEngine",
     "StorageError",
@@ -78,4 +82,5 @@ __all__ = [
     "VolumeInfo",
     "VolumeState",
     "open_engine",
+    "renew_engine",
 ]

@@ -10,9 +10,11 @@ import os
 import time
 import weakref
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from storage_engine import blobs, keys, layout, meta, recovery, rows
+from storage_engine.adoption import ReleaseVolumes
 from storage_engine.checkpoint import Checkpointer
 from storage_engine.commit import Committer, Operation, Result
 from storage_engine.disk import RealDisk
@@ -33,6 +35,7 @@ from storage_engine.lookup import Lookup
 from storage_engine.namespace import Namespace
 from storage_engine.objects import CopyObject, DeleteObject, ObjectReads, PutObject
 from storage_engine.quarantine import Quarantine
+from storage_engine.salvage import Salvage, Survey, no_checksums
 from storage_engine.staging import Stager
 from storage_engine.statistics import Statistics
 from storage_engine.upload_reads import UploadReads
@@ -56,9 +59,11 @@ if TYPE_CHECKING:
 
     import lmdb
 
+    from storage_engine.adoption import ObjectChecksums
     from storage_engine.checkpoint import Checkpoint
     from storage_engine.disk import Disk
     from storage_engine.reader import ObjectReader
+    from storage_engine.salvage import SalvageReport
     from storage_engine.staging import BlobWriter, StagedBlob
     from storage_engine.values import (
         EngineStats,
@@ -104,6 +109,18 @@ def open_engine(
     process has the store open already, or was forked while it had.
     """
     with layout.opened(path, options.neighbours) as place:
+        return StorageEngine(place, options, disk or RealDisk())
+
+
+def renew_engine(
+    path: Path, options: EngineOptions = DEFAULTS, *, disk: Disk | None = None
+) -> StorageEngine:
+    """Open a store whose index is lost with an empty one, for `salvage`.
+
+    What lies in the place of index, journal and snapshots is moved aside and kept. FormatError
+    when it is no store, or in use.
+    """
+    with layout.renewed(path) as place:
         return StorageEngine(place, options, disk or RealDisk())
 
 
@@ -153,6 +170,7 @@ class StorageEngine:
         self._verification = Verification(
             self._index, self._files, self._quarantine, place.store_id
         )
+        self._survey = partial(Survey, disk, place.volumes, place.store_id)
         try:
             self._own(place)
         except BaseException:
@@ -187,6 +205,8 @@ class StorageEngine:
         found = self._index.view(lambda txn: meta.read_store_id(txn, self._index.tables))
         if found != place.store_id:
             raise FormatError(f"the index in {place.root} belongs to another store")
+        if self._index.view(lambda txn: meta.is_salvaging(txn, self._index.tables)):
+            raise FormatError(f"the index in {place.root} was only half salvaged: begin again")
 
     def close(self) -> None:
         """Finish what was submitted, then let go of everything. Staged payloads are lost."""
@@ -456,6 +476,28 @@ class StorageEngine:
     def reclaim(self, now_ms: int | None = None) -> dict[str, int]:
         """Tidy what is safe to tidy while the store is in use; return counts of what was done."""
         return self._housekeeping.reclaim(now_ms or time.time_ns() // 1_000_000)
+
+    def salvage(
+        self,
+        progress: Callable[[int, int], None] | None = None,
+        *,
+        object_checksums: ObjectChecksums = no_checksums,
+    ) -> SalvageReport:
+        """Fill an empty index from the volumes, of which none is changed; IndexNotEmpty.
+
+        `progress` is told (bytes gone through, bytes in all). The volumes are held, so that what
+        was left out stays, until `release_volumes`. Cut off, it must begin with a new index.
+        """
+        salvage = Salvage(self._index, self._committer, object_checksums)
+        return salvage.run(self._survey(progress or _ignore))
+
+    def held_volumes(self) -> int:
+        """Return the id of the last volume that is held since a salvage, or 0."""
+        return self._index.view(lambda txn: meta.read_held_volumes(txn, self._index.tables))
+
+    def release_volumes(self) -> int:
+        """Let go of what salvage left out: its room may come back. Returns what was held."""
+        return self._submit(ReleaseVolumes()).result()
 
     # --- within --------------------------------------------------------------------------------
 

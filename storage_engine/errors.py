@@ -32,6 +32,10 @@ class NamespaceClosed(EngineError):
     """The namespace was closed for ever; nothing can be written to it."""
 
 
+class IndexNotEmpty(EngineError):
+    """The index holds something, and can only be filled from volumes while it does not."""
+
+
 class StorageError(EngineError):
     """The disk failed; after a failed sync the engine takes no more writes until reopened."""
 

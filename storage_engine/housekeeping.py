@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from storage_engine import keys, rows
+from storage_engine import keys, meta, rows
 from storage_engine.commit import Operation
 from storage_engine.disk import try_own, try_seize_range
 from storage_engine.limits import HOUSEKEEPING_BATCH, PUNCH_GRACE_MS
@@ -117,7 +117,9 @@ class Housekeeping:
     def _punch(self, before_ms: int) -> int:
         """Give back the room of large records, dead since then, that no reader is inside of."""
         punched = 0
-        after = b""
+        tables = self._index.tables
+        held = self._index.view(lambda txn: meta.read_held_volumes(txn, tables))
+        after = keys.extent(held + 1, 0)
         while batch := self._index.view(partial(self._dead, before_ms, after)):
             punched += self._punch_batch(batch)
             after = batch[-1][0] + b"\x00"
@@ -166,10 +168,11 @@ class Housekeeping:
             tables = self._index.tables
             # Ids from here on were never given out by this index: the files are not its to judge.
             end = number(txn.get(LAST_VOLUME, db=tables.meta))
+            held = meta.read_held_volumes(txn, tables)
             return [
                 volume_id
                 for volume_id in ids
-                if volume_id <= end
+                if held < volume_id <= end
                 and not number(txn.get(keys.sequence(volume_id), db=tables.volumes))
             ]
 

@@ -6,9 +6,11 @@ directory of somebody else, or of a newer S4, is refused before a byte in it is 
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
 import os
 import secrets
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -134,6 +136,37 @@ def opened(root: Path, neighbours: Iterable[str]) -> Iterator[Layout]:
         yield layout
         if layout.is_new:
             _write_marker(layout, descriptor)
+
+
+@contextmanager
+def renewed(root: Path) -> Iterator[Layout]:
+    """Prove a store whose index is lost, and give it an empty one.
+
+    What lies in the place of index, journal and snapshots is moved aside and kept. FormatError
+    when it is no store, or in use.
+    """
+    with locked(root) as descriptor:
+        layout = existing(root)
+        if layout is None:
+            raise FormatError(f"{root} has no {MARKER} file: it is not a store of S4")
+        if not layout.volumes.is_dir():
+            raise FormatError(f"{layout.volumes} is missing: {REMEDIES[VOLUMES]}")
+        _refuse_use(layout)
+        now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        for part in (INDEX, JOURNAL, SNAPSHOTS):
+            if (root / part).exists():
+                (root / part).rename(root / f"{part}.damaged-{now}")
+            (root / part).mkdir(mode=0o700)
+        os.fsync(descriptor)
+        yield dataclasses.replace(layout, is_new=True)
+
+
+def _refuse_use(layout: Layout) -> None:
+    if layout.journal.is_dir():
+        use = Use(layout)
+        use.end()
+        if not use.is_first:
+            raise FormatError(f"{layout.root} is in use: stop the server first")
 
 
 def existing(root: Path) -> Layout | None:

@@ -133,6 +133,17 @@ TOMBSTONE_MS: Final = 24 * 60 * 60 * 1000
 HOUSEKEEPING_BATCH: Final = 256
 """Things one housekeeping commit touches, so that requests are never held up."""
 
+# --- salvage -----------------------------------------------------------------------------------
+
+SALVAGE_BATCH: Final = 256
+"""Records that one commit of a salvage brings into the index."""
+
+DAMAGES_TOLD_MAX: Final = 1000
+"""Damaged places that a report of salvage names; more are only counted."""
+
+SAMPLE_KEYS_MAX: Final = 5
+"""Keys that a report of salvage names for each bucket, so that people recognise it."""
+
 assert BLOCK_BYTES % RECORD_ALIGNMENT == 0
 assert READ_BYTES_MAX % BLOCK_BYTES == 0
 assert INLINE_BYTES_MAX < PUNCH_BYTES_MIN

@@ -13,7 +13,9 @@ from storage_engine.commit import Operation
 from storage_engine.transaction import (
     GENERATION,
     GENERATION_TOPICS,
+    HELD_VOLUMES,
     LAST_VOLUME,
+    SALVAGING,
     STORE_ID,
     number,
     topic_key,
@@ -62,6 +64,16 @@ class BumpGeneration(Operation[int]):
 def read_store_id(txn: lmdb.Transaction[bytes], tables: Tables) -> bytes | None:
     """Return whose index it is."""
     return txn.get(STORE_ID, db=tables.meta)
+
+
+def is_salvaging(txn: lmdb.Transaction[bytes], tables: Tables) -> bool:
+    """Tell whether a salvage has begun and not ended."""
+    return txn.get(SALVAGING, db=tables.meta) is not None
+
+
+def read_held_volumes(txn: lmdb.Transaction[bytes], tables: Tables) -> int:
+    """Return the last volume that is held since a salvage, or 0."""
+    return number(txn.get(HELD_VOLUMES, db=tables.meta))
 
 
 def read_generation(txn: lmdb.Transaction[bytes], tables: Tables) -> int:

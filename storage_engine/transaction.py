@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 SEQUENCE: Final = keys.meta("sequence")
 LAST_VOLUME: Final = keys.meta("last_volume")
 STORE_ID: Final = keys.meta("store_id")
+SALVAGING: Final = keys.meta("salvaging")
+HELD_VOLUMES: Final = keys.meta("held_volumes")
 GENERATION: Final = keys.meta("generation")
 GENERATION_TOPICS: Final = keys.meta("generation.")
 _I64 = struct.Struct(">q")
@@ -116,6 +118,10 @@ class Transaction:
         value = number(self.txn.get(name, db=self.tables.meta)) + 1
         self.put(self.tables.meta, name, _I64.pack(value))
         return value
+
+    def set_number(self, name: bytes, value: int) -> None:
+        """Set a number of the META table that nothing else in the group counts."""
+        self.put(self.tables.meta, name, _I64.pack(value))
 
     def namespace(self, bucket_id: int) -> rows.NamespaceRow:
         """Return a bucket's totals, to be changed in place; `finish` writes them."""

@@ -93,18 +93,9 @@ class CreateUpload(Operation[UploadInfo]):
 
     def mutate(self, transaction: Transaction) -> UploadInfo:
         """Write the upload and its place among those of its key."""
-        txn, (bucket_id, key) = transaction.txn, self.target
         raw_id = new_upload_id(transaction.now_ms)
-        row = rows.Upload(bucket_id, key, transaction.now_ms, self.attributes)
-        transaction.put(transaction.tables.uploads, keys.upload(raw_id), rows.encode(row))
-        name = key.encode()
-        name_id = transaction.upload_names.get(txn, bucket_id, name)
-        if name_id is None:
-            name_id = keys.sequence(transaction.next_sequence())
-            transaction.upload_names.put(transaction, bucket_id, name, name_id)
-        place = keys.open_upload(keys.sequence_number(name_id), raw_id)
-        transaction.put(transaction.tables.open_uploads, place, b"")
-        transaction.namespace(bucket_id).uploads += 1
+        row = rows.Upload(*self.target, transaction.now_ms, self.attributes)
+        open_upload(transaction, raw_id, row)
         return upload_info(raw_id, row)
 
 
@@ -127,7 +118,6 @@ class PutPart(Operation[PartInfo]):
 
     def mutate(self, transaction: Transaction) -> PartInfo:
         """Write the part."""
-        tables = transaction.tables
         part = rows.Part(
             transaction.next_sequence(),
             self.blob.size,
@@ -136,15 +126,7 @@ class PutPart(Operation[PartInfo]):
             self.checksums,
             blobs.add_staged(transaction, self.blob),
         )
-        totals = transaction.namespace(self.target.bucket_id)
-        totals.upload_bytes += part.size
-        key = keys.part(self.raw_id, self.number)
-        old_value = transaction.get(tables.parts, key)
-        if old_value is not None:
-            old = rows.decode_part(old_value)
-            totals.upload_bytes -= old.size
-            blobs.drop_payload(transaction, old.payload)
-        transaction.put(tables.parts, key, rows.encode(part))
+        keep_part(transaction, self.target, self.raw_id, self.number, part)
         return part.info(self.number)
 
     def settle(self, *, is_committed: bool) -> None:
@@ -270,6 +252,35 @@ class CloseNamespace(Operation[None]):
                 for raw_id in open_uploads(transaction, name_id):
                     abort(transaction, target, raw_id)
         transaction.namespace(self.bucket_id).is_closed = True
+
+
+def open_upload(transaction: Transaction, raw_id: bytes, row: rows.Upload) -> None:
+    """Write an open upload and its place among those of its key."""
+    transaction.put(transaction.tables.uploads, keys.upload(raw_id), rows.encode(row))
+    name = row.key.encode()
+    name_id = transaction.upload_names.get(transaction.txn, row.bucket_id, name)
+    if name_id is None:
+        name_id = keys.sequence(transaction.next_sequence())
+        transaction.upload_names.put(transaction, row.bucket_id, name, name_id)
+    place = keys.open_upload(keys.sequence_number(name_id), raw_id)
+    transaction.put(transaction.tables.open_uploads, place, b"")
+    transaction.namespace(row.bucket_id).uploads += 1
+
+
+def keep_part(
+    transaction: Transaction, target: ObjectRef, raw_id: bytes, part_number: int, part: rows.Part
+) -> None:
+    """Write a part, whose payload is counted already, instead of one of that number."""
+    parts = transaction.tables.parts
+    totals = transaction.namespace(target.bucket_id)
+    totals.upload_bytes += part.size
+    key = keys.part(raw_id, part_number)
+    old_value = transaction.get(parts, key)
+    if old_value is not None:
+        old = rows.decode_part(old_value)
+        totals.upload_bytes -= old.size
+        blobs.drop_payload(transaction, old.payload)
+    transaction.put(parts, key, rows.encode(part))
 
 
 def open_uploads(transaction: Transaction, name_id: bytes) -> list[bytes]:

@@ -1,0 +1,355 @@
+"""The third line of recovery: an index made of what the volumes say of themselves.
+
+Every record is read and verified, whole, before it is believed. Nothing is written to a volume and
+nothing is removed. What no record tells is lost: see docs/recovery.md.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from awscrt.checksums import crc32c
+
+from storage_engine import rows
+from storage_engine.adoption import (
+    AdoptObject,
+    AdoptPart,
+    AssembleUpload,
+    BeginSalvage,
+    EndSalvage,
+    Fate,
+    Find,
+    read_upload_ids,
+)
+from storage_engine.errors import CorruptBlob, FormatError
+from storage_engine.limits import (
+    BLOCK_BYTES,
+    BLOCK_CHECKS_IN_INDEX_MAX,
+    DAMAGES_TOLD_MAX,
+    KEY_BYTES_MAX,
+    PART_NUMBER_MAX,
+    READ_BYTES_MAX,
+    RECORD_ALIGNMENT,
+    SALVAGE_BATCH,
+    SAMPLE_KEYS_MAX,
+)
+from storage_engine.record import (
+    RECORD_MAGIC,
+    VOLUME_HEADER_BYTES,
+    block_count,
+    check_blocks,
+    checks_bytes,
+    read_description,
+    record_seed,
+    unpack_volume_header,
+)
+from storage_engine.uploads import raw_upload_id
+from storage_engine.volume import volume_ids, volume_path
+from storage_engine.walk import FoundRecord, Gap, Walk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from storage_engine.adoption import ObjectChecksums
+    from storage_engine.commit import Committer, Operation
+    from storage_engine.disk import Disk
+    from storage_engine.index import Index
+    from storage_engine.values import ObjectAttributes, ObjectRef, Origin, PartInfo
+
+PAGE_BYTES: Final = 4096  # where the disk cannot read, so much is tried at a time
+
+
+@dataclass(slots=True)
+class FoundBucket:
+    """A bucket that records were stored for: its keys so far, and some of them."""
+
+    keys: int = 0
+    sample: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class SalvageReport:
+    """What a salvage found, made of it, and could not use."""
+
+    volumes: int = 0
+    records: int = 0  # whole and verified
+    record_bytes: int = 0  # of their payloads
+    object_records: int = 0
+    part_records: int = 0
+    nameless: int = 0  # whole, but nothing tells what they were stored for
+    objects: int = 0  # keys that have an object now
+    assembled: int = 0  # uploads of which all parts seem to be there: objects
+    open_uploads: int = 0  # uploads with missing parts: open again
+    older: int = 0  # records and uploads that a newer one of their key has replaced
+    gaps: int = 0  # ranges that hold no record: given up in ordinary use, or damaged
+    gap_bytes: int = 0
+    damages: int = 0
+    damaged: list[str] = field(default_factory=list)  # a sentence for each of the first damages
+    buckets: dict[int, FoundBucket] = field(default_factory=dict)
+
+    def say(self, volume_id: int, offset: int, what: object) -> None:
+        """Count a damage, and name it while the list is short."""
+        self.damages += 1
+        if len(self.damaged) < DAMAGES_TOLD_MAX:
+            self.damaged.append(f"volume {volume_id} at {offset}: {what}")
+
+    def count(self, bucket_id: int, key: str) -> None:
+        """Count a key that has an object now."""
+        self.objects += 1
+        bucket = self.buckets.setdefault(bucket_id, FoundBucket())
+        bucket.keys += 1
+        if len(bucket.sample) < SAMPLE_KEYS_MAX:
+            bucket.sample.append(key)
+
+
+# --- reading ------------------------------------------------------------------------------------
+
+
+class Survey:
+    """Reads the volumes of one store. `progress` is told (bytes gone through, bytes in all)."""
+
+    def __init__(
+        self, disk: Disk, volumes: Path, store_id: bytes, progress: Callable[[int, int], None]
+    ) -> None:
+        self.report = SalvageReport()
+        self.volume_ids = sorted(set(volume_ids(volumes)))
+        self._disk = disk
+        self._volumes = volumes
+        self._store_id = store_id
+        self._seed = record_seed(store_id)
+        self._progress = progress
+
+    def run(self) -> SalvageReport:
+        """Read everything and tell what is there; the index is neither needed nor touched."""
+        for _ in self.finds():
+            pass
+        return self.report
+
+    def finds(self) -> Iterator[Find]:
+        """Yield what is whole and has a name, in order of place."""
+        sizes = {volume_id: self._size(volume_id) for volume_id in self.volume_ids}
+        done, total = 0, sum(sizes.values())
+        for volume_id, size in sizes.items():
+            if not size:
+                continue
+            descriptor = self._disk.open(volume_path(self._volumes, volume_id))
+            try:
+                for item in self._walk(volume_id, descriptor, size):
+                    if isinstance(item, Gap):
+                        self._take_gap(volume_id, descriptor, item)
+                    elif (found := self._take_record(descriptor, item)) is not None:
+                        yield found
+                    self._progress(done + item.offset + item.length, total)
+            finally:
+                self._disk.close(descriptor)
+            done += size
+            self._progress(done, total)
+
+    def _size(self, volume_id: int) -> int:
+        try:
+            return volume_path(self._volumes, volume_id).stat().st_size
+        except FileNotFoundError:
+            self.report.say(volume_id, 0, "the file's name is not as it should be")
+            return 0
+
+    def _walk(self, volume_id: int, descriptor: int, size: int) -> Iterator[FoundRecord | Gap]:
+        """Walk a volume of this store; one without a sound header is given the benefit of doubt.
+
+        Its records say by themselves whose and where they are.
+        """
+        read = partial(self._read, volume_id, descriptor)
+        try:
+            header = unpack_volume_header(read(VOLUME_HEADER_BYTES, 0))
+        except CorruptBlob as error:
+            self.report.say(volume_id, 0, error)
+        except FormatError as error:
+            self.report.say(volume_id, 0, f"{error}: left out")
+            return
+        else:
+            if header.store_id != self._store_id:
+                self.report.say(volume_id, 0, "the volume belongs to another store: left out")
+                return
+            if header.volume_id != volume_id:
+                whose = f"the volume is {header.volume_id} under another name"
+                self.report.say(volume_id, 0, f"{whose}: left out")
+                return
+        self.report.volumes += 1
+        next_data = partial(self._disk.next_data, descriptor)
+        yield from Walk(volume_id, read, size, self._seed, next_data=next_data).items()
+
+    def _read(self, volume_id: int, descriptor: int, length: int, offset: int) -> bytes:
+        """Read for the walk; what the disk cannot read is zeros, and told."""
+        try:
+            return self._disk.read(descriptor, length, offset)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+        pieces = []
+        for at in range(offset, offset + length, PAGE_BYTES):
+            wanted = min(PAGE_BYTES, offset + length - at)
+            try:
+                pieces.append(self._disk.read(descriptor, wanted, at))
+            except OSError as error:
+                self.report.say(volume_id, at, f"cannot be read: {error.strerror}")
+                pieces.append(bytes(wanted))
+        return b"".join(pieces)
+
+    def _take_gap(self, volume_id: int, descriptor: int, gap: Gap) -> None:
+        self.report.gaps += 1
+        self.report.gap_bytes += gap.length
+        start = gap.offset - gap.offset % RECORD_ALIGNMENT
+        if self._read(volume_id, descriptor, len(RECORD_MAGIC), start) == RECORD_MAGIC:
+            self.report.say(volume_id, start, "a record's header is damaged, or its end is missing")
+
+    def _take_record(self, descriptor: int, item: FoundRecord) -> Find | None:
+        """Verify a record; None when it is damaged or tells nothing."""
+        header, report = item.header, self.report
+        origin = self._named(item)
+        try:
+            find = self._verify(descriptor, item, origin)
+        except (CorruptBlob, OSError) as error:
+            report.say(header.volume_id, item.offset, f"{_title(origin)}: {error}")
+            return None
+        report.records += 1
+        report.record_bytes += header.payload_bytes
+        if find is None:
+            report.nameless += 1
+        elif find.origin.part_number:
+            report.part_records += 1
+        else:
+            report.object_records += 1
+        return find
+
+    def _named(self, item: FoundRecord) -> Origin | None:
+        """Read what a record was stored for; what cannot be read is told, and counts as nothing."""
+        try:
+            origin = read_description(item.header.description)
+        except CorruptBlob as error:
+            self.report.say(item.header.volume_id, item.offset, error)
+            return None
+        return origin if origin is not None and _is_name(origin) else None
+
+    def _verify(self, descriptor: int, item: FoundRecord, origin: Origin | None) -> Find | None:
+        """Read a whole record; CorruptBlob, OSError unless every byte is right."""
+        header = item.header
+        start, size = item.offset + header.header_bytes, header.payload_bytes
+        checks = self._disk.read(descriptor, checks_bytes(size), start + size)
+        if crc32c(checks) != header.checks_crc:
+            raise CorruptBlob("the block checksums are wrong")
+        sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+        is_etag_wanted = origin is not None and not origin.attributes.etag
+        for at in range(0, size, READ_BYTES_MAX):
+            data = self._disk.read(descriptor, min(READ_BYTES_MAX, size - at), start + at)
+            check_blocks(data, checks, at // BLOCK_BYTES)
+            sha256.update(data)
+            if is_etag_wanted:
+                md5.update(data)
+        if sha256.digest() != header.sha256:
+            raise CorruptBlob("the payload is not what its name says")
+        if origin is None:
+            return None
+        if is_etag_wanted:
+            origin = origin.with_digests(md5.hexdigest(), origin.attributes.checksums)
+        is_in_index = block_count(size) <= BLOCK_CHECKS_IN_INDEX_MAX
+        place = rows.Blob(
+            volume_id=header.volume_id,
+            offset=item.offset,
+            header_bytes=header.header_bytes,
+            size=size,
+            length=item.length,
+            references=1,
+            checks_crc=header.checks_crc,
+            checks=checks if is_in_index else b"",
+        )
+        return Find(header.sha256, place, header.created_ms, origin)
+
+
+def _title(origin: Origin | None) -> str:
+    """Say what a record was stored for."""
+    if origin is None:
+        return "a payload of unknown name"
+    what = f"part {origin.part_number} of" if origin.part_number else "object"
+    return f"{what} {origin.key!r} of bucket {origin.bucket_id}"
+
+
+def _is_name(origin: Origin) -> bool:
+    """Tell whether an origin names something that can be in a store."""
+    if not origin.bucket_id or not 0 < len(origin.key.encode()) <= KEY_BYTES_MAX:
+        return False
+    is_part = 0 < origin.part_number <= PART_NUMBER_MAX and bool(raw_upload_id(origin.upload_id))
+    return is_part or (not origin.part_number and not origin.upload_id)
+
+
+# --- writing ------------------------------------------------------------------------------------
+
+
+def no_checksums(_attributes: ObjectAttributes, _parts: Sequence[PartInfo]) -> dict[str, str]:
+    """Make no checksums of a multipart object: it is served without."""
+    return {}
+
+
+class Salvage:
+    """Fills the empty index of one store from its volumes."""
+
+    def __init__(self, index: Index, committer: Committer, checksums: ObjectChecksums) -> None:
+        self._index = index
+        self._committer = committer
+        self._checksums = checksums
+
+    def run(self, survey: Survey) -> SalvageReport:
+        """Bring everything in; IndexNotEmpty. Cut off, it leaves an index that no engine opens."""
+        last_volume = max(survey.volume_ids, default=0)
+        self._committer.submit(BeginSalvage(last_volume)).result()
+        finds = survey.finds()
+        while batch := list(islice(finds, SALVAGE_BATCH)):
+            self._adopt(batch, survey.report)
+        self._assemble(survey.report)
+        self._committer.submit(EndSalvage()).result()
+        return survey.report
+
+    def _adopt(self, batch: list[Find], report: SalvageReport) -> None:
+        operations: list[Operation[Fate]] = [
+            AdoptPart(found) if found.origin.part_number else AdoptObject(found) for found in batch
+        ]
+        fates = self._committer.submit_all(operations).result()
+        for found, fate in zip(batch, fates, strict=True):
+            if isinstance(fate, CorruptBlob):
+                report.say(found.place.volume_id, found.place.offset, fate)
+            elif isinstance(fate, Exception):
+                raise fate
+            elif fate is not Fate.NEW:
+                report.older += 1
+            elif not found.origin.part_number:
+                report.count(found.origin.bucket_id, found.origin.key)
+
+    def _assemble(self, report: SalvageReport) -> None:
+        """Make objects of the uploads whose parts are all there."""
+        after = b""
+        tables = self._index.tables
+        while True:
+            look = partial(read_upload_ids, tables=tables, after=after, limit=SALVAGE_BATCH)
+            raw_ids = self._index.view(look)
+            for raw_id in raw_ids:
+                operation = AssembleUpload(raw_id, self._checksums)
+                self._count(*self._committer.submit(operation).result(), report)
+            if not raw_ids:
+                return
+            after = raw_ids[-1]
+
+    def _count(self, fate: Fate, target: ObjectRef, report: SalvageReport) -> None:
+        if fate is Fate.INCOMPLETE:
+            report.open_uploads += 1
+        elif fate is Fate.OLDER:
+            report.older += 1
+        else:
+            report.assembled += 1
+            if fate is Fate.NEW:
+                report.count(*target)
+            else:
+                report.older += 1
