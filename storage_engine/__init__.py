@@ -9,7 +9,7 @@ Only what is named here is promised; every other module is the engine's own.
 
 from __future__ import annotations
 
-from storage_engine.engine import EngineOptions, StorageEngine, open_engine, renew_engine
+from storage_engine.engine import StorageEngine, open_engine, renew_engine
 from storage_engine.errors import (
     CorruptBlob,
     DiskFull,
@@ -24,6 +24,7 @@ from storage_engine.errors import (
     PartChanged,
     StorageError,
 )
+from storage_engine.options import EngineOptions
 from storage_engine.reader import ObjectReader
 from storage_engine.salvage import SalvageReport
 from storage_engine.staging import BlobWriter, StagedBlob

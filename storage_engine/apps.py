@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from django.apps import AppConfig
 from django.conf import settings
 
-from storage_engine.engine import EngineOptions, open_engine
+from storage_engine.engine import open_engine
+from storage_engine.options import EngineOptions
 
 if TYPE_CHECKING:
     from storage_engine.engine import StorageEngine

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import time
 import weakref
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
@@ -23,17 +22,10 @@ from storage_engine.health import Health
 from storage_engine.housekeeping import Housekeeping
 from storage_engine.index import Index
 from storage_engine.journal import Journal
-from storage_engine.limits import (
-    DESCRIPTORS_MAX,
-    DISK_RESERVE_BYTES,
-    INLINE_BYTES_MAX,
-    JOURNAL_SEGMENT_BYTES,
-    MAP_BYTES,
-    VOLUME_BYTES_MAX,
-)
 from storage_engine.lookup import Lookup
 from storage_engine.namespace import Namespace
 from storage_engine.objects import CopyObject, DeleteObject, ObjectReads, PutObject
+from storage_engine.options import DEFAULTS, EngineOptions
 from storage_engine.quarantine import Quarantine
 from storage_engine.salvage import Salvage, Survey, no_checksums
 from storage_engine.staging import Stager
@@ -82,22 +74,6 @@ if TYPE_CHECKING:
     )
 
 _opened: weakref.WeakSet[StorageEngine] = weakref.WeakSet()
-
-
-@dataclass(frozen=True, slots=True)
-class EngineOptions:
-    """What may be chosen when a store is opened; sizes in bytes."""
-
-    inline_bytes_max: int = INLINE_BYTES_MAX  # payloads shorter than this are kept in the index
-    volume_bytes_max: int = VOLUME_BYTES_MAX
-    map_bytes: int = MAP_BYTES
-    descriptors_max: int = DESCRIPTORS_MAX
-    disk_reserve_bytes: int = DISK_RESERVE_BYTES
-    segment_bytes: int = JOURNAL_SEGMENT_BYTES
-    neighbours: frozenset[str] = frozenset()  # files of others that a new store may find
-
-
-DEFAULTS = EngineOptions()
 
 
 def open_engine(
@@ -253,10 +229,7 @@ class StorageEngine:
         return self._stager.is_inline(size)
 
     def stage_bytes(
-        self,
-        data: bytes,
-        sha256: bytes | None = None,
-        origin: Origin | None = None,
+        self, data: bytes, sha256: bytes | None = None, origin: Origin | None = None
     ) -> StagedBlob:
         """Stage a payload that is in memory; blocks for the disk unless it is inline.
 
@@ -265,10 +238,7 @@ class StorageEngine:
         return self._stager.stage_bytes(data, sha256, origin)
 
     def begin_blob(self, size: int, origin: Origin | None = None) -> BlobWriter:
-        """Reserve room for a payload that arrives in pieces; DiskFull, StorageError.
-
-        `origin` goes into the record, for salvage.
-        """
+        """Reserve room for a payload that arrives in pieces, as `stage_bytes` does."""
         return self._stager.begin_blob(size, origin)
 
     def discard(self, blob: StagedBlob) -> None:
@@ -488,8 +458,8 @@ class StorageEngine:
         `progress` is told (bytes gone through, bytes in all). The volumes are held, so that what
         was left out stays, until `release_volumes`. Cut off, it must begin with a new index.
         """
-        salvage = Salvage(self._index, self._committer, object_checksums)
-        return salvage.run(self._survey(progress or _ignore))
+        survey = self._survey(progress or _ignore)
+        return Salvage(self._index, self._committer, object_checksums).run(survey)
 
     def held_volumes(self) -> int:
         """Return the id of the last volume that is held since a salvage, or 0."""
