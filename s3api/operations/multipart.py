@@ -18,6 +18,8 @@ from s3api.operations.put import checksum_members, write_guard
 from storage_engine import ObjectAttributes, Origin, PartInfo
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from s3api.context import Call
     from storage_engine import ObjectInfo, ObjectReader, StagedBlob, UploadInfo
 
@@ -204,7 +206,7 @@ async def complete_multipart_upload(call: Call) -> Answer:
         return _completed_before(call, upload, wanted)
     parts = _match(call, upload, wanted)
     _check_object_size(call, parts)
-    sums = _object_checksums(upload, parts)
+    sums = object_checksums(upload.attributes, parts)
     _check_sent_checksum(call, upload, sums)
     digest = hashlib.md5(usedforsecurity=False)
     for part in parts:
@@ -312,11 +314,11 @@ def _check_object_size(call: Call, parts: list[PartInfo]) -> None:
         )
 
 
-def _object_checksums(upload: UploadInfo, parts: list[PartInfo]) -> dict[str, str]:
-    """Compute the object's checksum from its parts'."""
-    name = upload.attributes.checksum_algorithm or DEFAULT_ALGORITHM
+def object_checksums(upload: ObjectAttributes, parts: Sequence[PartInfo]) -> dict[str, str]:
+    """Compute the checksum of a completed object from its parts'."""
+    name = upload.checksum_algorithm or DEFAULT_ALGORITHM
     values = [part.checksums[name] for part in parts]
-    if upload.attributes.checksum_type == "COMPOSITE":
+    if upload.checksum_type == "COMPOSITE":
         return {name: checksums.composite(name, values)}
     sizes = [part.size for part in parts]
     return {name: checksums.combine_full(name, zip(values, sizes, strict=True))}

@@ -1,0 +1,90 @@
+"""A store of which only the volumes are left: what was put over the network is served again."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from s3api.operations.multipart import object_checksums
+from storage_engine import renew_engine
+from tests.e2e.content import content
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
+    from tests.e2e.server import Server
+
+pytestmark = pytest.mark.e2e
+
+MIB = 1024**2
+KEPT = {
+    "ContentType": "text/x-salvage; charset=utf-8",
+    "CacheControl": "max-age=60",
+    "Metadata": {"who": "me", "what": "a thing"},
+}
+ANSWERED = (
+    "ETag",
+    "ContentLength",
+    "ContentType",
+    "CacheControl",
+    "Metadata",
+    "ChecksumType",
+    "ChecksumCRC64NVME",
+    "ChecksumSHA256",
+    "ChecksumCRC32C",
+)
+
+
+def answered(s3: BaseClient, key: str) -> dict[str, Any]:
+    """Read an object, and what is answered with it."""
+    reply = s3.get_object(Bucket="salvage", Key=key, ChecksumMode="ENABLED")
+    digest = hashlib.sha256(reply["Body"].read()).hexdigest()
+    return {name: reply.get(name) for name in ANSWERED} | {"sha256": digest}
+
+
+def put_in_parts(s3: BaseClient, key: str, **options: str) -> None:
+    """Upload an object of two parts."""
+    upload_id = s3.create_multipart_upload(Bucket="salvage", Key=key, **KEPT, **options)["UploadId"]
+    place: dict[str, Any] = {"Bucket": "salvage", "Key": key, "UploadId": upload_id}
+    parts = []
+    for number, size in enumerate((5 * MIB, 12_345), 1):
+        reply = s3.upload_part(
+            **place,
+            PartNumber=number,
+            Body=content(f"{key} {number}", size),
+            **{name: text for name, text in options.items() if name == "ChecksumAlgorithm"},
+        )
+        sums = {name: text for name, text in reply.items() if name.startswith("Checksum")}
+        sums.pop("ChecksumType", None)
+        parts.append({"PartNumber": number, "ETag": reply["ETag"]} | sums)
+    s3.complete_multipart_upload(**place, MultipartUpload={"Parts": parts})
+
+
+def test_what_was_put_is_served_again_from_the_volumes_alone(
+    server: Server, s3: BaseClient
+) -> None:
+    """Bytes, headers, metadata, ETags and checksums are those that were answered before."""
+    s3.create_bucket(Bucket="salvage")
+    for key, size in (("small/é", 5000), ("medium", 100_000), ("large", 3 * MIB)):
+        s3.put_object(Bucket="salvage", Key=key, Body=content(key, size), **KEPT)
+    s3.put_object(Bucket="salvage", Key="sha", Body=content("sha", 9000), ChecksumAlgorithm="SHA256")
+    put_in_parts(s3, "parts/full")
+    put_in_parts(s3, "parts/composite", ChecksumAlgorithm="SHA256")
+    keys = ["large", "medium", "parts/composite", "parts/full", "sha", "small/é"]
+    before = {key: answered(s3, key) for key in keys}
+    server.stop()
+    for name in ("index", "journal", "snapshots"):
+        shutil.rmtree(server.data / name)
+    with renew_engine(server.data) as engine:
+        report = engine.salvage(object_checksums=object_checksums)
+    assert (report.damages, report.objects, report.assembled) == (0, 6, 2)
+    server.start()
+    assert {key: answered(s3, key) for key in keys} == before
+    listed = s3.list_objects_v2(Bucket="salvage")["Contents"]
+    assert [entry["Key"] for entry in listed] == keys
+    server.verify()
+    s3.put_object(Bucket="salvage", Key="new", Body=content("new", 10_000))
+    assert answered(s3, "new")["ContentLength"] == 10_000
