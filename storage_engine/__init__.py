@@ -26,7 +26,7 @@ from storage_engine.errors import (
 )
 from storage_engine.options import EngineOptions
 from storage_engine.reader import ObjectReader
-from storage_engine.salvage import SalvageReport
+from storage_engine.salvage import SalvageReport, survey_volumes
 from storage_engine.staging import BlobWriter, StagedBlob
 from storage_engine.values import (
     EngineStats,
@@ -84,4 +84,5 @@ __all__ = [
     "VolumeState",
     "open_engine",
     "renew_engine",
+    "survey_volumes",
 ]

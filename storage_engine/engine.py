@@ -45,7 +45,7 @@ from storage_engine.volume import Appender
 from storage_engine.volume_files import VolumeFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -451,15 +451,17 @@ class StorageEngine:
         self,
         progress: Callable[[int, int], None] | None = None,
         *,
+        buckets: Collection[int] | None = None,
         object_checksums: ObjectChecksums = no_checksums,
     ) -> SalvageReport:
         """Fill an empty index from the volumes, of which none is changed; IndexNotEmpty.
 
+        With `buckets`, what was stored for others (deleted ones, perhaps) is only counted.
         `progress` is told (bytes gone through, bytes in all). The volumes are held, so that what
         was left out stays, until `release_volumes`. Cut off, it must begin with a new index.
         """
         survey = self._survey(progress or _ignore)
-        return Salvage(self._index, self._committer, object_checksums).run(survey)
+        return Salvage(self._index, self._committer, object_checksums, buckets).run(survey)
 
     def held_volumes(self) -> int:
         """Return the id of the last volume that is held since a salvage, or 0."""

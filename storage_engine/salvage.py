@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from awscrt.checksums import crc32c
 
-from storage_engine import rows
+from storage_engine import layout, rows
 from storage_engine.adoption import (
     AdoptObject,
     AdoptPart,
@@ -26,6 +26,7 @@ from storage_engine.adoption import (
     Find,
     read_upload_ids,
 )
+from storage_engine.disk import RealDisk
 from storage_engine.errors import CorruptBlob, FormatError
 from storage_engine.limits import (
     BLOCK_BYTES,
@@ -53,7 +54,7 @@ from storage_engine.volume import volume_ids, volume_path
 from storage_engine.walk import FoundRecord, Gap, Walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
     from storage_engine.adoption import ObjectChecksums
@@ -71,6 +72,12 @@ class FoundBucket:
 
     keys: int = 0
     sample: list[str] = field(default_factory=list)
+
+    def add(self, key: str) -> None:
+        """Count a key, and name it while the sample is small."""
+        self.keys += 1
+        if len(self.sample) < SAMPLE_KEYS_MAX and key not in self.sample:
+            self.sample.append(key)
 
 
 @dataclass(slots=True)
@@ -92,6 +99,7 @@ class SalvageReport:
     damages: int = 0
     damaged: list[str] = field(default_factory=list)  # a sentence for each of the first damages
     buckets: dict[int, FoundBucket] = field(default_factory=dict)
+    left_out: dict[int, FoundBucket] = field(default_factory=dict)  # not asked for; by records
 
     def say(self, volume_id: int, offset: int, what: object) -> None:
         """Count a damage, and name it while the list is short."""
@@ -102,10 +110,7 @@ class SalvageReport:
     def count(self, bucket_id: int, key: str) -> None:
         """Count a key that has an object now."""
         self.objects += 1
-        bucket = self.buckets.setdefault(bucket_id, FoundBucket())
-        bucket.keys += 1
-        if len(bucket.sample) < SAMPLE_KEYS_MAX:
-            bucket.sample.append(key)
+        self.buckets.setdefault(bucket_id, FoundBucket()).add(key)
 
 
 # --- reading ------------------------------------------------------------------------------------
@@ -126,9 +131,13 @@ class Survey:
         self._progress = progress
 
     def run(self) -> SalvageReport:
-        """Read everything and tell what is there; the index is neither needed nor touched."""
-        for _ in self.finds():
-            pass
+        """Read everything and tell what is there; the index is neither needed nor touched.
+
+        What would become of it is not asked: keys are counted once for each record.
+        """
+        for found in self.finds():
+            bucket = self.report.buckets.setdefault(found.origin.bucket_id, FoundBucket())
+            bucket.add(found.origin.key)
         return self.report
 
     def finds(self) -> Iterator[Find]:
@@ -270,6 +279,21 @@ class Survey:
         return Find(header.sha256, place, header.created_ms, origin)
 
 
+def survey_volumes(
+    path: Path, progress: Callable[[int, int], None] | None = None, *, disk: Disk | None = None
+) -> SalvageReport:
+    """Tell what a salvage would find in a store, open or not, and change nothing. FormatError."""
+    place = layout.existing(path)
+    if place is None:
+        raise FormatError(f"{path} is not a store of S4: it has no marker")
+    told = progress or _ignore
+    return Survey(disk or RealDisk(), place.volumes, place.store_id, told).run()
+
+
+def _ignore(_done: int, _total: int) -> None:
+    pass
+
+
 def _title(origin: Origin | None) -> str:
     """Say what a record was stored for."""
     if origin is None:
@@ -297,21 +321,35 @@ def no_checksums(_attributes: ObjectAttributes, _parts: Sequence[PartInfo]) -> d
 class Salvage:
     """Fills the empty index of one store from its volumes."""
 
-    def __init__(self, index: Index, committer: Committer, checksums: ObjectChecksums) -> None:
+    def __init__(
+        self,
+        index: Index,
+        committer: Committer,
+        checksums: ObjectChecksums,
+        buckets: Collection[int] | None,
+    ) -> None:
         self._index = index
         self._committer = committer
         self._checksums = checksums
+        self._buckets = buckets  # None: all
 
     def run(self, survey: Survey) -> SalvageReport:
         """Bring everything in; IndexNotEmpty. Cut off, it leaves an index that no engine opens."""
         last_volume = max(survey.volume_ids, default=0)
         self._committer.submit(BeginSalvage(last_volume)).result()
-        finds = survey.finds()
+        finds = (found for found in survey.finds() if self._is_wanted(found, survey.report))
         while batch := list(islice(finds, SALVAGE_BATCH)):
             self._adopt(batch, survey.report)
         self._assemble(survey.report)
         self._committer.submit(EndSalvage()).result()
         return survey.report
+
+    def _is_wanted(self, found: Find, report: SalvageReport) -> bool:
+        bucket_id = found.origin.bucket_id
+        if self._buckets is None or bucket_id in self._buckets:
+            return True
+        report.left_out.setdefault(bucket_id, FoundBucket()).add(found.origin.key)
+        return False
 
     def _adopt(self, batch: list[Find], report: SalvageReport) -> None:
         operations: list[Operation[Fate]] = [

@@ -70,7 +70,9 @@ def test_what_was_put_is_served_again_from_the_volumes_alone(
     s3.create_bucket(Bucket="salvage")
     for key, size in (("small/é", 5000), ("medium", 100_000), ("large", 3 * MIB)):
         s3.put_object(Bucket="salvage", Key=key, Body=content(key, size), **KEPT)
-    s3.put_object(Bucket="salvage", Key="sha", Body=content("sha", 9000), ChecksumAlgorithm="SHA256")
+    s3.put_object(
+        Bucket="salvage", Key="sha", Body=content("sha", 9000), ChecksumAlgorithm="SHA256"
+    )
     put_in_parts(s3, "parts/full")
     put_in_parts(s3, "parts/composite", ChecksumAlgorithm="SHA256")
     keys = ["large", "medium", "parts/composite", "parts/full", "sha", "small/é"]

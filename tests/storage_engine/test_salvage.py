@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from storage_engine import FormatError, IndexNotEmpty, NoSuchKey, open_engine, renew_engine
+from storage_engine import (
+    FormatError,
+    IndexNotEmpty,
+    NamespaceCounts,
+    NoSuchKey,
+    open_engine,
+    renew_engine,
+    survey_volumes,
+)
 from storage_engine.disk import RealDisk
 from storage_engine.record import VolumeHeader, record_seed, unpack_record_header
 from storage_engine.volume import volume_path
@@ -280,3 +288,31 @@ def test_progress_is_told_to_the_end(three: Path) -> None:
     size = volume_path(three / "volumes", 1).stat().st_size
     assert told[-1] == (size, size)
     assert told == sorted(told)
+
+
+def test_a_survey_tells_and_changes_nothing(three: Path) -> None:
+    """Without an index, or beside one that is in use, the same is found, and nothing is written."""
+    flip(three, places(three)[1], 5000)
+    with open_engine(three, SMALL):
+        report = survey_volumes(three)
+    lose_index(three)
+    assert survey_volumes(three) == report
+    assert (report.records, report.damages, report.objects) == (2, 1, 0)
+    assert report.buckets[BUCKET].sample == ["k0", "k2"]
+    assert sorted(path.name for path in three.iterdir()) == ["FORMAT", "volumes"]
+    with pytest.raises(FormatError, match="marker"):
+        survey_volumes(three / "volumes")
+
+
+def test_only_the_buckets_asked_for_come_back(tmp_path: Path) -> None:
+    """What was stored for others is counted and stays where it is."""
+    with small_store(tmp_path / "s") as engine:
+        put(engine, "kept", noise(1000, 1), bucket_id=1)
+        put(engine, "other", noise(1000, 2), bucket_id=2)
+    lose_index(tmp_path / "s")
+    with renew_engine(tmp_path / "s", SMALL) as engine:
+        report = engine.salvage(buckets={1})
+        assert report.objects == 1
+        assert report.left_out[2].sample == ["other"]
+        assert engine.namespace_counts(2) == NamespaceCounts()
+        assert problems(engine) == []
