@@ -9,8 +9,10 @@ Only what is named here is promised; every other module is the engine's own.
 
 from __future__ import annotations
 
+from storage_engine.compaction import CompactionOptions, CompactionReport
 from storage_engine.engine import StorageEngine, open_engine, renew_engine
 from storage_engine.errors import (
+    Busy,
     CorruptBlob,
     DiskFull,
     EngineClosed,
@@ -27,6 +29,7 @@ from storage_engine.errors import (
 from storage_engine.options import EngineOptions
 from storage_engine.reader import ObjectReader
 from storage_engine.salvage import SalvageReport, survey_volumes
+from storage_engine.scrub import ScrubOptions, ScrubReport
 from storage_engine.staging import BlobWriter, StagedBlob
 from storage_engine.values import (
     EngineStats,
@@ -49,6 +52,9 @@ from storage_engine.values import (
 
 __all__ = [
     "BlobWriter",
+    "Busy",
+    "CompactionOptions",
+    "CompactionReport",
     "CorruptBlob",
     "DiskFull",
     "EngineClosed",
@@ -75,6 +81,8 @@ __all__ = [
     "PartPage",
     "QuarantinedBlob",
     "SalvageReport",
+    "ScrubOptions",
+    "ScrubReport",
     "StagedBlob",
     "StorageEngine",
     "StorageError",

@@ -22,6 +22,7 @@ PAGE_IS_COLD: Final = frozenset({errno.EAGAIN, errno.EOPNOTSUPP})
 KEEP_SIZE: Final = 0x01  # linux/falloc.h
 PUNCH_HOLE: Final = 0x02
 SYNC_FILE_RANGE_WRITE: Final = 0x02  # linux/fs.h
+STAT_BLOCK_BYTES: Final = 512  # stat(2): whatever the disk
 IOV_MAX: Final = 1024  # limits.h: buffers one call takes
 FLOCK: Final = struct.Struct("hhqqi4x")  # struct flock of 64-bit Linux
 
@@ -77,6 +78,12 @@ class Disk(Protocol):
 
         Where the disk cannot tell: `offset`. Behind the last such byte: the end of the file.
         """
+
+    def length(self, descriptor: int) -> int:
+        """Return where a file ends."""
+
+    def room(self, descriptor: int) -> int:
+        """Return what a file takes on the disk: its holes take nothing."""
 
     def truncate(self, descriptor: int, length: int) -> None:
         """Cut the file."""
@@ -177,6 +184,14 @@ class RealDisk:
             if error.errno == errno.EINVAL:
                 return offset
             raise
+
+    def length(self, descriptor: int) -> int:
+        """Ask for the file's length."""
+        return os.fstat(descriptor).st_size
+
+    def room(self, descriptor: int) -> int:
+        """Ask for the file's blocks."""
+        return os.fstat(descriptor).st_blocks * STAT_BLOCK_BYTES
 
     def truncate(self, descriptor: int, length: int) -> None:
         """Cut the file."""

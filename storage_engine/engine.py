@@ -14,22 +14,23 @@ from typing import TYPE_CHECKING, Self
 
 from storage_engine import blobs, keys, layout, meta, recovery, rows
 from storage_engine.adoption import ReleaseVolumes
+from storage_engine.care import Care
 from storage_engine.checkpoint import Checkpointer
 from storage_engine.commit import Committer, Operation, Result
+from storage_engine.compaction import CompactionOptions, CompactionReport
 from storage_engine.disk import RealDisk
 from storage_engine.errors import FormatError
 from storage_engine.health import Health
-from storage_engine.housekeeping import Housekeeping
 from storage_engine.index import Index
 from storage_engine.journal import Journal
 from storage_engine.lookup import Lookup
 from storage_engine.namespace import Namespace
 from storage_engine.objects import CopyObject, DeleteObject, ObjectReads, PutObject
 from storage_engine.options import DEFAULTS, EngineOptions
-from storage_engine.quarantine import Quarantine
+from storage_engine.pace import ignore
 from storage_engine.salvage import Salvage, Survey, no_checksums
+from storage_engine.scrub import ScrubOptions, ScrubReport
 from storage_engine.staging import Stager
-from storage_engine.statistics import Statistics
 from storage_engine.upload_reads import UploadReads
 from storage_engine.uploads import (
     AbortUpload,
@@ -40,7 +41,6 @@ from storage_engine.uploads import (
     raw_upload_id,
 )
 from storage_engine.values import NamespaceCounts, ObjectRef
-from storage_engine.verification import Verification
 from storage_engine.volume import Appender
 from storage_engine.volume_files import VolumeFiles
 
@@ -139,13 +139,10 @@ class StorageEngine:
         self._stager = Stager(self._appender, self._health, self._knows, options.inline_bytes_max)
         self._objects = ObjectReads(tables, Namespace(tables.entries))
         self._uploads = UploadReads(tables, Namespace(tables.upload_names))
-        self._quarantine = Quarantine(self._index, self._committer)
-        self._lookup = Lookup(self._index, self._objects, self._files, self._quarantine.report)
-        self._statistics = Statistics(self._index, disk, place.volumes)
-        self._housekeeping = Housekeeping(self._index, self._committer, disk, place.volumes)
-        self._verification = Verification(
-            self._index, self._files, self._quarantine, place.store_id
-        )
+        parts = (self._index, self._committer, disk, place, self._files, self._health)
+        self._care = Care(*parts, options)
+        report = self._care.quarantine.report
+        self._lookup = Lookup(self._index, self._objects, self._files, report)
         self._survey = partial(Survey, disk, place.volumes, place.store_id)
         try:
             self._own(place)
@@ -191,6 +188,7 @@ class StorageEngine:
         _opened.discard(self)
         self._committer.close()
         self._appender.close()
+        self._care.close()
         self._files.close()
         self._checkpointer.stop()
         with layout.locked(self._place.root):
@@ -209,6 +207,7 @@ class StorageEngine:
         self._checkpointer.abandon()
         self._use.end()
         self._appender.abandon()
+        self._care.abandon()
         self._index.abandon()
 
     def __enter__(self) -> Self:
@@ -426,26 +425,34 @@ class StorageEngine:
 
     def stats(self) -> EngineStats:
         """Return the totals of the store."""
-        return self._statistics.stats()
+        return self._care.statistics.stats()
 
     def volumes(self) -> list[VolumeInfo]:
         """Return every volume, oldest first."""
-        return self._statistics.volumes()
+        return self._care.statistics.volumes()
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> Iterator[str]:
         """Check everything against everything; yield a sentence for each problem.
 
         `progress` is told (blobs read, blobs in all). Others may go on using the store.
         """
-        return self._verification.run(progress or _ignore)
+        return self._care.verification.run(progress or ignore)
 
     def quarantined(self) -> list[QuarantinedBlob]:
         """Return the blobs whose bytes were found wrong and that nobody has put again since."""
-        return self._quarantine.blobs()
+        return self._care.quarantine.blobs()
 
     def reclaim(self, now_ms: int | None = None) -> dict[str, int]:
         """Tidy what is safe to tidy while the store is in use; return counts of what was done."""
-        return self._housekeeping.reclaim(now_ms or time.time_ns() // 1_000_000)
+        return self._care.housekeeping.reclaim(now_ms or time.time_ns() // 1_000_000)
+
+    def compact(self, options: CompactionOptions | None = None) -> CompactionReport:
+        """Give room back from volumes that are mostly dead; Busy, StorageError."""
+        return self._care.compact(options or CompactionOptions())
+
+    def scrub(self, options: ScrubOptions | None = None) -> ScrubReport:
+        """Read everything in use, or go on with that, and tell what went bad; Busy."""
+        return self._care.scrub(options or ScrubOptions())
 
     def salvage(
         self,
@@ -460,7 +467,7 @@ class StorageEngine:
         `progress` is told (bytes gone through, bytes in all). The volumes are held, so that what
         was left out stays, until `release_volumes`. Cut off, it must begin with a new index.
         """
-        survey = self._survey(progress or _ignore)
+        survey = self._survey(progress or ignore)
         return Salvage(self._index, self._committer, object_checksums, buckets).run(survey)
 
     def held_volumes(self) -> int:
@@ -482,10 +489,6 @@ class StorageEngine:
 
     def _read_generation(self, txn: lmdb.Transaction[bytes]) -> int:
         return meta.read_generation(txn, self._index.tables)
-
-
-def _ignore(_done: int, _total: int) -> None:
-    pass
 
 
 def _abandon_inherited() -> None:

@@ -48,6 +48,10 @@ class CorruptBlob(StorageError):
     """Stored bytes do not match their checksum, or cannot be read; none of them was returned."""
 
 
+class Busy(EngineError):
+    """A job of which there can be one at a time is running already."""
+
+
 class FormatError(EngineError):
     """The directory is not a store of ours, or a newer version of S4 wrote it."""
 

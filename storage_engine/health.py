@@ -38,9 +38,10 @@ class Health:
         if self.failure is not None:
             raise StorageError(f"read-only since an earlier failure: {self.failure}")
 
-    def has_room(self, length: int = 0) -> bool:
-        """Tell whether the disk can take `length` bytes and keep its reserve."""
-        return self._disk.free_bytes(self._directory) - length >= self._reserve_bytes
+    def has_room(self, length: int = 0, reserve_bytes: int | None = None) -> bool:
+        """Tell whether the disk can take `length` bytes and keep its reserve, or another one."""
+        reserve = self._reserve_bytes if reserve_bytes is None else reserve_bytes
+        return self._disk.free_bytes(self._directory) - length >= reserve
 
     def explain(self, what: str, error: OSError) -> StorageError:
         """Turn what the system said about one write into one of ours; others may still work."""

@@ -103,8 +103,20 @@ class Housekeeping:
             "readers": self._index.reader_check(),
             "tombstones": self._expire(now_ms),
             "punched_bytes": self._punch(now_ms - PUNCH_GRACE_MS),
-            "volumes": sum(self._drop_volume(volume_id) for volume_id in self._lifeless()),
+            "volumes": self.drop_lifeless(),
         }
+
+    def drop_lifeless(self) -> int:
+        """Unlink every volume that nothing uses and nobody appends to; return how many."""
+        return sum(self.drop_volume(volume_id) for volume_id in self._lifeless())
+
+    def punch(self, places: list[tuple[int, int, int]]) -> int:
+        """Give back the room of dead records (volume id, offset, length), now; return how much.
+
+        Where a reader is inside, it is left to a later `reclaim`.
+        """
+        batch = [(keys.extent(volume_id, at), length) for volume_id, at, length in places]
+        return self._punch_batch(batch)
 
     def _expire(self, now_ms: int) -> int:
         expired = 0
@@ -178,7 +190,7 @@ class Housekeeping:
 
         return self._index.view(look)
 
-    def _drop_volume(self, volume_id: int) -> bool:
+    def drop_volume(self, volume_id: int) -> bool:
         """Unlink a volume whose owner is gone; readers that have it open keep it."""
         path = volume_path(self._volumes, volume_id)
         try:

@@ -70,11 +70,29 @@ PUNCH_BYTES_MIN: Final = 256 * 1024
 PUNCH_GRACE_MS: Final = 10 * 60 * 1000
 """Age at which a dead blob's room is given back: most slow readers have left by then."""
 
+COMPACTION_THRESHOLD: Final = 0.3
+"""Share of dead bytes from which a volume is rewritten: at most 2.3 bytes copied for each won."""
+
+COMPACTION_GAIN_BYTES_MIN: Final = 64 * 1024
+"""Room below which rewriting a volume is not worth it: file systems round by about as much."""
+
+COMPACTION_BATCH_BYTES: Final = 8 * 1024 * 1024
+"""What compaction copies before it syncs and commits (more when one blob is larger)."""
+
+COMPACTION_RESERVE_BYTES: Final = 16 * 1024 * 1024
+"""Room that compaction leaves: less than the others must, for it is what makes room for them."""
+
+MERGE_FLOOR_BYTES: Final = 1024 * 1024
+"""Volumes smaller than this count as this large when small ones are merged."""
+
 DESCRIPTORS_MAX: Final = 256
 """Volumes a process keeps open for reading."""
 
 DISK_RESERVE_BYTES: Final = 64 * 1024 * 1024
 """Room kept so that deletes and the index still work when the disk is full for everyone else."""
+
+SCRUB_NOTE_BYTES: Final = 64 * 1024 * 1024
+"""What the scrub reads again at most when it was cut off: so often it notes how far it is."""
 
 QUARANTINE_REASON_CHARACTERS_MAX: Final = 200
 """How much of what was wrong with a blob is remembered."""

@@ -43,6 +43,8 @@ class StampStore(Operation[None]):
 class NextVolume(Operation[int]):
     """Gives out a volume id, never the same twice."""
 
+    needs_room: ClassVar[bool] = False  # who wants a volume has asked for room already
+
     def mutate(self, transaction: Transaction) -> int:
         """Raise the counter."""
         return transaction.count(LAST_VOLUME)

@@ -83,12 +83,22 @@ class Quarantine:
             text = reason[:QUARANTINE_REASON_CHARACTERS_MAX]
             self._committer.submit(QuarantineBlob(sha256, place, text))
 
+    def put(self, sha256: bytes, place: rows.Blob, reason: str) -> bool:
+        """Put a blob into quarantine, now; False when it is in, or elsewhere by now."""
+        text = reason[:QUARANTINE_REASON_CHARACTERS_MAX]
+        return self._committer.submit(QuarantineBlob(sha256, place, text)).result()
+
     def lift(self, sha256: bytes, place: rows.Blob) -> bool:
         """Let a blob out, some time soon, whose bytes were verified; True when it was in."""
         if not self.has(sha256):
             return False
         self._committer.submit(LiftQuarantine(sha256, place))
         return True
+
+    def is_at(self, sha256: bytes, place: rows.Blob) -> bool:
+        """Tell whether the index still names a blob there."""
+        table = self._index.tables.blobs
+        return is_at(self._index.view(lambda txn: txn.get(sha256, db=table)), place)
 
     def has(self, sha256: bytes) -> bool:
         """Tell whether a blob is in quarantine."""

@@ -141,7 +141,7 @@ def read_description(data: bytes) -> Origin | None:
     (length,) = _DESCRIPTION.unpack_from(data.ljust(_DESCRIPTION.size, b"\x00"))
     try:
         return _decode_origin(data[_DESCRIPTION.size : _DESCRIPTION.size + length])
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise CorruptBlob(f"a record's description cannot be read: {error}") from error
 
 

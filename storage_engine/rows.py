@@ -124,6 +124,20 @@ class Quarantined(msgspec.Struct, array_like=True):
     reason: str
 
 
+class ScrubState(msgspec.Struct, array_like=True):
+    """META "scrub": how far the scrub has come, and what it met since it began this pass."""
+
+    started_ms: int = 0  # of the pass under way, or 0
+    finished_ms: int = 0  # of the last whole pass
+    inline: int = 0  # inline payloads up to this sequence were checked
+    volume_id: int = 0  # volumes before this one were
+    offset: int = 0  # records before this place of it were
+    met_bytes: int = 0  # of blobs in use that were met in it
+    blobs: int = 0
+    bytes: int = 0
+    damaged: int = 0
+
+
 _encoder = msgspec.msgpack.Encoder()
 encode: Final = _encoder.encode
 decode_entry: Final = msgspec.msgpack.Decoder(Entry).decode
@@ -133,6 +147,7 @@ decode_upload: Final = msgspec.msgpack.Decoder(Upload).decode
 decode_manifest: Final = msgspec.msgpack.Decoder(Manifest).decode
 decode_namespace: Final = msgspec.msgpack.Decoder(NamespaceRow).decode
 decode_dead: Final = msgspec.msgpack.Decoder(DeadExtent).decode
+decode_scrub: Final = msgspec.msgpack.Decoder(ScrubState).decode
 decode_quarantined: Final = msgspec.msgpack.Decoder(Quarantined).decode
 
 

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from storage_engine import keys, rows
+from storage_engine.disk import STAT_BLOCK_BYTES
 from storage_engine.transaction import number
 from storage_engine.values import EngineStats, VolumeInfo, VolumeState
 from storage_engine.volume import is_owned, volume_ids, volume_path
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
     from storage_engine.disk import Disk
     from storage_engine.index import Index
-
-SECTOR_BYTES = 512  # unit of st_blocks, whatever the disk (stat(2))
 
 
 class Statistics:
@@ -83,5 +82,5 @@ class Statistics:
         for volume in volumes:
             with suppress(FileNotFoundError):
                 path = volume_path(self._volumes, volume.id)
-                total += path.stat().st_blocks * SECTOR_BYTES
+                total += path.stat().st_blocks * STAT_BLOCK_BYTES
         return total

@@ -61,10 +61,15 @@ class StoredRecord:
             check_blocks(data, self.checks, at // BLOCK_BYTES)
             yield data
 
-    def check(self, *, is_hashed: bool) -> None:
-        """Read the whole payload; with `is_hashed`, compare its SHA-256 as well. CorruptBlob."""
+    def check(self, *, is_hashed: bool, pause: Callable[[int], None] | None = None) -> None:
+        """Read the whole payload; with `is_hashed`, compare its SHA-256 as well. CorruptBlob.
+
+        `pause` is told how long each piece was.
+        """
         digest = hashlib.sha256()
         for piece in self.pieces():
+            if pause is not None:
+                pause(len(piece))
             if is_hashed:
                 digest.update(piece)
         if is_hashed and digest.digest() != self.sha256:

@@ -234,7 +234,7 @@ class Region:
 class Appender:
     """The active volume of this process; it is created by the first region anybody reserves."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # where it appends, under which bounds
         self,
         disk: Disk,
         directory: Path,
@@ -243,14 +243,16 @@ class Appender:
         health: Health,
         *,
         length_max: int,
+        reserve_bytes: int | None = None,
     ) -> None:
+        self._reserve_bytes = reserve_bytes  # room to leave on the disk, if not the usual
         self._disk = disk
         self._directory = directory
         self._store_id = store_id
         self.seed = record_seed(store_id)
         self._allocate_id = allocate_id
         self._health = health
-        self._length_max = length_max
+        self.length_max = length_max
         self._lock = threading.Lock()
         self._active: Volume | None = None
         self._owned: list[Volume] = []  # the active one, and those before it with open regions
@@ -261,10 +263,14 @@ class Appender:
         active = self._active
         return active.id if active is not None else None
 
+    def has_room(self, length: int) -> bool:
+        """Tell whether the disk can take so many bytes and keep its reserve."""
+        return self._health.has_room(length, self._reserve_bytes)
+
     def reserve(self, length: int) -> Region:
         """Reserve a region; DiskFull or StorageError when there can be none."""
         self._health.check()
-        if not self._health.has_room(length):
+        if not self.has_room(length):
             raise DiskFull("the disk is nearly full")
         region = self._active.reserve(length) if self._active is not None else None
         if region is None:
@@ -308,7 +314,7 @@ class Appender:
             volume_id = self._allocate_id()
             path = volume_path(self._directory, volume_id)
             try:
-                volume = Volume(self._disk, path, volume_id, self._length_max)
+                volume = Volume(self._disk, path, volume_id, self.length_max)
             except FileExistsError:
                 continue  # left by an index that was lost since: its ids begin anew
             except OSError as error:

@@ -161,3 +161,55 @@ class LossyDisk(RealDisk):
                         file.seek(at)
                         file.write((held or b"").ljust(SECTOR, b"\x00"))
         return lost
+
+
+class CrashingDisk(LossyDisk):
+    """A lossy disk on which the process ends at the n-th change, its unsynced sectors lost at will.
+
+    It must be the disk of a process of the test's own, which ends by `os._exit`.
+    """
+
+    def __init__(self, steps: int, random: Random) -> None:
+        super().__init__()
+        self.steps = steps
+        self._random = random
+
+    def _step(self) -> None:
+        self.steps -= 1
+        if self.steps == 0:
+            self.cut_power(self._random)
+            os._exit(CRASHED)
+
+    def create(self, path: Path) -> int:
+        """Crash or create."""
+        self._step()
+        return super().create(path)
+
+    def write(self, descriptor: int, buffers: Sequence[bytes], offset: int) -> None:
+        """Crash or write."""
+        self._step()
+        super().write(descriptor, buffers, offset)
+
+    def sync(self, descriptor: int) -> None:
+        """Crash or sync."""
+        self._step()
+        super().sync(descriptor)
+
+    def punch(self, descriptor: int, offset: int, length: int) -> None:
+        """Crash or punch."""
+        self._step()
+        super().punch(descriptor, offset, length)
+
+    def truncate(self, descriptor: int, length: int) -> None:
+        """Crash or cut."""
+        self._step()
+        super().truncate(descriptor, length)
+
+    def unlink(self, path: Path) -> None:
+        """Crash or unlink."""
+        self._step()
+        super().unlink(path)
+        self._before.pop(path, None)
+
+
+CRASHED = 9

@@ -142,9 +142,9 @@ def test_dead_records_outlive_their_volume_for_the_grace_time(engine: StorageEng
     engine.delete_object(BUCKET, "first").result()
     done = engine.reclaim(info.modified_ms)
     assert (done["volumes"], done["punched_bytes"]) == (1, 0)
-    assert len(engine._housekeeping._dead(LATER, b"", engine._index._env.begin())) == 1
+    assert len(engine._care.housekeeping._dead(LATER, b"", engine._index._env.begin())) == 1
     assert engine.reclaim(LATER)["punched_bytes"] == 0
-    assert engine._housekeeping._dead(LATER, b"", engine._index._env.begin()) == []
+    assert engine._care.housekeeping._dead(LATER, b"", engine._index._env.begin()) == []
 
 
 def test_thousands_of_things_are_tidied_in_small_commits(engine: StorageEngine) -> None:

@@ -209,15 +209,15 @@ def test_a_report_about_a_place_that_was_left_changes_nothing(engine: StorageEng
     engine.delete_object(BUCKET, "k").result()
     put(engine, "other", noise(10 * KIB, 3))
     put(engine, "k", DATA)
-    engine._quarantine.report(extent.sha256, extent.blob, "late")
+    engine._care.quarantine.report(extent.sha256, extent.blob, "late")
     assert settled(engine) == 0
     current = engine._lookup.find(extent.sha256)
     assert current is not None
-    engine._quarantine.report(extent.sha256, current, "x" * 10_000)
+    engine._care.quarantine.report(extent.sha256, current, "x" * 10_000)
     assert settled(engine) == 1
-    assert engine._quarantine.lift(extent.sha256, extent.blob)
+    assert engine._care.quarantine.lift(extent.sha256, extent.blob)
     assert settled(engine) == 1
-    assert engine._quarantine.lift(extent.sha256, current)
+    assert engine._care.quarantine.lift(extent.sha256, current)
     assert settled(engine) == 0
 
 

@@ -1,0 +1,196 @@
+"""Compaction on full disks, killed at every step, and beside everything else: nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from storage_engine import CompactionOptions, DiskFull, open_engine
+from tests.storage_engine.bad_disks import CRASHED, CrashingDisk, FaultyDisk
+from tests.storage_engine.compaction_store import ALL, LARGE, OPTIONS, check, fill
+from tests.storage_engine.engine_steps import KIB, MIB, noise, problems, put
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> dict[str, bytes]:
+    """Make a store that needs compaction at `tmp_path / "store"`."""
+    return fill(tmp_path / "store")
+
+
+# --- full disks ---------------------------------------------------------------------------------
+
+
+class SmallDisk(FaultyDisk):
+    """A disk of a fixed size: what volumes take of it is what their blocks say."""
+
+    def __init__(self, directory: Path, size: int, *, is_punching: bool = True) -> None:
+        super().__init__()
+        self._directory = directory
+        self._size = size
+        self._is_punching = is_punching
+
+    def free_bytes(self, path: Path) -> int:  # noqa: ARG002  # as the seam is
+        """Tell what is left."""
+        files = self._directory.glob("volumes/*.volume")
+        return self._size - sum(file.stat().st_blocks * 512 for file in files)
+
+    def punch(self, descriptor: int, offset: int, length: int) -> None:
+        """Punch, if this disk can."""
+        if self._is_punching:
+            super().punch(descriptor, offset, length)
+
+
+def full_disk(path: Path, spare: int, *, is_punching: bool = True) -> SmallDisk:
+    """Make a disk on which the store at `path` leaves `spare` bytes."""
+    taken = sum(file.stat().st_blocks * 512 for file in path.glob("volumes/*.volume"))
+    return SmallDisk(path, taken + spare, is_punching=is_punching)
+
+
+def test_a_nearly_full_disk_is_compacted_bit_by_bit(
+    tmp_path: Path, kept: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Room for one blob is enough: each batch gives back what the next one needs."""
+    monkeypatch.setattr("storage_engine.compaction.COMPACTION_BATCH_BYTES", 64 * KIB)
+    disk = full_disk(tmp_path / "store", LARGE + 150 * KIB)
+    with open_engine(tmp_path / "store", OPTIONS, disk=disk) as engine:
+        before = engine.stats()
+        report = engine.compact()
+        assert report.skipped == []
+        assert engine.stats().volume_bytes < before.volume_bytes - before.dead_bytes * 0.8
+        check(engine, kept)
+
+
+def test_a_volume_that_does_not_fit_is_skipped_and_said_so(
+    tmp_path: Path, kept: dict[str, bytes]
+) -> None:
+    """Where no room comes back under way, and not all fits at once, nothing is begun in vain."""
+    disk = full_disk(tmp_path / "store", LARGE + 100 * KIB, is_punching=False)
+    with open_engine(tmp_path / "store", OPTIONS, disk=disk) as engine:
+        report = engine.compact()
+        assert "do not fit" in report.skipped[0]
+        assert disk.free_bytes(tmp_path) >= 0
+        check(engine, kept)
+
+
+def test_compaction_goes_below_the_reserve_of_the_others(
+    tmp_path: Path, kept: dict[str, bytes]
+) -> None:
+    """When writes are refused for want of room, compaction still makes some, and writes go on."""
+    with open_engine(tmp_path / "store", OPTIONS) as engine:
+        dead = engine.stats().dead_bytes
+    disk = full_disk(tmp_path / "store", 20 * MIB)
+    options = replace(OPTIONS, disk_reserve_bytes=20 * MIB + dead // 2)
+    with open_engine(tmp_path / "store", options, disk=disk) as engine:
+        with pytest.raises(DiskFull):
+            put(engine, "new", noise(10 * KIB, 5000))
+        engine.compact()
+        put(engine, "new", noise(10 * KIB, 5000))
+        check(engine, kept | {"new": noise(10 * KIB, 5000)})
+
+
+# --- crashes ------------------------------------------------------------------------------------
+
+
+def crash_at(store: Path, step: int) -> bool:
+    """Compact in a child that ends at the n-th change of a volume; False when it came through."""
+    pid = os.fork()
+    if not pid:
+        code = 1
+        try:
+            disk = CrashingDisk(step, Random(step))  # noqa: S311  # a chance, not a secret
+            with open_engine(store, OPTIONS, disk=disk) as engine:
+                engine.compact(ALL)
+            code = 0
+        finally:
+            os._exit(code)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    assert code in {0, CRASHED}
+    return code == CRASHED
+
+
+def test_a_crash_at_any_step_loses_nothing(tmp_path: Path, kept: dict[str, bytes]) -> None:
+    """Killed before any change, with unsynced sectors lost, it harmed nothing and can go on."""
+    step = 0
+    is_crashing = True
+    while is_crashing:
+        step += 1
+        store = tmp_path / f"{step}"
+        shutil.copytree(tmp_path / "store", store)
+        is_crashing = crash_at(store, step)
+        with open_engine(store, OPTIONS) as engine:
+            check(engine, kept)
+            engine.compact(ALL)
+            check(engine, kept)
+            engine.reclaim(10**15)
+            stats = engine.stats()
+            assert stats.dead_bytes < stats.volumes * 64 * KIB
+        shutil.rmtree(store)
+    assert step > 30
+
+
+# --- everybody at once --------------------------------------------------------------------------
+
+WORKER = """
+import random, sys
+from pathlib import Path
+from storage_engine import NoSuchKey, ObjectRef, open_engine
+from tests.storage_engine.engine_steps import BUCKET, KIB, get, noise, put, put_multipart
+from tests.storage_engine.compaction_store import OPTIONS
+
+name, rounds = sys.argv[2], int(sys.argv[3])
+chance = random.Random(name)
+kept = {}
+with open_engine(Path(sys.argv[1]), OPTIONS) as engine:
+    for n in range(rounds):
+        key = f"{name}/{chance.randrange(12)}"
+        data = noise(chance.choice((10, 5 * KIB, 70 * KIB, 300 * KIB)), chance.randrange(6))
+        act = chance.randrange(6)
+        if act == 0:
+            engine.delete_object(BUCKET, key).result()
+            kept.pop(key, None)
+        elif act == 1:
+            put_multipart(engine, key, [data, data[: len(data) // 2], b"end"])
+            kept[key] = data + data[: len(data) // 2] + b"end"
+        elif act == 2 and kept:
+            source = chance.choice(sorted(kept))
+            engine.copy_object(
+                ObjectRef(BUCKET, source), ObjectRef(BUCKET, key), lambda info: info.attributes
+            ).result()
+            kept[key] = kept[source]
+        else:
+            put(engine, key, data)
+            kept[key] = data
+        for wanted in chance.sample(sorted(kept), min(3, len(kept))):
+            assert get(engine, wanted) == kept[wanted], wanted
+    for key in kept:
+        assert get(engine, key) == kept[key], key
+"""
+
+
+def test_compaction_beside_everything_else(tmp_path: Path) -> None:
+    """Processes that put, share, copy, upload, delete and read notice nothing of it."""
+    store = tmp_path / "busy"
+    with open_engine(store, OPTIONS) as engine:
+        put(engine, "first", b"x")
+        command = [sys.executable, "-c", WORKER, str(store)]
+        workers = [subprocess.Popen([*command, f"w{n}", "150"]) for n in range(3)]
+        moved = 0
+        while any(worker.poll() is None for worker in workers):
+            moved += engine.compact(CompactionOptions(threshold=0.02)).moved_blobs
+            engine.reclaim(10**15)
+        assert [worker.returncode for worker in workers] == [0, 0, 0]
+        assert moved > 0
+        assert problems(engine) == []
+        assert engine.quarantined() == []
+        engine.compact(ALL)
+        assert problems(engine) == []
