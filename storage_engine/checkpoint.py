@@ -26,7 +26,11 @@ from storage_engine.errors import EngineError, FormatError
 from storage_engine.index import DATA_FILE, META_PAGE_BYTES
 from storage_engine.journal import Tail
 from storage_engine.keys import JOURNAL
-from storage_engine.limits import CHECKPOINT_JOURNAL_BYTES, CHECKPOINT_SECONDS
+from storage_engine.limits import (
+    CHECKPOINT_JOURNAL_BYTES,
+    CHECKPOINT_SECONDS,
+    CHECKPOINT_STEP_BYTES,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -309,10 +313,18 @@ class Checkpointer:
             with self._turn():
                 self._last = read_checkpoint(self._index.path)
                 if self._is_due(self._last):
+                    self._write_out()
                     self._make()
                     self._journal.recycle(min(self._last.tail.position, self._keep_from()))
                     self._journal.prepare_spare()
         self._pins.advance(self._last.txn_id)
+
+    def _write_out(self) -> None:
+        """Let most of the pages go to the disk in steps, leaving room for others in between."""
+        size = (self._index.path / DATA_FILE).stat().st_size
+        for at in range(0, size, CHECKPOINT_STEP_BYTES):
+            if not self._is_closed:
+                self._disk.write_out(self._data, at, CHECKPOINT_STEP_BYTES)
 
     def _is_due(self, last: Checkpoint) -> bool:
         age_s = time.time() - last.created_ms / 1000

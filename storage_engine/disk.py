@@ -21,8 +21,10 @@ FULL_CODES: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 PAGE_IS_COLD: Final = frozenset({errno.EAGAIN, errno.EOPNOTSUPP})
 KEEP_SIZE: Final = 0x01  # linux/falloc.h
 PUNCH_HOLE: Final = 0x02
-SYNC_FILE_RANGE_WRITE: Final = 0x02  # linux/fs.h
 STAT_BLOCK_BYTES: Final = 512  # stat(2): whatever the disk
+SYNC_FILE_RANGE_WAIT_BEFORE: Final = 0x01  # linux/fs.h
+SYNC_FILE_RANGE_WRITE: Final = 0x02
+SYNC_FILE_RANGE_WAIT_AFTER: Final = 0x04
 IOV_MAX: Final = 1024  # limits.h: buffers one call takes
 FLOCK: Final = struct.Struct("hhqqi4x")  # struct flock of 64-bit Linux
 
@@ -63,6 +65,9 @@ class Disk(Protocol):
 
     def hasten(self, descriptor: int, offset: int, length: int) -> None:
         """Begin to write a range out, so that the sync to come finds less to do. Only a hint."""
+
+    def write_out(self, descriptor: int, offset: int, length: int) -> None:
+        """Write a range out and wait for it, without promising anything: `sync` does that."""
 
     def sync(self, descriptor: int) -> None:
         """Return once the file's bytes and length survive a power cut."""
@@ -152,6 +157,11 @@ class RealDisk:
     def hasten(self, descriptor: int, offset: int, length: int) -> None:
         """Begin writing out; a failure is for the sync to report."""
         _libc.sync_file_range(descriptor, offset, length, SYNC_FILE_RANGE_WRITE)
+
+    def write_out(self, descriptor: int, offset: int, length: int) -> None:
+        """Write out and wait; a failure is for the sync to report."""
+        flags = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER
+        _libc.sync_file_range(descriptor, offset, length, flags)
 
     def sync(self, descriptor: int) -> None:
         """Sync bytes and length; times do not matter to us."""

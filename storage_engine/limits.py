@@ -123,8 +123,13 @@ JOURNAL_SEGMENT_BYTES: Final = 32 * 1024 * 1024
 JOURNAL_SPARES_MAX: Final = 4
 """Recycled segments kept for reuse; more are removed."""
 
-CHECKPOINT_SECONDS: Final = 5.0
-"""How long changes wait for a checkpoint at most; nothing runs when there are none."""
+CHECKPOINT_SECONDS: Final = 2.0
+"""How long changes wait for a checkpoint at most; without changes nothing is written. Pages that a
+commit replaces are free again only two checkpoints later: longer means a larger index file."""
+
+CHECKPOINT_STEP_BYTES: Final = 4 * 1024 * 1024
+"""How much of the index is written out at a time before a checkpoint's sync, so that the journal's
+syncs are not queued behind hundreds of megabytes."""
 
 CHECKPOINT_JOURNAL_BYTES: Final = 64 * 1024 * 1024
 """Journal after which a checkpoint comes at once: this, not the number of objects, bounds how long
