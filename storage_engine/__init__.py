@@ -25,6 +25,7 @@ from storage_engine.errors import (
     NoSuchUpload,
     PartChanged,
     StorageError,
+    StoreInUse,
 )
 from storage_engine.options import EngineOptions
 from storage_engine.reader import ObjectReader
@@ -86,6 +87,7 @@ __all__ = [
     "StagedBlob",
     "StorageEngine",
     "StorageError",
+    "StoreInUse",
     "UploadInfo",
     "UploadPage",
     "VolumeInfo",

@@ -20,6 +20,7 @@ from storage_engine.limits import COMPACTION_RESERVE_BYTES
 from storage_engine.quarantine import Quarantine
 from storage_engine.record import record_seed
 from storage_engine.scrub import Scrub, ScrubOptions, ScrubReport
+from storage_engine.snapshots import Snapshots
 from storage_engine.statistics import Statistics
 from storage_engine.verification import Verification
 from storage_engine.volume import Appender
@@ -53,6 +54,7 @@ class Care:
     ) -> None:
         self._place = place
         self.quarantine = Quarantine(index, committer)
+        self.snapshots = Snapshots(index, disk, place.snapshots)
         self.statistics = Statistics(index, disk, place.volumes)
         self.housekeeping = Housekeeping(index, committer, disk, place.volumes)
         self.verification = Verification(index, files, self.quarantine, place.store_id)

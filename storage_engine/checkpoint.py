@@ -181,13 +181,18 @@ class Checkpointer:
         self._data = disk.open(index.path / DATA_FILE, is_writable=True)
         self._last: Checkpoint | None = None  # as last seen on disk
         self._position = 0  # of the journal, after this process's last commit
+        self._is_recovered = False
         self._wake = threading.Event()
         self._is_closed = False
         self._thread: threading.Thread | None = None
 
     def start(self, keep_from: Callable[[], int]) -> None:
-        """Begin to work by itself; of the journal, `keep_from()` and all behind it is kept."""
+        """Begin to work by itself; of the journal, `keep_from()` and all behind it is kept.
+
+        From here on the index is as far as the journal: what follows its tail is nobody's.
+        """
         self._keep_from = keep_from
+        self._is_recovered = True
         self._thread = threading.Thread(target=self._run, name="checkpointer", daemon=True)
         self._thread.start()
 
@@ -266,7 +271,8 @@ class Checkpointer:
         try:
             resizes = self._index.resizes
             tail = Tail.unpack(txn.get(JOURNAL, db=self._index.tables.meta))
-            self._journal.settle(tail)
+            if self._is_recovered:
+                self._journal.settle(tail)
             txn_id, meta_page = self._index.newest_meta_page()
             pin = self._pins.take()
         finally:

@@ -7,17 +7,14 @@ their own. It decides the order in which parts are opened and closed.
 from __future__ import annotations
 
 import os
-import time
 import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from storage_engine import blobs, keys, layout, meta, recovery, rows
-from storage_engine.adoption import ReleaseVolumes
 from storage_engine.care import Care
 from storage_engine.checkpoint import Checkpointer
 from storage_engine.commit import Committer, Operation, Result
-from storage_engine.compaction import CompactionOptions, CompactionReport
 from storage_engine.disk import RealDisk
 from storage_engine.errors import FormatError
 from storage_engine.health import Health
@@ -27,10 +24,9 @@ from storage_engine.lookup import Lookup
 from storage_engine.namespace import Namespace
 from storage_engine.objects import CopyObject, DeleteObject, ObjectReads, PutObject
 from storage_engine.options import DEFAULTS, EngineOptions
-from storage_engine.pace import ignore
-from storage_engine.salvage import Salvage, Survey, no_checksums
-from storage_engine.scrub import ScrubOptions, ScrubReport
+from storage_engine.salvage import Survey
 from storage_engine.staging import Stager
+from storage_engine.upkeep import Upkeep
 from storage_engine.upload_reads import UploadReads
 from storage_engine.uploads import (
     AbortUpload,
@@ -45,20 +41,17 @@ from storage_engine.volume import Appender
 from storage_engine.volume_files import VolumeFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Future
     from pathlib import Path
 
     import lmdb
 
-    from storage_engine.adoption import ObjectChecksums
     from storage_engine.checkpoint import Checkpoint
     from storage_engine.disk import Disk
     from storage_engine.reader import ObjectReader
-    from storage_engine.salvage import SalvageReport
     from storage_engine.staging import BlobWriter, StagedBlob
     from storage_engine.values import (
-        EngineStats,
         Guard,
         ListPage,
         ObjectAttributes,
@@ -67,10 +60,8 @@ if TYPE_CHECKING:
         Origin,
         PartInfo,
         PartPage,
-        QuarantinedBlob,
         UploadInfo,
         UploadPage,
-        VolumeInfo,
     )
 
 _opened: weakref.WeakSet[StorageEngine] = weakref.WeakSet()
@@ -100,7 +91,7 @@ def renew_engine(
         return StorageEngine(place, options, disk or RealDisk())
 
 
-class StorageEngine:
+class StorageEngine(Upkeep):
     """An open store. Thread-safe; belongs to the process that opened it.
 
     Mutations return futures that resolve once the change is durable, or hold one of
@@ -150,7 +141,7 @@ class StorageEngine:
             self._committer.close()
             self._let_go(is_last=False)
             raise
-        self._checkpointer.start(lambda: 0)
+        self._checkpointer.start(self._care.snapshots.keep_from)
         _opened.add(self)
 
     def _restore(self) -> Checkpoint | None:
@@ -420,63 +411,6 @@ class StorageEngine:
     def generations(self) -> dict[str, int]:
         """Return how often each topic has changed."""
         return self._index.view(lambda txn: meta.read_generations(txn, self._index.tables))
-
-    # --- care ----------------------------------------------------------------------------------
-
-    def stats(self) -> EngineStats:
-        """Return the totals of the store."""
-        return self._care.statistics.stats()
-
-    def volumes(self) -> list[VolumeInfo]:
-        """Return every volume, oldest first."""
-        return self._care.statistics.volumes()
-
-    def verify(self, progress: Callable[[int, int], None] | None = None) -> Iterator[str]:
-        """Check everything against everything; yield a sentence for each problem.
-
-        `progress` is told (blobs read, blobs in all). Others may go on using the store.
-        """
-        return self._care.verification.run(progress or ignore)
-
-    def quarantined(self) -> list[QuarantinedBlob]:
-        """Return the blobs whose bytes were found wrong and that nobody has put again since."""
-        return self._care.quarantine.blobs()
-
-    def reclaim(self, now_ms: int | None = None) -> dict[str, int]:
-        """Tidy what is safe to tidy while the store is in use; return counts of what was done."""
-        return self._care.housekeeping.reclaim(now_ms or time.time_ns() // 1_000_000)
-
-    def compact(self, options: CompactionOptions | None = None) -> CompactionReport:
-        """Give room back from volumes that are mostly dead; Busy, StorageError."""
-        return self._care.compact(options or CompactionOptions())
-
-    def scrub(self, options: ScrubOptions | None = None) -> ScrubReport:
-        """Read everything in use, or go on with that, and tell what went bad; Busy."""
-        return self._care.scrub(options or ScrubOptions())
-
-    def salvage(
-        self,
-        progress: Callable[[int, int], None] | None = None,
-        *,
-        buckets: Collection[int] | None = None,
-        object_checksums: ObjectChecksums = no_checksums,
-    ) -> SalvageReport:
-        """Fill an empty index from the volumes, of which none is changed; IndexNotEmpty.
-
-        With `buckets`, what was stored for others (deleted ones, perhaps) is only counted.
-        `progress` is told (bytes gone through, bytes in all). The volumes are held, so that what
-        was left out stays, until `release_volumes`. Cut off, it must begin with a new index.
-        """
-        survey = self._survey(progress or ignore)
-        return Salvage(self._index, self._committer, object_checksums, buckets).run(survey)
-
-    def held_volumes(self) -> int:
-        """Return the id of the last volume that is held since a salvage, or 0."""
-        return self._index.view(lambda txn: meta.read_held_volumes(txn, self._index.tables))
-
-    def release_volumes(self) -> int:
-        """Let go of what salvage left out: its room may come back. Returns what was held."""
-        return self._submit(ReleaseVolumes()).result()
 
     # --- within --------------------------------------------------------------------------------
 

@@ -56,5 +56,9 @@ class FormatError(EngineError):
     """The directory is not a store of ours, or a newer version of S4 wrote it."""
 
 
+class StoreInUse(FormatError):
+    """The work needs the store to be closed, and some process has it open."""
+
+
 class EngineClosed(EngineError):
     """The engine was closed, or belongs to the process this one was forked from."""

@@ -185,6 +185,11 @@ class Index:
             with suppress(lmdb.Error):  # voided by a resize
                 pin.abort()
 
+    def copy(self, descriptor: int) -> None:
+        """Write the newest tree to an open file, without free pages; others go on meanwhile."""
+        self._check_usable()
+        self._env.copyfd(descriptor, compact=True)
+
     def reader_check(self) -> int:
         """Free the reader slots of processes that died; return how many."""
         self._check_usable()

@@ -105,10 +105,15 @@ class Journal:
         """Lay out the frame that follows `tail`; nothing is written."""
         length = _pages(FRAME_HEADER_BYTES + len(body))
         if tail.position + length <= tail.end:
-            return self._frame(tail, tail.segment, tail.end, tail.position, body)
-        start = tail.end
+            buffers, crc = self._pack(tail.position, tail.chain, body)
+            after = Tail(tail.segment, tail.end, tail.position + length, crc)
+            return Frame(buffers, tail.position - tail.segment, opens_segment=False, after=after)
+        start, at = tail.end, tail.end + JOURNAL_PAGE_BYTES
         end = start + max(self._segment_bytes, JOURNAL_PAGE_BYTES + length)
-        return self._frame(tail, start, end, start + JOURNAL_PAGE_BYTES, body)
+        buffers, crc = self._pack(at, tail.chain, body)
+        header = self._segment_header(tail, start, end)
+        after = Tail(start, end, at + length, crc)
+        return Frame([header, *buffers], 0, opens_segment=True, after=after)
 
     def write(self, frame: Frame) -> None:
         """Write a planned frame and sync it; OSError, after which `revoke` must be tried."""
@@ -191,16 +196,12 @@ class Journal:
 
     # --- within --------------------------------------------------------------------------------
 
-    def _frame(self, before: Tail, start: int, end: int, position: int, body: bytes) -> Frame:
-        fixed = _FRAME.pack(FRAME_MAGIC, FORMAT_VERSION, 0, position, len(body), before.chain)
+    def _pack(self, position: int, chain: int, body: bytes) -> tuple[list[bytes], int]:
+        """Return a frame's bytes, padded to whole pages, and its checksum."""
+        fixed = _FRAME.pack(FRAME_MAGIC, FORMAT_VERSION, 0, position, len(body), chain)
         crc = crc32c(body, crc32c(fixed, self._seed))
-        length = _pages(FRAME_HEADER_BYTES + len(body))
-        buffers = [fixed, _CRC.pack(crc), body, bytes(length - FRAME_HEADER_BYTES - len(body))]
-        opens_segment = start != before.segment or not before.end
-        if opens_segment:
-            buffers.insert(0, self._segment_header(before, start, end))
-        offset = 0 if opens_segment else position - start
-        return Frame(buffers, offset, opens_segment, Tail(start, end, position + length, crc))
+        padding = bytes(-(FRAME_HEADER_BYTES + len(body)) % JOURNAL_PAGE_BYTES)
+        return [fixed, _CRC.pack(crc), body, padding], crc
 
     def _segment_header(self, before: Tail, start: int, end: int) -> bytes:
         fixed = _SEGMENT.pack(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from storage_engine.errors import FormatError
+from storage_engine.errors import FormatError, StoreInUse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -152,13 +152,22 @@ def renewed(root: Path) -> Iterator[Layout]:
         if not layout.volumes.is_dir():
             raise FormatError(f"{layout.volumes} is missing: {REMEDIES[VOLUMES]}")
         _refuse_use(layout)
-        now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        set_aside(root, (INDEX, JOURNAL, SNAPSHOTS))
         for part in (INDEX, JOURNAL, SNAPSHOTS):
-            if (root / part).exists():
-                (root / part).rename(root / f"{part}.damaged-{now}")
             (root / part).mkdir(mode=0o700)
         os.fsync(descriptor)
         yield dataclasses.replace(layout, is_new=True)
+
+
+def set_aside(root: Path, parts: Iterable[str]) -> list[str]:
+    """Give parts of a store other names, under which they are kept; return those."""
+    now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    aside = []
+    for part in parts:
+        if (root / part).exists():
+            aside.append(f"{part}.damaged-{now}")
+            (root / part).rename(root / aside[-1])
+    return aside
 
 
 def _refuse_use(layout: Layout) -> None:
@@ -166,7 +175,7 @@ def _refuse_use(layout: Layout) -> None:
         use = Use(layout)
         use.end()
         if not use.is_first:
-            raise FormatError(f"{layout.root} is in use: stop the server first")
+            raise StoreInUse(f"{layout.root} is in use: stop the server first")
 
 
 def existing(root: Path) -> Layout | None:

@@ -12,17 +12,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from storage_engine import Guard, ObjectInfo, PartInfo, StorageEngine
+    from storage_engine.disk import Disk
 
 KIB = 1024
 MIB = 1024 * KIB
 BUCKET = 1
 
 
-def small_store(path: Path, **options: int) -> StorageEngine:
+def small_store(path: Path, *, disk: Disk | None = None, **options: int) -> StorageEngine:
     """Open a store in which everything happens early: small payloads leave the index, and so on."""
     chosen = {"inline_bytes_max": 64, "volume_bytes_max": 256 * KIB, "disk_reserve_bytes": 0}
     chosen["segment_bytes"] = 64 * KIB
-    return open_engine(path, EngineOptions(**(chosen | options)))
+    return open_engine(path, EngineOptions(**(chosen | options)), disk=disk)
 
 
 def noise(size: int, seed: int = 0) -> bytes:

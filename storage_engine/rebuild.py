@@ -1,0 +1,177 @@
+"""Making the index anew when it is lost: the newest snapshot, then the journal since.
+
+Works on a store that nobody has open. The new index is made beside the old one and takes its
+place when it is whole; what it replaces is moved aside, never removed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from storage_engine import layout
+from storage_engine.checkpoint import Checkpointer
+from storage_engine.disk import RealDisk
+from storage_engine.errors import FormatError, StoreInUse
+from storage_engine.health import Health
+from storage_engine.index import DATA_FILE, Index
+from storage_engine.journal import Journal, Tail, segment_path
+from storage_engine.keys import JOURNAL
+from storage_engine.options import DEFAULTS, EngineOptions
+from storage_engine.recovery import replay
+from storage_engine.snapshots import is_whole, snapshots
+from storage_engine.transaction import STORE_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from storage_engine.disk import Disk
+    from storage_engine.snapshots import Snapshot
+
+NEW_INDEX: Final = "index.new"
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildReport:
+    """What an index was made of, and where what it replaced lies now."""
+
+    snapshot: str | None  # None: the journal reached back to the beginning
+    damaged_snapshots: list[str]
+    frames: int
+    aside: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """A closed store on which work is done."""
+
+    place: layout.Layout
+    options: EngineOptions
+    disk: Disk
+
+
+def rebuild_index(
+    root: Path,
+    options: EngineOptions = DEFAULTS,
+    *,
+    disk: Disk | None = None,
+    with_journal: bool = True,
+    progress: Callable[[int], None] | None = None,
+) -> RebuildReport:
+    """Make the index anew; StoreInUse, FormatError when there is nothing to make it of.
+
+    `with_journal=False` goes on from the snapshot alone, where the journal is lost, and loses
+    what came after it. `progress` is told the position of the journal that was reached.
+    """
+    with _closed(root, options, disk or RealDisk()) as bench:
+        snapshot, damaged = _newest_whole(bench.place.snapshots)
+        new = _new_index(bench)
+        if snapshot is not None:
+            shutil.copyfile(snapshot.path, new / DATA_FILE)
+        elif not with_journal:
+            raise FormatError("there is no whole snapshot: only `--salvage` is left")
+        with _working(bench, new) as (index, journal, checkpointer):
+            tail = _tail(index)
+            if not with_journal:
+                _begin_anew(index, tail)
+            elif not _reaches(bench.place.journal, tail):
+                raise FormatError(
+                    "the journal does not reach back to "
+                    f"{'the newest snapshot' if snapshot else 'the beginning'}; "
+                    "`--without-journal` goes on from the snapshot alone, `--salvage` from volumes"
+                )
+            checkpointer.checkpoint()
+            frames = replay(index, journal, checkpointer, tail, progress) if with_journal else 0
+            if _store_id(index) != bench.place.store_id:
+                raise FormatError("snapshot and journal do not make an index of this store")
+        aside = _replace(bench, with_journal=with_journal)
+    name = snapshot.path.name if snapshot is not None else None
+    return RebuildReport(name, damaged, frames, aside)
+
+
+@contextmanager
+def _closed(root: Path, options: EngineOptions, disk: Disk) -> Iterator[_Bench]:
+    """Have a store alone, whatever of it is missing."""
+    with layout.locked(root):
+        place = layout.existing(root)
+        if place is None or not place.volumes.is_dir():
+            raise FormatError(f"{root} is not a store of S4, or its volumes are gone")
+        for part in (place.journal, place.snapshots):
+            part.mkdir(mode=0o700, exist_ok=True)
+        use = layout.Use(place)
+        try:
+            if not use.is_first:
+                raise StoreInUse(f"{root} is in use: stop the server first")
+            yield _Bench(place, options, disk)
+        finally:
+            use.end()
+
+
+def _newest_whole(directory: Path) -> tuple[Snapshot | None, list[str]]:
+    damaged: list[str] = []
+    for snapshot in reversed(snapshots(directory)):
+        if is_whole(snapshot):
+            return snapshot, damaged
+        damaged.append(snapshot.path.name)
+    return None, damaged
+
+
+def _new_index(bench: _Bench) -> Path:
+    new = bench.place.root / NEW_INDEX
+    if new.exists():  # left by an attempt that was cut off
+        shutil.rmtree(new)
+    new.mkdir(mode=0o700)
+    return new
+
+
+@contextmanager
+def _working(bench: _Bench, new: Path) -> Iterator[tuple[Index, Journal, Checkpointer]]:
+    """Open an index that is being made; its last state is durable when the block ends well."""
+    place, disk = bench.place, bench.disk
+    health = Health(disk, place.root, 0)
+    index = Index(new, bench.options.map_bytes)
+    journal = Journal(disk, place.journal, place.store_id, bench.options.segment_bytes)
+    checkpointer = Checkpointer(index, journal, disk, health)
+    try:
+        yield index, journal, checkpointer
+        checkpointer.checkpoint()
+    finally:
+        index.release_first_pin()
+        checkpointer.close(is_last=False)
+        journal.close()
+        index.close()
+
+
+def _tail(index: Index) -> Tail:
+    return Tail.unpack(index.view(lambda txn: txn.get(JOURNAL, db=index.tables.meta)))
+
+
+def _store_id(index: Index) -> bytes | None:
+    return index.view(lambda txn: txn.get(STORE_ID, db=index.tables.meta))
+
+
+def _reaches(directory: Path, tail: Tail) -> bool:
+    """Tell whether the journal has what follows a tail, or ends there."""
+    return any(segment_path(directory, start).exists() for start in {tail.segment, tail.end})
+
+
+def _begin_anew(index: Index, tail: Tail) -> None:
+    """Have the next frame open a segment of its own, behind all that were."""
+    txn = index.begin_write()
+    txn.put(JOURNAL, Tail(tail.end, tail.end, tail.end).pack(), db=index.tables.meta)
+    txn.commit()
+
+
+def _replace(bench: _Bench, *, with_journal: bool) -> list[str]:
+    """Move what is lost aside and the new index into its place, durably."""
+    root = bench.place.root
+    aside = layout.set_aside(root, (layout.INDEX,))
+    if not with_journal:
+        aside += layout.set_aside(root, (layout.JOURNAL,))
+        bench.place.journal.mkdir(mode=0o700)
+    bench.disk.rename(root / NEW_INDEX, bench.place.index)
+    bench.disk.sync_directory(root)
+    return aside

@@ -1,0 +1,171 @@
+"""Snapshots: whole copies of the index, from which it is made anew when it is lost.
+
+Each is one LMDB file that tells, like the index itself, which position of the journal it stands
+at; the journal is kept from there on. So a snapshot and the journal since lose nothing. Its name
+carries the checksum of its bytes: a damaged one is never believed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import lmdb
+from awscrt.checksums import crc32c
+
+from storage_engine.errors import StorageError
+from storage_engine.index import LMDB_MAJOR, Tables
+from storage_engine.journal import Tail
+from storage_engine.keys import JOURNAL
+from storage_engine.limits import READ_BYTES_MAX, SNAPSHOT_JOURNAL_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from storage_engine.disk import Disk
+    from storage_engine.index import Index
+
+SUFFIX: Final = ".snapshot"
+NEW: Final = "new"
+PROGRESS_SECONDS: Final = 0.2
+
+
+class Snapshot(NamedTuple):
+    """A snapshot on disk: the journal's position it stands at, and what its bytes must come to."""
+
+    path: Path
+    position: int
+    crc: int
+    size: int
+    made_ms: int
+
+
+def snapshots(directory: Path) -> list[Snapshot]:
+    """Return the snapshots in a directory, oldest first."""
+    found = []
+    for path in directory.glob(f"*{SUFFIX}"):
+        position, _, crc = path.stem.partition("-")
+        with suppress(ValueError, FileNotFoundError):
+            status = path.stat()
+            made_ms = status.st_mtime_ns // 1_000_000
+            found.append(Snapshot(path, int(position), int(crc, 16), status.st_size, made_ms))
+    return sorted(found, key=lambda snapshot: snapshot.position)
+
+
+def is_whole(snapshot: Snapshot) -> bool:
+    """Read a snapshot; tell whether its bytes are those that were written."""
+    return _crc(snapshot.path) == snapshot.crc
+
+
+class Snapshots:
+    """Makes and keeps the snapshots of one store."""
+
+    def __init__(self, index: Index, disk: Disk, directory: Path) -> None:
+        self._index = index
+        self._disk = disk
+        self._directory = directory
+
+    def newest(self) -> Snapshot | None:
+        """Return the newest snapshot, if there is one."""
+        found = snapshots(self._directory)
+        return found[-1] if found else None
+
+    def keep_from(self) -> int:
+        """Return from which position on the journal is needed: without a snapshot, all of it."""
+        newest = self.newest()
+        return newest.position if newest is not None else 0
+
+    def is_due(self, age_ms_max: int) -> bool:
+        """Tell whether the journal has grown enough, or anything changed and it is long ago."""
+        position, newest = self._position(), self.newest()
+        grown = position - (newest.position if newest is not None else 0)
+        if not grown:
+            return False
+        age_ms = time.time_ns() // 1_000_000 - newest.made_ms if newest is not None else 0
+        enough = max(SNAPSHOT_JOURNAL_BYTES, self._index.size_bytes() // 2)
+        return grown >= enough or not 0 <= age_ms < age_ms_max
+
+    def make(self, progress: Callable[[int, int], None]) -> Snapshot:
+        """Copy the index as it is now; older snapshots go when the new one is durable.
+
+        StorageError when the disk refuses. `progress` is told (bytes written, bytes in use).
+        """
+        with self._turn():
+            try:
+                made = self._make(progress)
+            except (OSError, lmdb.Error) as error:
+                raise StorageError(f"no snapshot could be made: {error}") from error
+            for older in snapshots(self._directory):
+                if older.path != made.path:
+                    self._disk.unlink(older.path)
+        return made
+
+    def _make(self, progress: Callable[[int, int], None]) -> Snapshot:
+        new = self._directory / NEW
+        with suppress(FileNotFoundError):
+            self._disk.unlink(new)
+        descriptor = self._disk.create(new)
+        try:
+            self._copy(descriptor, progress)
+            self._disk.sync(descriptor)
+        finally:
+            self._disk.close(descriptor)
+        position, crc = stands_at(new).position, _crc(new)
+        path = self._directory / f"{position:020d}-{crc:08x}{SUFFIX}"
+        self._disk.rename(new, path)
+        self._disk.sync_directory(self._directory)
+        return next(snapshot for snapshot in snapshots(self._directory) if snapshot.path == path)
+
+    def _copy(self, descriptor: int, progress: Callable[[int, int], None]) -> None:
+        """Copy in a thread, and tell how far it is."""
+        with ThreadPoolExecutor(1, thread_name_prefix="snapshot") as pool:
+            copying = pool.submit(self._index.copy, descriptor)
+            while not wait([copying], PROGRESS_SECONDS).done:
+                progress(os.fstat(descriptor).st_size, self._index.size_bytes())
+            copying.result()
+        progress(os.fstat(descriptor).st_size, self._index.size_bytes())
+
+    def _position(self) -> int:
+        meta = self._index.tables.meta
+        return Tail.unpack(self._index.view(lambda txn: txn.get(JOURNAL, db=meta))).position
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Be the only one who makes a snapshot, over all processes."""
+        descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def _crc(path: Path) -> int:
+    crc = 0
+    with path.open("rb") as file:
+        while data := file.read(READ_BYTES_MAX):
+            crc = crc32c(data, crc)
+    return crc
+
+
+def stands_at(path: Path) -> Tail:
+    """Read from an index file where in the journal it stands; lmdb.Error when it is none."""
+    env = lmdb.open(
+        str(path),
+        subdir=False,
+        readonly=True,
+        lock=False,
+        max_dbs=len(Tables._fields),
+        lib_version=LMDB_MAJOR,
+    )
+    try:
+        meta = env.open_db(b"meta", create=False)
+        with env.begin(db=meta) as txn:
+            return Tail.unpack(txn.get(JOURNAL))
+    finally:
+        env.close()

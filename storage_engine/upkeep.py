@@ -1,0 +1,117 @@
+"""The verbs of the engine's facade that look after a store and answer no request.
+
+A part of StorageEngine in a file of its own: it only hands over to those who know.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import lmdb
+
+from storage_engine import meta
+from storage_engine.adoption import ReleaseVolumes
+from storage_engine.compaction import CompactionOptions, CompactionReport
+from storage_engine.errors import StorageError
+from storage_engine.pace import ignore
+from storage_engine.salvage import Salvage, no_checksums
+from storage_engine.scrub import ScrubOptions, ScrubReport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+    from storage_engine.adoption import ObjectChecksums
+    from storage_engine.care import Care
+    from storage_engine.checkpoint import Checkpointer
+    from storage_engine.commit import Committer
+    from storage_engine.index import Index
+    from storage_engine.salvage import SalvageReport, Survey
+    from storage_engine.snapshots import Snapshot
+    from storage_engine.values import EngineStats, QuarantinedBlob, VolumeInfo
+
+
+class Upkeep:
+    """What an open store offers beside its data."""
+
+    _care: Care
+    _checkpointer: Checkpointer
+    _committer: Committer
+    _index: Index
+    _survey: Callable[[Callable[[int, int], None]], Survey]
+
+    def stats(self) -> EngineStats:
+        """Return the totals of the store."""
+        return self._care.statistics.stats()
+
+    def volumes(self) -> list[VolumeInfo]:
+        """Return every volume, oldest first."""
+        return self._care.statistics.volumes()
+
+    def checkpoint(self) -> None:
+        """Make the index durable as it is, so that a recovery starts from here; StorageError.
+
+        Happens by itself after every few seconds with changes.
+        """
+        try:
+            self._checkpointer.checkpoint()
+        except (OSError, lmdb.Error) as error:
+            raise StorageError(f"no checkpoint could be made: {error}") from error
+
+    def snapshot(self, progress: Callable[[int, int], None] | None = None) -> Snapshot:
+        """Copy the index, so that it can be made anew if it is lost; StorageError.
+
+        `progress` is told (bytes written, bytes in use). Others may go on using the store.
+        """
+        return self._care.snapshots.make(progress or ignore)
+
+    def snapshot_is_due(self, age_ms_max: int) -> bool:
+        """Tell whether much, or for so long anything, has changed since the last snapshot."""
+        return self._care.snapshots.is_due(age_ms_max)
+
+    def verify(self, progress: Callable[[int, int], None] | None = None) -> Iterator[str]:
+        """Check everything against everything; yield a sentence for each problem.
+
+        `progress` is told (blobs read, blobs in all). Others may go on using the store.
+        """
+        return self._care.verification.run(progress or ignore)
+
+    def quarantined(self) -> list[QuarantinedBlob]:
+        """Return the blobs whose bytes were found wrong and that nobody has put again since."""
+        return self._care.quarantine.blobs()
+
+    def reclaim(self, now_ms: int | None = None) -> dict[str, int]:
+        """Tidy what is safe to tidy while the store is in use; return counts of what was done."""
+        return self._care.housekeeping.reclaim(now_ms or time.time_ns() // 1_000_000)
+
+    def compact(self, options: CompactionOptions | None = None) -> CompactionReport:
+        """Give room back from volumes that are mostly dead; Busy, StorageError."""
+        return self._care.compact(options or CompactionOptions())
+
+    def scrub(self, options: ScrubOptions | None = None) -> ScrubReport:
+        """Read everything in use, or go on with that, and tell what went bad; Busy."""
+        return self._care.scrub(options or ScrubOptions())
+
+    def salvage(
+        self,
+        progress: Callable[[int, int], None] | None = None,
+        *,
+        buckets: Collection[int] | None = None,
+        object_checksums: ObjectChecksums = no_checksums,
+    ) -> SalvageReport:
+        """Fill an empty index from the volumes, of which none is changed; IndexNotEmpty.
+
+        With `buckets`, what was stored for others (deleted ones, perhaps) is only counted.
+        `progress` is told (bytes gone through, bytes in all). The volumes are held, so that what
+        was left out stays, until `release_volumes`. Cut off, it must begin with a new index.
+        """
+        survey = self._survey(progress or ignore)
+        return Salvage(self._index, self._committer, object_checksums, buckets).run(survey)
+
+    def held_volumes(self) -> int:
+        """Return the id of the last volume that is held since a salvage, or 0."""
+        return self._index.view(lambda txn: meta.read_held_volumes(txn, self._index.tables))
+
+    def release_volumes(self) -> int:
+        """Let go of what salvage left out: its room may come back. Returns what was held."""
+        return self._committer.submit(ReleaseVolumes()).result()

@@ -1,0 +1,197 @@
+"""The index lost: from snapshot and journal it is made again, row for row."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from typing import TYPE_CHECKING
+
+import lmdb
+import pytest
+
+from storage_engine import FormatError, StoreInUse
+from storage_engine.index import LMDB_MAJOR, Tables
+from storage_engine.options import EngineOptions
+from storage_engine.rebuild import NEW_INDEX, rebuild_index
+from storage_engine.snapshots import snapshots
+from tests.storage_engine.engine_steps import (
+    BUCKET,
+    KIB,
+    get,
+    noise,
+    problems,
+    put,
+    put_multipart,
+    small_store,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from storage_engine import StorageEngine
+
+OPTIONS = EngineOptions(segment_bytes=64 * KIB)
+
+
+def dump(store: Path) -> dict[str, list[tuple[bytes, bytes]]]:
+    """Read every row of a closed store's index."""
+    env = lmdb.open(
+        str(store / "index"), readonly=True, lock=False, max_dbs=40, lib_version=LMDB_MAJOR
+    )
+    found = {}
+    with env.begin() as txn:
+        for name in Tables._fields:
+            with txn.cursor(env.open_db(name.encode(), txn=txn, create=False)) as cursor:
+                found[name] = list(cursor)
+    env.close()
+    return found
+
+
+def work(engine: StorageEngine, seed: int) -> None:
+    """Put, replace, upload and delete."""
+    chance = random.Random(seed)  # noqa: S311  # reproducible, not secret
+    for n in range(60):
+        key = f"{chance.randrange(4)}/{chance.randrange(20)}"
+        data = noise(chance.choice((0, 10, 700, 30_000)), chance.randrange(100))
+        if n % 6 == 5:
+            engine.delete_object(BUCKET, key).result()
+        elif n % 10 == 9:
+            put_multipart(engine, key, [data, data[:5]])
+        else:
+            put(engine, key, data)
+
+
+@pytest.mark.parametrize("snapshots_made", [0, 1, 2])
+def test_a_lost_index_is_made_again_row_for_row(tmp_path: Path, snapshots_made: int) -> None:
+    """Newest snapshot and journal give the index that was lost; without snapshots the journal."""
+    store = tmp_path / "store"
+    with small_store(store) as engine:
+        for turn in range(3):
+            work(engine, turn)
+            if turn < snapshots_made:
+                engine.snapshot()
+            engine.checkpoint()
+    before = dump(store)
+    shutil.rmtree(store / "index")
+    with pytest.raises(FormatError, match="rebuild_index"):
+        small_store(store)
+    reached: list[int] = []
+    report = rebuild_index(store, OPTIONS, progress=reached.append)
+    assert (report.snapshot is not None) == (snapshots_made > 0)
+    assert report.frames
+    assert reached == sorted(reached)
+    assert dump(store) == before
+    with small_store(store) as engine:
+        assert problems(engine) == []
+        put(engine, "after", b"x")
+    with small_store(store) as engine:
+        assert get(engine, "after") == b"x"
+
+
+def test_what_was_written_since_a_crash_is_in_the_journal(tmp_path: Path) -> None:
+    """An index that was never synced is made again like one that was."""
+    store, copy = tmp_path / "store", tmp_path / "copy"
+    with small_store(store) as engine:
+        work(engine, 1)
+        engine.snapshot()
+        work(engine, 2)
+        shutil.copytree(store, copy)  # as a crash would leave it
+        kept = [info.key for info in engine.list_objects(BUCKET).objects]
+    (copy / "index" / "data.mdb").write_bytes(noise(100_000))
+    report = rebuild_index(copy, OPTIONS)
+    assert [name.partition(".")[0] for name in report.aside] == ["index"]
+    assert (copy / report.aside[0] / "data.mdb").read_bytes() == noise(100_000)
+    with small_store(copy) as engine:
+        assert problems(engine) == []
+        assert [info.key for info in engine.list_objects(BUCKET).objects] == kept
+
+
+def test_recycled_segments_are_not_needed(tmp_path: Path) -> None:
+    """After a snapshot the journal before it may go, and nothing is lost."""
+    store = tmp_path / "store"
+    with small_store(store) as engine:
+        work(engine, 1)
+        engine.snapshot()
+        engine.checkpoint()
+        assert engine._journal.recycle(engine._care.snapshots.keep_from())
+        work(engine, 2)
+    before = dump(store)
+    shutil.rmtree(store / "index")
+    rebuild_index(store, OPTIONS)
+    assert dump(store) == before
+
+
+def test_a_damaged_snapshot_is_passed_over(tmp_path: Path) -> None:
+    """When the journal still reaches back, a damaged snapshot costs nothing and is named."""
+    store = tmp_path / "store"
+    with small_store(store) as engine:
+        work(engine, 1)
+        made = engine.snapshot()
+    before = dump(store)
+    made.path.write_bytes(b"rot")
+    shutil.rmtree(store / "index")
+    report = rebuild_index(store, OPTIONS)
+    assert report.damaged_snapshots == [made.path.name]
+    assert report.snapshot is None
+    assert dump(store) == before
+
+
+def test_without_its_journal_a_store_goes_on_from_the_snapshot(tmp_path: Path) -> None:
+    """A lost journal is never passed over silently; asked to, S4 goes on without."""
+    store = tmp_path / "store"
+    with small_store(store) as engine:
+        put(engine, "a", b"kept")
+        engine.snapshot()
+        put(engine, "b", b"lost")
+    shutil.rmtree(store / "index")
+    shutil.rmtree(store / "journal")
+    with pytest.raises(FormatError, match="--without-journal"):
+        rebuild_index(store, OPTIONS)
+    assert not (store / "index").exists()
+    report = rebuild_index(store, OPTIONS, with_journal=False)
+    assert report.snapshot is not None
+    for n in range(3):
+        with small_store(store) as engine:
+            assert problems(engine) == []
+            assert get(engine, "a") == b"kept"
+            put(engine, f"after {n}", noise(50_000, n))
+    with small_store(store) as engine:
+        assert len(engine.list_objects(BUCKET).objects) == 4
+
+
+def test_a_store_without_anything_left_is_refused(tmp_path: Path) -> None:
+    """Neither snapshot nor whole journal: the way on is named, and nothing was changed."""
+    store = tmp_path / "store"
+    with small_store(store) as engine:
+        work(engine, 1)
+        engine.snapshot()
+        engine._journal.recycle(engine._care.snapshots.keep_from())
+    for snapshot in snapshots(store / "snapshots"):
+        snapshot.path.unlink()
+    with pytest.raises(FormatError, match="--salvage"):
+        rebuild_index(store, OPTIONS)
+    with small_store(store) as engine:
+        assert problems(engine) == []
+    assert not (store / "index.damaged").exists()
+
+
+def test_a_store_in_use_is_refused(tmp_path: Path) -> None:
+    """Nothing is made anew under a server's feet."""
+    with small_store(tmp_path / "store") as engine:
+        put(engine, "a", b"x")
+        with pytest.raises(StoreInUse, match="in use"):
+            rebuild_index(tmp_path / "store", OPTIONS)
+        assert get(engine, "a") == b"x"
+
+
+def test_an_attempt_that_was_cut_off_is_begun_again(tmp_path: Path) -> None:
+    """What an interrupted rebuild left behind does not stand in the way."""
+    store = tmp_path / "store"
+    with small_store(store) as engine:
+        work(engine, 1)
+    before = dump(store)
+    (store / NEW_INDEX).mkdir()
+    (store / NEW_INDEX / "data.mdb").write_bytes(b"half")
+    shutil.rmtree(store / "index")
+    rebuild_index(store, OPTIONS)
+    assert dump(store) == before

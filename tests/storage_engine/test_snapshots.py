@@ -1,0 +1,97 @@
+"""Snapshots: whole copies that tell where they stand, and never half there."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from storage_engine import StorageError
+from storage_engine.snapshots import NEW, is_whole, snapshots, stands_at
+from tests.storage_engine.bad_disks import FaultyDisk
+from tests.storage_engine.engine_steps import noise, put, small_store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from storage_engine import StorageEngine
+
+LONG_MS = 10**12
+
+
+def test_a_snapshot_stands_where_the_journal_was(engine: StorageEngine) -> None:
+    """Its file, its name and the index agree on the position, and its bytes on the checksum."""
+    put(engine, "a", noise(100))
+    made = engine.snapshot()
+    assert stands_at(made.path).position == made.position > 0
+    assert is_whole(made)
+    assert engine._care.snapshots.keep_from() == made.position
+
+
+def test_a_newer_snapshot_replaces_the_older(engine: StorageEngine) -> None:
+    """One snapshot is kept, and it is the newest."""
+    put(engine, "a", noise(100))
+    first = engine.snapshot()
+    put(engine, "b", noise(100))
+    second = engine.snapshot()
+    assert second.position > first.position
+    assert snapshots(second.path.parent) == [second]
+
+
+def test_a_damaged_snapshot_is_told_from_a_whole_one(engine: StorageEngine) -> None:
+    """One flipped bit is noticed."""
+    put(engine, "a", noise(100))
+    made = engine.snapshot()
+    data = bytearray(made.path.read_bytes())
+    data[len(data) // 2] ^= 1
+    made.path.write_bytes(data)
+    assert not is_whole(made)
+
+
+def test_a_snapshot_is_due_when_something_changed_long_ago(engine: StorageEngine) -> None:
+    """Nothing is due without changes, nor soon after one; later it is."""
+    put(engine, "a", noise(100))
+    assert not engine.snapshot_is_due(LONG_MS)
+    engine.snapshot()
+    assert not engine.snapshot_is_due(0)
+    put(engine, "b", noise(100))
+    assert engine.snapshot_is_due(0)
+    assert not engine.snapshot_is_due(LONG_MS)
+
+
+def test_a_snapshot_that_fails_leaves_the_one_before(tmp_path: Path) -> None:
+    """A full disk costs the new snapshot, not the old one, and the next attempt tidies up."""
+    disk = FaultyDisk(suffix="")
+    with small_store(tmp_path / "store", disk=disk) as engine:
+        put(engine, "a", noise(100))
+        first = engine.snapshot()
+        put(engine, "b", noise(100))
+        disk.refuses_syncs = 28
+        with pytest.raises(StorageError, match="snapshot"):
+            engine.snapshot()
+        disk.refuses_syncs = 0
+        assert snapshots(first.path.parent) == [first]
+        assert engine.snapshot().position > first.position
+        assert not (first.path.parent / NEW).exists()
+
+
+def test_others_write_while_a_snapshot_is_made(engine: StorageEngine) -> None:
+    """A snapshot taken in the middle of writes is that of one moment."""
+    stop = threading.Event()
+
+    def write() -> None:
+        n = 0
+        while not stop.is_set():
+            put(engine, f"k{n % 50}", noise(200, n))
+            n += 1
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    told: list[tuple[int, int]] = []
+    for _ in range(3):
+        made = engine.snapshot(lambda done, total: told.append((done, total)))
+        assert is_whole(made)
+    stop.set()
+    writer.join()
+    assert told
