@@ -59,6 +59,13 @@ def parse_size(text: str) -> int:
     return int(match[1]) * UNITS[match[2].upper()]
 
 
+def parse_share(text: str) -> float:
+    """Read a share: a number from 0 to 1."""
+    if not re.fullmatch(r"0|1|[01]?\.\d{1,6}", text) or float(text) > 1:
+        raise ValueError("must be a share from 0 to 1, such as 0.3")
+    return float(text)
+
+
 def whole_number(low: int, high: int) -> Callable[[str], int]:
     """Make a reader of whole numbers from `low` to `high`."""
 
@@ -214,6 +221,42 @@ SETTINGS: Final[dict[str, Setting]] = {
         whole_number(0, 87_600),
         "Age at which unfinished multipart uploads are aborted; 0: never.",
     ),
+    "compaction_enabled": Setting(
+        "S4_COMPACTION_ENABLED",
+        "true",
+        parse_flag,
+        "Whether volumes that are mostly dead are rewritten by themselves.",
+    ),
+    "compaction_interval_hours": Setting(
+        "S4_COMPACTION_INTERVAL_HOURS",
+        "1",
+        whole_number(1, 8760),
+        "How often volumes are looked through for that.",
+    ),
+    "compaction_threshold": Setting(
+        "S4_COMPACTION_THRESHOLD",
+        "0.3",
+        parse_share,
+        "Share of dead bytes from which a volume is rewritten.",
+    ),
+    "compaction_dry_run": Setting(
+        "S4_COMPACTION_DRY_RUN",
+        "false",
+        parse_flag,
+        "Only log what compaction would do.",
+    ),
+    "compaction_bytes_per_second": Setting(
+        "S4_COMPACTION_BYTES_PER_SECOND",
+        "64M",
+        parse_size,
+        "How much compaction copies in a second at most; 0: as fast as it goes.",
+    ),
+    "scrub_interval_days": Setting(
+        "S4_SCRUB_INTERVAL_DAYS",
+        "30",
+        whole_number(0, 3650),
+        "How often everything is read against its checksums; 0: never.",
+    ),
     "log_level": Setting(
         "S4_LOG_LEVEL",
         "info",
@@ -248,6 +291,12 @@ class Configuration:
     secret_access_key: str = field(repr=False)
     max_upload_size: int
     multipart_upload_ttl_hours: int
+    compaction_enabled: bool
+    compaction_interval_hours: int
+    compaction_threshold: float
+    compaction_dry_run: bool
+    compaction_bytes_per_second: int
+    scrub_interval_days: int
     log_level: str
     log_format: str
     problems: tuple[str, ...] = ()

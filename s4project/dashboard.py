@@ -39,7 +39,9 @@ def figures(request: HttpRequest) -> list[Figure]:
 def _of_the_store(buckets: list[BucketState]) -> list[Figure]:
     """Show the engine's totals."""
     stats = get_engine().stats()
+    damaged = Figure("Damaged", str(stats.quarantined), "payloads; put them again to heal them")
     return [
+        *([damaged] if stats.quarantined else []),
         Figure("Buckets", str(len(buckets)), "of all users"),
         Figure("Objects", str(stats.objects), f"{stats.uploads} unfinished uploads"),
         Figure("Stored", filesizeformat(stats.object_bytes), "what clients see"),

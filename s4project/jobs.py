@@ -10,12 +10,14 @@ from __future__ import annotations
 import signal
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import structlog
+from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 
 from buckets.services import finish_deletions
+from storage_engine import Busy, CompactionOptions, ScrubOptions
 from storage_engine.apps import get_engine
 from storage_engine.errors import EngineError
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 STOP_SIGNALS: Final = frozenset({signal.SIGTERM, signal.SIGINT})
 HOUR: Final = 3600.0
 RETRY_SECONDS: Final = 60.0
+SLICE_SECONDS: Final = 20.0  # how long a job of hours keeps the others waiting
+PAUSE_SECONDS: Final = 1.0  # before its next slice
+SCRUB_BYTES_PER_SECOND_MIN: Final = 16 * 1024 * 1024  # or what reads all in half the interval
 
 log = structlog.get_logger(__name__)
 
@@ -33,13 +38,19 @@ log = structlog.get_logger(__name__)
 class Job:
     """Something to do again and again.
 
-    `run` returns what it did (empty: nothing); when it takes long it asks `is_stopping` between
-    its steps.
+    `run` returns what it did (empty: nothing), or Unfinished to go on soon; when it takes long it
+    asks `is_stopping` between its steps.
     """
 
     name: str
     run: Callable[[], object]
     every_seconds: float
+
+
+class Unfinished(NamedTuple):
+    """What a job did that ended only to let the others have their turn."""
+
+    result: object
 
 
 def is_stopping() -> bool:
@@ -52,10 +63,69 @@ def reclaim() -> dict[str, int]:
     return {name: count for name, count in get_engine().reclaim().items() if count}
 
 
-JOBS: Final = (
-    Job("finish_deletions", finish_deletions, HOUR),
-    Job("reclaim", reclaim, HOUR),
-)
+def configured_jobs() -> list[Job]:
+    """Return the jobs that the settings ask for."""
+    chosen = settings.S4
+    jobs = [Job("finish_deletions", finish_deletions, HOUR), Job("reclaim", reclaim, HOUR)]
+    if chosen.compaction_enabled:
+        jobs.append(Job("compact", compact, HOUR * chosen.compaction_interval_hours))
+    if chosen.scrub_interval_days:
+        jobs.append(Job("scrub", scrub, HOUR))
+    return jobs
+
+
+def slice_over() -> Callable[[], bool]:
+    """Begin a slice of a long job; what is returned tells when it should end."""
+    end = time.monotonic() + SLICE_SECONDS
+    return lambda: time.monotonic() > end or is_stopping()
+
+
+def compact() -> object:
+    """Give room back from volumes that are mostly dead, for a while."""
+    chosen = settings.S4
+    try:
+        report = get_engine().compact(
+            CompactionOptions(
+                threshold=chosen.compaction_threshold,
+                bytes_per_second=chosen.compaction_bytes_per_second,
+                is_dry_run=chosen.compaction_dry_run,
+                should_stop=slice_over(),
+            )
+        )
+    except Busy:
+        return None  # the command is at it
+    for problem in (*report.problems, *report.skipped):
+        log.error("Compaction met a problem", problem=problem)
+    if chosen.compaction_dry_run:
+        gained = sum(plan.gained_bytes for plan in report.plans)
+        return gained and {"would_rewrite": len(report.plans), "would_gain": gained}
+    figures = ("moved_blobs", "moved_bytes", "freed_bytes", "dropped_volumes")
+    done = {name: getattr(report, name) for name in figures if getattr(report, name)}
+    return done if report.is_complete else Unfinished(done)
+
+
+def scrub() -> object:
+    """Go on reading everything against its checksums, for a while, when that is due."""
+    days = settings.S4.scrub_interval_days
+    engine = get_engine()
+    enough = 2 * engine.stats().live_bytes // (days * 24 * 3600)
+    try:
+        report = engine.scrub(
+            ScrubOptions(
+                bytes_per_second=max(SCRUB_BYTES_PER_SECOND_MIN, enough),
+                pass_ms_min=days * 24 * 3600 * 1000,
+                should_stop=slice_over(),
+            )
+        )
+    except Busy:
+        return None
+    for problem in report.problems:
+        log.error("The scrub met damage", problem=problem)
+    if not report.is_due:
+        return None
+    figures = ("blobs", "bytes", "inline_payloads", "lifted")
+    done = {name: getattr(report, name) for name in figures if getattr(report, name)}
+    return done if report.is_complete else Unfinished(None)
 
 
 def hold_stop_signals() -> None:
@@ -67,9 +137,11 @@ def hold_stop_signals() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
 
 
-def run_forever(jobs: Sequence[Job] = JOBS) -> None:
-    """Run each job now and whenever it is due, until SIGTERM or SIGINT."""
+def run_forever(jobs: Sequence[Job] | None = None) -> None:
+    """Run each job (those configured) now and whenever it is due, until SIGTERM or SIGINT."""
     hold_stop_signals()
+    if jobs is None:
+        jobs = configured_jobs()
     due = dict.fromkeys(jobs, time.monotonic())
     while True:
         job = min(due, key=due.__getitem__)
@@ -89,6 +161,9 @@ def _run(job: Job) -> float:
         return min(RETRY_SECONDS, job.every_seconds)
     finally:
         close_old_connections()
+    is_unfinished = isinstance(result, Unfinished)
+    if isinstance(result, Unfinished):
+        result = result.result
     if result:
-        log.info("A job is done", job=job.name, result=result)
-    return job.every_seconds
+        log.info("A job goes on" if is_unfinished else "A job is done", job=job.name, result=result)
+    return PAUSE_SECONDS if is_unfinished else job.every_seconds

@@ -68,7 +68,7 @@ class CompactionReport:
     freed_bytes: int = 0  # room that volumes gave back; the copies' room is not taken off
     dropped_volumes: int = 0
     problems: list[str] = field(default_factory=list)  # blobs found damaged
-    skipped: list[str] = field(default_factory=list)  # volumes that were left alone
+    skipped: list[str] = field(default_factory=list)  # volumes that did not fit on the disk
     is_complete: bool = True  # not asked to stop
 
 
@@ -127,8 +127,7 @@ class Compaction:
         """Move what is used out of a volume, then drop it if nothing is left."""
         source = self._own(plan.id)
         if source is None:
-            run.report.skipped.append(f"volume {plan.id} is in use")
-            return
+            return  # somebody else is at it
         room = self._disk.room(source.descriptor)
         is_finished = False
         try:

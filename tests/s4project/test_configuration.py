@@ -36,6 +36,12 @@ def test_defaults_have_no_problems() -> None:
         ("S4_ROOT_PASSWORD", "short"),
         ("S4_MAX_UPLOAD_SIZE", "huge"),
         ("S4_LOG_LEVEL", "loud"),
+        ("S4_COMPACTION_ENABLED", "maybe"),
+        ("S4_COMPACTION_INTERVAL_HOURS", "0"),
+        ("S4_COMPACTION_THRESHOLD", "30"),
+        ("S4_COMPACTION_THRESHOLD", "-0.1"),
+        ("S4_COMPACTION_BYTES_PER_SECOND", "fast"),
+        ("S4_SCRUB_INTERVAL_DAYS", "monthly"),
     ],
 )
 def test_a_wrong_value_is_one_line(variable: str, value: str) -> None:
@@ -97,3 +103,9 @@ def test_sizes_have_binary_units() -> None:
         3 * 1024**2,
         5 * 1024**3,
     ]
+
+
+@pytest.mark.parametrize(("text", "share"), [("0", 0.0), ("1", 1.0), ("0.3", 0.3), (".25", 0.25)])
+def test_shares_are_read(text: str, share: float) -> None:
+    """A share is a number from nothing to all."""
+    assert load({"S4_COMPACTION_THRESHOLD": text}).compaction_threshold == share

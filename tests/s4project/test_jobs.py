@@ -196,3 +196,86 @@ def is_locked(path: Path, pid: int) -> bool:
     with open("/proc/locks", encoding="ascii") as locks:  # noqa: PTH123  # short
         held = [line.split() for line in locks if inode in line and "->" not in line]
     return any(int(fields[4]) == pid for fields in held) and os.path.isdir(f"/proc/{pid}")  # noqa: PTH112
+
+
+def test_an_unfinished_job_lets_the_others_have_their_turn(runs: type[Run]) -> None:
+    """A job that ended a slice of its work goes on soon, after those that are due."""
+    run = runs("""
+    from s4project.jobs import Unfinished
+    slices = iter([Unfinished({"moved": 1}), Unfinished(None), {"moved": 2}])
+    def long():
+        say("slice")
+        return next(slices)
+    run_forever([Job("long", long, 60), Job("other", lambda: say("other"), 60)])
+    """)
+    assert [run.line() for _ in range(4)] == ["slice", "other", "slice", "slice"]
+    time.sleep(0.2)
+    log = run.end(signal.SIGTERM)[2]
+    assert log.count("A job goes on") == 1
+    assert log.count("A job is done") == 1
+
+
+STORE = """
+    from dataclasses import replace
+    from django.conf import settings
+    from s4project import jobs
+    from storage_engine.apps import close_engine, get_engine
+    from tests.storage_engine.engine_steps import BUCKET, KIB, noise, put
+    for n in range(20):
+        put(get_engine(), f"{n}", noise(20 * KIB, n))
+    for n in range(1, 20, 2):
+        get_engine().delete_object(BUCKET, f"{n}").result()
+    close_engine()
+"""
+
+
+def test_compaction_and_scrub_run_by_themselves(runs: type[Run]) -> None:
+    """The configured jobs give room back, read everything, and then have nothing to do."""
+    run = runs(f"""{STORE}
+    say(sorted(job.name for job in jobs.configured_jobs()))
+    say(jobs.compact())
+    say(jobs.compact())
+    say(jobs.scrub())
+    say(jobs.scrub())
+    """)
+    assert run.line() == "['compact', 'finish_deletions', 'reclaim', 'scrub']"
+    compacted = run.line()
+    assert "'moved_blobs': 10" in compacted
+    assert "'dropped_volumes': 1" in compacted
+    assert run.line() == "{}"
+    assert "'blobs': 10" in run.line()
+    assert run.line() == "None"
+
+
+def test_compaction_may_be_left_out_or_only_tell(runs: type[Run]) -> None:
+    """Settings decide which jobs there are, and that compaction only logs what it would do."""
+    run = runs(f"""{STORE}
+    settings.S4 = replace(
+        settings.S4, compaction_enabled=False, scrub_interval_days=0, compaction_dry_run=True
+    )
+    say(sorted(job.name for job in jobs.configured_jobs()))
+    say(jobs.compact())
+    say(jobs.compact())
+    """)
+    assert run.line() == "['finish_deletions', 'reclaim']"
+    told = run.line()
+    assert "'would_rewrite': 1" in told
+    assert run.line() == told
+
+
+def test_long_jobs_work_in_slices_and_tell_of_damage(runs: type[Run]) -> None:
+    """A slice that is over ends in Unfinished; damaged blobs are errors in the log."""
+    run = runs(f"""{STORE}
+    from storage_engine.volume import volume_path
+    with volume_path(settings.S4.data_dir / "volumes", 1).open("r+b") as file:
+        file.seek(1000)
+        file.write(b"damage")
+    jobs.SLICE_SECONDS = -1
+    say(type(jobs.compact()).__name__)
+    say(type(jobs.scrub()).__name__)
+    jobs.SLICE_SECONDS = 60
+    say(jobs.scrub())
+    """)
+    assert [run.line() for _ in range(2)] == ["Unfinished", "Unfinished"]
+    assert "blobs" in run.line()
+    assert "block 0 fails its checksum" in run.end(signal.SIGTERM)[2]

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand
 
 from storage_engine.apps import close_engine, get_engine
+from storage_engine.management.progress import Progress
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
-
-    from django.core.management.base import OutputWrapper
 
 
 class Command(BaseCommand):
     help = (
         "Counts every reference and total of the index again and reads every blob. "
-        "Changes nothing; the server may be running. Exit code 1 when there are problems."
+        "Changes nothing but what is known of damaged blobs; the server may be running. "
+        "Exit code 1 when there are problems."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -39,7 +39,9 @@ class Command(BaseCommand):
 
     def _verify(self, *, is_quiet: bool) -> list[str]:
         found = []
-        progress = None if is_quiet or not self.stderr.isatty() else Progress(self.stderr)
+        progress = (
+            None if is_quiet or not self.stderr.isatty() else Progress(self.stderr, "blobs read")
+        )
         for problem in get_engine().verify(progress):
             found.append(problem)
             if not is_quiet:
@@ -47,23 +49,3 @@ class Command(BaseCommand):
         if progress is not None:
             progress.end()
         return found
-
-
-class Progress:
-    """One line on a terminal, rewritten at each hundredth of the work."""
-
-    def __init__(self, terminal: OutputWrapper) -> None:
-        self._terminal = terminal
-        self._shown = -1
-
-    def __call__(self, done: int, total: int) -> None:
-        """Show how far the reading of blobs has come."""
-        percent = 100 * done // total
-        if percent != self._shown:
-            self._shown = percent
-            self._terminal.write(f"\rblobs read: {done} of {total} ({percent} %)", ending="")
-
-    def end(self) -> None:
-        """Leave the line."""
-        if self._shown >= 0:
-            self._terminal.write("")

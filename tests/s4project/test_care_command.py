@@ -1,0 +1,178 @@
+"""`manage.py compact` and `scrub`: what they say, to people and programs, and their exit codes."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from s4project.care_command import asked_to_stop
+from storage_engine.apps import close_engine, get_engine
+from storage_engine.volume import volume_path
+from tests.s4project.probing import ROOT, wait_for
+from tests.s4project.serving import environment
+from tests.s4project.test_jobs import is_locked
+from tests.storage_engine.engine_steps import BUCKET, KIB, noise, put
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytest_django.fixtures import SettingsWrapper
+
+
+class Terminal(io.StringIO):
+    """A text stream that is a terminal."""
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
+
+
+@pytest.fixture
+def data_dir(settings: SettingsWrapper, tmp_path: Path) -> Iterator[Path]:
+    """Make a store whose one volume is half dead at the configured directory."""
+    close_engine()
+    settings.S4 = replace(settings.S4, data_dir=tmp_path / "data", problems=())
+    for n in range(20):
+        put(get_engine(), f"{n}", noise(20 * KIB, n))
+    for n in range(1, 20, 2):
+        get_engine().delete_object(BUCKET, f"{n}").result()
+    close_engine()
+    yield tmp_path / "data"
+    close_engine()
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    """Call a command; return its exit code and what it said."""
+    out, errors = io.StringIO(), io.StringIO()
+    code: Any = 0
+    try:
+        call_command(*arguments, stdout=out, stderr=errors)
+    except SystemExit as exit_:
+        code = exit_.code
+    return code, out.getvalue(), errors.getvalue()
+
+
+def damage(data_dir: Path) -> None:
+    """Change bytes of the first payload."""
+    with volume_path(data_dir / "volumes", 1).open("r+b") as file:
+        file.seek(1000)
+        file.write(b"damage")
+
+
+def test_a_dry_run_tells_and_changes_nothing(data_dir: Path) -> None:
+    """The plan is told volume by volume, and as JSON, as often as one likes."""
+    for _ in range(2):
+        code, out, _ = run("compact", "--dry-run")
+        assert code == 0
+        assert "volume 00000001  dead bytes" in out
+        assert "1 volumes, " in out
+    code, out, _ = run("compact", "--dry-run", "--json")
+    found = json.loads(out)
+    assert (code, found["ok"], found["moved_blobs"]) == (0, True, 0)
+    assert found["plans"][0]["id"] == 1
+
+
+def test_compaction_tells_what_it_did(data_dir: Path) -> None:
+    """Blobs moved, volumes dropped and room freed are told; a second run has nothing to do."""
+    code, out, errors = run("compact")
+    assert (code, errors) == (0, "")
+    assert "1 volumes dropped" in out
+    assert "10 blobs moved" in out
+    assert not volume_path(data_dir / "volumes", 1).exists()
+    code, out, _ = run("compact", "--json")
+    assert (code, json.loads(out)["moved_blobs"]) == (0, 0)
+
+
+def test_the_threshold_is_the_settings_unless_it_is_given(
+    data_dir: Path, settings: SettingsWrapper
+) -> None:
+    """A volume that is half dead is taken at 0.4 and left at 0.9."""
+    settings.S4 = replace(settings.S4, compaction_threshold=0.9)
+    assert json.loads(run("compact", "--dry-run", "--json")[1])["plans"] == []
+    found = run("compact", "--dry-run", "--json", "--threshold", "0.4")[1]
+    assert len(json.loads(found)["plans"]) == 1
+
+
+@pytest.mark.parametrize("command", ["compact", "scrub"])
+def test_damage_is_told_and_ends_in_exit_code_1(data_dir: Path, command: str) -> None:
+    """Both commands name the damaged blob and fail."""
+    damage(data_dir)
+    code, out, _ = run(command, "--rate", "100M")
+    assert code == 1
+    assert "volume 1 at 512: block 0 fails its checksum" in out
+    close_engine()
+    assert get_engine().stats().quarantined == 1
+
+
+def test_the_scrub_tells_what_it_read(data_dir: Path) -> None:
+    """Blobs, bytes and what is in quarantine are told, in words and as JSON."""
+    code, out, _ = run("scrub", "--hash", "--restart")
+    assert code == 0
+    assert "10 blobs read" in out
+    assert "0 are in it" in out
+    code, out, _ = run("scrub", "--json")
+    found = json.loads(out)
+    assert (code, found["ok"], found["blobs"], found["problems"]) == (0, True, 10, [])
+
+
+@pytest.mark.parametrize("command", ["compact", "scrub"])
+def test_a_terminal_sees_progress(data_dir: Path, command: str) -> None:
+    """A terminal sees how far it has come; a file or pipe does not."""
+    terminal = Terminal()
+    call_command(command, stdout=io.StringIO(), stderr=terminal)
+    assert "(100 %)" in terminal.getvalue()
+
+
+def test_what_cannot_be_is_refused_with_code_2(
+    data_dir: Path, settings: SettingsWrapper, tmp_path: Path
+) -> None:
+    """Wrong settings and foreign directories are one line on stderr."""
+    for change in ({"problems": ("S4_BIND is wrong",)}, {"data_dir": tmp_path}):
+        settings.S4 = replace(settings.S4, **change)
+        code, out, errors = run("scrub")
+        assert (code, out, errors.count("\n")) == (2, "", 1)
+        settings.S4 = replace(settings.S4, problems=())
+    for wrong in (["--threshold", "30"], ["--rate", "fast"]):
+        with pytest.raises(CommandError, match=wrong[0]):
+            call_command("compact", *wrong)
+
+
+def test_a_second_one_is_refused_and_a_signal_ends_the_first(data_dir: Path) -> None:
+    """While one compacts, another is refused in a line; asked to stop, it ends in order."""
+    with subprocess.Popen(
+        [sys.executable, "manage.py", "compact", "--rate", "4K"],
+        cwd=ROOT,
+        env=environment(data_dir),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as first:
+        wait_for(lambda: is_locked(data_dir / "volumes", first.pid), 60)
+        code, out, errors = run("compact")
+        assert (code, out) == (2, "")
+        assert errors == "a compaction of this store is running already\n"
+        first.send_signal(signal.SIGTERM)
+        out = first.communicate(timeout=20)[0]
+    assert first.returncode == 0
+    assert "run it again" in out
+    assert run("compact")[0] == 0
+    assert list(get_engine().verify()) == []
+
+
+def test_signals_are_what_they_were_afterwards() -> None:
+    """The wish to stop is noted inside only."""
+    before = signal.getsignal(signal.SIGTERM)
+    with asked_to_stop() as should_stop:
+        assert not should_stop()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert should_stop()
+    assert signal.getsignal(signal.SIGTERM) is before
