@@ -8,10 +8,11 @@ Volumes are not written to, and are held: nothing of theirs is given up before s
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
 
 from storage_engine import blobs, keys, rows
 from storage_engine.commit import Operation
@@ -20,6 +21,7 @@ from storage_engine.objects import find, replace
 from storage_engine.staging import StagedBlob
 from storage_engine.transaction import HELD_VOLUMES, LAST_VOLUME, SALVAGING, number
 from storage_engine.uploads import (
+    COMPLETION,
     ID_TIME_BYTES,
     forget_open,
     get_upload,
@@ -27,7 +29,7 @@ from storage_engine.uploads import (
     open_upload,
     raw_upload_id,
 )
-from storage_engine.values import ObjectAttributes, ObjectRef, PartInfo
+from storage_engine.values import ObjectAttributes, ObjectRef
 
 if TYPE_CHECKING:
     import lmdb
@@ -36,8 +38,8 @@ if TYPE_CHECKING:
     from storage_engine.transaction import Transaction
     from storage_engine.values import Origin
 
-ObjectChecksums = Callable[[ObjectAttributes, Sequence[PartInfo]], dict[str, str]]
-"""Makes a multipart object's checksums of its upload's attributes and its parts."""
+EMPTY_ETAG: Final = hashlib.md5(usedforsecurity=False).hexdigest()
+NO_DIGESTS: Final = ObjectAttributes(etag="", headers={})
 
 
 class Fate(Enum):
@@ -46,7 +48,7 @@ class Fate(Enum):
     NEW = "new"  # the first of its key
     NEWER = "newer"  # instead of an older one
     OLDER = "older"  # the index has a newer one already
-    INCOMPLETE = "incomplete"  # parts are missing: the upload stays open
+    OPEN = "open"  # the upload was not completed, or lacks parts: it stays open
 
 
 class Find(NamedTuple):
@@ -56,6 +58,7 @@ class Find(NamedTuple):
     place: rows.Blob
     created_ms: int
     origin: Origin
+    payload: bytes = b""  # of a completion: an encoded rows.Completion
 
     @property
     def age(self) -> tuple[int, int, int]:
@@ -146,44 +149,76 @@ class AdoptPart(Operation[Fate]):
     found: Find
 
     def mutate(self, transaction: Transaction) -> Fate:
-        """Write the part, and the upload if it is the first."""
-        found, origin = self.found, self.found.origin
-        target = ObjectRef(origin.bucket_id, origin.key)
+        """Write the part, and the upload if nothing of it was met before."""
+        kept = self.found.origin.attributes.with_digests("", {})
+        _reopen(transaction, self.found.origin, kept)
+        return _keep(transaction, self.found, self.found.origin.attributes)
+
+
+@dataclass(slots=True)
+class AdoptCompletion(Operation[Fate]):
+    """Notes which parts an upload was completed with, and what the object was to be."""
+
+    found: Find
+
+    def mutate(self, transaction: Transaction) -> Fate:
+        """Write the manifest, which nothing refers to yet, and the object's own attributes."""
+        origin = self.found.origin
+        try:
+            said = rows.decode_completion(self.found.payload)
+        except msgspec.MsgspecError as error:
+            raise CorruptBlob(f"a completion cannot be read: {error}") from error
         raw_id = raw_upload_id(origin.upload_id)
-        upload = get_upload(transaction.txn, transaction.tables, raw_id)
-        if upload is None:
-            initiated_ms = int.from_bytes(raw_id[:ID_TIME_BYTES])
-            kept = origin.attributes.with_digests("", {})
-            open_upload(transaction, raw_id, rows.Upload(*target, initiated_ms, kept))
-        elif (upload.bucket_id, upload.key) != target:
-            raise CorruptBlob("an upload has parts of two keys")
-        key = keys.part(raw_id, origin.part_number)
-        value = transaction.get(transaction.tables.parts, key)
-        if value is not None:
-            old = rows.decode_part(value)
-            if _age(transaction, old.modified_ms, old.payload) >= found.age:
-                return Fate.OLDER
-        part = rows.Part(
-            transaction.next_sequence(),
-            found.place.size,
-            origin.attributes.etag,
-            found.created_ms,
-            origin.attributes.checksums,
-            blobs.add_staged(transaction, found.staged()),
-        )
-        keep_part(transaction, target, raw_id, origin.part_number, part)
-        return Fate.NEW if value is None else Fate.NEWER
+        if said.upload_id != raw_id or not 0 < 4 * len(said.numbers) == len(said.ends):
+            raise CorruptBlob("a completion is of another upload")
+        row = _reopen(transaction, origin, origin.attributes)
+        row = msgspec.structs.replace(row, attributes=origin.attributes)
+        transaction.put(transaction.tables.uploads, keys.upload(raw_id), rows.encode(row))
+        manifest = rows.Manifest(0, said.numbers, said.ends)
+        transaction.put(transaction.tables.manifests, keys.upload(raw_id), rows.encode(manifest))
+        return _keep(transaction, self.found, NO_DIGESTS)
+
+
+def _reopen(transaction: Transaction, origin: Origin, kept: ObjectAttributes) -> rows.Upload:
+    """Return the upload of a record, opened again if need be; CorruptBlob if it is another's."""
+    raw_id = raw_upload_id(origin.upload_id)
+    row = get_upload(transaction.txn, transaction.tables, raw_id)
+    if row is None:
+        initiated_ms = int.from_bytes(raw_id[:ID_TIME_BYTES])
+        row = rows.Upload(origin.bucket_id, origin.key, initiated_ms, kept)
+        open_upload(transaction, raw_id, row)
+    elif (row.bucket_id, row.key) != (origin.bucket_id, origin.key):
+        raise CorruptBlob("an upload has records of two keys")
+    return row
+
+
+def _keep(transaction: Transaction, found: Find, kept: ObjectAttributes) -> Fate:
+    """Write a part (or the completion in a part's place) unless there is a newer one."""
+    origin = found.origin
+    raw_id = raw_upload_id(origin.upload_id)
+    value = transaction.get(transaction.tables.parts, keys.part(raw_id, origin.part_number))
+    if value is not None:
+        old = rows.decode_part(value)
+        if _age(transaction, old.modified_ms, old.payload) >= found.age:
+            return Fate.OLDER
+    part = rows.Part(
+        transaction.next_sequence(),
+        found.place.size,
+        kept.etag,
+        found.created_ms,
+        kept.checksums,
+        blobs.add_staged(transaction, found.staged()),
+    )
+    target = ObjectRef(origin.bucket_id, origin.key)
+    keep_part(transaction, target, raw_id, origin.part_number, part)
+    return Fate.NEW if value is None else Fate.NEWER
 
 
 @dataclass(slots=True)
 class AssembleUpload(Operation["tuple[Fate, ObjectRef]"]):
-    """Makes an object of an upload's parts when no number below the last is missing.
-
-    Whether more of them are, or fewer were meant, no part can tell.
-    """
+    """Makes an object of an upload that was completed, if every part of it is there."""
 
     raw_id: bytes
-    checksums: ObjectChecksums
 
     def mutate(self, transaction: Transaction) -> tuple[Fate, ObjectRef]:
         """Write manifest and entry, or let the parts go when the key's object is newer."""
@@ -191,51 +226,90 @@ class AssembleUpload(Operation["tuple[Fate, ObjectRef]"]):
         assert upload is not None
         target = ObjectRef(upload.bucket_id, upload.key)
         parts = self._read_parts(transaction)
-        if [part.number for part in parts] != list(range(1, len(parts) + 1)):
-            return Fate.INCOMPLETE, target
-        modified_ms = max(part.modified_ms for part in parts)
+        completed = parts.get(COMPLETION)
+        if completed is None:
+            return Fate.OPEN, target
+        manifest = blobs.get_manifest(transaction.txn, transaction.tables, self.raw_id)
+        if not _is_whole(manifest, parts):
+            self._forget_completion(transaction, target, upload, completed)
+            return Fate.OPEN, target
         current = find(transaction, target, None)
         self._close(transaction, target, parts)
-        if current is not None and current.modified_ms >= modified_ms:
+        if current is not None and current.modified_ms >= completed.modified_ms:
+            transaction.delete(transaction.tables.manifests, keys.upload(self.raw_id))
             blobs.drop_parts(transaction, self.raw_id)
             return Fate.OLDER, target
-        manifest = rows.pack_manifest([(part.number, part.size) for part in parts])
+        self._release_uncited(transaction, manifest, parts)
+        self._put_empty(transaction, manifest, parts)
+        manifest.references = 1
         key = keys.upload(self.raw_id)
         transaction.put(transaction.tables.manifests, key, rows.encode(manifest))
-        size, kept = sum(part.size for part in parts), self._attributes(upload.attributes, parts)
-        entry = rows.Entry(size, modified_ms, self.raw_id, len(parts), kept)
+        ends = manifest.part_ends()
+        entry = rows.Entry(
+            ends[-1], completed.modified_ms, self.raw_id, len(ends), upload.attributes
+        )
         replace(transaction, target, current, entry)
         return (Fate.NEW if current is None else Fate.NEWER), target
 
-    def _read_parts(self, transaction: Transaction) -> list[PartInfo]:
-        found, table = [], transaction.tables.parts
+    def _read_parts(self, transaction: Transaction) -> dict[int, rows.Part]:
+        found, table = {}, transaction.tables.parts
         for key in transaction.keys_from(table, self.raw_id):
             value = transaction.get(table, key)
             assert value is not None
-            found.append(rows.decode_part(value).info(keys.part_number(key)))
+            found[keys.part_number(key)] = rows.decode_part(value)
         return found
 
-    def _close(self, transaction: Transaction, target: ObjectRef, parts: list[PartInfo]) -> None:
+    def _forget_completion(
+        self,
+        transaction: Transaction,
+        target: ObjectRef,
+        upload: rows.Upload,
+        completed: rows.Part,
+    ) -> None:
+        """Let the upload be one that was never completed."""
+        tables, key = transaction.tables, keys.upload(self.raw_id)
+        kept = msgspec.structs.replace(upload, attributes=upload.attributes.with_digests("", {}))
+        transaction.put(tables.uploads, key, rows.encode(kept))
+        transaction.delete(tables.manifests, key)
+        transaction.delete(tables.parts, keys.part(self.raw_id, COMPLETION))
+        blobs.drop_payload(transaction, completed.payload)
+        transaction.namespace(target.bucket_id).upload_bytes -= completed.size
+
+    def _close(
+        self, transaction: Transaction, target: ObjectRef, parts: dict[int, rows.Part]
+    ) -> None:
         totals = transaction.namespace(target.bucket_id)
-        totals.upload_bytes -= sum(part.size for part in parts)
+        totals.upload_bytes -= sum(part.size for part in parts.values())
         forget_open(transaction, target, self.raw_id)
         transaction.delete(transaction.tables.uploads, keys.upload(self.raw_id))
 
-    def _attributes(self, kept: ObjectAttributes, parts: list[PartInfo]) -> ObjectAttributes:
-        """Return what completing the upload would have made of its attributes."""
-        digest = hashlib.md5(usedforsecurity=False)
-        for part in parts:
-            digest.update(bytes.fromhex(part.etag))
-        checksums = self.checksums(kept, parts)
-        return ObjectAttributes(
-            etag=f"{digest.hexdigest()}-{len(parts)}",
-            headers=kept.headers,
-            checksums=checksums,
-            checksum_type=kept.checksum_type if checksums else "",
-            owner=kept.owner,
-            storage_class=kept.storage_class,
-            extra=kept.extra,
-        )
+    def _release_uncited(
+        self, transaction: Transaction, manifest: rows.Manifest, parts: dict[int, rows.Part]
+    ) -> None:
+        for uncited in parts.keys() - {COMPLETION, *manifest.part_numbers()}:
+            transaction.delete(transaction.tables.parts, keys.part(self.raw_id, uncited))
+            blobs.drop_payload(transaction, parts[uncited].payload)
+
+    def _put_empty(
+        self, transaction: Transaction, manifest: rows.Manifest, parts: dict[int, rows.Part]
+    ) -> None:
+        """Write the parts without bytes, of which there are no records."""
+        for empty in set(manifest.part_numbers()) - parts.keys():
+            now_ms = parts[COMPLETION].modified_ms
+            part = rows.Part(transaction.next_sequence(), 0, EMPTY_ETAG, now_ms, {}, None)
+            key = keys.part(self.raw_id, empty)
+            transaction.put(transaction.tables.parts, key, rows.encode(part))
+
+
+def _is_whole(manifest: rows.Manifest, parts: dict[int, rows.Part]) -> bool:
+    """Tell whether every part that was cited is there, as long as it was."""
+    start = 0
+    for cited, end in zip(manifest.part_numbers(), manifest.part_ends(), strict=True):
+        found = parts[cited].size if cited in parts else 0
+        if found != end - start:
+            return False
+        start = end
+    return True
 
 
 def read_upload_ids(

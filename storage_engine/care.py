@@ -19,6 +19,7 @@ from storage_engine.layout import MARKER
 from storage_engine.limits import COMPACTION_RESERVE_BYTES
 from storage_engine.quarantine import Quarantine
 from storage_engine.record import record_seed
+from storage_engine.salvage import Salvage
 from storage_engine.scrub import Scrub, ScrubOptions, ScrubReport
 from storage_engine.snapshots import Snapshots
 from storage_engine.statistics import Statistics
@@ -57,6 +58,7 @@ class Care:
         self.snapshots = Snapshots(index, disk, place.snapshots)
         self.statistics = Statistics(index, disk, place.volumes)
         self.housekeeping = Housekeeping(index, committer, disk, place.volumes)
+        self.salvage = Salvage(index, committer, disk, place)
         self.verification = Verification(index, files, self.quarantine, place.store_id)
         # Compaction appends to volumes of its own: what it moved is not mixed with what is new.
         self._appender = Appender(

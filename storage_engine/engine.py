@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import weakref
-from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from storage_engine import blobs, keys, layout, meta, recovery, rows
@@ -24,7 +23,6 @@ from storage_engine.lookup import Lookup
 from storage_engine.namespace import Namespace
 from storage_engine.objects import CopyObject, DeleteObject, ObjectReads, PutObject
 from storage_engine.options import DEFAULTS, EngineOptions
-from storage_engine.salvage import Survey
 from storage_engine.staging import Stager
 from storage_engine.upkeep import Upkeep
 from storage_engine.upload_reads import UploadReads
@@ -34,6 +32,7 @@ from storage_engine.uploads import (
     CompleteUpload,
     CreateUpload,
     PutPart,
+    completion,
     raw_upload_id,
 )
 from storage_engine.values import NamespaceCounts, ObjectRef
@@ -134,7 +133,6 @@ class StorageEngine(Upkeep):
         self._care = Care(*parts, options)
         report = self._care.quarantine.report
         self._lookup = Lookup(self._index, self._objects, self._files, report)
-        self._survey = partial(Survey, disk, place.volumes, place.store_id)
         try:
             self._own(place)
         except BaseException:
@@ -214,9 +212,9 @@ class StorageEngine(Upkeep):
 
     # --- payloads ------------------------------------------------------------------------------
 
-    def is_inline(self, size: int) -> bool:
+    def is_inline(self, size: int, origin: Origin | None = None) -> bool:
         """Tell whether staging a payload of this size does no I/O."""
-        return self._stager.is_inline(size)
+        return self._stager.is_inline(size, origin)
 
     def stage_bytes(
         self, data: bytes, sha256: bytes | None = None, origin: Origin | None = None
@@ -230,6 +228,10 @@ class StorageEngine(Upkeep):
     def begin_blob(self, size: int, origin: Origin | None = None) -> BlobWriter:
         """Reserve room for a payload that arrives in pieces, as `stage_bytes` does."""
         return self._stager.begin_blob(size, origin)
+
+    def stage_completion(self, origin: Origin, parts: Sequence[PartInfo]) -> StagedBlob | None:
+        """Write what tells salvage that an upload was completed; None when the disk is full."""
+        return self._stager.stage_record(completion(origin.upload_id, parts), origin)
 
     def discard(self, blob: StagedBlob) -> None:
         """Give the room of a staged payload back that no mutation was given."""
@@ -331,7 +333,7 @@ class StorageEngine(Upkeep):
         target, raw_id = ObjectRef(bucket_id, key), raw_upload_id(upload_id)
         return self._submit(PutPart(target, raw_id, part_number, blob, etag, checksums))
 
-    def complete_upload(
+    def complete_upload(  # noqa: PLR0913  # what is completed, in the order S3 tells it
         self,
         bucket_id: int,
         key: str,
@@ -340,13 +342,15 @@ class StorageEngine(Upkeep):
         attributes: ObjectAttributes,
         *,
         guard: Guard | None = None,
+        record: StagedBlob | None = None,
     ) -> Future[ObjectInfo]:
         """Make an object of parts as `list_parts` gave them, in this order; others are released.
 
         NoSuchUpload, PartChanged. A completed upload is remembered for a day, see `get_upload`.
+        `record` is of `stage_completion`, for the same parts and attributes.
         """
         target, raw_id = ObjectRef(bucket_id, key), raw_upload_id(upload_id)
-        return self._submit(CompleteUpload(target, raw_id, parts, attributes, guard))
+        return self._submit(CompleteUpload(target, raw_id, parts, attributes, guard, record))
 
     def abort_upload(self, bucket_id: int, key: str, upload_id: str) -> Future[None]:
         """End an upload with all its parts. NoSuchUpload."""

@@ -77,9 +77,10 @@ class DropVolume(Operation[None]):
     volume_id: int
 
     def check(self, transaction: Transaction) -> None:
-        """Refuse a volume that is used."""
-        key = keys.sequence(self.volume_id)
-        if number(transaction.txn.get(key, db=transaction.tables.volumes)):
+        """Refuse a volume that is used, or held since a salvage."""
+        txn, tables = transaction.txn, transaction.tables
+        is_held = self.volume_id <= meta.read_held_volumes(txn, tables)
+        if is_held or number(txn.get(keys.sequence(self.volume_id), db=tables.volumes)):
             raise InUse
 
     def mutate(self, transaction: Transaction) -> None:

@@ -15,6 +15,7 @@ from storage_engine import blobs, keys, links, rows
 from storage_engine.errors import CorruptBlob
 from storage_engine.transaction import SEQUENCE, number
 from storage_engine.tree_check import TreeCheck
+from storage_engine.uploads import COMPLETION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -173,7 +174,7 @@ class Recount:
             if value is None or rows.decode_part(value).size != end - start:
                 self._say(f"part {part_number} of object {raw_id.hex()} is missing or changed")
             start = end
-        held = sum(1 for _ in self._part_keys(raw_id))
+        held = sum(keys.part_number(key) != COMPLETION for key in self._part_keys(raw_id))
         if held != len(cited):
             self._say(f"object {raw_id.hex()} cites {len(cited)} parts and holds {held}")
 

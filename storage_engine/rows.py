@@ -98,6 +98,14 @@ class Manifest(msgspec.Struct, array_like=True):
         return struct.unpack(f">{len(self.ends) // 8}Q", self.ends)
 
 
+class Completion(msgspec.Struct, frozen=True, array_like=True):
+    """No row: the payload that says, in a volume, which parts an upload was completed with."""
+
+    upload_id: bytes
+    numbers: bytes  # both as in Manifest
+    ends: bytes
+
+
 class NamespaceRow(msgspec.Struct, array_like=True):
     """NAMESPACES: exact totals of a bucket; a closed one stays for ever, for ids never return."""
 
@@ -145,6 +153,7 @@ decode_blob: Final = msgspec.msgpack.Decoder(Blob).decode
 decode_part: Final = msgspec.msgpack.Decoder(Part).decode
 decode_upload: Final = msgspec.msgpack.Decoder(Upload).decode
 decode_manifest: Final = msgspec.msgpack.Decoder(Manifest).decode
+decode_completion: Final = msgspec.msgpack.Decoder(Completion).decode
 decode_namespace: Final = msgspec.msgpack.Decoder(NamespaceRow).decode
 decode_dead: Final = msgspec.msgpack.Decoder(DeadExtent).decode
 decode_scrub: Final = msgspec.msgpack.Decoder(ScrubState).decode

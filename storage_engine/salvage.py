@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Final
 
 from awscrt.checksums import crc32c
 
-from storage_engine import layout, rows
+from storage_engine import layout, meta, rows
 from storage_engine.adoption import (
+    AdoptCompletion,
     AdoptObject,
     AdoptPart,
     AssembleUpload,
@@ -24,6 +25,7 @@ from storage_engine.adoption import (
     EndSalvage,
     Fate,
     Find,
+    ReleaseVolumes,
     read_upload_ids,
 )
 from storage_engine.disk import RealDisk
@@ -31,6 +33,7 @@ from storage_engine.errors import CorruptBlob, FormatError
 from storage_engine.limits import (
     BLOCK_BYTES,
     BLOCK_CHECKS_IN_INDEX_MAX,
+    COMPLETION_BYTES_MAX,
     DAMAGES_TOLD_MAX,
     KEY_BYTES_MAX,
     PART_NUMBER_MAX,
@@ -39,6 +42,7 @@ from storage_engine.limits import (
     SALVAGE_BATCH,
     SAMPLE_KEYS_MAX,
 )
+from storage_engine.pace import ignore
 from storage_engine.record import (
     RECORD_MAGIC,
     VOLUME_HEADER_BYTES,
@@ -49,19 +53,19 @@ from storage_engine.record import (
     record_seed,
     unpack_volume_header,
 )
-from storage_engine.uploads import raw_upload_id
+from storage_engine.uploads import COMPLETION, raw_upload_id
 from storage_engine.volume import volume_ids, volume_path
 from storage_engine.walk import FoundRecord, Gap, Walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
-    from storage_engine.adoption import ObjectChecksums
     from storage_engine.commit import Committer, Operation
     from storage_engine.disk import Disk
     from storage_engine.index import Index
-    from storage_engine.values import ObjectAttributes, ObjectRef, Origin, PartInfo
+    from storage_engine.layout import Layout
+    from storage_engine.values import ObjectRef, Origin
 
 PAGE_BYTES: Final = 4096  # where the disk cannot read, so much is tried at a time
 
@@ -88,11 +92,11 @@ class SalvageReport:
     records: int = 0  # whole and verified
     record_bytes: int = 0  # of their payloads
     object_records: int = 0
-    part_records: int = 0
+    part_records: int = 0  # of parts; what tells that an upload was completed is in `records` only
     nameless: int = 0  # whole, but nothing tells what they were stored for
     objects: int = 0  # keys that have an object now
-    assembled: int = 0  # uploads of which all parts seem to be there: objects
-    open_uploads: int = 0  # uploads with missing parts: open again
+    assembled: int = 0  # completed uploads with all their parts: objects
+    open_uploads: int = 0  # uploads that were not completed, or lack parts: open again
     older: int = 0  # records and uploads that a newer one of their key has replaced
     gaps: int = 0  # ranges that hold no record: given up in ordinary use, or damaged
     gap_bytes: int = 0
@@ -229,8 +233,8 @@ class Survey:
         report.record_bytes += header.payload_bytes
         if find is None:
             report.nameless += 1
-        elif find.origin.part_number:
-            report.part_records += 1
+        elif find.origin.upload_id:
+            report.part_records += bool(find.origin.part_number)
         else:
             report.object_records += 1
         return find
@@ -253,12 +257,18 @@ class Survey:
             raise CorruptBlob("the block checksums are wrong")
         sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
         is_etag_wanted = origin is not None and not origin.attributes.etag
+        is_completion = origin is not None and _is_completion(origin)
+        if is_completion and size > COMPLETION_BYTES_MAX:
+            raise CorruptBlob("more parts than an upload can have")
+        kept = b""
         for at in range(0, size, READ_BYTES_MAX):
             data = self._disk.read(descriptor, min(READ_BYTES_MAX, size - at), start + at)
             check_blocks(data, checks, at // BLOCK_BYTES)
             sha256.update(data)
             if is_etag_wanted:
                 md5.update(data)
+            if is_completion:
+                kept += data
         if sha256.digest() != header.sha256:
             raise CorruptBlob("the payload is not what its name says")
         if origin is None:
@@ -276,7 +286,7 @@ class Survey:
             checks_crc=header.checks_crc,
             checks=checks if is_in_index else b"",
         )
-        return Find(header.sha256, place, header.created_ms, origin)
+        return Find(header.sha256, place, header.created_ms, origin, kept)
 
 
 def survey_volumes(
@@ -286,19 +296,15 @@ def survey_volumes(
     place = layout.existing(path)
     if place is None:
         raise FormatError(f"{path} is not a store of S4: it has no marker")
-    told = progress or _ignore
+    told = progress or ignore
     return Survey(disk or RealDisk(), place.volumes, place.store_id, told).run()
-
-
-def _ignore(_done: int, _total: int) -> None:
-    pass
 
 
 def _title(origin: Origin | None) -> str:
     """Say what a record was stored for."""
     if origin is None:
         return "a payload of unknown name"
-    what = f"part {origin.part_number} of" if origin.part_number else "object"
+    what = f"part {origin.part_number} of" if origin.upload_id else "object"
     return f"{what} {origin.key!r} of bucket {origin.bucket_id}"
 
 
@@ -306,55 +312,62 @@ def _is_name(origin: Origin) -> bool:
     """Tell whether an origin names something that can be in a store."""
     if not origin.bucket_id or not 0 < len(origin.key.encode()) <= KEY_BYTES_MAX:
         return False
-    is_part = 0 < origin.part_number <= PART_NUMBER_MAX and bool(raw_upload_id(origin.upload_id))
-    return is_part or (not origin.part_number and not origin.upload_id)
+    if not origin.upload_id:
+        return not origin.part_number
+    is_number = 0 <= origin.part_number <= PART_NUMBER_MAX
+    return is_number and bool(raw_upload_id(origin.upload_id))
+
+
+def _is_completion(origin: Origin) -> bool:
+    """Tell whether the payload says which parts an upload was completed with."""
+    return bool(origin.upload_id) and origin.part_number == COMPLETION
+
+
+def _operation(found: Find) -> Operation[Fate]:
+    if not found.origin.upload_id:
+        return AdoptObject(found)
+    return AdoptCompletion(found) if _is_completion(found.origin) else AdoptPart(found)
 
 
 # --- writing ------------------------------------------------------------------------------------
 
 
-def no_checksums(_attributes: ObjectAttributes, _parts: Sequence[PartInfo]) -> dict[str, str]:
-    """Make no checksums of a multipart object: it is served without."""
-    return {}
-
-
 class Salvage:
-    """Fills the empty index of one store from its volumes."""
+    """Fills the empty index of one store from its volumes, and holds these afterwards."""
 
-    def __init__(
-        self,
-        index: Index,
-        committer: Committer,
-        checksums: ObjectChecksums,
-        buckets: Collection[int] | None,
-    ) -> None:
+    def __init__(self, index: Index, committer: Committer, disk: Disk, place: Layout) -> None:
         self._index = index
         self._committer = committer
-        self._checksums = checksums
-        self._buckets = buckets  # None: all
+        self._disk = disk
+        self._place = place
 
-    def run(self, survey: Survey) -> SalvageReport:
-        """Bring everything in; IndexNotEmpty. Cut off, it leaves an index that no engine opens."""
+    def held_volumes(self) -> int:
+        """Return the id of the last volume that is held, or 0."""
+        return self._index.view(lambda txn: meta.read_held_volumes(txn, self._index.tables))
+
+    def release_volumes(self) -> int:
+        """Hold them no more; return up to which id they were."""
+        return self._committer.submit(ReleaseVolumes()).result()
+
+    def run(
+        self, progress: Callable[[int, int], None], buckets: Collection[int] | None
+    ) -> SalvageReport:
+        """Bring in what is of these buckets, or of all; IndexNotEmpty.
+
+        Cut off, it leaves an index that no engine opens.
+        """
+        survey = Survey(self._disk, self._place.volumes, self._place.store_id, progress)
         last_volume = max(survey.volume_ids, default=0)
         self._committer.submit(BeginSalvage(last_volume)).result()
-        finds = (found for found in survey.finds() if self._is_wanted(found, survey.report))
+        finds = (found for found in survey.finds() if _is_wanted(found, buckets, survey.report))
         while batch := list(islice(finds, SALVAGE_BATCH)):
             self._adopt(batch, survey.report)
         self._assemble(survey.report)
         self._committer.submit(EndSalvage()).result()
         return survey.report
 
-    def _is_wanted(self, found: Find, report: SalvageReport) -> bool:
-        bucket_id = found.origin.bucket_id
-        if self._buckets is None or bucket_id in self._buckets:
-            return True
-        report.left_out.setdefault(bucket_id, FoundBucket()).add(found.origin.key)
-        return False
-
     def _adopt(self, batch: list[Find], report: SalvageReport) -> None:
-        operations: list[Operation[Fate]] = [
-            AdoptPart(found) if found.origin.part_number else AdoptObject(found) for found in batch
-        ]
+        operations: list[Operation[Fate]] = [_operation(found) for found in batch]
         fates = self._committer.submit_all(operations).result()
         for found, fate in zip(batch, fates, strict=True):
             if isinstance(fate, CorruptBlob):
@@ -363,25 +376,25 @@ class Salvage:
                 raise fate
             elif fate is not Fate.NEW:
                 report.older += 1
-            elif not found.origin.part_number:
+            elif not found.origin.upload_id:
                 report.count(found.origin.bucket_id, found.origin.key)
 
     def _assemble(self, report: SalvageReport) -> None:
-        """Make objects of the uploads whose parts are all there."""
+        """Make objects of the uploads that were completed and whose parts are all there."""
         after = b""
         tables = self._index.tables
         while True:
             look = partial(read_upload_ids, tables=tables, after=after, limit=SALVAGE_BATCH)
             raw_ids = self._index.view(look)
             for raw_id in raw_ids:
-                operation = AssembleUpload(raw_id, self._checksums)
+                operation = AssembleUpload(raw_id)
                 self._count(*self._committer.submit(operation).result(), report)
             if not raw_ids:
                 return
             after = raw_ids[-1]
 
     def _count(self, fate: Fate, target: ObjectRef, report: SalvageReport) -> None:
-        if fate is Fate.INCOMPLETE:
+        if fate is Fate.OPEN:
             report.open_uploads += 1
         elif fate is Fate.OLDER:
             report.older += 1
@@ -391,3 +404,11 @@ class Salvage:
                 report.count(*target)
             else:
                 report.older += 1
+
+
+def _is_wanted(found: Find, buckets: Collection[int] | None, report: SalvageReport) -> bool:
+    bucket_id = found.origin.bucket_id
+    if buckets is None or bucket_id in buckets:
+        return True
+    report.left_out.setdefault(bucket_id, FoundBucket()).add(found.origin.key)
+    return False

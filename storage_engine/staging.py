@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Self
 from awscrt.checksums import crc32c
 
 from storage_engine import rows
+from storage_engine.errors import DiskFull
 from storage_engine.limits import (
     BLOB_BYTES_MAX,
     BLOCK_CHECKS_IN_INDEX_MAX,
@@ -108,16 +109,20 @@ class Stager:
         self._knows = knows
         self._inline_bytes_max = inline_bytes_max
 
-    def is_inline(self, size: int) -> bool:
-        """Tell whether a payload of this size is kept in the index."""
-        return size < self._inline_bytes_max or not size
+    def is_inline(self, size: int, origin: Origin | None = None) -> bool:
+        """Tell whether a payload of this size is kept in the index.
+
+        Parts of uploads are not: a large object must not depend on a small last part.
+        """
+        is_part = origin is not None and bool(origin.upload_id)
+        return not size or (size < self._inline_bytes_max and not is_part)
 
     def stage_bytes(
         self, data: bytes, sha256: bytes | None = None, origin: Origin | None = None
     ) -> StagedBlob:
         """Stage a payload that is in memory; blocks for the disk unless it is inline or known."""
         size = len(data)
-        if self.is_inline(size):
+        if self.is_inline(size, origin):
             return StagedBlob(size, sha256, data=data)
         if sha256 is None:
             sha256 = hashlib.sha256(data).digest()
@@ -127,11 +132,21 @@ class Stager:
             write(staged)
         return staged
 
+    def stage_record(self, data: bytes, origin: Origin) -> StagedBlob | None:
+        """Write a payload that only salvage needs, however small; None when the disk is full."""
+        write = partial(self._write, origin)
+        staged = StagedBlob(len(data), None, data=data, write=write)
+        try:
+            write(staged)
+        except DiskFull:
+            return None
+        return staged
+
     def begin_blob(self, size: int, origin: Origin | None = None) -> BlobWriter:
         """Begin a payload that arrives in pieces; DiskFull when there is no room for it."""
         if not 0 <= size <= BLOB_BYTES_MAX:
             raise ValueError(f"no payload can have {size} bytes")
-        if self.is_inline(size):
+        if self.is_inline(size, origin):
             return BlobWriter(self, size, None)
         room = 0
         if origin is not None:  # the digests are known when the payload has passed

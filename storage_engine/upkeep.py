@@ -10,23 +10,17 @@ from typing import TYPE_CHECKING
 
 import lmdb
 
-from storage_engine import meta
-from storage_engine.adoption import ReleaseVolumes
 from storage_engine.compaction import CompactionOptions, CompactionReport
 from storage_engine.errors import StorageError
 from storage_engine.pace import ignore
-from storage_engine.salvage import Salvage, no_checksums
 from storage_engine.scrub import ScrubOptions, ScrubReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from storage_engine.adoption import ObjectChecksums
     from storage_engine.care import Care
     from storage_engine.checkpoint import Checkpointer
-    from storage_engine.commit import Committer
-    from storage_engine.index import Index
-    from storage_engine.salvage import SalvageReport, Survey
+    from storage_engine.salvage import SalvageReport
     from storage_engine.snapshots import Snapshot
     from storage_engine.values import EngineStats, QuarantinedBlob, VolumeInfo
 
@@ -36,9 +30,6 @@ class Upkeep:
 
     _care: Care
     _checkpointer: Checkpointer
-    _committer: Committer
-    _index: Index
-    _survey: Callable[[Callable[[int, int], None]], Survey]
 
     def stats(self) -> EngineStats:
         """Return the totals of the store."""
@@ -95,9 +86,7 @@ class Upkeep:
     def salvage(
         self,
         progress: Callable[[int, int], None] | None = None,
-        *,
         buckets: Collection[int] | None = None,
-        object_checksums: ObjectChecksums = no_checksums,
     ) -> SalvageReport:
         """Fill an empty index from the volumes, of which none is changed; IndexNotEmpty.
 
@@ -105,13 +94,12 @@ class Upkeep:
         `progress` is told (bytes gone through, bytes in all). The volumes are held, so that what
         was left out stays, until `release_volumes`. Cut off, it must begin with a new index.
         """
-        survey = self._survey(progress or ignore)
-        return Salvage(self._index, self._committer, object_checksums, buckets).run(survey)
+        return self._care.salvage.run(progress or ignore, buckets)
 
     def held_volumes(self) -> int:
         """Return the id of the last volume that is held since a salvage, or 0."""
-        return self._index.view(lambda txn: meta.read_held_volumes(txn, self._index.tables))
+        return self._care.salvage.held_volumes()
 
     def release_volumes(self) -> int:
         """Let go of what salvage left out: its room may come back. Returns what was held."""
-        return self._committer.submit(ReleaseVolumes()).result()
+        return self._care.salvage.release_volumes()

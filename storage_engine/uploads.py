@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from storage_engine.values import Guard
 
 ID_TIME_BYTES = 6
+COMPLETION = 0
+"""In place of a part's number: the blob that tells salvage which parts make up the object."""
 
 
 class Due(IntEnum):
@@ -51,6 +53,12 @@ def raw_upload_id(upload_id: str) -> bytes:
     except ValueError:
         return b""
     return raw if len(raw) == keys.UPLOAD_ID_BYTES and raw.hex() == upload_id else b""
+
+
+def completion(upload_id: str, parts: Sequence[PartInfo]) -> bytes:
+    """Say which parts an upload is completed with, for `COMPLETION`."""
+    manifest = rows.pack_manifest([(part.number, part.size) for part in parts])
+    return rows.encode(rows.Completion(raw_upload_id(upload_id), manifest.numbers, manifest.ends))
 
 
 def upload_info(raw_id: bytes, row: rows.Upload) -> UploadInfo:
@@ -148,6 +156,7 @@ class CompleteUpload(Operation[ObjectInfo]):
     parts: Sequence[PartInfo]
     attributes: ObjectAttributes
     guard: Guard | None
+    record: StagedBlob | None = None
     upload: rows.Upload | None = field(default=None, init=False)
     current: rows.Entry | None = field(default=None, init=False)
     held: dict[int, tuple[int, int]] = field(default_factory=dict, init=False)
@@ -170,6 +179,7 @@ class CompleteUpload(Operation[ObjectInfo]):
         self._release_uncited(transaction)
         manifest = rows.pack_manifest([(part.number, part.size) for part in self.parts])
         transaction.put(tables.manifests, keys.upload(self.raw_id), rows.encode(manifest))
+        self._put_record(transaction)
         entry = rows.Entry(
             sum(part.size for part in self.parts),
             transaction.now_ms,
@@ -190,6 +200,19 @@ class CompleteUpload(Operation[ObjectInfo]):
         due = keys.due(transaction.now_ms + TOMBSTONE_MS, Due.TOMBSTONE, self.raw_id)
         transaction.put(tables.due, due, b"")
         return replace(transaction, self.target, self.current, entry)
+
+    def settle(self, *, is_committed: bool) -> None:
+        """Use up the record."""
+        if self.record is not None:
+            self.record.settle(is_committed=is_committed)
+
+    def _put_record(self, transaction: Transaction) -> None:
+        if self.record is None:
+            return
+        sequence, payload = transaction.next_sequence(), blobs.add_staged(transaction, self.record)
+        part = rows.Part(sequence, self.record.size, "", transaction.now_ms, {}, payload)
+        key = keys.part(self.raw_id, COMPLETION)
+        transaction.put(transaction.tables.parts, key, rows.encode(part))
 
     def _read_held(self, transaction: Transaction) -> dict[int, tuple[int, int]]:
         """Read (sequence, size) of every part of the upload, by number."""

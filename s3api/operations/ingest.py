@@ -133,7 +133,7 @@ async def _receive_small(
     digests.update(data)
     sha256 = hashlib.sha256(data).digest()
     expectations.check(digests, reader, sha256)
-    if call.engine.is_inline(len(data)):
+    if call.engine.is_inline(len(data), origin):
         return call.engine.stage_bytes(data, sha256)
     known = origin.with_digests(digests.md5.hex(), digests.checksums())
     return await call.store.on_disk(call.engine.stage_bytes, data, sha256, known)

@@ -206,7 +206,7 @@ async def complete_multipart_upload(call: Call) -> Answer:
         return _completed_before(call, upload, wanted)
     parts = _match(call, upload, wanted)
     _check_object_size(call, parts)
-    sums = object_checksums(upload.attributes, parts)
+    sums = _object_checksums(upload.attributes, parts)
     _check_sent_checksum(call, upload, sums)
     digest = hashlib.md5(usedforsecurity=False)
     for part in parts:
@@ -218,9 +218,18 @@ async def complete_multipart_upload(call: Call) -> Answer:
         checksum_type=upload.attributes.checksum_type,
         owner=upload.attributes.owner,
     )
+    guard = write_guard(call)
+    origin = Origin(call.bucket.id, call.key, attributes, upload.upload_id)
+    record = await call.store.on_disk(call.engine.stage_completion, origin, parts)
     info = await call.store.committed(
         call.engine.complete_upload(
-            call.bucket.id, call.key, upload.upload_id, parts, attributes, guard=write_guard(call)
+            call.bucket.id,
+            call.key,
+            upload.upload_id,
+            parts,
+            attributes,
+            guard=guard,
+            record=record,
         )
     )
     return _completed(call, info)
@@ -314,7 +323,7 @@ def _check_object_size(call: Call, parts: list[PartInfo]) -> None:
         )
 
 
-def object_checksums(upload: ObjectAttributes, parts: Sequence[PartInfo]) -> dict[str, str]:
+def _object_checksums(upload: ObjectAttributes, parts: Sequence[PartInfo]) -> dict[str, str]:
     """Compute the checksum of a completed object from its parts'."""
     name = upload.checksum_algorithm or DEFAULT_ALGORITHM
     values = [part.checksums[name] for part in parts]

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from s3api.operations.multipart import object_checksums
 from storage_engine import renew_engine
 from tests.e2e.content import content
 
@@ -81,7 +80,7 @@ def test_what_was_put_is_served_again_from_the_volumes_alone(
     for name in ("index", "journal", "snapshots"):
         shutil.rmtree(server.data / name)
     with renew_engine(server.data) as engine:
-        report = engine.salvage(object_checksums=object_checksums)
+        report = engine.salvage()
     assert (report.damages, report.objects, report.assembled) == (0, 6, 2)
     server.start()
     assert {key: answered(s3, key) for key in keys} == before

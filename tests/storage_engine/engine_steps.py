@@ -65,12 +65,21 @@ def put_part(engine: StorageEngine, key: str, upload_id: str, number: int, data:
 
 
 def put_multipart(
-    engine: StorageEngine, key: str, pieces: list[bytes], *, bucket_id: int = BUCKET
+    engine: StorageEngine,
+    key: str,
+    pieces: list[bytes],
+    *,
+    bucket_id: int = BUCKET,
+    is_recorded: bool = False,
 ) -> ObjectInfo:
-    """Upload and complete an object of these parts."""
+    """Upload and complete an object of these parts; with a record of it, salvage can as well."""
     upload_id = engine.create_upload(bucket_id, key, attributes()).result().upload_id
     parts = [put_part(engine, key, upload_id, n, piece) for n, piece in enumerate(pieces, 1)]
-    return engine.complete_upload(bucket_id, key, upload_id, parts, attributes()).result()
+    kept = attributes(b"".join(pieces))
+    origin = Origin(bucket_id, key, kept, upload_id)
+    record = engine.stage_completion(origin, parts) if is_recorded else None
+    completed = engine.complete_upload(bucket_id, key, upload_id, parts, kept, record=record)
+    return completed.result()
 
 
 def problems(engine: StorageEngine) -> list[str]:

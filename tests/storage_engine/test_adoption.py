@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from storage_engine import NoSuchKey, ObjectAttributes, Origin, open_engine, renew_engine
+from storage_engine import NoSuchKey, ObjectAttributes, ObjectRef, Origin, open_engine
+from tests.storage_engine.bad_disks import FaultyDisk
 from tests.storage_engine.engine_steps import (
     BUCKET,
     KIB,
@@ -20,10 +21,12 @@ from tests.storage_engine.engine_steps import (
     put_part,
     small_store,
 )
-from tests.storage_engine.salvage_steps import SMALL, lose_index, md5, put_rich, salvaged
+from tests.storage_engine.salvage_steps import SMALL, flip, md5, places, put_rich, salvaged
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from storage_engine import ObjectInfo, PartInfo, StorageEngine
 
 # --- objects ------------------------------------------------------------------------------------
 
@@ -138,56 +141,115 @@ def test_a_record_that_names_nothing_is_counted(tmp_path: Path) -> None:
 # --- multipart ----------------------------------------------------------------------------------
 
 
+def complete(
+    engine: StorageEngine, upload_id: str, parts: list[PartInfo], *, is_recorded: bool = True
+) -> ObjectInfo:
+    """Complete an upload of the key `m`, with or without the record of it."""
+    kept = attributes(b"whatever it was", name="m")
+    origin = Origin(BUCKET, "m", kept, upload_id)
+    record = engine.stage_completion(origin, parts) if is_recorded else None
+    return engine.complete_upload(BUCKET, "m", upload_id, parts, kept, record=record).result()
+
+
+def open_upload(engine: StorageEngine) -> str:
+    """Begin an upload of the key `m`."""
+    return engine.create_upload(BUCKET, "m", attributes()).result().upload_id
+
+
 def test_a_multipart_object_comes_back_of_its_parts(tmp_path: Path) -> None:
-    """Bytes, ETag, parts and headers are the object's; its checksums are made by who knows how."""
-    pieces = [noise(100 * KIB, 1), noise(300 * KIB, 2), noise(900, 3)]
+    """Bytes, attributes, parts and time are the object's, whatever numbers its parts had."""
+    pieces = {2: noise(100 * KIB, 1), 7: noise(300 * KIB, 2), 8: b"small", 9: b""}
     with small_store(tmp_path / "s") as engine:
-        put_multipart(engine, "m", pieces)
-    lose_index(tmp_path / "s")
-    with renew_engine(tmp_path / "s", SMALL) as engine:
-        report = engine.salvage(object_checksums=lambda _, parts: {"SUM": str(len(parts))})
+        upload_id = open_upload(engine)
+        parts = [put_part(engine, "m", upload_id, n, piece) for n, piece in pieces.items()]
+        before = complete(engine, upload_id, parts)
+        assert problems(engine) == []
+    engine, report = salvaged(tmp_path / "s")
+    with engine:
         info = engine.head_object(BUCKET, "m")
-        digests = b"".join(bytes.fromhex(md5(piece)) for piece in pieces)
-        assert info.etag == f"{md5(digests)}-3"
-        assert (info.size, info.part_count) == (sum(map(len, pieces)), 3)
-        assert info.checksums == {"SUM": "3"}
-        assert get(engine, "m") == b"".join(pieces)
-        parts = engine.object_parts(BUCKET, "m")
-        assert [part.size for part in parts] == [len(piece) for piece in pieces]
-        assert [part.checksums for part in parts] == [{"SUM": md5(piece)} for piece in pieces]
+        assert info.attributes == before.attributes
+        assert (info.size, info.part_count) == (before.size, 4)
+        assert abs(info.modified_ms - before.modified_ms) < 10_000
+        assert get(engine, "m") == b"".join(pieces.values())
+        found = engine.object_parts(BUCKET, "m")
+        assert [(part.number, part.size) for part in found] == [
+            (n, len(piece)) for n, piece in pieces.items()
+        ]
+        sums = [part.checksums for part in found]
+        assert sums == [*({"SUM": md5(piece)} for piece in list(pieces.values())[:3]), {}]
         assert (report.assembled, report.objects, report.part_records) == (1, 1, 3)
+        assert report.open_uploads == 0
         assert report.buckets[BUCKET].sample == ["m"]
+        assert problems(engine) == []
+        engine.delete_object(BUCKET, "m").result()
+        assert engine.stats().blobs == 0
         assert problems(engine) == []
 
 
-def test_a_part_that_was_replaced_does_not_come_back(tmp_path: Path) -> None:
-    """Of two parts of one number the newer is the object's."""
+def test_parts_that_were_replaced_or_not_cited_do_not_come_back(tmp_path: Path) -> None:
+    """Of two parts of one number the newer is the object's, and one it did without is not."""
     with small_store(tmp_path / "s") as engine:
-        upload_id = engine.create_upload(BUCKET, "m", attributes()).result().upload_id
+        upload_id = open_upload(engine)
         put_part(engine, "m", upload_id, 1, noise(700, 1))
         part = put_part(engine, "m", upload_id, 1, noise(800, 2))
-        engine.complete_upload(BUCKET, "m", upload_id, [part], attributes()).result()
+        put_part(engine, "m", upload_id, 2, noise(900, 3))
+        complete(engine, upload_id, [part])
     engine, report = salvaged(tmp_path / "s")
     with engine:
         assert get(engine, "m") == noise(800, 2)
         assert report.older == 1
+        assert engine.stats().blobs == 2
         assert problems(engine) == []
 
 
-def test_an_upload_with_a_missing_part_is_open_again(tmp_path: Path) -> None:
-    """Its parts are kept and listed, so that it may be completed or aborted."""
+@pytest.mark.parametrize("damage", ["never completed", "not recorded", "part", "completion"])
+def test_an_upload_that_is_not_known_to_be_whole_is_open_again(tmp_path: Path, damage: str) -> None:
+    """No object is made of some of its parts; they are kept, and may be completed or aborted."""
     with small_store(tmp_path / "s") as engine:
-        upload_id = engine.create_upload(BUCKET, "m", attributes()).result().upload_id
-        put_part(engine, "m", upload_id, 1, noise(700, 1))
-        put_part(engine, "m", upload_id, 3, noise(700, 3))
+        upload_id = open_upload(engine)
+        parts = [put_part(engine, "m", upload_id, n, noise(700, n)) for n in (1, 2)]
+        if damage != "never completed":
+            complete(engine, upload_id, parts, is_recorded=damage != "not recorded")
+    if damage in {"part", "completion"}:
+        flip(tmp_path / "s", places(tmp_path / "s")[1 if damage == "part" else 2], 20)
     engine, report = salvaged(tmp_path / "s")
     with engine:
-        assert (report.open_uploads, report.objects) == (1, 0)
+        assert (report.open_uploads, report.objects, report.assembled) == (1, 0, 0)
         upload = engine.get_upload(BUCKET, "m", upload_id)
         assert upload.completed is None
-        assert [part.number for part in engine.list_parts(BUCKET, "m", upload_id).parts] == [1, 3]
+        assert upload.attributes.etag == ""
+        left = engine.list_parts(BUCKET, "m", upload_id).parts
+        assert [part.number for part in left] == ([1] if damage == "part" else [1, 2])
         assert problems(engine) == []
-        engine.abort_upload(BUCKET, "m", upload_id).result()
+        complete(engine, upload_id, left)
+        assert get(engine, "m") == b"".join(noise(700, part.number) for part in left)
+        assert problems(engine) == []
+
+
+def test_an_upload_can_be_completed_on_a_full_disk(tmp_path: Path) -> None:
+    """Without room for the record of it, completing goes on without."""
+    disk = FaultyDisk()
+    with open_engine(tmp_path / "s", SMALL, disk=disk) as engine:
+        upload_id = open_upload(engine)
+        parts = [put_part(engine, "m", upload_id, 1, noise(700, 1))]
+        disk.free = -1
+        assert engine.stage_completion(Origin(BUCKET, "m", attributes(), upload_id), parts) is None
+        disk.free = None
+        complete(engine, upload_id, parts, is_recorded=False)
+        assert get(engine, "m") == noise(700, 1)
+
+
+def test_copies_share_the_record_of_completion(tmp_path: Path) -> None:
+    """It goes with the last object of the upload's parts."""
+    with small_store(tmp_path / "s") as engine:
+        put_multipart(engine, "m", [noise(700, 1)], is_recorded=True)
+        copied = ObjectRef(BUCKET, "copy")
+        engine.copy_object(ObjectRef(BUCKET, "m"), copied, lambda info: info.attributes).result()
+        engine.delete_object(BUCKET, "m").result()
+        assert problems(engine) == []
+        assert engine.stats().blobs == 2
+        engine.delete_object(*copied).result()
+        assert engine.stats().blobs == 0
         assert problems(engine) == []
 
 
@@ -199,7 +261,7 @@ def test_of_an_upload_and_an_object_the_newer_wins(tmp_path: Path, is_plain_newe
         if not is_plain_newer:
             put(engine, "k", whole)
         time.sleep(0.005)  # records of one millisecond are not told apart
-        put_multipart(engine, "k", pieces)
+        put_multipart(engine, "k", pieces, is_recorded=True)
         time.sleep(0.005)
         if is_plain_newer:
             put(engine, "k", whole)
