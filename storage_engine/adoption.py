@@ -72,6 +72,16 @@ class Find(NamedTuple):
         return staged
 
 
+def _current(transaction: Transaction, target: ObjectRef) -> rows.Entry | None:
+    """Return the object that a key has so far."""
+    return find(transaction, target, None)
+
+
+def _make_current(transaction: Transaction, target: ObjectRef, entry: rows.Entry) -> None:
+    """Make an entry, whose payload is counted already, the object of a key."""
+    replace(transaction, target, _current(transaction, target), entry)
+
+
 def _age(transaction: Transaction, modified_ms: int, payload: rows.Payload) -> tuple[int, int, int]:
     """Return the age of what the index has."""
     if isinstance(payload, bytes) and len(payload) == keys.SHA256_BYTES:
@@ -131,14 +141,14 @@ class AdoptObject(Operation[Fate]):
         """Write the entry."""
         found, origin = self.found, self.found.origin
         target = ObjectRef(origin.bucket_id, origin.key)
-        current = find(transaction, target, None)
+        current = _current(transaction, target)
         if current is not None:
             age = _age(transaction, current.modified_ms, current.payload)
             if age >= found.age:
                 return Fate.OLDER
         payload = blobs.add_staged(transaction, found.staged())
         entry = rows.Entry(found.place.size, found.created_ms, payload, 0, origin.attributes)
-        replace(transaction, target, current, entry)
+        _make_current(transaction, target, entry)
         return Fate.NEW if current is None else Fate.NEWER
 
 
@@ -233,7 +243,7 @@ class AssembleUpload(Operation["tuple[Fate, ObjectRef]"]):
         if not _is_whole(manifest, parts):
             self._forget_completion(transaction, target, upload, completed)
             return Fate.OPEN, target
-        current = find(transaction, target, None)
+        current = _current(transaction, target)
         self._close(transaction, target, parts)
         if current is not None and current.modified_ms >= completed.modified_ms:
             transaction.delete(transaction.tables.manifests, keys.upload(self.raw_id))
@@ -248,7 +258,7 @@ class AssembleUpload(Operation["tuple[Fate, ObjectRef]"]):
         entry = rows.Entry(
             ends[-1], completed.modified_ms, self.raw_id, len(ends), upload.attributes
         )
-        replace(transaction, target, current, entry)
+        _make_current(transaction, target, entry)
         return (Fate.NEW if current is None else Fate.NEWER), target
 
     def _read_parts(self, transaction: Transaction) -> dict[int, rows.Part]:
@@ -273,13 +283,13 @@ class AssembleUpload(Operation["tuple[Fate, ObjectRef]"]):
         transaction.delete(tables.manifests, key)
         transaction.delete(tables.parts, keys.part(self.raw_id, COMPLETION))
         blobs.drop_payload(transaction, completed.payload)
-        transaction.namespace(target.bucket_id).upload_bytes -= completed.size
+        _uncount(transaction, target, completed)
 
     def _close(
         self, transaction: Transaction, target: ObjectRef, parts: dict[int, rows.Part]
     ) -> None:
-        totals = transaction.namespace(target.bucket_id)
-        totals.upload_bytes -= sum(part.size for part in parts.values())
+        for part in parts.values():
+            _uncount(transaction, target, part)
         forget_open(transaction, target, self.raw_id)
         transaction.delete(transaction.tables.uploads, keys.upload(self.raw_id))
 
@@ -299,6 +309,11 @@ class AssembleUpload(Operation["tuple[Fate, ObjectRef]"]):
             part = rows.Part(transaction.next_sequence(), 0, EMPTY_ETAG, now_ms, {}, None)
             key = keys.part(self.raw_id, empty)
             transaction.put(transaction.tables.parts, key, rows.encode(part))
+
+
+def _uncount(transaction: Transaction, target: ObjectRef, part: rows.Part) -> None:
+    """Take a part out of those of open uploads."""
+    transaction.namespace(target.bucket_id).upload_bytes -= part.size
 
 
 def _is_whole(manifest: rows.Manifest, parts: dict[int, rows.Part]) -> bool:
