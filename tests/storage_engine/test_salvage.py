@@ -283,6 +283,33 @@ def test_volumes_are_held_until_they_are_released(tmp_path: Path) -> None:
         assert problems(engine) == []
 
 
+def test_what_was_compacted_tells_the_same(tmp_path: Path) -> None:
+    """Records that were moved to other volumes keep names, times and completions."""
+    store = tmp_path / "s"
+    with small_store(store) as engine:
+        for n in range(8):
+            put(engine, f"k{n}", noise(60 * KIB, n))
+        put_multipart(engine, "m", [noise(700, 90), noise(800, 91)], is_recorded=True)
+        for n in range(0, 8, 2):
+            engine.delete_object(BUCKET, f"k{n}").result()
+        report = engine.compact()
+        assert report.moved_blobs
+        before = engine.list_objects(BUCKET).objects
+    engine, _ = salvaged(store)
+    with engine:
+        after = {info.key: info for info in engine.list_objects(BUCKET).objects}
+        for info in before:
+            assert after[info.key].attributes == info.attributes
+            assert abs(after[info.key].modified_ms - info.modified_ms) < 10_000
+        assert get(engine, "k1") == noise(60 * KIB, 1)
+        assert get(engine, "m") == noise(700, 90) + noise(800, 91)
+        held = bytes_of_volumes(store)
+        engine.delete_object(BUCKET, "k1").result()
+        assert engine.compact().moved_blobs == 0
+        assert bytes_of_volumes(store) == held
+        assert problems(engine) == []
+
+
 def test_progress_is_told_to_the_end(three: Path) -> None:
     """Whoever waits sees bytes gone through of bytes in all."""
     lose_index(three)
