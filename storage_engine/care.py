@@ -16,7 +16,7 @@ from storage_engine.compaction import Compaction, CompactionOptions, CompactionR
 from storage_engine.errors import Busy
 from storage_engine.housekeeping import Housekeeping
 from storage_engine.layout import MARKER
-from storage_engine.limits import COMPACTION_RESERVE_BYTES
+from storage_engine.limits import COMPACTION_RESERVE_SHARE
 from storage_engine.quarantine import Quarantine
 from storage_engine.record import record_seed
 from storage_engine.salvage import Salvage
@@ -68,7 +68,7 @@ class Care:
             lambda: committer.submit(meta.NextVolume()).result(),
             health,
             length_max=options.volume_bytes_max,
-            reserve_bytes=min(options.disk_reserve_bytes, COMPACTION_RESERVE_BYTES),
+            reserve_bytes=int(options.disk_reserve_bytes * COMPACTION_RESERVE_SHARE),
         )
         self._compaction = Compaction(
             index,

@@ -21,7 +21,7 @@ from storage_engine.disk import FULL_CODES
 from storage_engine.errors import DiskFull, EngineClosed
 from storage_engine.journal import Tail
 from storage_engine.keys import JOURNAL
-from storage_engine.limits import COMMIT_OPERATIONS_MAX
+from storage_engine.limits import COMMIT_OPERATIONS_MAX, DISK_FULL_BYTES
 from storage_engine.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -238,7 +238,7 @@ class Committer:
         is_last, running = False, group
         try:
             self._health.check()
-            has_room = self._health.has_room()
+            has_room = self._health.has_room() and self._index.make_room()
             txn = self._begin()
             is_last = self._drain(group)
             running = list(group)
@@ -360,7 +360,11 @@ class Committer:
         """Turn what LMDB or the system said into one of ours."""
         if not isinstance(error, (lmdb.Error, OSError)):
             return error
-        if error_code(error) in FULL_CODES:
+        code = error_code(error)
+        # LMDB calls a page that was written in part, as on a full disk, an I/O error.
+        if code == errno.EIO and isinstance(error, lmdb.Error):
+            code = errno.EIO if self._health.has_room(0, DISK_FULL_BYTES) else errno.ENOSPC
+        if code in FULL_CODES:
             return DiskFull("the disk is full")
         return self._health.fail("the index could not be written", error)
 

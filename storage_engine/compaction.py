@@ -177,21 +177,30 @@ class Compaction:
     # --- one batch -----------------------------------------------------------------------------
 
     def _move(self, source: _Source, batch: list[Found], run: _Run) -> None:
-        """Move some blobs, then give their old room back; DiskFull, Stopped, StorageError."""
-        moves: list[Move] = []
-        try:
-            for sha256, blob in batch:
-                move = self._copy(source, sha256, blob, run)
-                if move is not None:
-                    moves.append(move)
-        except (DiskFull, Stopped):
-            self._finish(moves, run)  # what was copied is worth naming
-            raise
-        except BaseException:
-            self._mover.forget(moves)
-            raise
-        self._finish(moves, run)
-        self._punch(source, [move.source for move in moves if move.is_done])
+        """Move some blobs, giving their old room back; DiskFull, Stopped, StorageError.
+
+        Where not all of them fit at once, the room that the first give back is for the next.
+        """
+        while batch:
+            moves: list[Move] = []
+            done = 0
+            try:
+                for sha256, blob in batch:
+                    move = self._copy(source, sha256, blob, run)
+                    done += 1
+                    if move is not None:
+                        moves.append(move)
+            except DiskFull:
+                if not moves:
+                    raise
+            except Stopped:
+                self._finish(source, moves, run)  # what was copied is worth naming
+                raise
+            except BaseException:
+                self._mover.forget(moves)
+                raise
+            self._finish(source, moves, run)
+            batch = batch[done:]
 
     def _copy(self, source: _Source, sha256: bytes, blob: rows.Blob, run: _Run) -> Move | None:
         """Copy one blob; None when its bytes are wrong, which is then remembered."""
@@ -208,13 +217,14 @@ class Compaction:
                 run.report.problems.append(f"blob {sha256.hex()} in {where}: {error}")
             return None
 
-    def _finish(self, moves: list[Move], run: _Run) -> None:
+    def _finish(self, source: _Source, moves: list[Move], run: _Run) -> None:
+        """Name the copies, and give the room of their originals back."""
         if moves:
             self._mover.commit(moves)
-        for move in moves:
-            if move.is_done:
-                run.report.moved_blobs += 1
-                run.report.moved_bytes += move.source.length
+        moved = [move.source for move in moves if move.is_done]
+        run.report.moved_blobs += len(moved)
+        run.report.moved_bytes += sum(blob.length for blob in moved)
+        self._punch(source, moved)
 
     def _punch(self, source: _Source, records: list[rows.Blob]) -> None:
         """Give back the room of records that were moved, and are named nowhere any more.

@@ -213,6 +213,26 @@ class RealDisk:
         return status.f_bavail * status.f_frsize
 
 
+def allocate(path: Path, length: int) -> bool:
+    """Give a file blocks up to `length`, which its own length may be short of; False when full.
+
+    What is written there later finds its room. A file system that cannot do so is let be.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        while _libc.fallocate(descriptor, KEEP_SIZE, 0, length):
+            code = ctypes.get_errno()
+            if code in FULL_CODES:
+                return False
+            if code == errno.EOPNOTSUPP:
+                return True
+            if code != errno.EINTR:
+                raise OSError(code, os.strerror(code))
+        return True
+    finally:
+        os.close(descriptor)
+
+
 # --- locks: between processes, freed by the kernel when their holder dies ------------------------
 
 

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import lmdb
 
+from storage_engine.disk import allocate
 from storage_engine.errors import EngineClosed, FormatError
 from storage_engine.keys import Table
-from storage_engine.limits import READERS_MAX, SPARE_READERS_MAX
+from storage_engine.limits import INDEX_ROOM_BYTES, READERS_MAX, SPARE_READERS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,6 +91,7 @@ class Index:
         self._is_closed = False
         self._resize_lock = threading.Lock()
         self._resizes = 0
+        self._room_end = 0  # up to here the file has its blocks
         try:
             self._env = lmdb.open(
                 str(path),
@@ -194,6 +196,17 @@ class Index:
         """Free the reader slots of processes that died; return how many."""
         self._check_usable()
         return self._env.reader_check()
+
+    def make_room(self) -> bool:
+        """Keep blocks ready for the pages of commits to come; False when the disk has none left."""
+        used = self.size_bytes()
+        if used + INDEX_ROOM_BYTES // 2 <= self._room_end:
+            return True
+        end = used + INDEX_ROOM_BYTES
+        if not allocate(self.path / DATA_FILE, end):
+            return False
+        self._room_end = end
+        return True
 
     def size_bytes(self) -> int:
         """Return how much of the index file is in use, free pages included."""

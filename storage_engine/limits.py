@@ -79,8 +79,8 @@ COMPACTION_GAIN_BYTES_MIN: Final = 64 * 1024
 COMPACTION_BATCH_BYTES: Final = 8 * 1024 * 1024
 """What compaction copies before it syncs and commits (more when one blob is larger)."""
 
-COMPACTION_RESERVE_BYTES: Final = 16 * 1024 * 1024
-"""Room that compaction leaves: less than the others must, for it is what makes room for them."""
+COMPACTION_RESERVE_SHARE: Final = 0.25
+"""How much of the reserve compaction leaves: less than the others must, for it makes their room."""
 
 MERGE_FLOOR_BYTES: Final = 1024 * 1024
 """Volumes smaller than this count as this large when small ones are merged."""
@@ -101,6 +101,13 @@ QUARANTINE_REASON_CHARACTERS_MAX: Final = 200
 
 MAP_BYTES: Final = 1 << 36
 """Address room of the index, not its size on disk; it doubles when it is used up."""
+
+INDEX_ROOM_BYTES: Final = 8 * 1024 * 1024
+"""Blocks the index's file is given ahead of its use, so that no commit finds the disk full while it
+writes its pages: LMDB cannot tell that from a broken disk."""
+
+DISK_FULL_BYTES: Final = 1024 * 1024
+"""Room under which a disk counts as full when LMDB says no more than that a write failed."""
 
 READERS_MAX: Final = 1024
 """Read transactions open at once, over all processes."""

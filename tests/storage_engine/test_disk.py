@@ -129,3 +129,14 @@ def test_data_is_found_behind_a_hole(tmp_path: Path) -> None:
     assert disk.next_data(descriptor, 1 << 21) == 1 << 22
     assert disk.next_data(descriptor, 1 << 23) == 1 << 23
     disk.close(descriptor)
+
+
+def test_blocks_are_given_ahead_without_making_a_file_longer(tmp_path: Path) -> None:
+    """A file has its blocks before it is written, and its length and bytes stay."""
+    path = tmp_path / "f"
+    path.write_bytes(b"abc")
+    assert system.allocate(path, MIB)
+    assert path.stat().st_blocks * 512 >= MIB
+    assert path.read_bytes() == b"abc"
+    with pytest.raises(OSError, match="large"):
+        system.allocate(path, 1 << 62)

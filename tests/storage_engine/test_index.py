@@ -16,6 +16,7 @@ import pytest
 from storage_engine import EngineClosed, FormatError
 from storage_engine.index import Index
 from storage_engine.keys import Table
+from storage_engine.limits import INDEX_ROOM_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -169,6 +170,7 @@ ENDING = """
 import gc, os, sys
 from pathlib import Path
 from storage_engine.index import Index
+from storage_engine.limits import INDEX_ROOM_BYTES
 index = Index(Path(sys.argv[1]), 1 << 20)
 long_read = index._env.begin()
 before = index._env.readers()
@@ -193,3 +195,15 @@ def test_a_file_that_is_no_index_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data.mdb").write_bytes(b"something else entirely" * 1000)
     with pytest.raises(FormatError):
         Index(tmp_path, 1 << 20)
+
+
+def test_room_is_made_ahead_of_its_use(index: Index) -> None:
+    """The file has blocks for more pages than are in use, and is given more as they fill."""
+    file = index.path / "data.mdb"
+    assert index.make_room()
+    first = file.stat().st_blocks * 512
+    assert first >= index.size_bytes() + INDEX_ROOM_BYTES
+    for n in range(3):
+        write(index, b"%d" % n, bytes(INDEX_ROOM_BYTES // 4))
+        assert index.make_room()
+    assert file.stat().st_blocks * 512 >= first + INDEX_ROOM_BYTES // 2
