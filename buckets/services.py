@@ -122,7 +122,7 @@ def delete_bucket(name: str, *, bucket_id: int | None = None) -> None:
     bucket = Bucket.objects.filter(name=name).first()
     if bucket is None or bucket_id not in {None, bucket.pk}:
         raise NoSuchBucket(name)
-    if get_engine().namespace_counts(bucket.pk).objects:
+    if get_engine().namespace_counts(bucket.pk).versions:
         raise BucketNotEmpty(name)  # spares the common refusal two writes; step two decides
     with transaction.atomic(durable=True):
         Bucket.objects.filter(pk=bucket.pk).update(is_closing=True)

@@ -17,7 +17,6 @@ import msgspec
 from storage_engine import blobs, keys, rows
 from storage_engine.commit import Operation
 from storage_engine.errors import CorruptBlob, IndexNotEmpty
-from storage_engine.objects import find, replace
 from storage_engine.staging import StagedBlob
 from storage_engine.transaction import HELD_VOLUMES, LAST_VOLUME, SALVAGING, number
 from storage_engine.uploads import (
@@ -29,7 +28,8 @@ from storage_engine.uploads import (
     open_upload,
     raw_upload_id,
 )
-from storage_engine.values import ObjectAttributes, ObjectRef
+from storage_engine.values import ObjectAttributes, ObjectRef, Versioning
+from storage_engine.versions import History
 
 if TYPE_CHECKING:
     import lmdb
@@ -74,12 +74,12 @@ class Find(NamedTuple):
 
 def _current(transaction: Transaction, target: ObjectRef) -> rows.Entry | None:
     """Return the object that a key has so far."""
-    return find(transaction, target, None)
+    return History(transaction, target).visible
 
 
 def _make_current(transaction: Transaction, target: ObjectRef, entry: rows.Entry) -> None:
     """Make an entry, whose payload is counted already, the object of a key."""
-    replace(transaction, target, _current(transaction, target), entry)
+    History(transaction, target).add(entry, Versioning.UNVERSIONED)
 
 
 def _age(transaction: Transaction, modified_ms: int, payload: rows.Payload) -> tuple[int, int, int]:
@@ -313,7 +313,9 @@ class AssembleUpload(Operation["tuple[Fate, ObjectRef]"]):
 
 def _uncount(transaction: Transaction, target: ObjectRef, part: rows.Part) -> None:
     """Take a part out of those of open uploads."""
-    transaction.namespace(target.bucket_id).upload_bytes -= part.size
+    totals = transaction.namespace(target.bucket_id)
+    totals.upload_bytes -= part.size
+    totals.parts -= 1
 
 
 def _is_whole(manifest: rows.Manifest, parts: dict[int, rows.Part]) -> bool:

@@ -101,14 +101,14 @@ def drop_payload(transaction: Transaction, payload: rows.Payload) -> None:
         _count(transaction, payload, rows.decode_blob(value), -1)
 
 
-def drop_parts(transaction: Transaction, upload_id: bytes) -> int:
-    """Remove every part of an upload with what it holds; return how many bytes they were."""
-    dropped, parts = 0, transaction.tables.parts
+def drop_parts(transaction: Transaction, upload_id: bytes) -> list[int]:
+    """Remove every part of an upload with what it holds; return how many bytes each was."""
+    dropped, parts = [], transaction.tables.parts
     for key in transaction.keys_from(parts, upload_id):
         value = transaction.pop(parts, key)
         assert value is not None
         part = rows.decode_part(value)
-        dropped += part.size
+        dropped.append(part.size)
         drop_payload(transaction, part.payload)
     return dropped
 

@@ -21,8 +21,10 @@ from storage_engine.index import Index
 from storage_engine.journal import Journal
 from storage_engine.lookup import Lookup
 from storage_engine.namespace import Namespace
-from storage_engine.objects import CopyObject, DeleteObject, ObjectReads, PutObject
+from storage_engine.object_reads import ObjectReads
+from storage_engine.object_verbs import ObjectVerbs
 from storage_engine.options import DEFAULTS, EngineOptions
+from storage_engine.quotas import SetQuota
 from storage_engine.staging import Stager
 from storage_engine.upkeep import Upkeep
 from storage_engine.upload_reads import UploadReads
@@ -35,12 +37,12 @@ from storage_engine.uploads import (
     completion,
     raw_upload_id,
 )
-from storage_engine.values import NamespaceCounts, ObjectRef
+from storage_engine.values import NO_LOCK, NamespaceCounts, ObjectRef, Quota, Versioning
 from storage_engine.volume import Appender
 from storage_engine.volume_files import VolumeFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -48,14 +50,12 @@ if TYPE_CHECKING:
 
     from storage_engine.checkpoint import Checkpoint
     from storage_engine.disk import Disk
-    from storage_engine.reader import ObjectReader
     from storage_engine.staging import BlobWriter, StagedBlob
     from storage_engine.values import (
         Guard,
-        ListPage,
         ObjectAttributes,
         ObjectInfo,
-        ObjectPart,
+        ObjectLock,
         Origin,
         PartInfo,
         PartPage,
@@ -90,7 +90,7 @@ def renew_engine(
         return StorageEngine(place, options, disk or RealDisk())
 
 
-class StorageEngine(Upkeep):
+class StorageEngine(ObjectVerbs, Upkeep):
     """An open store. Thread-safe; belongs to the process that opened it.
 
     Mutations return futures that resolve once the change is durable, or hold one of
@@ -127,7 +127,7 @@ class StorageEngine(Upkeep):
         )
         self._files = VolumeFiles(disk, place.volumes, options.descriptors_max)
         self._stager = Stager(self._appender, self._health, self._knows, options.inline_bytes_max)
-        self._objects = ObjectReads(tables, Namespace(tables.entries))
+        self._objects = ObjectReads(tables, Namespace(tables.entries), Namespace(tables.markers))
         self._uploads = UploadReads(tables, Namespace(tables.upload_names))
         parts = (self._index, self._committer, disk, place, self._files, self._health)
         self._care = Care(*parts, options)
@@ -237,80 +237,6 @@ class StorageEngine(Upkeep):
         """Give the room of a staged payload back that no mutation was given."""
         blob.settle(is_committed=False)
 
-    # --- objects -------------------------------------------------------------------------------
-
-    def put_object(
-        self,
-        bucket_id: int,
-        key: str,
-        blob: StagedBlob,
-        attributes: ObjectAttributes,
-        *,
-        guard: Guard | None = None,
-    ) -> Future[ObjectInfo]:
-        """Make a staged payload the object of a key. NamespaceClosed, DiskFull, StorageError."""
-        return self._submit(PutObject(ObjectRef(bucket_id, key), blob, attributes, guard))
-
-    def delete_object(
-        self, bucket_id: int, key: str, *, guard: Guard | None = None
-    ) -> Future[ObjectInfo | None]:
-        """Remove an object; the future holds what it was, or None if there was none."""
-        return self._submit(DeleteObject(ObjectRef(bucket_id, key), guard))
-
-    def delete_objects(
-        self, bucket_id: int, targets: Sequence[tuple[str, Guard | None]]
-    ) -> Future[list[ObjectInfo | Exception | None]]:
-        """Remove several objects in one commit; the future holds an outcome for each."""
-        return self._committer.submit_all(
-            [DeleteObject(ObjectRef(bucket_id, key), guard) for key, guard in targets]
-        )
-
-    def copy_object(
-        self,
-        source: ObjectRef,
-        target: ObjectRef,
-        attributes: Callable[[ObjectInfo], ObjectAttributes],
-        *,
-        source_guard: Guard | None = None,
-        guard: Guard | None = None,
-    ) -> Future[ObjectInfo]:
-        """Make an object of another's payload, which is shared, not copied. NoSuchKey.
-
-        `attributes` is called inside the commit with the source, like a guard.
-        """
-        return self._submit(CopyObject(source, target, attributes, source_guard, guard))
-
-    def head_object(self, bucket_id: int, key: str) -> ObjectInfo:
-        """Return an object's metadata; NoSuchKey."""
-        return self._index.view(lambda txn: self._objects.entry(txn, bucket_id, key)).info(key)
-
-    def open_object(self, bucket_id: int, key: str) -> ObjectReader:
-        """Open an object for reading; NoSuchKey, CorruptBlob. To be closed by the caller."""
-        return self._lookup.open_object(bucket_id, key)
-
-    def object_parts(self, bucket_id: int, key: str) -> list[ObjectPart]:
-        """Return the parts of a multipart object, in order, none for another; NoSuchKey."""
-        return self._index.view(lambda txn: self._objects.parts(txn, bucket_id, key))
-
-    def list_objects(
-        self,
-        bucket_id: int,
-        *,
-        prefix: str = "",
-        delimiter: str = "",
-        after: str = "",
-        limit: int = 1000,
-    ) -> ListPage:
-        """List objects, and common prefixes at `delimiter`, that come after `after`.
-
-        `limit` counts both. When `after` is itself a common prefix, all below it is skipped.
-        """
-        return self._index.view(
-            lambda txn: self._objects.page(
-                txn, bucket_id, prefix=prefix, delimiter=delimiter, after=after, limit=limit
-            )
-        )
-
     # --- multipart uploads ---------------------------------------------------------------------
 
     def create_upload(
@@ -329,7 +255,10 @@ class StorageEngine(Upkeep):
         etag: str,
         checksums: dict[str, str],
     ) -> Future[PartInfo]:
-        """Make a staged payload a part of an upload, replacing one of that number. NoSuchUpload."""
+        """Make a staged payload a part of an upload, replacing one of that number.
+
+        NoSuchUpload, QuotaExceeded.
+        """
         target, raw_id = ObjectRef(bucket_id, key), raw_upload_id(upload_id)
         return self._submit(PutPart(target, raw_id, part_number, blob, etag, checksums))
 
@@ -342,15 +271,20 @@ class StorageEngine(Upkeep):
         attributes: ObjectAttributes,
         *,
         guard: Guard | None = None,
+        versioning: Versioning = Versioning.UNVERSIONED,
+        lock: ObjectLock = NO_LOCK,
         record: StagedBlob | None = None,
     ) -> Future[ObjectInfo]:
         """Make an object of parts as `list_parts` gave them, in this order; others are released.
 
-        NoSuchUpload, PartChanged. A completed upload is remembered for a day, see `get_upload`.
-        `record` is of `stage_completion`, for the same parts and attributes.
+        NoSuchUpload, PartChanged, QuotaExceeded, ObjectLocked. A completed upload is
+        remembered for a day, see `get_upload`. `record` is of `stage_completion`, for the same
+        parts and attributes.
         """
         target, raw_id = ObjectRef(bucket_id, key), raw_upload_id(upload_id)
-        return self._submit(CompleteUpload(target, raw_id, parts, attributes, guard, record))
+        operation = CompleteUpload(target, raw_id, parts, attributes, guard, record)
+        operation.versioning, operation.lock = versioning, lock
+        return self._submit(operation)
 
     def abort_upload(self, bucket_id: int, key: str, upload_id: str) -> Future[None]:
         """End an upload with all its parts. NoSuchUpload."""
@@ -392,17 +326,31 @@ class StorageEngine(Upkeep):
     # --- namespaces, generations ---------------------------------------------------------------
 
     def close_namespace(self, bucket_id: int) -> Future[None]:
-        """Take no more writes under this id, ever. NamespaceNotEmpty while it has an object."""
+        """Take no more writes under this id, ever. NamespaceNotEmpty while it has a version."""
         return self._submit(CloseNamespace(bucket_id))
 
     def namespace_counts(self, bucket_id: int) -> NamespaceCounts:
         """Return a namespace's exact totals."""
-        key, tables = keys.sequence(bucket_id), self._index.tables
-        value = self._index.view(lambda txn: txn.get(key, db=tables.namespaces))
-        if value is None:
-            return NamespaceCounts()
-        row = rows.decode_namespace(value)
-        return NamespaceCounts(row.objects, row.object_bytes, row.uploads, row.upload_bytes)
+        row = self._index.view(lambda txn: self._namespace(txn, bucket_id))
+        return NamespaceCounts(
+            row.objects,
+            row.object_bytes,
+            row.uploads,
+            row.upload_bytes,
+            row.versions,
+            row.markers,
+            row.parts,
+            row.locked,
+        )
+
+    def set_quota(self, bucket_id: int, quota: Quota) -> Future[None]:
+        """Bound what a namespace may hold; a bound below what it holds refuses additions only."""
+        return self._submit(SetQuota(bucket_id, quota))
+
+    def quota(self, bucket_id: int) -> Quota:
+        """Return what a namespace may hold."""
+        row = self._index.view(lambda txn: self._namespace(txn, bucket_id))
+        return Quota(row.quota_bytes, row.quota_versions)
 
     def bump_generation(self, topic: str) -> int:
         """Tell every process that a topic has changed; durable on return. Returns the total."""
@@ -424,6 +372,10 @@ class StorageEngine(Upkeep):
     def _knows(self, sha256: bytes) -> bool:
         tables = self._index.tables
         return self._index.view(lambda txn: blobs.find_sound(txn, tables, sha256)) is not None
+
+    def _namespace(self, txn: lmdb.Transaction[bytes], bucket_id: int) -> rows.NamespaceRow:
+        value = txn.get(keys.sequence(bucket_id), db=self._index.tables.namespaces)
+        return rows.NamespaceRow() if value is None else rows.decode_namespace(value)
 
     def _read_generation(self, txn: lmdb.Transaction[bytes]) -> int:
         return meta.read_generation(txn, self._index.tables)

@@ -16,6 +16,56 @@ class NoSuchKey(EngineError):
     """The namespace holds no object of that key."""
 
 
+class MarkerError(EngineError):
+    """What was asked for is a delete marker; S3 tells which, and of when."""
+
+    def __init__(self, key: str, version_id: str = "null", modified_ms: int = 0) -> None:
+        super().__init__(key)
+        self.key = key
+        self.version_id = version_id
+        self.modified_ms = modified_ms
+
+
+class KeyDeleted(NoSuchKey, MarkerError):
+    """The key's current version is a delete marker, so there is no object of that key."""
+
+
+class IsDeleteMarker(MarkerError):
+    """The version that was named is a delete marker: there is nothing in it."""
+
+
+class NoSuchVersion(EngineError):
+    """The key has no version of that id, or no version can have it."""
+
+
+class ObjectLocked(EngineError):
+    """A version is retained or on legal hold, and may be neither removed nor renamed."""
+
+
+class QuotaExceeded(EngineError):
+    """The namespace would hold more than its quota."""
+
+
+class TargetExists(EngineError):
+    """Something has the name already, or a name below the prefix, that a rename would give."""
+
+
+class TargetTooLarge(EngineError):
+    """A rename would have to remove too much at its target: delete it first."""
+
+
+class NoSuchPrefix(EngineError):
+    """No key begins with the prefix that is to be renamed."""
+
+
+class PrefixOverlap(EngineError):
+    """The two prefixes of a rename are the same, or one lies inside the other."""
+
+
+class KeyTooLong(EngineError):
+    """A rename would make a key longer than 1,024 bytes, or cannot be shown not to."""
+
+
 class NoSuchUpload(EngineError):
     """No open multipart upload has that id, bucket and key."""
 
@@ -25,7 +75,7 @@ class PartChanged(EngineError):
 
 
 class NamespaceNotEmpty(EngineError):
-    """The namespace still holds an object and cannot be closed."""
+    """The namespace still holds a version of some object and cannot be closed."""
 
 
 class NamespaceClosed(EngineError):

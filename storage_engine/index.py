@@ -71,6 +71,8 @@ class Tables(NamedTuple):
     due: lmdb._Database
     meta: lmdb._Database
     quarantine: lmdb._Database
+    markers: lmdb._Database
+    versions: lmdb._Database
 
     @property
     def numbers(self) -> dict[lmdb._Database, int]:

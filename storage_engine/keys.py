@@ -24,6 +24,7 @@ UPLOAD_ID_BYTES: Final = 16
 CONTINUES: Final = b"\x00"
 """Ends a stored name of NAME_BYTES_MAX bytes whose component goes on in another directory."""
 
+_U64_MAX: Final = (1 << 64) - 1
 _U64 = struct.Struct(">Q")
 _U64_PAIR = struct.Struct(">QQ")
 _DUE = struct.Struct(">QB")
@@ -47,6 +48,8 @@ class Table(StrEnum):
     DUE = "due"  # due(): time
     META = "meta"  # meta(): name
     QUARANTINE = "quarantine"  # blob(): none
+    MARKERS = "markers"  # entry(): as ENTRIES, for the keys whose current version is a marker
+    VERSIONS = "versions"  # version(): newest first, within one key
 
 
 def sequence(number: int) -> bytes:
@@ -105,6 +108,17 @@ def leads_on(name: bytes) -> bool:
 def path_piece(name: bytes) -> bytes:
     """Return the bytes of the full key that a stored name stands for."""
     return name[:NAME_BYTES_MAX]
+
+
+def version(object_id: int, number: int) -> bytes:
+    """Encode a noncurrent version: whose it is, then its number (u64) so that larger come first."""
+    return _U64_PAIR.pack(object_id, _U64_MAX - number)
+
+
+def version_parts(key: bytes) -> tuple[int, int]:
+    """Decode a key made by `version` into (object id, version number)."""
+    object_id, descending = _U64_PAIR.unpack(key)
+    return int(object_id), _U64_MAX - int(descending)
 
 
 # --- blobs, uploads, parts ----------------------------------------------------------------------

@@ -23,6 +23,9 @@ SCAN_STEPS_MAX: Final = 20_000
 """Index positions one list page may visit (about 1 us each) before it ends early, which S3 allows.
 Only absurd trees come near: a thousand keys that each lie ten directories apart."""
 
+RENAME_VERSIONS_MAX: Final = 1000
+"""Versions that one rename removes at its target, or looks at for locks: about 20 ms at most."""
+
 DUE_SUBJECT_BYTES_MAX: Final = 400
 """Longest name of a thing that falls due."""
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import lmdb
 
     from storage_engine.index import Index
-    from storage_engine.objects import ObjectReads
+    from storage_engine.object_reads import ObjectReads
+    from storage_engine.values import ObjectInfo
     from storage_engine.volume_files import VolumeFiles
 
 
@@ -34,11 +35,13 @@ class Lookup:
         self._files = files
         self.report = report
 
-    def open_object(self, bucket_id: int, key: str) -> ObjectReader:
-        """Return a reader of the object as it is now; NoSuchKey, CorruptBlob."""
+    def open_object(self, bucket_id: int, key: str, version_id: str | None = None) -> ObjectReader:
+        """Return a reader of a version; raises as `ObjectReads.entry` does, and CorruptBlob."""
         for _ in range(MOVES_FOLLOWED_MAX):
-            entry, extents = self._index.view(lambda txn: self._find(txn, bucket_id, key))
-            reader = ObjectReader(entry.info(key), extents, self._files, self)
+            info, extents = self._index.view(
+                lambda txn: self._find(txn, bucket_id, key, version_id)
+            )
+            reader = ObjectReader(info, extents, self._files, self)
             try:
                 reader.open()
             except Gone:
@@ -72,13 +75,14 @@ class Lookup:
         return self._index.view(look)
 
     def _find(
-        self, txn: lmdb.Transaction[bytes], bucket_id: int, key: str
-    ) -> tuple[rows.Entry, Extents]:
-        entry = self._objects.entry(txn, bucket_id, key)
+        self, txn: lmdb.Transaction[bytes], bucket_id: int, key: str, version_id: str | None
+    ) -> tuple[ObjectInfo, Extents]:
+        entry, is_latest = self._objects.entry(txn, bucket_id, key, version_id)
+        info = entry.info(key, is_latest=is_latest)
         if entry.part_count:
-            return entry, self._find_parts(txn, entry)
+            return info, self._find_parts(txn, entry)
         extent = self._extent(txn, entry.size, entry.payload)
-        return entry, Extents((entry.size,), _resolve_nothing, [extent])
+        return info, Extents((entry.size,), _resolve_nothing, [extent])
 
     def _find_parts(self, txn: lmdb.Transaction[bytes], entry: rows.Entry) -> Extents:
         upload_id = entry.payload

@@ -121,7 +121,10 @@ class Namespace:
         Keys that hold `delimiter` (any bytes) behind the prefix roll up to one common prefix.
         When `after` is itself such a common prefix, all below it is skipped.
         """
-        query = Query(prefix, delimiter, after, limit)
+        return self.read(txn, bucket_id, Query(prefix, delimiter, after, limit))
+
+    def read(self, txn: lmdb.Transaction[bytes], bucket_id: int, query: Query) -> Page:
+        """Return a page as `scan` does."""
         return read_page(txn, self._entries, bucket_id, query)
 
     def _trail(

@@ -1,7 +1,7 @@
-"""Objects: put, delete and copy as operations of a commit; head and list as reads.
+"""Objects: put, copy, delete, and changes in place, as operations of a commit.
 
 An operation holds what its caller gave and what `check` found; `mutate` then only writes. Every
-change keeps the entry, the payload's references and the namespace's totals in one transaction.
+change keeps the versions, the payload's references and the namespace's totals in one transaction.
 """
 
 from __future__ import annotations
@@ -9,71 +9,52 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from storage_engine import blobs, rows
+from storage_engine import blobs, locks, rows
 from storage_engine.commit import Operation
-from storage_engine.errors import NoSuchKey
-from storage_engine.values import ListPage, ObjectAttributes, ObjectInfo, ObjectPart, ObjectRef
+from storage_engine.values import NO_ATTRIBUTES, NO_LOCK, Versioning
+from storage_engine.versions import History, check_readable, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import lmdb
-
-    from storage_engine.index import Tables
-    from storage_engine.namespace import Namespace
     from storage_engine.staging import StagedBlob
     from storage_engine.transaction import Transaction
-    from storage_engine.values import Guard
+    from storage_engine.values import Guard, ObjectAttributes, ObjectInfo, ObjectLock, ObjectRef
 
 
-# --- operations ---------------------------------------------------------------------------------
-
-
-def find(transaction: Transaction, target: ObjectRef, guard: Guard | None) -> rows.Entry | None:
-    """Return the current entry of a key in an open namespace, once the guard has agreed to it."""
-    transaction.open_namespace(target.bucket_id)
-    value = transaction.entries.get(transaction.txn, target.bucket_id, target.key.encode())
-    current = None if value is None else rows.decode_entry(value)
+def find(transaction: Transaction, target: ObjectRef, guard: Guard | None) -> History:
+    """Return the versions of a key in an open namespace, once the guard has agreed to them."""
+    history = History(transaction, target)
     if guard is not None:
-        guard(None if current is None else current.info(target.key))
-    return current
-
-
-def replace(
-    transaction: Transaction, target: ObjectRef, current: rows.Entry | None, entry: rows.Entry
-) -> ObjectInfo:
-    """Make `entry`, whose payload is counted already, the key's object instead of `current`."""
-    totals = transaction.namespace(target.bucket_id)
-    totals.object_bytes += entry.size
-    if current is None:
-        totals.objects += 1
-    else:
-        totals.object_bytes -= current.size
-        blobs.drop_entry(transaction, current)
-    transaction.entries.put(transaction, target.bucket_id, target.key.encode(), rows.encode(entry))
-    return entry.info(target.key)
+        guard(history.visible_info())
+    return history
 
 
 @dataclass(slots=True)
-class PutObject(Operation[ObjectInfo]):
+class PutObject(Operation["ObjectInfo"]):
     """Makes a staged payload the object of a key."""
 
     target: ObjectRef
     blob: StagedBlob
     attributes: ObjectAttributes
     guard: Guard | None
-    current: rows.Entry | None = field(default=None, init=False)
+    versioning: Versioning = Versioning.UNVERSIONED
+    lock: ObjectLock = NO_LOCK
+    history: History | None = field(default=None, init=False)
 
     def check(self, transaction: Transaction) -> None:
-        """Ask the guard."""
-        self.current = find(transaction, self.target, self.guard)
+        """Ask the guard, then locks and quota."""
+        self.history = find(transaction, self.target, self.guard)
+        self.history.check_add(self.versioning, self.blob.size)
         blobs.check_staged(transaction, self.blob)
 
     def mutate(self, transaction: Transaction) -> ObjectInfo:
         """Write the entry."""
+        history = self.history
+        assert history is not None
         payload = blobs.add_staged(transaction, self.blob)
         entry = rows.Entry(self.blob.size, transaction.now_ms, payload, 0, self.attributes)
-        return replace(transaction, self.target, self.current, entry)
+        return history.info(history.add(entry, self.versioning, self.lock))
 
     def settle(self, *, is_committed: bool) -> None:
         """Use up the staged payload."""
@@ -85,33 +66,7 @@ class PutObject(Operation[ObjectInfo]):
 
 
 @dataclass(slots=True)
-class DeleteObject(Operation["ObjectInfo | None"]):
-    """Removes a key; there may be nothing to remove."""
-
-    needs_room: ClassVar[bool] = False
-    target: ObjectRef
-    guard: Guard | None
-    current: rows.Entry | None = field(default=None, init=False)
-
-    def check(self, transaction: Transaction) -> None:
-        """Ask the guard."""
-        self.current = find(transaction, self.target, self.guard)
-
-    def mutate(self, transaction: Transaction) -> ObjectInfo | None:
-        """Remove the entry."""
-        if self.current is None:
-            return None
-        target, current = self.target, self.current
-        transaction.entries.delete(transaction, target.bucket_id, target.key.encode())
-        blobs.drop_entry(transaction, current)
-        totals = transaction.namespace(target.bucket_id)
-        totals.objects -= 1
-        totals.object_bytes -= current.size
-        return current.info(target.key)
-
-
-@dataclass(slots=True)
-class CopyObject(Operation[ObjectInfo]):
+class CopyObject(Operation["ObjectInfo"]):
     """Makes an object of another's payload; no payload byte is moved but inline ones."""
 
     source: ObjectRef
@@ -119,82 +74,142 @@ class CopyObject(Operation[ObjectInfo]):
     attributes: Callable[[ObjectInfo], ObjectAttributes]
     source_guard: Guard | None
     guard: Guard | None
+    source_version_id: str | None = None
+    versioning: Versioning = Versioning.UNVERSIONED
+    lock: ObjectLock = NO_LOCK
     found: rows.Entry | None = field(default=None, init=False)
-    current: rows.Entry | None = field(default=None, init=False)
+    history: History | None = field(default=None, init=False)
     kept: ObjectAttributes | None = field(default=None, init=False)
 
     def check(self, transaction: Transaction) -> None:
-        """Ask both guards and the maker of the attributes."""
-        self.found = find(transaction, self.source, self.source_guard)
-        if self.found is None:
-            raise NoSuchKey(self.source.key)
-        self.current = find(transaction, self.target, self.guard)
-        self.kept = self.attributes(self.found.info(self.source.key))
+        """Ask both guards, the maker of the attributes, locks and quota."""
+        source = History(transaction, self.source)
+        found = source.find(self.source_version_id)
+        info = None if found is None or found.is_marker else source.info(found)
+        if self.source_guard is not None:
+            self.source_guard(info)
+        self.found = check_readable(found, self.source.key, self.source_version_id)
+        self.history = find(transaction, self.target, self.guard)
+        self.kept = self.attributes(source.info(self.found))
+        self.history.check_add(self.versioning, self.found.size)
 
     def mutate(self, transaction: Transaction) -> ObjectInfo:
         """Count one more reference, then write the entry."""
-        found, kept = self.found, self.kept
+        found, kept, history = self.found, self.kept, self.history
         assert found is not None
         assert kept is not None
+        assert history is not None
         payload = blobs.add_shared(transaction, found)
         entry = rows.Entry(found.size, transaction.now_ms, payload, found.part_count, kept)
-        return replace(transaction, self.target, self.current, entry)
+        return history.info(history.add(entry, self.versioning, self.lock))
 
 
-# --- reads --------------------------------------------------------------------------------------
+@dataclass(slots=True)
+class DeleteObject(Operation["ObjectInfo | None"]):
+    """Removes a key, or hides it behind a delete marker; there may be nothing to remove."""
+
+    needs_room: ClassVar[bool] = False
+    target: ObjectRef
+    guard: Guard | None
+    versioning: Versioning = Versioning.UNVERSIONED
+    marker: ObjectAttributes = NO_ATTRIBUTES
+    history: History | None = field(default=None, init=False)
+
+    def check(self, transaction: Transaction) -> None:
+        """Ask the guard and locks."""
+        self.history = find(transaction, self.target, self.guard)
+        self.history.check_delete(self.versioning)
+
+    def mutate(self, _transaction: Transaction) -> ObjectInfo | None:
+        """Remove the entry, or write the marker."""
+        assert self.history is not None
+        return self.history.delete(self.versioning, self.marker)
 
 
-class ObjectReads:
-    """Looks objects up inside a caller's read transaction."""
+@dataclass(slots=True)
+class DeleteVersion(Operation["ObjectInfo | None"]):
+    """Removes one version for good, marker or not; there may be none of that id."""
 
-    def __init__(self, tables: Tables, entries: Namespace) -> None:
-        self._tables = tables
-        self._entries = entries
+    needs_room: ClassVar[bool] = False
+    target: ObjectRef
+    version_id: str
+    guard: Guard | None
+    bypass_governance: bool = False
+    history: History | None = field(default=None, init=False)
+    found: rows.Entry | None = field(default=None, init=False)
 
-    def entry(self, txn: lmdb.Transaction[bytes], bucket_id: int, key: str) -> rows.Entry:
-        """Return the current entry of a key; NoSuchKey."""
-        value = self._entries.get(txn, bucket_id, key.encode())
-        if value is None:
-            raise NoSuchKey(key)
-        return rows.decode_entry(value)
+    def check(self, transaction: Transaction) -> None:
+        """Ask the guard, which sees the version that is to go, and locks."""
+        history = self.history = History(transaction, self.target)
+        found = self.found = history.find(self.version_id)
+        if self.guard is not None:
+            self.guard(None if found is None or found.is_marker else history.info(found))
+        locks.check_removable(found, transaction.now_ms, bypass_governance=self.bypass_governance)
 
-    def parts(self, txn: lmdb.Transaction[bytes], bucket_id: int, key: str) -> list[ObjectPart]:
-        """Return the parts of a multipart object, in order; none for one written in one piece."""
-        entry = self.entry(txn, bucket_id, key)
-        if not entry.part_count:
-            return []
-        assert isinstance(entry.payload, bytes)
-        manifest = blobs.get_manifest(txn, self._tables, entry.payload)
-        parts, offset = [], 0
-        for number in manifest.part_numbers():
-            part = blobs.get_part(txn, self._tables, entry.payload, number)
-            parts.append(ObjectPart(number, offset, part.size, part.checksums))
-            offset += part.size
-        return parts
+    def mutate(self, _transaction: Transaction) -> ObjectInfo | None:
+        """Remove it; return what it was."""
+        assert self.history is not None
+        if self.found is None:
+            return None
+        removed = self.history.info(self.found)
+        self.history.remove(self.found)
+        return removed
 
-    def page(
-        self,
-        txn: lmdb.Transaction[bytes],
-        bucket_id: int,
-        *,
-        prefix: str,
-        delimiter: str,
-        after: str,
-        limit: int,
-    ) -> ListPage:
-        """Return a page of objects and common prefixes."""
-        page = self._entries.scan(
-            txn,
-            bucket_id,
-            prefix=prefix.encode(),
-            delimiter=delimiter.encode(),
-            after=after.encode(),
-            limit=limit,
+
+@dataclass(slots=True)
+class ChangeObject(Operation["ObjectInfo"]):
+    """Writes a version's row anew, in place: same payload, same id, same time."""
+
+    target: ObjectRef
+    version_id: str | None
+    history: History | None = field(default=None, init=False)
+    found: rows.Entry | None = field(default=None, init=False)
+    changed: rows.Entry | None = field(default=None, init=False)
+
+    def check(self, transaction: Transaction) -> None:
+        """Refuse what is not there; ask what is to become of it."""
+        history = self.history = History(transaction, self.target)
+        found = history.find(self.version_id)
+        self.found = check_readable(found, self.target.key, self.version_id)
+        self.changed = self.make(transaction, self.found, history.info(self.found))
+
+    def make(self, _transaction: Transaction, found: rows.Entry, info: ObjectInfo) -> rows.Entry:
+        """Return what the row is to become; raise to refuse."""
+        raise NotImplementedError
+
+    def mutate(self, _transaction: Transaction) -> ObjectInfo:
+        """Write it."""
+        assert self.history is not None
+        assert self.found is not None
+        assert self.changed is not None
+        return self.history.info(self.history.change(self.found, self.changed))
+
+
+@dataclass(slots=True)
+class SetAttributes(ChangeObject):
+    """Gives a version other attributes."""
+
+    change: Callable[[ObjectInfo], ObjectAttributes] = field(kw_only=True)
+
+    def make(self, _transaction: Transaction, found: rows.Entry, info: ObjectInfo) -> rows.Entry:
+        """Ask the caller."""
+        return replace(found, attributes=self.change(info))
+
+
+@dataclass(slots=True)
+class SetLock(ChangeObject):
+    """Retains a version, or lays a legal hold on it, or takes them off."""
+
+    change: Callable[[ObjectInfo], ObjectLock] = field(kw_only=True)
+    bypass_governance: bool = False
+
+    def make(self, transaction: Transaction, found: rows.Entry, info: ObjectInfo) -> rows.Entry:
+        """Ask the caller, and what is laid on it already."""
+        lock, now_ms = self.change(info), transaction.now_ms
+        locks.check_change(info.lock, lock, now_ms, bypass_governance=self.bypass_governance)
+        return replace(
+            found,
+            retain_mode=lock.mode,
+            retain_until_ms=lock.retain_until_ms,
+            has_hold=lock.has_hold,
         )
-        objects, common_prefixes = [], []
-        for name, value in page.items:
-            if value is None:
-                common_prefixes.append(name.decode())
-            else:
-                objects.append(rows.decode_entry(value).info(name.decode()))
-        return ListPage(objects, common_prefixes, page.is_truncated, page.last.decode())

@@ -13,6 +13,7 @@ import msgspec
 
 from storage_engine import blobs, keys, links, rows
 from storage_engine.errors import CorruptBlob
+from storage_engine.namespace import Namespace
 from storage_engine.transaction import SEQUENCE, number
 from storage_engine.tree_check import TreeCheck
 from storage_engine.uploads import COMPLETION
@@ -38,6 +39,8 @@ class Recount:
         self._manifests: Counter[bytes] = Counter()
         self._part_owners: dict[bytes, str] = {}
         self._totals: defaultdict[int, rows.NamespaceRow] = defaultdict(rows.NamespaceRow)
+        # By object id: the bucket, the numbers of the current and of the null version behind it.
+        self._owners: dict[int, tuple[int, int, int | None]] = {}
         self._sequence = number(txn.get(SEQUENCE, db=tables.meta))
         self._count_objects()
         self._count_uploads()
@@ -80,22 +83,91 @@ class Recount:
     # --- the trees -----------------------------------------------------------------------------
 
     def _count_objects(self) -> None:
-        for bucket_id, name, value in self._walk_tree(self._tables.entries, "entries"):
-            user = f"object {name!r} in namespace {bucket_id}"
-            try:
-                entry = rows.decode_entry(value)
-            except msgspec.MsgspecError as error:
-                self._say(f"{user} cannot be read: {error}")
+        for table, what in ((self._tables.entries, "entries"), (self._tables.markers, "markers")):
+            for bucket_id, name, value in self._walk_tree(table, what):
+                user = f"object {name!r} in namespace {bucket_id}"
+                entry = self._read_entry(value, user)
+                if entry is None:
+                    continue
+                if entry.is_marker != (what == "markers"):
+                    self._say(f"{user} is in the tree of {what}")
+                self._totals[bucket_id].objects += not entry.is_marker
+                self._count_version(bucket_id, entry, user)
+                self._note_owner(bucket_id, entry, user)
+        self._check_apart()
+        self._count_versions()
+
+    def _read_entry(self, value: bytes, user: str) -> rows.Entry | None:
+        try:
+            return rows.decode_entry(value)
+        except msgspec.MsgspecError as error:
+            self._say(f"{user} cannot be read: {error}")
+            return None
+
+    def _count_version(self, bucket_id: int, entry: rows.Entry, user: str) -> None:
+        self._check_sequence(max(entry.version, entry.object_id), user)
+        totals = self._totals[bucket_id]
+        totals.versions += 1
+        totals.markers += entry.is_marker
+        totals.locked += entry.is_locked
+        totals.object_bytes += entry.size
+        if entry.part_count:
+            assert isinstance(entry.payload, bytes)
+            self._manifests[entry.payload] += 1
+            self._check_object_parts(user, entry)
+        else:
+            self._use(entry.payload, entry.size, user)
+
+    # --- versions ------------------------------------------------------------------------------
+
+    def _note_owner(self, bucket_id: int, entry: rows.Entry, user: str) -> None:
+        """Remember whose the versions of an object id are."""
+        if not entry.object_id:
+            if entry.version or not entry.is_null or entry.null_behind is not None:
+                self._say(f"{user} has versions and no id for them")
+            return
+        if entry.object_id in self._owners:
+            self._say(f"{user} shares its versions with another key")
+        if entry.is_null and entry.null_behind is not None:
+            self._say(f"{user} has a second null version")
+        self._owners[entry.object_id] = (bucket_id, entry.version, entry.null_behind)
+
+    def _check_apart(self) -> None:
+        """Make sure that no key is in both trees."""
+        entries, markers = Namespace(self._tables.entries), Namespace(self._tables.markers)
+        for bucket_id in [id_ for id_, totals in self._totals.items() if totals.markers]:
+            after, is_truncated = b"", True
+            while is_truncated:
+                page = markers.scan(self._txn, bucket_id, after=after)
+                for name, _ in page.items:
+                    if entries.get(self._txn, bucket_id, name) is not None:
+                        self._say(f"{name!r} in namespace {bucket_id} is object and marker at once")
+                is_truncated, after = page.is_truncated, page.last
+
+    def _count_versions(self) -> None:
+        nulls = {
+            keys.version(object_id, null_behind)
+            for object_id, (_, _, null_behind) in self._owners.items()
+            if null_behind is not None
+        }
+        for key, value in self._rows(self._tables.versions):
+            object_id, number = keys.version_parts(key)
+            user = f"version {number} of object id {object_id}"
+            entry = self._read_entry(value, user)
+            if entry is None:
                 continue
-            totals = self._totals[bucket_id]
-            totals.objects += 1
-            totals.object_bytes += entry.size
-            if entry.part_count:
-                assert isinstance(entry.payload, bytes)
-                self._manifests[entry.payload] += 1
-                self._check_object_parts(user, entry)
-            else:
-                self._use(entry.payload, entry.size, user)
+            bucket_id, newest, _ = self._owners.get(object_id, (None, 0, None))
+            if bucket_id is None:
+                self._say(f"{user} belongs to no key")
+                continue
+            if (entry.object_id, entry.version) != (object_id, number) or number >= newest:
+                self._say(f"{user} is not where it belongs")
+            if entry.is_null != (key in nulls):
+                self._say(f"{user} and the current version disagree on which is the null version")
+            nulls.discard(key)
+            self._count_version(bucket_id, entry, user)
+        for key in nulls:
+            self._say(f"null version {keys.version_parts(key)} is missing")
 
     def _walk_tree(self, table: lmdb._Database, what: str) -> Iterator[tuple[int, bytes, bytes]]:
         """Yield (bucket, stored name, value) of each object; check the directories on the way."""
@@ -198,7 +270,9 @@ class Recount:
             elif owner == "upload":
                 upload = self._txn.get(raw_id, db=self._tables.uploads)
                 assert upload is not None
-                self._totals[rows.decode_upload(upload).bucket_id].upload_bytes += part.size
+                totals = self._totals[rows.decode_upload(upload).bucket_id]
+                totals.parts += 1
+                totals.upload_bytes += part.size
 
     # --- payloads and totals -------------------------------------------------------------------
 
@@ -251,9 +325,10 @@ class Recount:
             row = rows.decode_namespace(value)
             found = self._totals.pop(bucket_id, rows.NamespaceRow())
             found.is_closed = row.is_closed
+            found.quota_bytes, found.quota_versions = row.quota_bytes, row.quota_versions
             if row != found:
                 self._say(f"namespace {bucket_id} counts {row}, has {found}")
-            if row.is_closed and (row.objects or row.uploads):
+            if row.is_closed and (row.versions or row.uploads):
                 self._say(f"namespace {bucket_id} is closed and not empty")
         for bucket_id in self._totals:
             self._say(f"namespace {bucket_id} has objects and no row")

@@ -11,7 +11,16 @@ from typing import Final
 
 import msgspec
 
-from storage_engine.values import ObjectAttributes, ObjectInfo, PartInfo
+from storage_engine.values import (
+    NO_LOCK,
+    LockMode,
+    ObjectAttributes,
+    ObjectInfo,
+    ObjectLock,
+    PartInfo,
+)
+
+_DIGITS: Final = frozenset("0123456789abcdef")
 
 Payload = bytes | int | None
 """Where bytes are: SHA-256 of a blob, sequence number of an inline payload, None when empty.
@@ -20,16 +29,57 @@ For a multipart object it is the raw id of the upload whose parts make it up.
 """
 
 
+NULL_VERSION_ID: Final = "null"
+POSITION_DIGITS: Final = 16
+
+
+def version_position(number: int) -> str:
+    """Write a version's number as what clients see: fixed in width, and in order as text."""
+    return f"{number:0{POSITION_DIGITS}x}"
+
+
+def version_number(position: str) -> int | None:
+    """Read what `version_position` wrote; None for anything else."""
+    if len(position) != POSITION_DIGITS or not _DIGITS.issuperset(position):
+        return None
+    return int(position, 16)
+
+
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """ENTRIES: the current version of an object."""
+    """ENTRIES, MARKERS: the current version of a key. VERSIONS: one behind it."""
 
     size: int
     modified_ms: int
     payload: Payload
     part_count: int  # 0: the payload is one blob or inline
     attributes: ObjectAttributes
+    object_id: int = 0  # whose versions these are in VERSIONS; 0: none was ever kept
+    version: int = 0  # number in the order of versions; 0: the null version from before there were
+    is_null: bool = True
+    is_marker: bool = False
+    null_behind: int | None = None  # of a current version: the number of the null version behind
+    retain_mode: LockMode = LockMode.NONE
+    retain_until_ms: int = 0
+    has_hold: bool = False
 
-    def info(self, key: str) -> ObjectInfo:
+    @property
+    def is_locked(self) -> bool:
+        """Tell whether anything is laid on the version, expired or not."""
+        return self.has_hold or self.retain_mode is not LockMode.NONE
+
+    @property
+    def version_id(self) -> str:
+        """The version's id as clients know it."""
+        return NULL_VERSION_ID if self.is_null else version_position(self.version)
+
+    @property
+    def lock(self) -> ObjectLock:
+        """What is laid on the version."""
+        if not self.is_locked:
+            return NO_LOCK
+        return ObjectLock(self.retain_mode, self.retain_until_ms, self.has_hold)
+
+    def info(self, key: str, *, is_latest: bool = True) -> ObjectInfo:
         """Show the entry to the engine's callers."""
         return ObjectInfo(
             key,
@@ -38,6 +88,10 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
             self.attributes,
             self.part_count,
             self.payload if isinstance(self.payload, bytes) and not self.part_count else None,
+            self.version_id,
+            is_latest,
+            self.is_marker,
+            self.lock,
         )
 
 
@@ -114,6 +168,12 @@ class NamespaceRow(msgspec.Struct, array_like=True):
     object_bytes: int = 0
     uploads: int = 0
     upload_bytes: int = 0
+    versions: int = 0
+    markers: int = 0
+    parts: int = 0
+    locked: int = 0
+    quota_bytes: int = 0
+    quota_versions: int = 0
 
 
 class DeadExtent(msgspec.Struct, array_like=True):

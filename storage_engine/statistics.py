@@ -36,6 +36,7 @@ class Statistics:
         return EngineStats(
             namespaces=len(totals),
             objects=sum(row.objects for row in totals),
+            versions=sum(row.versions for row in totals),
             object_bytes=sum(row.object_bytes for row in totals),
             uploads=sum(row.uploads for row in totals),
             upload_bytes=sum(row.upload_bytes for row in totals),

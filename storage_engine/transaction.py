@@ -28,6 +28,7 @@ STORE_ID: Final = keys.meta("store_id")
 SALVAGING: Final = keys.meta("salvaging")
 HELD_VOLUMES: Final = keys.meta("held_volumes")
 SCRUB: Final = keys.meta("scrub")
+MOVED: Final = keys.meta("moved")
 GENERATION: Final = keys.meta("generation")
 GENERATION_TOPICS: Final = keys.meta("generation.")
 _I64 = struct.Struct(">q")
@@ -55,6 +56,7 @@ class Transaction:
         "_sequence",
         "changes",
         "entries",
+        "markers",
         "now_ms",
         "tables",
         "txn",
@@ -67,6 +69,7 @@ class Transaction:
         self.now_ms = time.time_ns() // 1_000_000
         self.changes = Changes(tables)
         self.entries = Namespace(tables.entries)
+        self.markers = Namespace(tables.markers)
         self.upload_names = Namespace(tables.upload_names)
         self._sequence: int | None = None
         self._namespaces: dict[int, rows.NamespaceRow] = {}

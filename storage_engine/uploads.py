@@ -16,8 +16,18 @@ from storage_engine import blobs, keys, rows
 from storage_engine.commit import Operation
 from storage_engine.errors import NamespaceNotEmpty, NoSuchUpload, PartChanged
 from storage_engine.limits import PART_NUMBER_MAX, TOMBSTONE_MS
-from storage_engine.objects import find, replace
-from storage_engine.values import ObjectAttributes, ObjectInfo, ObjectRef, PartInfo, UploadInfo
+from storage_engine.objects import find
+from storage_engine.quotas import check_growth
+from storage_engine.values import (
+    NO_LOCK,
+    ObjectAttributes,
+    ObjectInfo,
+    ObjectLock,
+    ObjectRef,
+    PartInfo,
+    UploadInfo,
+    Versioning,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +38,7 @@ if TYPE_CHECKING:
     from storage_engine.staging import StagedBlob
     from storage_engine.transaction import Transaction
     from storage_engine.values import Guard
+    from storage_engine.versions import History
 
 ID_TIME_BYTES = 6
 COMPLETION = 0
@@ -119,9 +130,13 @@ class PutPart(Operation[PartInfo]):
     checksums: dict[str, str]
 
     def check(self, transaction: Transaction) -> None:
-        """Refuse an upload that is not open."""
+        """Refuse an upload that is not open, and growth beyond the quota."""
         assert 1 <= self.number <= PART_NUMBER_MAX
         find_upload(transaction, self.target, self.raw_id)
+        value = transaction.get(transaction.tables.parts, keys.part(self.raw_id, self.number))
+        freed = 0 if value is None else rows.decode_part(value).size
+        totals = transaction.namespace(self.target.bucket_id)
+        check_growth(totals, size=self.blob.size - freed, versions=0)
         blobs.check_staged(transaction, self.blob)
 
     def mutate(self, transaction: Transaction) -> PartInfo:
@@ -157,12 +172,14 @@ class CompleteUpload(Operation[ObjectInfo]):
     attributes: ObjectAttributes
     guard: Guard | None
     record: StagedBlob | None = None
+    versioning: Versioning = Versioning.UNVERSIONED
+    lock: ObjectLock = NO_LOCK
     upload: rows.Upload | None = field(default=None, init=False)
-    current: rows.Entry | None = field(default=None, init=False)
+    history: History | None = field(default=None, init=False)
     held: dict[int, tuple[int, int]] = field(default_factory=dict, init=False)
 
     def check(self, transaction: Transaction) -> None:
-        """Refuse an upload that is not open, a part that is not the one cited; ask the guard."""
+        """Refuse what is not open or not what was cited; ask the guard, locks and quota."""
         assert self.parts
         assert len({part.number for part in self.parts}) == len(self.parts)
         self.upload = find_upload(transaction, self.target, self.raw_id)
@@ -170,12 +187,18 @@ class CompleteUpload(Operation[ObjectInfo]):
         for part in self.parts:
             if self.held.get(part.number) != (part.sequence, part.size):
                 raise PartChanged(str(part.number))
-        self.current = find(transaction, self.target, self.guard)
+        self.history = find(transaction, self.target, self.guard)
+        self.history.check_add(
+            self.versioning,
+            sum(part.size for part in self.parts),
+            freed=sum(size for _, size in self.held.values()),
+        )
 
     def mutate(self, transaction: Transaction) -> ObjectInfo:
         """Release what is not cited, write manifest and entry, leave a tombstone."""
-        tables, upload = transaction.tables, self.upload
+        tables, upload, history = transaction.tables, self.upload, self.history
         assert upload is not None
+        assert history is not None
         self._release_uncited(transaction)
         manifest = rows.pack_manifest([(part.number, part.size) for part in self.parts])
         transaction.put(tables.manifests, keys.upload(self.raw_id), rows.encode(manifest))
@@ -187,7 +210,9 @@ class CompleteUpload(Operation[ObjectInfo]):
             len(self.parts),
             self.attributes,
         )
-        transaction.namespace(self.target.bucket_id).upload_bytes -= entry.size
+        history.totals.upload_bytes -= entry.size
+        history.totals.parts -= len(self.parts)
+        entry = history.add(entry, self.versioning, self.lock)
         forget_open(transaction, self.target, self.raw_id)
         tombstone = rows.Upload(
             *self.target,
@@ -199,7 +224,7 @@ class CompleteUpload(Operation[ObjectInfo]):
         transaction.put(tables.uploads, keys.upload(self.raw_id), rows.encode(tombstone))
         due = keys.due(transaction.now_ms + TOMBSTONE_MS, Due.TOMBSTONE, self.raw_id)
         transaction.put(tables.due, due, b"")
-        return replace(transaction, self.target, self.current, entry)
+        return history.info(entry)
 
     def settle(self, *, is_committed: bool) -> None:
         """Use up the record."""
@@ -235,6 +260,7 @@ class CompleteUpload(Operation[ObjectInfo]):
                 assert value is not None
                 blobs.drop_payload(transaction, rows.decode_part(value).payload)
                 totals.upload_bytes -= size
+                totals.parts -= 1
 
 
 @dataclass(slots=True)
@@ -262,8 +288,8 @@ class CloseNamespace(Operation[None]):
     bucket_id: int
 
     def check(self, transaction: Transaction) -> None:
-        """Refuse while there is an object."""
-        if transaction.namespace(self.bucket_id).objects:
+        """Refuse while there is a version of an object, be it a marker."""
+        if transaction.namespace(self.bucket_id).versions:
             raise NamespaceNotEmpty(str(self.bucket_id))
 
     def mutate(self, transaction: Transaction) -> None:
@@ -297,11 +323,13 @@ def keep_part(
     parts = transaction.tables.parts
     totals = transaction.namespace(target.bucket_id)
     totals.upload_bytes += part.size
+    totals.parts += 1
     key = keys.part(raw_id, part_number)
     old_value = transaction.get(parts, key)
     if old_value is not None:
         old = rows.decode_part(old_value)
         totals.upload_bytes -= old.size
+        totals.parts -= 1
         blobs.drop_payload(transaction, old.payload)
     transaction.put(parts, key, rows.encode(part))
 
@@ -320,7 +348,9 @@ def open_uploads(transaction: Transaction, name_id: bytes) -> list[bytes]:
 def abort(transaction: Transaction, target: ObjectRef, raw_id: bytes) -> None:
     """Remove an open upload, its parts, and what they hold."""
     totals = transaction.namespace(target.bucket_id)
-    totals.upload_bytes -= blobs.drop_parts(transaction, raw_id)
+    for size in blobs.drop_parts(transaction, raw_id):
+        totals.upload_bytes -= size
+        totals.parts -= 1
     transaction.delete(transaction.tables.uploads, keys.upload(raw_id))
     forget_open(transaction, target, raw_id)
 

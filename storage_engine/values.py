@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -35,8 +35,38 @@ class ObjectAttributes(msgspec.Struct, frozen=True, kw_only=True, array_like=Tru
         return msgspec.structs.replace(self, etag=etag, checksums=checksums)
 
 
+NO_ATTRIBUTES: Final = ObjectAttributes(etag="", headers={})
+
+
+class Versioning(StrEnum):
+    """What a bucket does with the version that another takes the place of."""
+
+    UNVERSIONED = "unversioned"  # it is gone; where versions were kept before: as suspended
+    ENABLED = "enabled"  # it is kept behind the new one
+    SUSPENDED = "suspended"  # it is kept, but for the one null version, which the new one replaces
+
+
+class LockMode(StrEnum):
+    """How strictly a version is retained until its time."""
+
+    NONE = ""
+    GOVERNANCE = "GOVERNANCE"  # who may bypass it may shorten it and remove the version
+    COMPLIANCE = "COMPLIANCE"  # nobody may
+
+
+class ObjectLock(NamedTuple):
+    """What keeps one version from being removed: retention until a time, and legal hold."""
+
+    mode: LockMode = LockMode.NONE
+    retain_until_ms: int = 0
+    has_hold: bool = False
+
+
+NO_LOCK: Final = ObjectLock()
+
+
 class ObjectInfo(msgspec.Struct, frozen=True, gc=False):
-    """The current version of an object, as of one moment."""
+    """A version of an object, as of one moment; the current one unless a version was asked for."""
 
     key: str
     size: int
@@ -45,6 +75,9 @@ class ObjectInfo(msgspec.Struct, frozen=True, gc=False):
     part_count: int = 0  # 0: not multipart
     sha256: bytes | None = None  # None for multipart objects, and for small ones kept inline
     version_id: str = "null"
+    is_latest: bool = True
+    is_marker: bool = False  # a delete marker, which is in listings of versions only
+    lock: ObjectLock = NO_LOCK
 
     @property
     def etag(self) -> str:
@@ -68,7 +101,9 @@ class ObjectInfo(msgspec.Struct, frozen=True, gc=False):
 
 
 Guard = Callable[[ObjectInfo | None], None]
-"""Checks the current object (None if absent) inside the commit; raising refuses the operation.
+"""Checks the current object inside the commit; raising refuses the operation.
+
+None where there is none: the key is absent, or its current version is a delete marker.
 
 It must be pure and quick: it runs under the store's one write lock, perhaps more than once.
 """
@@ -98,6 +133,15 @@ class Origin(msgspec.Struct, frozen=True, array_like=True, gc=False):
         """Return the same with what is known once the payload has passed."""
         kept = self.attributes.with_digests(etag, checksums)
         return msgspec.structs.replace(self, attributes=kept)
+
+
+class Deletion(NamedTuple):
+    """One of several deletions: of a key, or for good of the version that is named."""
+
+    key: str
+    guard: Guard | None = None
+    version_id: str | None = None
+    bypass_governance: bool = False
 
 
 class ObjectPart(NamedTuple):
@@ -146,6 +190,20 @@ class ListPage:
 
 
 @dataclass(frozen=True, slots=True)
+class VersionPage:
+    """Versions by key, then newest first, delete markers among them; and common prefixes.
+
+    `next_*` is where the next page starts after; the id is opaque, not that of the version.
+    """
+
+    versions: list[ObjectInfo]
+    common_prefixes: list[str]
+    is_truncated: bool
+    next_key: str
+    next_version_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class PartPage:
     """Parts of an upload by number."""
 
@@ -165,12 +223,23 @@ class UploadPage:
 
 
 class NamespaceCounts(NamedTuple):
-    """Exact totals of one namespace; `bytes` is what its objects' sizes add up to."""
+    """Exact totals of one namespace; `bytes` is what the sizes of all its versions add up to."""
 
-    objects: int = 0
+    objects: int = 0  # keys whose current version is an object
     bytes: int = 0
     uploads: int = 0
     upload_bytes: int = 0
+    versions: int = 0  # of all keys, current ones and markers included
+    markers: int = 0  # delete markers, current or not
+    parts: int = 0  # of open uploads
+    locked: int = 0  # versions with a retention, expired or not, or a legal hold
+
+
+class Quota(NamedTuple):
+    """What a namespace may hold: bytes of versions and parts, and versions; 0 is no bound."""
+
+    bytes: int = 0
+    versions: int = 0
 
 
 class VolumeState(StrEnum):
@@ -207,7 +276,8 @@ class EngineStats:
 
     namespaces: int
     objects: int
-    object_bytes: int  # logical: what clients stored
+    versions: int  # of all objects, current ones and delete markers included
+    object_bytes: int  # logical: what clients stored, in all versions
     uploads: int
     upload_bytes: int
     blobs: int

@@ -254,6 +254,8 @@ class AgainstDictionary(RuleBasedStateMachine):
                 sum(map(len, held.values())),
                 len(uploads),
                 sum(len(data) for upload in uploads for data, _ in upload.parts.values()),
+                versions=len(held),
+                parts=sum(len(upload.parts) for upload in uploads),
             )
             listed = self.engine.list_objects(bucket_id).objects
             assert [(info.key, info.size) for info in listed] == [

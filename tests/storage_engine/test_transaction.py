@@ -80,7 +80,7 @@ def test_numbers_are_never_given_twice(engine: StorageEngine) -> None:
 def test_totals_of_a_group_are_added_up(engine: StorageEngine) -> None:
     """Operations of one group see the totals their predecessors left."""
     run(engine, puts(engine, 3, 10))
-    assert engine.namespace_counts(BUCKET) == NamespaceCounts(objects=3, bytes=30)
+    assert engine.namespace_counts(BUCKET) == NamespaceCounts(objects=3, bytes=30, versions=3)
 
 
 def test_a_closed_namespace_is_known_to_the_group(engine: StorageEngine) -> None:

@@ -53,7 +53,7 @@ def test_a_completed_upload_is_its_parts_in_order(engine: StorageEngine, upload_
         (10_000, 8000, 4),
     ]
     assert engine.object_parts(BUCKET, KEY)[0].checksums == parts[1].checksums
-    assert engine.namespace_counts(BUCKET) == NamespaceCounts(objects=1, bytes=8004)
+    assert engine.namespace_counts(BUCKET) == NamespaceCounts(objects=1, bytes=8004, versions=1)
 
 
 def test_an_open_upload_can_be_looked_at(engine: StorageEngine, upload_id: str) -> None:
@@ -68,7 +68,7 @@ def test_an_open_upload_can_be_looked_at(engine: StorageEngine, upload_id: str) 
     page = engine.list_parts(BUCKET, KEY, upload_id, after_part=4, limit=2)
     assert (page.parts, page.is_truncated) == (parts[2:], False)
     assert engine.list_parts(BUCKET, KEY, upload_id, limit=0).parts == []
-    assert engine.namespace_counts(BUCKET) == NamespaceCounts(uploads=1, upload_bytes=1200)
+    assert engine.namespace_counts(BUCKET) == NamespaceCounts(uploads=1, upload_bytes=1200, parts=3)
 
 
 def test_a_part_put_again_replaces_the_first(engine: StorageEngine, upload_id: str) -> None:
@@ -91,7 +91,7 @@ def test_parts_that_are_not_cited_are_released(engine: StorageEngine, upload_id:
     engine.complete_upload(BUCKET, KEY, upload_id, parts[1::2], attributes()).result()
     assert get(engine, KEY) == noise(3000, 2) + noise(3000, 4)
     assert engine.stats().blobs == 2
-    assert engine.namespace_counts(BUCKET) == NamespaceCounts(objects=1, bytes=6000)
+    assert engine.namespace_counts(BUCKET) == NamespaceCounts(objects=1, bytes=6000, versions=1)
 
 
 def test_equal_parts_are_stored_once(engine: StorageEngine, upload_id: str) -> None:
@@ -193,7 +193,7 @@ def test_a_multipart_object_can_be_overwritten(engine: StorageEngine) -> None:
     assert engine.stats().blobs == 1
     put(engine, "k", b"plain")
     assert engine.stats().blobs == 0
-    assert engine.namespace_counts(BUCKET) == NamespaceCounts(objects=1, bytes=5)
+    assert engine.namespace_counts(BUCKET) == NamespaceCounts(objects=1, bytes=5, versions=1)
 
 
 def test_thousands_of_parts_complete_in_one_commit(engine: StorageEngine) -> None:

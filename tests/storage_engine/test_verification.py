@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
-from storage_engine import keys, links, rows
+from storage_engine import Versioning, keys, links, rows
 from storage_engine.transaction import SEQUENCE
 from storage_engine.volume import volume_path
 from tests.storage_engine.engine_steps import (
@@ -46,6 +47,10 @@ def full(tmp_path: Path) -> Iterator[StorageEngine]:
         upload = engine.create_upload(BUCKET, "open", attributes()).result()
         put_part(engine, "open", upload.upload_id, 1, noise(4000, 2))
         engine.close_namespace(9).result()
+        for versioning in (Versioning.UNVERSIONED, Versioning.ENABLED):
+            blob = engine.stage_bytes(b"version")
+            engine.put_object(BUCKET, "kept", blob, attributes(), versioning=versioning)
+        engine.delete_object(BUCKET, "hidden", versioning=Versioning.ENABLED).result()
         yield engine
 
 
@@ -108,6 +113,39 @@ def more_copies(value: bytes) -> bytes:
     return rows.encode(manifest)
 
 
+NULL_ENTRY = rows.Entry(0, 0, None, 0, attributes())
+
+
+def changed(value: bytes, **changes: object) -> bytes:
+    """Change fields of an entry."""
+    return rows.encode(msgspec.structs.replace(rows.decode_entry(value), **changes))
+
+
+def change_version(**changes: object) -> Damage:
+    """Make a damage that changes fields of the first version in its table."""
+    return change_first("versions", lambda value: changed(value, **changes))
+
+
+def change_entry(table: str, key: str, **changes: object) -> Damage:
+    """Make a damage that changes fields of a key's row."""
+
+    def damage(txn: lmdb.Transaction[bytes], tables: Tables) -> None:
+        place, db = keys.entry(BUCKET, 0, key.encode()), getattr(tables, table)
+        value = txn.get(place, db=db)
+        assert value is not None
+        txn.put(place, changed(value, **changes), db=db)
+
+    return damage
+
+
+def share_versions(txn: lmdb.Transaction[bytes], tables: Tables) -> None:
+    """Give a key the versions of another."""
+    value = txn.get(keys.entry(BUCKET, 0, b"kept"), db=tables.entries)
+    assert value is not None
+    object_id = rows.decode_entry(value).object_id
+    change_entry("entries", "shared", object_id=object_id)(txn, tables)
+
+
 DAMAGES: dict[str, Damage] = {
     "a lost directory entry": lose_first("entries"),
     "an unlinked directory": add("entries", keys.entry(BUCKET, 3, b"x"), b""),
@@ -116,6 +154,22 @@ DAMAGES: dict[str, Damage] = {
     ),
     "a damaged link": add("entries", keys.entry(BUCKET, 0, b"dir/"), keys.sequence(1)),
     "a bound that is too low": change_first("entries", lambda link: links.pack(link[:8], 3)),
+    "a lost marker": lose_first("markers"),
+    "a lost version": lose_first("versions"),
+    "an unreadable version": change_first("versions", lambda _: b"\xc1"),
+    "a version of nothing": add("versions", keys.version(1, 1), rows.encode(NULL_ENTRY)),
+    "a version that is not null any more": change_version(is_null=False),
+    "a version that says it is another": change_version(version=3),
+    "a lock that was not counted": change_version(has_hold=True),
+    "an object among the markers": change_entry("markers", "hidden", is_marker=False),
+    "an object with a number and no versions": change_entry("entries", "shared", version=5),
+    "an object that looks for a null version": change_entry("entries", "kept", null_behind=77),
+    "an object that is the second null version": change_entry("entries", "kept", is_null=True),
+    "an object whose versions are lost": change_entry("entries", "kept", object_id=1),
+    "a key that is object and marker": add(
+        "entries", keys.entry(BUCKET, 0, b"hidden"), rows.encode(NULL_ENTRY)
+    ),
+    "two keys with the same versions": share_versions,
     "an unreadable entry": add("entries", keys.entry(BUCKET, 0, b"x"), b"\xc1"),
     "a lost inline payload": lose_first("inline"),
     "an inline payload nobody uses": add("inline", keys.sequence(1), b"\x00" * 4),

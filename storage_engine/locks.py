@@ -1,0 +1,44 @@
+"""What retention and legal hold forbid (Amazon S3 User Guide, "How S3 Object Lock works").
+
+Rules alone: an entry, a time, and whether the caller may bypass governance. The time is that of
+the transaction, so a clock that is set forward ends retentions early.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from storage_engine.errors import ObjectLocked
+from storage_engine.values import LockMode
+
+if TYPE_CHECKING:
+    from storage_engine import rows
+    from storage_engine.values import ObjectLock
+
+
+def check_removable(
+    entry: rows.Entry | None, now_ms: int, *, bypass_governance: bool = False
+) -> None:
+    """Raise ObjectLocked if a version may not go, nor lose its name."""
+    if entry is None:
+        return
+    if entry.has_hold or _is_retained(entry.lock, now_ms, bypass_governance=bypass_governance):
+        raise ObjectLocked(entry.version_id)
+
+
+def check_change(old: ObjectLock, new: ObjectLock, now_ms: int, *, bypass_governance: bool) -> None:
+    """Raise ObjectLocked if a retention that binds would become less; a hold may come and go."""
+    if not _is_retained(old, now_ms, bypass_governance=bypass_governance):
+        return
+    is_as_strict = new.mode is old.mode or new.mode is LockMode.COMPLIANCE
+    if not is_as_strict or new.retain_until_ms < old.retain_until_ms:
+        raise ObjectLocked(old.mode)
+
+
+def _is_retained(lock: ObjectLock, now_ms: int, *, bypass_governance: bool) -> bool:
+    """Tell whether a retention binds this caller now."""
+    if lock.retain_until_ms <= now_ms:
+        return False
+    if lock.mode is LockMode.GOVERNANCE:
+        return not bypass_governance
+    return lock.mode is LockMode.COMPLIANCE

@@ -1,0 +1,157 @@
+"""Renaming one key, or everything below a prefix: what hangs on the keys moves with them unseen.
+
+Versions, parts and payloads are not named by path, so a prefix of a million keys moves by one
+entry in each tree. Open uploads stay with the key they were begun for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from storage_engine.commit import Operation
+from storage_engine.errors import (
+    KeyTooLong,
+    NoSuchPrefix,
+    ObjectLocked,
+    PrefixOverlap,
+    TargetExists,
+    TargetTooLarge,
+)
+from storage_engine.limits import KEY_BYTES_MAX, RENAME_VERSIONS_MAX
+from storage_engine.transaction import MOVED
+from storage_engine.values import ObjectRef
+from storage_engine.versions import History, check_readable
+
+if TYPE_CHECKING:
+    from storage_engine.namespace import Namespace
+    from storage_engine.transaction import Transaction
+    from storage_engine.values import Guard, ObjectInfo
+
+
+def count_versions(history: History) -> int:
+    """Count the versions of a key, up to one more than a rename may remove."""
+    if history.current is None:
+        return 0
+    count = 1
+    for _ in history.behind():
+        count += 1
+        if count > RENAME_VERSIONS_MAX:
+            break
+    return count
+
+
+@dataclass(slots=True)
+class RenameObject(Operation["ObjectInfo"]):
+    """Gives a key, with all its versions, another name in the same bucket."""
+
+    needs_room: ClassVar[bool] = False
+    bucket_id: int
+    source_key: str
+    target_key: str
+    guard: Guard | None
+    source_guard: Guard | None
+    is_replacing: bool
+    source: History | None = field(default=None, init=False)
+    target: History | None = field(default=None, init=False)
+
+    def check(self, transaction: Transaction) -> None:
+        """Refuse what is not there, is in the way, or is locked; ask the guards."""
+        source = self.source = History(transaction, ObjectRef(self.bucket_id, self.source_key))
+        if self.source_guard is not None:
+            self.source_guard(source.visible_info())
+        check_readable(source.current, self.source_key, None)
+        if len(self.target_key.encode()) > KEY_BYTES_MAX:
+            raise KeyTooLong(self.target_key)
+        target = self.target = History(transaction, ObjectRef(self.bucket_id, self.target_key))
+        if self.guard is not None:
+            self.guard(target.visible_info())
+        if self.source_key == self.target_key:
+            raise TargetExists(self.target_key)
+        source.check_unlocked(RENAME_VERSIONS_MAX)
+        if target.current is not None and not self.is_replacing:
+            raise TargetExists(self.target_key)
+        if count_versions(target) > RENAME_VERSIONS_MAX:
+            raise TargetTooLarge(self.target_key)
+        target.check_unlocked(RENAME_VERSIONS_MAX)
+
+    def mutate(self, _transaction: Transaction) -> ObjectInfo:
+        """Remove what is replaced, then move the entry."""
+        source, target = self.source, self.target
+        assert source is not None
+        assert target is not None
+        target.erase()
+        source.move(target)
+        assert target.current is not None
+        return target.info(target.current)
+
+
+@dataclass(slots=True)
+class RenamePrefix(Operation[None]):
+    """Gives every key below a prefix another prefix in the same bucket."""
+
+    needs_room: ClassVar[bool] = False
+    bucket_id: int
+    source: str
+    target: str
+    is_replacing: bool
+    replaced: list[str] = field(default_factory=list, init=False)
+    moves: list[tuple[Namespace, int]] = field(default_factory=list, init=False)
+
+    def check(self, transaction: Transaction) -> None:
+        """Refuse what is not there, does not fit, is in the way, or may be locked."""
+        assert self.source.endswith("/")
+        assert self.target.endswith("/")
+        if self.source.startswith(self.target) or self.target.startswith(self.source):
+            raise PrefixOverlap(f"{self.source} and {self.target}")
+        if transaction.open_namespace(self.bucket_id).locked:
+            raise ObjectLocked("prefixes are not renamed while any version is locked")
+        txn, source, target = transaction.txn, self.source.encode(), self.target.encode()
+        trees = (transaction.entries, transaction.markers)
+        held = [tree for tree in trees if tree.has_prefix(txn, self.bucket_id, source)]
+        if not held:
+            raise NoSuchPrefix(self.source)
+        self.moves = [(tree, self._measure(transaction, tree)) for tree in held]
+        taken = [tree for tree in trees if tree.has_prefix(txn, self.bucket_id, target)]
+        if taken and not self.is_replacing:
+            raise TargetExists(self.target)
+        self.replaced = self._list_replaced(transaction, taken)
+
+    def mutate(self, transaction: Transaction) -> None:
+        """Remove what is replaced, then move one entry in each tree."""
+        for key in self.replaced:
+            History(transaction, ObjectRef(self.bucket_id, key)).erase()
+        source, target = self.source.encode(), self.target.encode()
+        for tree, longest in self.moves:
+            tree.move(transaction, self.bucket_id, source, target, longest)
+        transaction.count(MOVED)
+
+    def _measure(self, transaction: Transaction, tree: Namespace) -> int:
+        """Return a bound of what keys have beyond the source; KeyTooLong if it does not fit."""
+        room = KEY_BYTES_MAX - len(self.target.encode())
+        source = self.source.encode()
+        longest = tree.longest_below(transaction.txn, self.bucket_id, source, room)
+        if longest is None:
+            raise KeyTooLong(self.target)
+        return longest
+
+    def _list_replaced(self, transaction: Transaction, trees: list[Namespace]) -> list[str]:
+        """Return the keys below the target; TargetTooLarge when they have too many versions."""
+        keys: list[str] = []
+        versions = 0
+        for tree in trees:
+            page = tree.scan(
+                transaction.txn,
+                self.bucket_id,
+                prefix=self.target.encode(),
+                limit=RENAME_VERSIONS_MAX,
+            )
+            if page.is_truncated:
+                raise TargetTooLarge(self.target)
+            for name, _ in page.items:
+                history = History(transaction, ObjectRef(self.bucket_id, name.decode()))
+                versions += count_versions(history)
+                if versions > RENAME_VERSIONS_MAX:
+                    raise TargetTooLarge(self.target)
+                keys.append(history.key)
+        return keys

@@ -1,0 +1,296 @@
+"""One key's versions: the current one, in `entries` or `markers`, and those behind it.
+
+Which version goes and which becomes current is decided here alone, and every total of the
+namespace is kept here. A key is in one of the two trees, by what its current version is, or it is
+not there at all. The current version knows where the null version is, so nothing is searched for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from storage_engine import blobs, keys, locks, quotas, rows
+from storage_engine.errors import IsDeleteMarker, KeyDeleted, NoSuchKey, NoSuchVersion, ObjectLocked
+from storage_engine.values import NO_LOCK, Versioning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import lmdb
+
+    from storage_engine.index import Tables
+    from storage_engine.namespace import Namespace
+    from storage_engine.transaction import Transaction
+    from storage_engine.values import ObjectAttributes, ObjectInfo, ObjectLock, ObjectRef
+
+replace: Final = msgspec.structs.replace
+
+
+# --- looking up ---------------------------------------------------------------------------------
+
+
+def find_version(
+    txn: lmdb.Transaction[bytes], tables: Tables, current: rows.Entry | None, version_id: str
+) -> rows.Entry | None:
+    """Return the version of that id, if the key has it; NoSuchVersion when nothing can have it."""
+    is_null = version_id == rows.NULL_VERSION_ID
+    number = None if is_null else rows.version_number(version_id)
+    if number is None and not is_null:
+        raise NoSuchVersion(version_id)
+    if current is None:
+        return None
+    if is_null:
+        number = current.version if current.is_null else current.null_behind
+        if number is None:
+            return None
+    assert number is not None
+    found = current
+    if number != current.version:
+        value = txn.get(keys.version(current.object_id, number), db=tables.versions)
+        if value is None:
+            return None
+        found = rows.decode_entry(value)
+    return found if found.is_null == is_null else None
+
+
+def versions_behind(
+    txn: lmdb.Transaction[bytes], tables: Tables, current: rows.Entry, before: int | None = None
+) -> Iterator[rows.Entry]:
+    """Walk the versions behind a current one, newest first; only those older than `before`."""
+    if not current.object_id:
+        return
+    owner = keys.sequence(current.object_id)
+    # Older versions sort directly after that of `before`, be it there or not.
+    start = owner if before is None else keys.version(current.object_id, before) + b"\x00"
+    with txn.cursor(tables.versions) as cursor:
+        is_found = cursor.set_range(start)
+        while is_found and cursor.key().startswith(owner):
+            yield rows.decode_entry(cursor.value())
+            is_found = cursor.next()
+
+
+def check_readable(entry: rows.Entry | None, key: str, version_id: str | None) -> rows.Entry:
+    """Return what was found under a key, or under an id; refuse nothing, and delete markers."""
+    if entry is None:
+        raise NoSuchKey(key) if version_id is None else NoSuchVersion(version_id)
+    if entry.is_marker:
+        kind = KeyDeleted if version_id is None else IsDeleteMarker
+        raise kind(key, entry.version_id, entry.modified_ms)
+    return entry
+
+
+# --- changing -----------------------------------------------------------------------------------
+
+
+class History:
+    """The versions of one key in an open namespace, inside a transaction. NamespaceClosed."""
+
+    __slots__ = ("_name", "_transaction", "bucket_id", "current", "key", "totals")
+
+    def __init__(self, transaction: Transaction, target: ObjectRef) -> None:
+        self.bucket_id, self.key = target
+        self.totals = transaction.open_namespace(self.bucket_id)
+        self._transaction = transaction
+        self._name = self.key.encode()
+        self.current = self._read_current()
+
+    @property
+    def visible(self) -> rows.Entry | None:
+        """The current version, unless it is a delete marker."""
+        return None if self.current is None or self.current.is_marker else self.current
+
+    def visible_info(self) -> ObjectInfo | None:
+        """Show what guards are to see."""
+        return None if self.visible is None else self.visible.info(self.key)
+
+    def info(self, entry: rows.Entry) -> ObjectInfo:
+        """Show one of the versions."""
+        return entry.info(self.key, is_latest=self._is_current(entry))
+
+    def find(self, version_id: str | None) -> rows.Entry | None:
+        """Return the version of that id, or the current one; NoSuchVersion for what is no id."""
+        if version_id is None:
+            return self.current
+        transaction = self._transaction
+        return find_version(transaction.txn, transaction.tables, self.current, version_id)
+
+    def behind(self) -> Iterator[rows.Entry]:
+        """Walk the versions behind the current one, newest first."""
+        transaction = self._transaction
+        assert self.current is not None
+        return versions_behind(transaction.txn, transaction.tables, self.current)
+
+    # --- may it be done ------------------------------------------------------------------------
+
+    def replaced(self, versioning: Versioning) -> rows.Entry | None:
+        """Return the version that goes when another is added: the null version, or none."""
+        if versioning is Versioning.ENABLED:
+            return None
+        return self.find(rows.NULL_VERSION_ID)
+
+    def is_erased(self, versioning: Versioning) -> bool:
+        """Tell whether deleting the key leaves nothing, not even a marker."""
+        current = self.current
+        if versioning is not Versioning.UNVERSIONED:
+            return False
+        return current is None or not (current.object_id or current.is_marker)
+
+    def check_add(self, versioning: Versioning, size: int, *, freed: int = 0) -> None:
+        """Refuse what a lock or a quota forbids; `freed` is what goes besides, in bytes."""
+        gone = self.replaced(versioning)
+        locks.check_removable(gone, self._transaction.now_ms)
+        if gone is not None:
+            freed += gone.size
+        quotas.check_growth(self.totals, size=size - freed, versions=0 if gone else 1)
+
+    def check_delete(self, versioning: Versioning) -> None:
+        """Refuse what a lock forbids; a quota never keeps a key from being deleted."""
+        gone = self.current if self.is_erased(versioning) else self.replaced(versioning)
+        locks.check_removable(gone, self._transaction.now_ms)
+
+    def check_unlocked(self, versions_max: int) -> None:
+        """Refuse if any version is locked, or if there are too many to look at each."""
+        if not self.totals.locked or self.current is None:
+            return
+        locks.check_removable(self.current, self._transaction.now_ms)
+        for number, entry in enumerate(self.behind(), 1):
+            if number > versions_max:
+                raise ObjectLocked(f"{self.key} has more versions than can be looked at")
+            locks.check_removable(entry, self._transaction.now_ms)
+
+    # --- doing it ------------------------------------------------------------------------------
+
+    def add(
+        self, entry: rows.Entry, versioning: Versioning, lock: ObjectLock = NO_LOCK
+    ) -> rows.Entry:
+        """Make an entry, whose payload is counted already, the current version; return it whole."""
+        old, gone = self.current, self.replaced(versioning)
+        is_kept = versioning is Versioning.ENABLED
+        object_id = old.object_id if old is not None else 0
+        if is_kept and not object_id:
+            object_id = self._transaction.next_sequence()
+        entry = replace(
+            entry,
+            object_id=object_id,
+            version=self._transaction.next_sequence() if object_id else 0,
+            is_null=not is_kept,
+            retain_mode=lock.mode,
+            retain_until_ms=lock.retain_until_ms,
+            has_hold=lock.has_hold,
+        )
+        if old is not None and old is not gone:
+            self._put_behind(old, object_id)
+        if is_kept and old is not None:
+            entry = replace(entry, null_behind=old.version if old.is_null else old.null_behind)
+        if gone is not None and gone is not old:
+            self._delete_behind(gone)
+        self._set_current(entry)
+        self._count(entry, 1)
+        if gone is not None:
+            self._drop(gone)
+        return entry
+
+    def delete(self, versioning: Versioning, attributes: ObjectAttributes) -> ObjectInfo | None:
+        """Remove the object, or hide it behind a marker; return what is gone, or the marker."""
+        if not self.is_erased(versioning):
+            marker = rows.Entry(0, self._transaction.now_ms, None, 0, attributes, is_marker=True)
+            return self.info(self.add(marker, versioning))
+        gone = self.current
+        if gone is None:
+            return None
+        self._set_current(None)
+        self._drop(gone)
+        return gone.info(self.key)
+
+    def remove(self, entry: rows.Entry) -> None:
+        """Remove one of the versions for good; the newest that is left becomes current."""
+        current = self.current
+        assert current is not None
+        if not self._is_current(entry):
+            self._delete_behind(entry)
+            if entry.is_null:
+                self._set_current(replace(current, null_behind=None))
+        else:
+            newest = next(self.behind(), None)
+            if newest is not None:
+                self._delete_behind(newest)
+                null_behind = None if newest.is_null else current.null_behind
+                newest = replace(newest, null_behind=null_behind)
+            self._set_current(newest)
+        self._drop(entry)
+
+    def change(self, entry: rows.Entry, changed: rows.Entry) -> rows.Entry:
+        """Write one of the versions anew: its place and its payload stay."""
+        if self._is_current(entry):
+            self._set_current(changed)
+        else:
+            self._put_behind(changed, changed.object_id)
+        self.totals.locked += changed.is_locked - entry.is_locked
+        return changed
+
+    def erase(self) -> None:
+        """Remove the key with all its versions."""
+        if self.current is None:
+            return
+        for entry in list(self.behind()):
+            self._delete_behind(entry)
+            self._drop(entry)
+        gone = self.current
+        self._set_current(None)
+        self._drop(gone)
+
+    def move(self, target: History) -> None:
+        """Give the key, with all its versions, the name of a target that has none."""
+        assert target.current is None
+        current = self.current
+        self._set_current(None)
+        target._set_current(current)  # of its own class
+
+    # --- within --------------------------------------------------------------------------------
+
+    def _read_current(self) -> rows.Entry | None:
+        transaction = self._transaction
+        value = transaction.entries.get(transaction.txn, self.bucket_id, self._name)
+        if value is None and self.totals.markers:
+            value = transaction.markers.get(transaction.txn, self.bucket_id, self._name)
+        return None if value is None else rows.decode_entry(value)
+
+    def _is_current(self, entry: rows.Entry) -> bool:
+        return self.current is not None and entry.version == self.current.version
+
+    def _tree(self, entry: rows.Entry) -> Namespace:
+        return self._transaction.markers if entry.is_marker else self._transaction.entries
+
+    def _set_current(self, entry: rows.Entry | None) -> None:
+        """Write what the key's name leads to, in the tree it belongs into."""
+        transaction, old = self._transaction, self.current
+        if old is not None and (entry is None or entry.is_marker != old.is_marker):
+            self._tree(old).delete(transaction, self.bucket_id, self._name)
+        if entry is not None:
+            self._tree(entry).put(transaction, self.bucket_id, self._name, rows.encode(entry))
+        self.totals.objects -= self.visible is not None
+        self.current = entry
+        self.totals.objects += self.visible is not None
+
+    def _put_behind(self, entry: rows.Entry, object_id: int) -> None:
+        entry = replace(entry, object_id=object_id, null_behind=None)
+        place = keys.version(object_id, entry.version)
+        self._transaction.put(self._transaction.tables.versions, place, rows.encode(entry))
+
+    def _delete_behind(self, entry: rows.Entry) -> None:
+        place = keys.version(entry.object_id, entry.version)
+        self._transaction.delete(self._transaction.tables.versions, place)
+
+    def _drop(self, entry: rows.Entry) -> None:
+        """Give up what a version that is gone has held."""
+        blobs.drop_entry(self._transaction, entry)
+        self._count(entry, -1)
+
+    def _count(self, entry: rows.Entry, delta: int) -> None:
+        totals = self.totals
+        totals.versions += delta
+        totals.object_bytes += delta * entry.size
+        totals.markers += delta * entry.is_marker
+        totals.locked += delta * entry.is_locked

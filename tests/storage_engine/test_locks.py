@@ -1,0 +1,133 @@
+"""Locked versions stay, whatever would remove or rename them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from storage_engine import LockMode, ObjectLock, ObjectLocked, ObjectRef, Versioning
+from storage_engine.locks import check_change
+from tests.storage_engine.engine_steps import BUCKET, attributes, get, put, put_part
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+
+    from storage_engine import StorageEngine
+
+FAR_MS = 10**14
+NONE = ObjectLock()
+GOVERNED = ObjectLock(LockMode.GOVERNANCE, FAR_MS)
+COMPLIANT = ObjectLock(LockMode.COMPLIANCE, FAR_MS)
+HELD = ObjectLock(has_hold=True)
+EXPIRED = ObjectLock(LockMode.COMPLIANCE, 1)
+
+
+def put_locked(engine: StorageEngine, key: str, lock: ObjectLock) -> None:
+    """Put an object that is locked from its birth."""
+    engine.put_object(BUCKET, key, engine.stage_bytes(b"locked"), attributes(), lock=lock).result()
+
+
+def complete(engine: StorageEngine, key: str) -> Future[object]:
+    """Complete an upload of one part over a key."""
+    upload_id = engine.create_upload(BUCKET, key, attributes()).result().upload_id
+    part = put_part(engine, key, upload_id, 1, b"part")
+    return engine.complete_upload(BUCKET, key, upload_id, [part], attributes())
+
+
+DESTROYERS: dict[str, Callable[[StorageEngine], Future[object]]] = {
+    "put": lambda engine: engine.put_object(BUCKET, "k", engine.stage_bytes(b"x"), attributes()),
+    "copy": lambda engine: engine.copy_object(
+        ObjectRef(BUCKET, "other"),
+        ObjectRef(BUCKET, "k"),
+        lambda info: info.attributes,
+        versioning=Versioning.SUSPENDED,
+    ),
+    "complete": lambda engine: complete(engine, "k"),
+    "delete": lambda engine: engine.delete_object(BUCKET, "k"),
+    "suspended delete": lambda engine: engine.delete_object(
+        BUCKET, "k", versioning=Versioning.SUSPENDED
+    ),
+    "delete version": lambda engine: engine.delete_version(BUCKET, "k", "null"),
+    "rename": lambda engine: engine.rename_object(BUCKET, "k", "n"),
+    "rename over": lambda engine: engine.rename_object(BUCKET, "other", "k", replace=True),
+    "rename prefix": lambda engine: engine.rename_prefix(BUCKET, "p/", "q/"),
+}
+
+
+@pytest.mark.parametrize("lock", [GOVERNED, COMPLIANT, HELD])
+@pytest.mark.parametrize("name", DESTROYERS)
+def test_nothing_removes_or_renames_a_locked_version(
+    engine: StorageEngine, name: str, lock: ObjectLock
+) -> None:
+    """Every way to destroy a version, or its name, is refused while a lock binds."""
+    put(engine, "other", b"other")
+    put(engine, "p/other", b"other")
+    put_locked(engine, "k", lock)
+    with pytest.raises(ObjectLocked):
+        DESTROYERS[name](engine).result()
+    assert get(engine, "k") == b"locked"
+    assert engine.namespace_counts(BUCKET).locked == 1
+
+
+@pytest.mark.parametrize("name", sorted(set(DESTROYERS) - {"rename prefix"}))
+def test_an_expired_lock_binds_nobody(engine: StorageEngine, name: str) -> None:
+    """Once its time is over, a version is as any other; only prefixes wait for its removal."""
+    put(engine, "other", b"other")
+    put_locked(engine, "k", EXPIRED)
+    DESTROYERS[name](engine).result()
+
+
+def test_a_marker_may_hide_what_is_locked(engine: StorageEngine) -> None:
+    """Where versions are kept, deleting a key hides a locked version and destroys nothing."""
+    put_locked(engine, "k", COMPLIANT)
+    marker = engine.delete_object(BUCKET, "k", versioning=Versioning.ENABLED).result()
+    assert marker is not None
+    with pytest.raises(ObjectLocked):
+        engine.delete_object(BUCKET, "k", versioning=Versioning.SUSPENDED).result()
+    with pytest.raises(ObjectLocked):
+        engine.delete_version(BUCKET, "k", "null", bypass_governance=True).result()
+    engine.delete_version(BUCKET, "k", marker.version_id).result()
+    assert engine.head_object(BUCKET, "k").lock == COMPLIANT
+
+
+def test_governance_can_be_bypassed(engine: StorageEngine) -> None:
+    """Who may bypass governance removes the version; a hold beside it still binds."""
+    put_locked(engine, "k", GOVERNED._replace(has_hold=True))
+    with pytest.raises(ObjectLocked):
+        engine.delete_version(BUCKET, "k", "null", bypass_governance=True).result()
+    engine.set_lock(BUCKET, "k", None, lambda info: info.lock._replace(has_hold=False)).result()
+    with pytest.raises(ObjectLocked):
+        engine.delete_version(BUCKET, "k", "null").result()
+    engine.delete_version(BUCKET, "k", "null", bypass_governance=True).result()
+    assert engine.namespace_counts(BUCKET).locked == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "bypass", "is_allowed"),
+    [
+        (NONE, COMPLIANT, False, True),
+        (GOVERNED, NONE, False, False),
+        (GOVERNED, NONE, True, True),
+        (GOVERNED, GOVERNED._replace(retain_until_ms=FAR_MS - 1), False, False),
+        (GOVERNED, GOVERNED._replace(retain_until_ms=FAR_MS + 1), False, True),
+        (GOVERNED, COMPLIANT, False, True),
+        (COMPLIANT, NONE, True, False),
+        (COMPLIANT, GOVERNED, True, False),
+        (COMPLIANT, COMPLIANT._replace(retain_until_ms=FAR_MS - 1), True, False),
+        (COMPLIANT, COMPLIANT._replace(retain_until_ms=FAR_MS + 1), False, True),
+        (COMPLIANT, COMPLIANT._replace(has_hold=True), False, True),
+        (EXPIRED, NONE, False, True),
+        (HELD, NONE, False, True),
+    ],
+)
+def test_a_retention_may_become_more_and_not_less(
+    old: ObjectLock, new: ObjectLock, bypass: bool, is_allowed: bool
+) -> None:
+    """Compliance is never shortened or weakened; governance only by who may bypass it."""
+    if is_allowed:
+        check_change(old, new, 1000, bypass_governance=bypass)
+        return
+    with pytest.raises(ObjectLocked):
+        check_change(old, new, 1000, bypass_governance=bypass)

@@ -1,0 +1,106 @@
+"""Listing versions: pages that start anywhere, even behind a version that is gone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from storage_engine import Versioning
+from storage_engine.listing import Query
+from storage_engine.namespace import Namespace
+from tests.storage_engine.engine_steps import BUCKET, attributes, put
+
+if TYPE_CHECKING:
+    from storage_engine import ObjectInfo, StorageEngine
+
+ENABLED = Versioning.ENABLED
+
+
+def put_versions(engine: StorageEngine, key: str, count: int) -> list[ObjectInfo]:
+    """Put versions of a key; return them, newest first."""
+    futures = [
+        engine.put_object(BUCKET, key, engine.stage_bytes(b"x"), attributes(), versioning=ENABLED)
+        for _ in range(count)
+    ]
+    return [future.result() for future in reversed(futures)]
+
+
+def test_a_page_goes_on_behind_a_version_that_is_gone(engine: StorageEngine) -> None:
+    """Versions deleted between two pages make the second neither lose nor repeat any."""
+    made = put_versions(engine, "k", 6)
+    page = engine.list_versions(BUCKET, limit=3)
+    assert [i.version_id for i in page.versions] == [i.version_id for i in made[:3]]
+    for number in (0, 2, 3):
+        engine.delete_version(BUCKET, "k", made[number].version_id).result()
+    page = engine.list_versions(
+        BUCKET, after_key=page.next_key, after_version_id=page.next_version_id
+    )
+    assert [i.version_id for i in page.versions] == [i.version_id for i in made[4:]]
+    for number in (1,):
+        engine.delete_version(BUCKET, "k", made[number].version_id).result()
+    page = engine.list_versions(BUCKET, after_key="k", after_version_id=made[3].version_id)
+    assert [(i.version_id, i.is_latest) for i in page.versions] == [
+        (made[4].version_id, True),
+        (made[5].version_id, False),
+    ]
+
+
+def test_the_null_version_has_a_place_to_go_on_behind(engine: StorageEngine) -> None:
+    """Behind `null` come the versions older than the null version; all, where there is none."""
+    older = put_versions(engine, "k", 2)
+    put(engine, "k", b"null")
+    newer = put_versions(engine, "k", 1)
+    page = engine.list_versions(BUCKET, after_key="k", after_version_id="null")
+    assert [i.version_id for i in page.versions] == [i.version_id for i in older]
+    engine.delete_version(BUCKET, "k", "null").result()
+    page = engine.list_versions(BUCKET, after_key="k", after_version_id="null")
+    assert [i.version_id for i in page.versions] == [i.version_id for i in newer + older]
+
+
+def test_a_prefix_of_objects_and_markers_is_one_item(engine: StorageEngine) -> None:
+    """A common prefix is counted once, whichever tree its keys are in; plain listings lack it."""
+    put(engine, "a/object", b"x")
+    for key in ("a/marker", "b/marker", "c"):
+        engine.delete_object(BUCKET, key, versioning=ENABLED).result()
+    put(engine, "d/object", b"x")
+    first = engine.list_versions(BUCKET, delimiter="/", limit=2)
+    assert (first.common_prefixes, first.is_truncated) == (["a/", "b/"], True)
+    assert (first.next_key, first.next_version_id) == ("b/", "")
+    rest = engine.list_versions(BUCKET, delimiter="/", after_key=first.next_key)
+    assert ([info.key for info in rest.versions], rest.common_prefixes) == (["c"], ["d/"])
+    assert engine.list_objects(BUCKET, delimiter="/").common_prefixes == ["a/", "d/"]
+    assert engine.list_versions(BUCKET, limit=0).versions == []
+
+
+@pytest.mark.parametrize("after", ["k/00500", "k/00500+"])
+def test_a_page_of_versions_costs_what_it_returns(engine: StorageEngine, after: str) -> None:
+    """Neither keys nor versions before the start of a page are visited."""
+    targets = [(f"k/{number:05}", None) for number in range(1000)]
+    engine.delete_objects(BUCKET, targets, versioning=ENABLED).result()
+    tables = engine._index.tables
+    steps = 0
+    for table in (tables.entries, tables.markers):
+        query = Query(b"", b"", after.encode(), 11)
+        steps += engine._index.view(
+            lambda txn, table=table, query=query: Namespace(table).read(txn, BUCKET, query).steps
+        )
+    assert steps < 30
+    page = engine.list_versions(BUCKET, after_key=after, limit=10)
+    assert [info.key for info in page.versions] == [f"k/{n:05}" for n in range(501, 511)]
+
+
+def test_a_sparse_tree_gives_short_pages_of_versions(engine: StorageEngine) -> None:
+    """Where one tree's page ends early, nothing of the other beyond it is shown too soon."""
+    deep = [f"{number:02}" + "/" * 900 for number in range(25)]
+    engine.delete_objects(BUCKET, [(key, None) for key in deep], versioning=ENABLED).result()
+    put(engine, "30", b"x")
+    put(engine, "00", b"x")
+    found, pages, after, after_id, is_truncated = [], 0, "", "", True
+    while is_truncated:
+        page = engine.list_versions(BUCKET, after_key=after, after_version_id=after_id)
+        found += [info.key for info in page.versions]
+        pages += 1
+        is_truncated, after, after_id = page.is_truncated, page.next_key, page.next_version_id
+    assert found == ["00", *deep, "30"]
+    assert pages > 1
