@@ -65,7 +65,7 @@ class Care:
             disk,
             place.volumes,
             place.store_id,
-            lambda: committer.submit(meta.NextVolume()).result(),
+            lambda strangers: committer.submit(meta.NextVolume(strangers)).result(),
             health,
             length_max=options.volume_bytes_max,
             reserve_bytes=int(options.disk_reserve_bytes * COMPACTION_RESERVE_SHARE),

@@ -121,7 +121,7 @@ class StorageEngine(ObjectVerbs, Upkeep):
             disk,
             place.volumes,
             place.store_id,
-            lambda: self._committer.submit(meta.NextVolume()).result(),
+            lambda strangers: self._committer.submit(meta.NextVolume(strangers)).result(),
             self._health,
             length_max=options.volume_bytes_max,
         )

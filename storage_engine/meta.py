@@ -41,12 +41,21 @@ class StampStore(Operation[None]):
 
 @dataclass(slots=True)
 class NextVolume(Operation[int]):
-    """Gives out a volume id, never the same twice."""
+    """Gives out a volume id, never the same twice.
+
+    Volumes up to `strangers` are not known to the index: their ids are passed over, and they are
+    held, so that nobody takes them for volumes without life.
+    """
 
     needs_room: ClassVar[bool] = False  # who wants a volume has asked for room already
+    strangers: int = 0
 
     def mutate(self, transaction: Transaction) -> int:
         """Raise the counter."""
+        if self.strangers:
+            for name in (LAST_VOLUME, HELD_VOLUMES):
+                value = number(transaction.get(transaction.tables.meta, name))
+                transaction.set_number(name, max(value, self.strangers))
         return transaction.count(LAST_VOLUME)
 
 

@@ -239,7 +239,7 @@ class Appender:
         disk: Disk,
         directory: Path,
         store_id: bytes,
-        allocate_id: Callable[[], int],
+        allocate_id: Callable[[int], int],
         health: Health,
         *,
         length_max: int,
@@ -309,14 +309,20 @@ class Appender:
                 self._owned.append(self._active)
 
     def _create(self) -> Volume:
-        """Make a new volume under an id that was never used."""
+        """Make a new volume under an id that was never used.
+
+        A file that is there already was left by an index that was lost since. What lies in it,
+        and in those behind it, is not for this index to give up.
+        """
+        strangers = 0
         while True:
-            volume_id = self._allocate_id()
+            volume_id = self._allocate_id(strangers)
             path = volume_path(self._directory, volume_id)
             try:
                 volume = Volume(self._disk, path, volume_id, self.length_max)
             except FileExistsError:
-                continue  # left by an index that was lost since: its ids begin anew
+                strangers = volume_ids(self._directory)[-1]
+                continue
             except OSError as error:
                 raise self._health.explain("no volume could be created", error) from error
             try:

@@ -283,6 +283,25 @@ def test_volumes_are_held_until_they_are_released(tmp_path: Path) -> None:
         assert problems(engine) == []
 
 
+def test_an_empty_index_gives_nothing_up_that_it_does_not_know(tmp_path: Path) -> None:
+    """Volumes that an index finds in the way of its own are held, though it uses none of them."""
+    store = tmp_path / "s"
+    with small_store(store) as engine:
+        for n in range(3):
+            put(engine, f"k{n}", noise(200 * KIB, n))
+    lose_index(store)
+    with renew_engine(store, SMALL) as engine:  # and not salvaged: cut off here
+        put(engine, "new", noise(1000, 9))
+        assert engine.held_volumes() == 3
+        assert [volume.id for volume in engine.volumes()] == [1, 2, 3, 4]
+        assert engine.reclaim(LATER)["volumes"] == 0
+        assert engine.compact().dropped_volumes == 0
+    engine, report = salvaged(store)
+    with engine:
+        assert report.objects == 4
+        assert problems(engine) == []
+
+
 def test_what_was_compacted_tells_the_same(tmp_path: Path) -> None:
     """Records that were moved to other volumes keep names, times and completions."""
     store = tmp_path / "s"

@@ -36,7 +36,7 @@ def appender(disk: FaultyDisk, tmp_path: Path) -> Iterator[Appender]:
     """Give an appender to an empty directory."""
     ids = itertools.count(1)
     health = Health(disk, tmp_path, 0)
-    made = Appender(disk, tmp_path, STORE, lambda: next(ids), health, length_max=LENGTH_MAX)
+    made = Appender(disk, tmp_path, STORE, lambda _: next(ids), health, length_max=LENGTH_MAX)
     yield made
     made.close()
 
@@ -94,7 +94,7 @@ def test_a_region_ends_once(appender: Appender) -> None:
 def test_a_large_hole_gives_its_room_back_at_once(disk: FaultyDisk, tmp_path: Path) -> None:
     """A region nobody ever named is punched when it is not the tail."""
     appender = Appender(
-        disk, tmp_path, STORE, lambda: 1, Health(disk, tmp_path, 0), length_max=1 << 30
+        disk, tmp_path, STORE, lambda _: 1, Health(disk, tmp_path, 0), length_max=1 << 30
     )
     hole, after = appender.reserve(PUNCH_BYTES_MIN), appender.reserve(1000)
     hole.give_back()
@@ -142,7 +142,9 @@ def test_a_volume_taken_while_it_was_made_is_passed_over(disk: FaultyDisk, tmp_p
             return descriptor
 
     health = Health(disk, tmp_path, 0)
-    appender = Appender(Thief(), tmp_path, STORE, lambda: next(ids), health, length_max=LENGTH_MAX)
+    appender = Appender(
+        Thief(), tmp_path, STORE, lambda _: next(ids), health, length_max=LENGTH_MAX
+    )
     assert appender.reserve(1).volume.id == 2
     appender.close()
 
@@ -160,7 +162,7 @@ def test_a_full_disk_makes_no_volume(appender: Appender, disk: FaultyDisk, tmp_p
 def test_the_reserve_of_the_disk_is_not_touched(disk: FaultyDisk, tmp_path: Path) -> None:
     """A region that would leave less than the reserve is refused."""
     appender = Appender(
-        disk, tmp_path, STORE, lambda: 1, Health(disk, tmp_path, 1000), length_max=LENGTH_MAX
+        disk, tmp_path, STORE, lambda _: 1, Health(disk, tmp_path, 1000), length_max=LENGTH_MAX
     )
     disk.free = 1999
     with pytest.raises(DiskFull, match="nearly"):
