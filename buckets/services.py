@@ -79,6 +79,11 @@ def load_registry() -> Registry:
     )
 
 
+def bucket_ids() -> set[int]:
+    """Return the id of every bucket, those being deleted too."""
+    return set(Bucket.objects.values_list("id", flat=True))
+
+
 def create_bucket(name: str, owner_canonical_id: str, region: str = "") -> BucketState:
     """Make a bucket, in the configured region unless told otherwise.
 

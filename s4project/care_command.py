@@ -1,4 +1,4 @@
-"""What the commands that look after the store's bytes have in common: compact and scrub.
+"""What the commands that look after an open store have in common: compact, scrub, snapshot.
 
 They work beside a running server, one of each kind at a time, and end in order when asked to.
 Exit codes: 0 done, 1 something is wrong with the store, 2 refused.
@@ -45,10 +45,13 @@ class CareCommand(BaseCommand):
 
     requires_system_checks = ()  # the settings are checked below, in plain lines
     counts = ""  # what the progress line counts
+    has_rate = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add what both commands take."""
+        """Add what they take."""
         parser.add_argument("--json", action="store_true", help="write one JSON object at the end")
+        if not self.has_rate:
+            return
         parser.add_argument(
             "--rate",
             metavar="BYTES",

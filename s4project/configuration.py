@@ -221,6 +221,13 @@ SETTINGS: Final[dict[str, Setting]] = {
         whole_number(0, 87_600),
         "Age at which unfinished multipart uploads are aborted; 0: never.",
     ),
+    "snapshot_interval_hours": Setting(
+        "S4_SNAPSHOT_INTERVAL_HOURS",
+        "24",
+        whole_number(0, 8760),
+        "Age at which a snapshot of the index is replaced if anything changed; sooner after much "
+        "change; 0: never, and the journal is kept for ever.",
+    ),
     "compaction_enabled": Setting(
         "S4_COMPACTION_ENABLED",
         "true",
@@ -291,6 +298,7 @@ class Configuration:
     secret_access_key: str = field(repr=False)
     max_upload_size: int
     multipart_upload_ttl_hours: int
+    snapshot_interval_hours: int
     compaction_enabled: bool
     compaction_interval_hours: int
     compaction_threshold: float

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 STOP_SIGNALS: Final = frozenset({signal.SIGTERM, signal.SIGINT})
 HOUR: Final = 3600.0
+MINUTE: Final = 60.0
 RETRY_SECONDS: Final = 60.0
 SLICE_SECONDS: Final = 20.0  # how long a job of hours keeps the others waiting
 PAUSE_SECONDS: Final = 1.0  # before its next slice
@@ -67,11 +68,22 @@ def configured_jobs() -> list[Job]:
     """Return the jobs that the settings ask for."""
     chosen = settings.S4
     jobs = [Job("finish_deletions", finish_deletions, HOUR), Job("reclaim", reclaim, HOUR)]
+    if chosen.snapshot_interval_hours:
+        jobs.append(Job("snapshot", snapshot, MINUTE))
     if chosen.compaction_enabled:
         jobs.append(Job("compact", compact, HOUR * chosen.compaction_interval_hours))
     if chosen.scrub_interval_days:
         jobs.append(Job("scrub", scrub, HOUR))
     return jobs
+
+
+def snapshot() -> object:
+    """Copy the index when much has changed since the last copy, or anything long ago."""
+    engine = get_engine()
+    if not engine.snapshot_is_due(settings.S4.snapshot_interval_hours * 3_600_000):
+        return None
+    made = engine.snapshot()
+    return {"name": made.path.name, "bytes": made.size}
 
 
 def slice_over() -> Callable[[], bool]:

@@ -39,8 +39,10 @@ from storage_engine.errors import (
 )
 from storage_engine.options import EngineOptions
 from storage_engine.reader import ObjectReader
+from storage_engine.rebuild import RebuildReport, rebuild_index
 from storage_engine.salvage import SalvageReport, survey_volumes
 from storage_engine.scrub import ScrubOptions, ScrubReport
+from storage_engine.snapshots import Snapshot
 from storage_engine.staging import BlobWriter, StagedBlob
 from storage_engine.values import (
     Deletion,
@@ -109,9 +111,11 @@ __all__ = [
     "QuarantinedBlob",
     "Quota",
     "QuotaExceeded",
+    "RebuildReport",
     "SalvageReport",
     "ScrubOptions",
     "ScrubReport",
+    "Snapshot",
     "StagedBlob",
     "StorageEngine",
     "StorageError",
@@ -125,6 +129,7 @@ __all__ = [
     "VolumeInfo",
     "VolumeState",
     "open_engine",
+    "rebuild_index",
     "renew_engine",
     "survey_volumes",
 ]

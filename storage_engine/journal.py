@@ -157,10 +157,12 @@ class Journal:
             yield found
             tail = found[1]
 
-    def begins_at(self) -> int | None:
-        """Return the position from which on the journal is complete, or None without segments."""
+    def end(self) -> int:
+        """Return where the last segment ends: the journal reaches no further."""
         starts = segment_starts(self._directory)
-        return starts[0] if starts else None
+        if not starts:
+            return 0
+        return starts[-1] + segment_path(self._directory, starts[-1]).stat().st_size
 
     # --- room ----------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from storage_engine import layout
@@ -20,6 +21,7 @@ from storage_engine.index import DATA_FILE, Index
 from storage_engine.journal import Journal, Tail, segment_path
 from storage_engine.keys import JOURNAL
 from storage_engine.options import DEFAULTS, EngineOptions
+from storage_engine.pace import ignore
 from storage_engine.recovery import replay
 from storage_engine.snapshots import is_whole, snapshots
 from storage_engine.transaction import STORE_ID
@@ -59,12 +61,12 @@ def rebuild_index(
     *,
     disk: Disk | None = None,
     with_journal: bool = True,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> RebuildReport:
     """Make the index anew; StoreInUse, FormatError when there is nothing to make it of.
 
     `with_journal=False` goes on from the snapshot alone, where the journal is lost, and loses
-    what came after it. `progress` is told the position of the journal that was reached.
+    what came after it. `progress` is told (bytes of the journal replayed, bytes at most).
     """
     with _closed(root, options, disk or RealDisk()) as bench:
         snapshot, damaged = _newest_whole(bench.place.snapshots)
@@ -84,7 +86,8 @@ def rebuild_index(
                     "`--without-journal` goes on from the snapshot alone, `--salvage` from volumes"
                 )
             checkpointer.checkpoint()
-            frames = replay(index, journal, checkpointer, tail, progress) if with_journal else 0
+            told = partial(_tell, progress or ignore, tail.position, journal.end())
+            frames = replay(index, journal, checkpointer, tail, told) if with_journal else 0
             if _store_id(index) != bench.place.store_id:
                 raise FormatError("snapshot and journal do not make an index of this store")
         aside = _replace(bench, with_journal=with_journal)
@@ -156,6 +159,10 @@ def _store_id(index: Index) -> bytes | None:
 def _reaches(directory: Path, tail: Tail) -> bool:
     """Tell whether the journal has what follows a tail, or ends there."""
     return any(segment_path(directory, start).exists() for start in {tail.segment, tail.end})
+
+
+def _tell(progress: Callable[[int, int], None], start: int, end: int, position: int) -> None:
+    progress(position - start, end - start)
 
 
 def _begin_anew(index: Index, tail: Tail) -> None:

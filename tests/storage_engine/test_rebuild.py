@@ -75,11 +75,14 @@ def test_a_lost_index_is_made_again_row_for_row(tmp_path: Path, snapshots_made: 
     shutil.rmtree(store / "index")
     with pytest.raises(FormatError, match="rebuild_index"):
         small_store(store)
-    reached: list[int] = []
-    report = rebuild_index(store, OPTIONS, progress=reached.append)
+    reached: list[tuple[int, int]] = []
+    report = rebuild_index(
+        store, OPTIONS, progress=lambda done, total: reached.append((done, total))
+    )
     assert (report.snapshot is not None) == (snapshots_made > 0)
     assert report.frames
     assert reached == sorted(reached)
+    assert all(0 < done <= total for done, total in reached)
     assert dump(store) == before
     with small_store(store) as engine:
         assert problems(engine) == []

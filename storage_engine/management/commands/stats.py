@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.core.management.base import BaseCommand
 
+from storage_engine import EngineError
 from storage_engine.apps import close_engine, get_engine
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
+
+
+REFUSED: Final = 2
 
 
 class Command(BaseCommand):
@@ -25,6 +29,9 @@ class Command(BaseCommand):
         try:
             engine = get_engine()
             totals, volumes = asdict(engine.stats()), engine.volumes()
+        except EngineError as error:
+            self.stderr.write(str(error))
+            raise SystemExit(REFUSED) from error
         finally:
             close_engine()
         if options["json"]:

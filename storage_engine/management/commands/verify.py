@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.core.management.base import BaseCommand
 
+from storage_engine import EngineError
 from storage_engine.apps import close_engine, get_engine
 from storage_engine.management.progress import Progress
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
+
+
+REFUSED: Final = 2
 
 
 class Command(BaseCommand):
@@ -28,6 +32,9 @@ class Command(BaseCommand):
         del args
         try:
             found = self._verify(is_quiet=options["json"])
+        except EngineError as error:
+            self.stderr.write(str(error))
+            raise SystemExit(REFUSED) from error
         finally:
             close_engine()
         if options["json"]:
