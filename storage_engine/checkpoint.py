@@ -85,6 +85,16 @@ def read_checkpoint(directory: Path) -> Checkpoint:
     return Checkpoint.unpack((directory / CHECKPOINT).read_bytes())
 
 
+def read_durable_checkpoint(disk: Disk, directory: Path) -> Checkpoint:
+    """Return the checkpoint, once no power cut can bring back the one before it.
+
+    Whoever wrote it may have died before its name was durable.
+    """
+    checkpoint = read_checkpoint(directory)
+    disk.sync_directory(directory)
+    return checkpoint
+
+
 def write_checkpoint(disk: Disk, directory: Path, checkpoint: Checkpoint) -> None:
     """Put a checkpoint in place of the one before, wholly or not at all."""
     new = directory / NEW_CHECKPOINT
@@ -267,16 +277,17 @@ class Checkpointer:
 
     def _capture(self) -> tuple[Checkpoint, Pin, int]:
         """Under the write lock: the newest meta page, a pin at its tree, the journal's tail."""
-        txn = self._index.begin_write()
-        try:
-            resizes = self._index.resizes
-            tail = Tail.unpack(txn.get(JOURNAL, db=self._index.tables.meta))
-            if self._is_recovered:
-                self._journal.settle(tail)
-            txn_id, meta_page = self._index.newest_meta_page()
-            pin = self._pins.take()
-        finally:
-            txn.abort()
+        with self._index.kept_size():
+            txn = self._index.begin_write()
+            try:
+                resizes = self._index.resizes
+                tail = Tail.unpack(txn.get(JOURNAL, db=self._index.tables.meta))
+                if self._is_recovered:
+                    self._journal.settle(tail)
+                txn_id, meta_page = self._index.newest_meta_page()
+                pin = self._pins.take()
+            finally:
+                txn.abort()
         assert pin.txn_id == txn_id
         return Checkpoint(pin.txn_id, time.time_ns() // 1_000_000, tail, meta_page), pin, resizes
 
@@ -314,10 +325,10 @@ class Checkpointer:
 
     def _keep_up(self, last_txn_id: int) -> None:
         """Make a checkpoint unless somebody else did lately; follow the newest with the pins."""
-        self._last = read_checkpoint(self._index.path)
+        self._last = self._look()
         if last_txn_id != self._last.txn_id and self._is_due(self._last):
             with self._turn():
-                self._last = read_checkpoint(self._index.path)
+                self._last = self._look()
                 if self._is_due(self._last):
                     self._write_out()
                     self._make()
@@ -331,6 +342,13 @@ class Checkpointer:
         for at in range(0, size, CHECKPOINT_STEP_BYTES):
             if not self._is_closed:
                 self._disk.write_out(self._data, at, CHECKPOINT_STEP_BYTES)
+
+    def _look(self) -> Checkpoint:
+        """Return the checkpoint on disk, whoever made it."""
+        found = read_checkpoint(self._index.path)
+        if self._last is not None and found.txn_id == self._last.txn_id:
+            return found
+        return read_durable_checkpoint(self._disk, self._index.path)
 
     def _is_due(self, last: Checkpoint) -> bool:
         age_s = time.time() - last.created_ms / 1000

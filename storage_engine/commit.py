@@ -310,11 +310,14 @@ class Committer:
     def _commit(self, transaction: Transaction, group: list[Ticket]) -> None:
         """Make the group durable, then visible; when either fails, neither must remain."""
         txn, body = transaction.txn, transaction.changes.pack()
+        meta = self._index.tables.meta
+        tail = Tail.unpack(txn.get(JOURNAL, db=meta))
         if not body:
+            # What the group found absent must stay so: a dead writer's frame could bring it back.
+            self._journal.settle(tail)
             txn.abort()
             return
-        meta = self._index.tables.meta
-        frame = self._journal.plan(Tail.unpack(txn.get(JOURNAL, db=meta)), body)
+        frame = self._journal.plan(tail, body)
         txn.put(JOURNAL, frame.after.pack(), db=meta)
         try:
             self._journal.write(frame)

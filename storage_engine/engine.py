@@ -102,7 +102,7 @@ class StorageEngine(ObjectVerbs, Upkeep):
         self._place = place
         self._use = layout.Use(place)
         try:
-            checkpoint = self._restore()
+            checkpoint = self._restore(disk)
             self._index = Index(place.index, options.map_bytes)
         except BaseException:
             self._use.end()
@@ -142,11 +142,11 @@ class StorageEngine(ObjectVerbs, Upkeep):
         self._checkpointer.start(self._care.snapshots.keep_from)
         _opened.add(self)
 
-    def _restore(self) -> Checkpoint | None:
+    def _restore(self, disk: Disk) -> Checkpoint | None:
         """Put the index back to its checkpoint, unless it is new or others are using it."""
         if self._place.is_new or not self._use.is_first:
             return None
-        return recovery.restore(self._place.index)
+        return recovery.restore(disk, self._place.index)
 
     def _recover(self, checkpoint: Checkpoint | None) -> None:
         """Go on from the checkpoint to the journal's end; make one where there is none yet."""

@@ -7,11 +7,12 @@ the process that opened it: LMDB must not be used across a fork.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import struct
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import lmdb
@@ -22,14 +23,17 @@ from storage_engine.keys import Table
 from storage_engine.limits import INDEX_ROOM_BYTES, READERS_MAX, SPARE_READERS_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 Result = TypeVar("Result")
 Txn = lmdb.Transaction
 LMDB_MAJOR = 0  # the file format of LMDB 0.9; part of our own format
 RESIZE_WAIT_S = 0.001
+RELEASE_WAIT_S = 0.01
+RELEASE_WAITS = 500
 DATA_FILE: Final = "data.mdb"
+LOCK_FILE: Final = "lock.mdb"
 
 META_PAGE_BYTES: Final = 4096
 """The first two pages of the file are LMDB's meta pages: of two commits, the newer counts."""
@@ -52,6 +56,23 @@ def restore_meta_page(directory: Path, page: bytes) -> None:
         raise FormatError(f"{path} is shorter than its checkpoint, or of another kind")
     with path.open("r+b") as file:
         file.write(page + page)
+
+
+def await_release(directory: Path) -> None:
+    """Wait until the last of the processes that had the index open is gone for LMDB as well.
+
+    The kernel takes the locks of a killed process away one by one. LMDB would go on with what is
+    in the lock file if it met one of them, though the index has been put back behind it.
+    EngineClosed when somebody keeps it open. Not for a process that has it open itself.
+    """
+    path = directory / LOCK_FILE
+    with suppress(FileNotFoundError), path.open("r+b") as file:
+        for _ in range(RELEASE_WAITS):
+            with suppress(BlockingIOError, PermissionError):
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1)
+                return
+            time.sleep(RELEASE_WAIT_S)
+        raise EngineClosed(f"{path} is in use by another program")
 
 
 class Tables(NamedTuple):
@@ -92,6 +113,7 @@ class Index:
         self._pid = os.getpid()
         self._is_closed = False
         self._resize_lock = threading.Lock()
+        self._growth_lock = threading.Lock()
         self._resizes = 0
         self._room_end = 0  # up to here the file has its blocks
         try:
@@ -159,9 +181,16 @@ class Index:
                     raise
                 time.sleep(RESIZE_WAIT_S)
 
+    @contextmanager
+    def kept_size(self) -> Iterator[None]:
+        """Keep this process from growing its map, which would void a write transaction."""
+        with self._growth_lock:
+            yield
+
     def grow(self) -> None:
         """Double the map of this process; others follow when they meet the larger index."""
-        self._resize(lambda env: env.set_mapsize(2 * env.info()["map_size"]))
+        with self._growth_lock:
+            self._resize(lambda env: env.set_mapsize(2 * env.info()["map_size"]))
 
     @property
     def resizes(self) -> int:

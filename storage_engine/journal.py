@@ -281,20 +281,28 @@ class Journal:
 
     def _blank(self, segment: int, offset: int) -> None:
         descriptor = self._descriptor(segment)
-        self._disk.write(descriptor, [bytes(JOURNAL_PAGE_BYTES)], offset)
-        self._disk.sync(descriptor)
+        try:
+            self._disk.write(descriptor, [bytes(JOURNAL_PAGE_BYTES)], offset)
+            self._disk.sync(descriptor)
+        finally:
+            # A segment without a commit may be replaced, here or elsewhere, by one of its name.
+            self.close()
 
     def _begin_segment(self, start: int, length: int) -> None:
         """Give a filled file the name of the next segment; the name is durable on return."""
         path = segment_path(self._directory, start)
-        if path.exists():  # left by a writer that died, or failed, before its first commit in it
-            if path.stat().st_size == length:
-                return
+        # One may be left by a writer that died, or failed, before its first commit in it: perhaps
+        # before its name was durable.
+        is_left = path.exists()
+        if is_left and path.stat().st_size != length:
             self._disk.unlink(path)
-        is_ordinary = length == self._segment_bytes
-        spare = next(iter(self._spares()), None) if is_ordinary else None
-        self._disk.rename(spare or self._fill(length), path)
+            is_left = False
+        if not is_left:
+            is_ordinary = length == self._segment_bytes
+            spare = next(iter(self._spares()), None) if is_ordinary else None
+            self._disk.rename(spare or self._fill(length), path)
         self._disk.sync_directory(self._directory)
+        self.close()  # what has this name now need not be what had it when it was opened
 
     def _spares(self) -> list[Path]:
         """Return the files that are ready, though another process may take one at any moment."""

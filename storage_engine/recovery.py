@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import lmdb
 
 from storage_engine.changes import unpack
-from storage_engine.checkpoint import read_checkpoint
+from storage_engine.checkpoint import read_durable_checkpoint
 from storage_engine.errors import FormatError
-from storage_engine.index import restore_meta_page
+from storage_engine.index import await_release, restore_meta_page
 from storage_engine.keys import JOURNAL
 from storage_engine.limits import REPLAY_BYTES
 
@@ -25,16 +25,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from storage_engine.checkpoint import Checkpoint, Checkpointer
+    from storage_engine.disk import Disk
     from storage_engine.index import Index
     from storage_engine.journal import Journal, Tail
 
 REMEDY = "`manage.py rebuild_index` makes it anew from snapshot and journal"
 
 
-def restore(directory: Path) -> Checkpoint:
+def restore(disk: Disk, directory: Path) -> Checkpoint:
     """Put an index that nobody has open back to its checkpoint; FormatError when it cannot be."""
     try:
-        checkpoint = read_checkpoint(directory)
+        await_release(directory)
+        checkpoint = read_durable_checkpoint(disk, directory)
         restore_meta_page(directory, checkpoint.meta_page)
     except FileNotFoundError as error:
         raise FormatError(f"{error.filename} is missing: {REMEDY}") from error

@@ -1,4 +1,4 @@
-"""Disks that fail: one that refuses on demand, and one that forgets what was not synced."""
+"""A disk that refuses on demand; `lossy_disk` has the one that forgets what was not synced."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ from storage_engine.disk import RealDisk
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-    from random import Random
-
-SECTOR = 512
 
 
 class FaultyDisk(RealDisk):
@@ -98,118 +95,3 @@ class FaultyDisk(RealDisk):
 def _refuse(code: int) -> None:
     if code:
         raise OSError(code, os.strerror(code))
-
-
-class LossyDisk(RealDisk):
-    """A real disk with a volatile cache: `cut_power` forgets any subset of unsynced sectors."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._paths: dict[int, Path] = {}
-        self._before: dict[Path, dict[int, bytes | None]] = {}  # sector -> what it held
-
-    def create(self, path: Path) -> int:
-        """Make a file and follow it."""
-        descriptor = super().create(path)
-        self._paths[descriptor] = path
-        self._before[path] = {}
-        return descriptor
-
-    def open(self, path: Path, *, is_writable: bool = False) -> int:
-        """Open a file and follow it."""
-        descriptor = super().open(path, is_writable=is_writable)
-        self._paths[descriptor] = path
-        self._before.setdefault(path, {})
-        return descriptor
-
-    def rename(self, source: Path, target: Path) -> None:
-        """Rename, and follow."""
-        super().rename(source, target)
-        self._before[target] = self._before.pop(source, {})
-
-    def write(self, descriptor: int, buffers: Sequence[bytes], offset: int) -> None:
-        """Remember what each touched sector held, then write."""
-        path = self._paths[descriptor]
-        end = offset + sum(map(len, buffers))
-        with self._lock:
-            size = os.fstat(descriptor).st_size
-            for at in range(offset - offset % SECTOR, end, SECTOR):
-                held = os.pread(descriptor, SECTOR, at) if at < size else None
-                self._before[path].setdefault(at, held)
-        super().write(descriptor, buffers, offset)
-
-    def sync(self, descriptor: int) -> None:
-        """Sync, and forget what was written before this call."""
-        with self._lock:
-            path = self._paths[descriptor]
-            written = self._before[path]
-            self._before[path] = {}
-        try:
-            super().sync(descriptor)
-        except OSError:
-            self._before[path] = written | self._before[path]
-            raise
-
-    def cut_power(self, random: Random) -> int:
-        """Undo any subset of the unsynced sectors, on disk; return how many were lost."""
-        lost = 0
-        for path, sectors in self._before.items():
-            with path.open("r+b") as file:
-                for at, held in sectors.items():
-                    if random.random() < 0.5:  # a coin
-                        lost += 1
-                        file.seek(at)
-                        file.write((held or b"").ljust(SECTOR, b"\x00"))
-        return lost
-
-
-class CrashingDisk(LossyDisk):
-    """A lossy disk on which the process ends at the n-th change, its unsynced sectors lost at will.
-
-    It must be the disk of a process of the test's own, which ends by `os._exit`.
-    """
-
-    def __init__(self, steps: int, random: Random) -> None:
-        super().__init__()
-        self.steps = steps
-        self._random = random
-
-    def _step(self) -> None:
-        self.steps -= 1
-        if self.steps == 0:
-            self.cut_power(self._random)
-            os._exit(CRASHED)
-
-    def create(self, path: Path) -> int:
-        """Crash or create."""
-        self._step()
-        return super().create(path)
-
-    def write(self, descriptor: int, buffers: Sequence[bytes], offset: int) -> None:
-        """Crash or write."""
-        self._step()
-        super().write(descriptor, buffers, offset)
-
-    def sync(self, descriptor: int) -> None:
-        """Crash or sync."""
-        self._step()
-        super().sync(descriptor)
-
-    def punch(self, descriptor: int, offset: int, length: int) -> None:
-        """Crash or punch."""
-        self._step()
-        super().punch(descriptor, offset, length)
-
-    def truncate(self, descriptor: int, length: int) -> None:
-        """Crash or cut."""
-        self._step()
-        super().truncate(descriptor, length)
-
-    def unlink(self, path: Path) -> None:
-        """Crash or unlink."""
-        self._step()
-        super().unlink(path)
-        self._before.pop(path, None)
-
-
-CRASHED = 9

@@ -1,0 +1,166 @@
+"""Recovery: from the checkpoint on, to the journal's end, however often it is begun again."""
+
+from __future__ import annotations
+
+import sys
+import time
+from subprocess import PIPE, Popen
+from typing import TYPE_CHECKING
+
+import pytest
+
+from storage_engine import EngineClosed, FormatError, index, recovery
+from storage_engine.checkpoint import CHECKPOINT, read_checkpoint
+from storage_engine.disk import RealDisk
+from storage_engine.journal import Journal, segment_starts
+from storage_engine.layout import existing
+from tests.storage_engine.counting_disk import KILLED
+from tests.storage_engine.engine_steps import KIB, get, noise, problems, put, small_store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Puts objects without a checkpoint since the first, and dies.
+DYING = """
+import os, sys
+from pathlib import Path
+from storage_engine import checkpoint
+from tests.storage_engine.engine_steps import noise, put, small_store
+checkpoint.CHECKPOINT_SECONDS = 1000.0
+engine = small_store(Path(sys.argv[1]), inline_bytes_max=4096, map_bytes=1 << 24)
+for n in range(int(sys.argv[2])):
+    put(engine, f"{n}", noise(3000, n))
+os._exit(37)
+"""
+OBJECTS = 60
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """Make a store whose process was killed long after the last checkpoint."""
+    path = tmp_path / "store"
+    command = [sys.executable, "-c", DYING, str(path), str(OBJECTS)]
+    with Popen(command) as process:
+        assert process.wait() == KILLED
+    return path
+
+
+def check(path: Path, count: int = OBJECTS) -> None:
+    """Open the store and read everything."""
+    with small_store(path) as engine:
+        assert [get(engine, f"{n}") for n in range(count)] == [noise(3000, n) for n in range(count)]
+        assert problems(engine) == []
+
+
+def test_what_the_journal_holds_is_made_again(store: Path) -> None:
+    """Everything since the checkpoint comes back, though nothing of the index file is believed."""
+    data = store / "index" / index.DATA_FILE
+    base = read_checkpoint(store / "index")
+    garbage = bytearray(data.read_bytes())
+    garbage[: 2 * index.META_PAGE_BYTES] = bytes(2 * index.META_PAGE_BYTES)
+    data.write_bytes(garbage)
+    check(store)
+    assert read_checkpoint(store / "index").txn_id > base.txn_id
+
+
+def test_a_store_that_was_closed_has_nothing_to_replay(store: Path) -> None:
+    """After a clean end the checkpoint stands at the journal's end, and the file is left alone."""
+    check(store)
+    base = read_checkpoint(store / "index")
+    place = existing(store)
+    assert place is not None
+    journal = Journal(RealDisk(), place.journal, place.store_id, 64 * KIB)
+    assert list(journal.read(base.tail)) == []
+    check(store)
+    assert read_checkpoint(store / "index") == base
+
+
+def test_a_map_that_is_too_small_for_the_replay_grows(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Recovery in a smaller map than the journal needs ends as in a large one, pins and all."""
+    monkeypatch.setattr(recovery, "REPLAY_BYTES", 10_000)
+    with small_store(store, map_bytes=1 << 17) as engine:
+        assert engine._index.size_bytes() > 1 << 17
+        assert engine._index.resizes
+        assert engine._checkpointer.is_pinned
+        assert problems(engine) == []
+    check(store)
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "remove"])
+def test_a_damaged_checkpoint_is_refused_with_a_remedy(store: Path, damage: str) -> None:
+    """Without a checkpoint that can be believed nothing is guessed, and the way out is named."""
+    path = store / "index" / CHECKPOINT
+    data = bytearray(path.read_bytes())
+    if damage == "cut":
+        path.write_bytes(data[:-1])
+    elif damage == "flip":
+        data[100] ^= 1
+        path.write_bytes(data)
+    else:
+        path.unlink()
+    with pytest.raises(FormatError, match="rebuild_index"):
+        small_store(store)
+
+
+def test_an_index_shorter_than_its_checkpoint_is_refused(store: Path) -> None:
+    """A file that cannot hold the tree is not opened."""
+    check(store)
+    data = store / "index" / index.DATA_FILE
+    data.write_bytes(data.read_bytes()[: 3 * index.META_PAGE_BYTES])
+    with pytest.raises(FormatError, match="shorter"):
+        small_store(store)
+
+
+def test_a_lost_segment_ends_the_journal(store: Path) -> None:
+    """Without its second segment the journal ends with the first, whatever lies behind."""
+    journal = store / "journal"
+    starts = segment_starts(journal)
+    assert len(starts) > 2
+    (journal / f"{starts[1]:020d}.segment").unlink()
+    with small_store(store) as engine:
+        assert 0 < engine.namespace_counts(1).objects < OBJECTS
+        assert problems(engine) == []
+        put(engine, "after", noise(3000))
+        assert get(engine, "after") == noise(3000)
+
+
+# Holds LMDB's lock for a while, as a process does whose other locks the kernel took already.
+LINGERING = """
+import fcntl, sys, time
+file = open(sys.argv[1], "r+b")
+fcntl.lockf(file, fcntl.LOCK_SH, 1)
+print("ready", flush=True)
+time.sleep(float(sys.argv[2]))
+"""
+
+
+def linger(store: Path, seconds: float) -> Popen[bytes]:
+    """Start a process that holds the lock for so long."""
+    lock = store / "index" / index.LOCK_FILE
+    command = [sys.executable, "-c", LINGERING, str(lock), str(seconds)]
+    process = Popen(command, stdout=PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    return process
+
+
+def test_a_process_that_is_still_ending_is_waited_for(store: Path) -> None:
+    """While LMDB's lock of a killed process is still there, nobody goes on with its lock file."""
+    began = time.monotonic()
+    with linger(store, 0.5):
+        check(store)
+        assert time.monotonic() - began > 0.3
+
+
+def test_another_program_in_the_index_is_not_waited_for_ever(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who finds the index open elsewhere says so, and leaves it as it is."""
+    monkeypatch.setattr(index, "RELEASE_WAITS", 2)
+    with linger(store, 60) as process:
+        with pytest.raises(EngineClosed, match="another program"):
+            small_store(store)
+        process.kill()
+    check(store)
