@@ -150,7 +150,8 @@ class Worker:
     def multipart(self) -> None:
         """Upload in parts."""
         key, (data, _) = self.key(), self.make()
-        with self.ledger.act({key: (data + data[:99], attributes())}):
+        whole = data + data[:99]
+        with self.ledger.act({key: (whole, attributes(whole))}):
             put_multipart(self.engine, key, [data, data[:99]])
 
     def delete(self) -> None:
