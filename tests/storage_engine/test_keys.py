@@ -21,6 +21,16 @@ PART_NUMBERS = st.integers(1, 10_000)
 DUES = st.tuples(U64, st.integers(0, 255), st.binary(max_size=DUE_SUBJECT_BYTES_MAX))
 
 
+@given(st.tuples(U64, U64), st.tuples(U64, U64))
+def test_versions_of_a_key_sort_newest_first(
+    first: tuple[int, int], second: tuple[int, int]
+) -> None:
+    """Versions decode to what they were, lie together by key, and larger numbers come first."""
+    assert keys.version_parts(keys.version(*first)) == first
+    in_order = (first[0], -first[1]) < (second[0], -second[1])
+    assert (keys.version(*first) < keys.version(*second)) == in_order
+
+
 @given(U64, U64)
 def test_sequences_decode_and_sort_as_numbers(first: int, second: int) -> None:
     """An encoded number decodes to itself and sorts as the number does."""

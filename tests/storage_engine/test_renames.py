@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -204,3 +205,27 @@ def test_every_key_must_still_fit(engine: StorageEngine) -> None:
     assert max(len(key) for key in all_keys(engine)) == 1024
     with pytest.raises(KeyTooLong):
         engine.rename_prefix(BUCKET, "z" * 523 + "/", "z" * 1100 + "/").result()
+
+
+def test_readers_see_a_prefix_in_one_place(engine: StorageEngine) -> None:
+    """While a prefix moves to and fro, every listing has all its keys, under one name."""
+    for n in range(20):
+        put(engine, f"a/{n % 3}/{n}", b"x")
+    stop = threading.Event()
+    wrong: list[set[str]] = []
+
+    def look() -> None:
+        while not stop.is_set():
+            listed = engine.list_objects(BUCKET).objects
+            places = {info.key[:2] for info in listed}
+            if len(listed) != 20 or len(places) != 1:
+                wrong.append(places)
+
+    reader = threading.Thread(target=look)
+    reader.start()
+    for n in range(100):
+        engine.rename_prefix(BUCKET, *(("a/", "b/") if n % 2 == 0 else ("b/", "a/"))).result()
+    stop.set()
+    reader.join()
+    assert wrong == []
+    assert moved(engine) == 100

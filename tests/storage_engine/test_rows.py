@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage_engine import ObjectAttributes, rows
+from storage_engine import LockMode, ObjectAttributes, ObjectLock, rows
 
 texts = st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=3)
 attributes = st.builds(
@@ -29,6 +29,14 @@ entries = st.builds(
     payload=payloads,
     part_count=st.just(0),
     attributes=attributes,
+    object_id=u63,
+    version=u63,
+    is_null=st.booleans(),
+    is_marker=st.booleans(),
+    null_behind=st.one_of(st.none(), u63),
+    retain_mode=st.sampled_from(LockMode),
+    retain_until_ms=u63,
+    has_hold=st.booleans(),
 )
 
 
@@ -36,6 +44,40 @@ entries = st.builds(
 def test_an_entry_comes_back_as_it_was(entry: rows.Entry) -> None:
     """Every field of an entry survives, whatever the kind of its payload."""
     assert rows.decode_entry(rows.encode(entry)) == entry
+
+
+@given(entries)
+def test_an_entry_says_what_callers_may_know(entry: rows.Entry) -> None:
+    """Id and lock are shown as they are; without mode and hold there is no lock."""
+    info = entry.info("k", is_latest=False)
+    assert (info.is_latest, info.is_marker) == (False, entry.is_marker)
+    assert (info.version_id == "null") == entry.is_null
+    is_locked = entry.has_hold or entry.retain_mode is not LockMode.NONE
+    assert entry.is_locked == is_locked == (info.lock != ObjectLock())
+
+
+@given(entries)
+def test_an_entry_from_before_versions_is_a_null_version(entry: rows.Entry) -> None:
+    """An entry without the fields of versions and locks is a null version without either."""
+    fields = msgspec.msgpack.decode(rows.encode(entry))
+    old = rows.decode_entry(msgspec.msgpack.encode(fields[:5]))
+    assert (old.version_id, old.object_id, old.null_behind) == ("null", 0, None)
+    assert (old.is_marker, old.is_locked) == (False, False)
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
+def test_version_ids_sort_as_their_numbers(first: int, second: int) -> None:
+    """A version's number comes back from its id, and ids of one width sort as numbers do."""
+    ids = rows.version_position(first), rows.version_position(second)
+    assert [rows.version_number(id_) for id_ in ids] == [first, second]
+    assert (ids[0] < ids[1]) == (first < second)
+
+
+@given(st.text(max_size=20))
+def test_any_other_text_is_no_version_id(text: str) -> None:
+    """What is read as a number is written as the same text again."""
+    found = rows.version_number(text)
+    assert found is None or rows.version_position(found) == text
 
 
 @given(entries)
