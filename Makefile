@@ -7,7 +7,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: serve test test-long coverage check format lock bench help clean
+.PHONY: serve test test-long test-scale coverage check format lock bench help clean
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -31,6 +31,10 @@ test: $(STAMP)
 #: make test-long the same with the long conformance, crash and soak runs
 test-long: $(STAMP)
 	@S4_TEST_LONG=1 $(BIN)/python -m pytest
+
+#: make test-scale ten million objects: what they cost, and that it stays within bounds (half an hour, 20 GB)
+test-scale: $(STAMP)
+	@$(BIN)/python benchmarks/scale.py --check
 
 #: make coverage  tests with branch coverage, report in the terminal
 coverage: $(STAMP)
