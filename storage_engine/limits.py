@@ -148,6 +148,9 @@ a recovery takes."""
 REPLAY_BYTES: Final = 4 * 1024 * 1024
 """How much of the journal a recovery commits at a time."""
 
+RECOVERY_READERS: Final = 16
+"""Threads that read the index ahead of a recovery: disks serve so many at once as fast as one."""
+
 SNAPSHOT_JOURNAL_BYTES: Final = 256 * 1024 * 1024
 """Journal since the last snapshot after which a new one is due, or half the index if that is more:
 so snapshots add at most twice as many bytes as the changes themselves."""

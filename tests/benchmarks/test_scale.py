@@ -25,7 +25,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.e2e
 def test_a_small_run_reports_every_figure(tmp_path: Path) -> None:
-    """A run with few objects goes through all stages, verifies clean, and leaves only its report."""
+    """A run with few objects goes through all stages, verifies clean, and leaves its report."""
     report_path, directory = tmp_path / "report.json", tmp_path / "fresh"
     directory.mkdir()
     outcome = run(

@@ -94,10 +94,8 @@ def test_every_object_has_a_key_of_its_own(filled: StorageEngine) -> None:
 
 
 def test_a_page_costs_what_it_holds(filled: StorageEngine, scale_keys: Any) -> None:
-    """Wherever a page starts, rolled up or not, it visits a few index positions for each item.
-
-    Each directory on the way costs one to enter and one to leave, and keys lie six deep here.
-    """
+    """Wherever a page starts, rolled up or not, it visits a few index positions for each item."""
+    # Each directory on the way is one to enter and one to leave, and keys lie six deep here.
     random = Random(1)  # noqa: S311  # reproducible, not secret
     for place in scale_keys.places(OBJECTS):
         after = place.first
