@@ -135,7 +135,7 @@ def scrub() -> object:
         log.error("The scrub met damage", problem=problem)
     if not report.is_due:
         return None
-    figures = ("blobs", "bytes", "inline_payloads", "lifted")
+    figures = ("blobs", "bytes", "inline_payloads", "lifted", "healed")
     done = {name: getattr(report, name) for name in figures if getattr(report, name)}
     return done if report.is_complete else Unfinished(None)
 

@@ -100,6 +100,15 @@ class Quarantine:
         table = self._index.tables.blobs
         return is_at(self._index.view(lambda txn: txn.get(sha256, db=table)), place)
 
+    def place(self, sha256: bytes) -> tuple[int, int] | None:
+        """Return where a blob lies that is in quarantine: volume id and offset."""
+        table = self._index.tables.quarantine
+        value = self._index.view(lambda txn: txn.get(sha256, db=table))
+        if value is None:
+            return None
+        row = rows.decode_quarantined(value)
+        return row.volume_id, row.offset
+
     def has(self, sha256: bytes) -> bool:
         """Tell whether a blob is in quarantine."""
         table = self._index.tables.quarantine

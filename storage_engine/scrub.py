@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 from storage_engine import blobs, keys, rows
 from storage_engine.commit import Operation
 from storage_engine.errors import CorruptBlob, EngineError
+from storage_engine.healing import Healer
 from storage_engine.limits import HOUSEKEEPING_BATCH, SCRUB_NOTE_BYTES
 from storage_engine.pace import Pace, Stopped, ignore, never
 from storage_engine.record import VOLUME_HEADER_BYTES
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from storage_engine.quarantine import Quarantine
     from storage_engine.transaction import Transaction
     from storage_engine.volume_files import VolumeFile, VolumeFiles
+    from storage_engine.walk import FoundRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class ScrubReport:
     bytes: int = 0
     inline_payloads: int = 0
     lifted: int = 0  # blobs that were in quarantine and are right
+    healed: int = 0  # damaged blobs of which a whole record was found elsewhere
     problems: list[str] = field(default_factory=list)
     is_complete: bool = True  # the pass came to its end
     is_due: bool = True  # there was a pass to make
@@ -95,6 +98,7 @@ class Scrub:
         self._files = files
         self._quarantine = quarantine
         self._seed = seed
+        self._healer = Healer(committer, disk, place.volumes, seed)
 
     def run(self, options: ScrubOptions, now_ms: int | None = None) -> ScrubReport:
         """Go on with the pass, or begin one, to its end or until stopped; StorageError."""
@@ -105,8 +109,10 @@ class Scrub:
                 return ScrubReport(is_due=False)
             state = rows.ScrubState(started_ms=now_ms, finished_ms=state.finished_ms)
         run = _Run(options, state, self._live_bytes())
+        run.sick = {blob.sha256 for blob in self._quarantine.blobs()}
         try:
             self._check_inline(run)
+            self._check_missing(run)
             for volume_id in volume_ids(self._volumes):
                 if volume_id >= state.volume_id:
                     self._check_volume(volume_id, run)
@@ -157,6 +163,16 @@ class Scrub:
                 is_found = cursor.next()
         return checked, bad
 
+    # --- volumes -------------------------------------------------------------------------------
+
+    def _check_missing(self, run: _Run) -> None:
+        """Put the blobs of volumes that have no file into quarantine; Stopped."""
+        missing = self._live_volumes() - set(volume_ids(self._volumes))
+        for sha256, blob in scan_blobs(self._index, missing) if missing else ():
+            if sha256 not in run.sick and self._quarantine.is_at(sha256, blob):
+                self._condemn(sha256, blob, f"volume {blob.volume_id} is missing", run)
+            run.pace.check()
+
     # --- a volume ------------------------------------------------------------------------------
 
     def _check_volume(self, volume_id: int, run: _Run) -> None:
@@ -164,19 +180,22 @@ class Scrub:
         state = run.state
         if volume_id != state.volume_id or not state.offset:
             state.volume_id, state.offset, state.met_bytes = volume_id, VOLUME_HEADER_BYTES, 0
+            state.live_bytes = self._live_of(volume_id)
         try:
             file = self._files.acquire(volume_id)
         except FileNotFoundError:
             return  # dropped since the directory was read
         try:
-            for found in walk_blobs(self._index, self._walk(file), state.offset):
+            meet = partial(self._meet, run)
+            for found in walk_blobs(self._index, self._walk(file), state.offset, meet):
                 for sha256, blob in found:
                     self._check(file, sha256, blob, run)
                     state.met_bytes += blob.length
                     state.offset = blob.offset + blob.length
                     if run.unnoted >= SCRUB_NOTE_BYTES:
                         self._note(run)
-            if state.met_bytes < self._live_of(volume_id):
+            # What was added meanwhile need not have been met, nor what was removed.
+            if state.met_bytes < min(state.live_bytes, self._live_of(volume_id)):
                 self._check_strays(file, run)
         finally:
             self._files.release(file)
@@ -190,14 +209,16 @@ class Scrub:
     def _check_strays(self, file: VolumeFile, run: _Run) -> None:
         """Check the blobs of a volume that the walk cannot have met: their headers are damaged.
 
-        Or they were added meanwhile. Costs a scan of all blobs.
+        Costs a scan of all blobs, and is next to never needed.
         """
         walk = self._walk(file)
+        strays = []
         for sha256, blob in scan_blobs(self._index, {file.id}):
             record = walk.record_at(blob.offset)
             if record is None or record.header.sha256 != sha256:
-                self._check(file, sha256, blob, run)
-            run.pace.check()
+                strays.append((sha256, blob))
+        for sha256, blob in strays:
+            self._check(file, sha256, blob, run)
 
     def _check(self, file: VolumeFile, sha256: bytes, blob: rows.Blob, run: _Run) -> None:
         """Read one record; whether it is damaged is remembered. Stopped."""
@@ -207,13 +228,28 @@ class Scrub:
         except (EngineError, OSError) as error:
             if not is_damage(error):
                 raise
-            where = f"volume {blob.volume_id} at {blob.offset}"
-            self._quarantine.put(sha256, blob, str(error))
-            if self._quarantine.is_at(sha256, blob):
-                run.tell(f"blob {sha256.hex()} in {where}: {error}")
+            self._condemn(sha256, blob, str(error), run)
         else:
             run.report.lifted += self._quarantine.lift(sha256, blob)
         run.count(blob.length)
+
+    def _condemn(self, sha256: bytes, blob: rows.Blob, reason: str, run: _Run) -> None:
+        """Remember a damaged blob, unless it is elsewhere by now."""
+        self._quarantine.put(sha256, blob, reason)
+        if self._quarantine.is_at(sha256, blob):
+            run.sick.add(sha256)
+            where = f"volume {blob.volume_id} at {blob.offset}"
+            run.tell(f"blob {sha256.hex()} in {where}: {reason}")
+
+    def _meet(self, run: _Run, record: FoundRecord) -> None:
+        """Use a record for a damaged blob of its content, if it is that of none."""
+        sha256 = record.header.sha256
+        if sha256 not in run.sick:
+            return
+        place = (record.header.volume_id, record.offset)
+        if place != self._quarantine.place(sha256) and self._healer.heal(record):
+            run.sick.discard(sha256)
+            run.report.healed += 1
 
     # --- figures -------------------------------------------------------------------------------
 
@@ -224,6 +260,16 @@ class Scrub:
         def look(txn: lmdb.Transaction[bytes]) -> int:
             with txn.cursor(table) as cursor:
                 return sum(number(value) for value in cursor.iternext(keys=False))
+
+        return self._index.view(look)
+
+    def _live_volumes(self) -> set[int]:
+        """Return the ids of volumes that blobs in use lie in."""
+        table = self._index.tables.volumes
+
+        def look(txn: lmdb.Transaction[bytes]) -> set[int]:
+            with txn.cursor(table) as cursor:
+                return {keys.sequence_number(key) for key, value in cursor if number(value)}
 
         return self._index.view(look)
 
@@ -242,6 +288,7 @@ class _Run:
         self.report = ScrubReport()
         self.pace = Pace(options.bytes_per_second, options.should_stop)
         self.unnoted = 0  # bytes read since the state was written
+        self.sick: set[bytes] = set()  # blobs in quarantine
         self._total = total
 
     def tell(self, problem: str) -> None:

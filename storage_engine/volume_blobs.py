@@ -15,7 +15,7 @@ from storage_engine.limits import HOUSEKEEPING_BATCH, SCAN_STEPS_MAX
 from storage_engine.walk import FoundRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from collections.abc import Set as AbstractSet
 
     import lmdb
@@ -27,13 +27,21 @@ Found = tuple[bytes, rows.Blob]
 """A blob's SHA-256 and its row."""
 
 
-def walk_blobs(index: Index, walk: Walk, start: int) -> Iterator[list[Found]]:
+def walk_blobs(
+    index: Index,
+    walk: Walk,
+    start: int,
+    meet: Callable[[FoundRecord], None] | None = None,
+) -> Iterator[list[Found]]:
     """Yield the blobs whose place is a record that the walk meets from `start` on, some at a time.
 
-    Lists may be empty.
+    Lists may be empty. `meet` is told of each record before, whether anything uses it or not.
     """
     records = (item for item in walk.items(start) if isinstance(item, FoundRecord))
     while some := list(islice(records, HOUSEKEEPING_BATCH)):
+        if meet is not None:
+            for record in some:
+                meet(record)
         yield index.view(partial(_in_use, index, some))
 
 

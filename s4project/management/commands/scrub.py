@@ -52,7 +52,7 @@ class Command(CareCommand):
         lines = [
             f"{report.blobs} blobs read, {report.bytes:,} bytes.",
             f"{report.inline_payloads} payloads in the index read.",
-            f"{report.lifted} blobs left quarantine, {damaged} are in it.",
+            f"{report.lifted + report.healed} blobs left quarantine, {damaged} are in it.",
         ]
         if not report.is_complete:
             lines.append("It was stopped; run it again to go on.")
