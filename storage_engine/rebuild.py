@@ -24,7 +24,14 @@ from storage_engine.options import DEFAULTS, EngineOptions
 from storage_engine.pace import ignore
 from storage_engine.recovery import replay
 from storage_engine.snapshots import is_whole, snapshots
-from storage_engine.transaction import STORE_ID
+from storage_engine.transaction import (
+    HELD_VOLUMES,
+    LAST_VOLUME,
+    STORE_ID,
+    Transaction,
+    number,
+)
+from storage_engine.volume import volume_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,7 +85,7 @@ def rebuild_index(
         with _working(bench, new) as (index, journal, checkpointer):
             tail = _tail(index)
             if not with_journal:
-                _begin_anew(index, tail)
+                _begin_anew(index, tail, max(volume_ids(bench.place.volumes), default=0))
             elif not _reaches(bench.place.journal, tail):
                 raise FormatError(
                     "the journal does not reach back to "
@@ -165,10 +172,17 @@ def _tell(progress: Callable[[int, int], None], start: int, end: int, position: 
     progress(position - start, end - start)
 
 
-def _begin_anew(index: Index, tail: Tail) -> None:
-    """Have the next frame open a segment of its own, behind all that were."""
+def _begin_anew(index: Index, tail: Tail, last_volume: int) -> None:
+    """Have the next frame open a segment of its own, behind all that were; hold the volumes.
+
+    They may hold what was put since, and blobs that compaction moved since: those the scrub finds.
+    """
     txn = index.begin_write()
     txn.put(JOURNAL, Tail(tail.end, tail.end, tail.end).pack(), db=index.tables.meta)
+    transaction = Transaction(txn, index.tables)
+    given = number(txn.get(LAST_VOLUME, db=index.tables.meta))
+    transaction.set_number(LAST_VOLUME, max(given, last_volume))
+    transaction.set_number(HELD_VOLUMES, last_volume)
     txn.commit()
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import lmdb
 import pytest
 
-from storage_engine import FormatError, StoreInUse
+from storage_engine import CompactionOptions, FormatError, ScrubOptions, StoreInUse
 from storage_engine.index import LMDB_MAJOR, Tables
 from storage_engine.options import EngineOptions
 from storage_engine.rebuild import NEW_INDEX, rebuild_index
@@ -160,6 +160,37 @@ def test_without_its_journal_a_store_goes_on_from_the_snapshot(tmp_path: Path) -
             put(engine, f"after {n}", noise(50_000, n))
     with small_store(store) as engine:
         assert len(engine.list_objects(BUCKET).objects) == 4
+
+
+def test_what_was_compacted_since_the_snapshot_is_found_again(tmp_path: Path) -> None:
+    """Without the journal nothing is dropped, and the scrub finds the blobs that had moved."""
+    store = tmp_path / "store"
+    kept = {f"{n}": noise(30_000 + n, n) for n in range(1, 20, 2)}
+    with small_store(store) as engine:
+        for n in range(20):
+            put(engine, f"{n}", noise(30_000 + n, n))
+        for n in range(0, 20, 2):
+            engine.delete_object(BUCKET, f"{n}").result()
+        engine.snapshot()
+    with small_store(store) as engine:
+        assert engine.compact(CompactionOptions(threshold=0.1)).dropped_volumes > 1
+        put(engine, "lost", noise(30_000, 99))
+    shutil.rmtree(store / "index")
+    shutil.rmtree(store / "journal")
+    rebuild_index(store, OPTIONS, with_journal=False)
+    with small_store(store) as engine:
+        put(engine, "new", noise(40_000, 100))
+        engine.reclaim(10**15)
+        report = engine.scrub(ScrubOptions(is_restarted=True))
+        assert report.healed == len(report.problems) > 5
+        assert {key: get(engine, key) for key in kept} == kept
+        assert get(engine, "new") == noise(40_000, 100)
+        assert problems(engine) == []
+        assert engine.release_volumes() > 0
+        engine.reclaim(10**15)
+        engine.compact()
+        assert {key: get(engine, key) for key in kept} == kept
+        assert problems(engine) == []
 
 
 def test_a_store_without_anything_left_is_refused(tmp_path: Path) -> None:
