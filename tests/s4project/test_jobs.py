@@ -238,7 +238,7 @@ def test_compaction_and_scrub_run_by_themselves(runs: type[Run]) -> None:
     say(jobs.scrub())
     say(jobs.scrub())
     """)
-    assert run.line() == "['compact', 'finish_deletions', 'reclaim', 'scrub']"
+    assert run.line() == "['compact', 'finish_deletions', 'reclaim', 'scrub', 'snapshot']"
     compacted = run.line()
     assert "'moved_blobs': 10" in compacted
     assert "'dropped_volumes': 1" in compacted
@@ -257,7 +257,7 @@ def test_compaction_may_be_left_out_or_only_tell(runs: type[Run]) -> None:
     say(jobs.compact())
     say(jobs.compact())
     """)
-    assert run.line() == "['finish_deletions', 'reclaim']"
+    assert run.line() == "['finish_deletions', 'reclaim', 'snapshot']"
     told = run.line()
     assert "'would_rewrite': 1" in told
     assert run.line() == told
