@@ -15,7 +15,7 @@ from storage_engine.care import Care
 from storage_engine.checkpoint import Checkpointer
 from storage_engine.commit import Committer, Operation, Result
 from storage_engine.disk import RealDisk
-from storage_engine.errors import FormatError
+from storage_engine.errors import FormatError, JournalDamaged
 from storage_engine.health import Health
 from storage_engine.index import Index
 from storage_engine.journal import Journal
@@ -154,7 +154,10 @@ class StorageEngine(ObjectVerbs, Upkeep):
             self._journal.tidy()
             self._checkpointer.adopt(checkpoint)
             tail = checkpoint.tail
-            if recovery.replay(self._index, self._journal, self._checkpointer, tail):
+            done = recovery.replay(self._index, self._journal, self._checkpointer, tail)
+            if done.damage is not None:
+                raise JournalDamaged(done.damage)
+            if done.frames:
                 self._checkpointer.checkpoint()
         elif self._place.is_new:
             self._checkpointer.checkpoint()

@@ -110,5 +110,9 @@ class StoreInUse(FormatError):
     """The work needs the store to be closed, and some process has it open."""
 
 
+class JournalDamaged(FormatError):
+    """Frames of the journal that were acknowledged lie behind one that cannot be read."""
+
+
 class EngineClosed(EngineError):
     """The engine was closed, or belongs to the process this one was forked from."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from awscrt.checksums import crc32c
 
-from storage_engine.limits import JOURNAL_PAGE_BYTES, JOURNAL_SPARES_MAX
+from storage_engine.limits import JOURNAL_PAGE_BYTES, JOURNAL_SPARES_MAX, READ_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,6 +157,24 @@ class Journal:
             yield found
             tail = found[1]
 
+    def reaches(self, tail: Tail) -> bool:
+        """Tell whether what follows a tail is here, if anything does."""
+        starts = (tail.segment, tail.end)
+        return any(segment_path(self._directory, start).exists() for start in starts)
+
+    def find_beyond(self, tail: Tail) -> int | None:
+        """Return the position of a whole frame behind where the journal ends, if there is one.
+
+        A frame is written only after the one before was synced, and what a recycled file held has
+        other positions: so there is none, unless the disk lost what it had promised to keep.
+        """
+        for start in segment_starts(self._directory):
+            if start >= tail.segment:
+                found = self._scan(start, max(tail.position, start + JOURNAL_PAGE_BYTES))
+                if found is not None:
+                    return found
+        return None
+
     def end(self) -> int:
         """Return where the last segment ends: the journal reaches no further."""
         starts = segment_starts(self._directory)
@@ -256,6 +274,31 @@ class Journal:
         if found != (FORMAT_VERSION, 0, self._store_id, tail.end, tail.position, tail.chain):
             return None
         return Tail(start, end, start + JOURNAL_PAGE_BYTES, chain)
+
+    def _scan(self, segment: int, position: int) -> int | None:
+        """Return the place of the first whole frame of a segment from a position on."""
+        with self._reading(segment) as descriptor:
+            while descriptor is not None:
+                data = self._disk.read(descriptor, READ_BYTES_MAX, position - segment)
+                for at in range(0, len(data), JOURNAL_PAGE_BYTES):
+                    if self._is_frame(
+                        descriptor, segment, position + at, data[at : at + FRAME_HEADER_BYTES]
+                    ):
+                        return position + at
+                if len(data) < READ_BYTES_MAX:
+                    break
+                position += READ_BYTES_MAX
+        return None
+
+    def _is_frame(self, descriptor: int, segment: int, position: int, header: bytes) -> bool:
+        if len(header) < FRAME_HEADER_BYTES or not header.startswith(FRAME_MAGIC):
+            return False
+        *fixed, length, _ = _FRAME.unpack_from(header)
+        if fixed != [FRAME_MAGIC, FORMAT_VERSION, 0, position]:
+            return False
+        body = self._disk.read(descriptor, length, position - segment + FRAME_HEADER_BYTES)
+        (crc,) = _CRC.unpack_from(header, _FRAME.size)
+        return bool(crc32c(body, crc32c(header[: _FRAME.size], self._seed)) == crc)
 
     @contextmanager
     def _reading(self, segment: int) -> Iterator[int | None]:

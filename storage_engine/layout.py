@@ -20,7 +20,7 @@ import msgspec
 from storage_engine.errors import FormatError, StoreInUse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 FORMAT_NAME: Final = "s4-storage"
@@ -35,7 +35,7 @@ NEW_MARKER: Final = "FORMAT.new"
 STORE_ID_BYTES: Final = 16
 REMEDIES: Final = {
     INDEX: "`manage.py rebuild_index` makes it anew",
-    JOURNAL: "`manage.py rebuild_index` goes on without it, from the newest snapshot",
+    JOURNAL: "`manage.py rebuild_index --accept-loss` goes on from the newest snapshot",
     VOLUMES: "the objects were in it",
     SNAPSHOTS: "make an empty directory of that name",
 }
@@ -159,10 +159,12 @@ def renewed(root: Path) -> Iterator[Layout]:
         yield dataclasses.replace(layout, is_new=True)
 
 
-def set_aside(root: Path, parts: Iterable[str]) -> list[str]:
+def set_aside(root: Path, parts: Sequence[str]) -> list[str]:
     """Give parts of a store other names, under which they are kept; return those."""
     now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     aside = []
+    while any((root / f"{part}.damaged-{now}").exists() for part in parts):
+        now += "+"  # another one within a second
     for part in parts:
         if (root / part).exists():
             aside.append(f"{part}.damaged-{now}")

@@ -9,20 +9,19 @@ from __future__ import annotations
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from storage_engine import layout
 from storage_engine.checkpoint import Checkpointer
 from storage_engine.disk import RealDisk
-from storage_engine.errors import FormatError, StoreInUse
+from storage_engine.errors import FormatError, JournalDamaged, StoreInUse
 from storage_engine.health import Health
 from storage_engine.index import DATA_FILE, Index
-from storage_engine.journal import Journal, Tail, segment_path
+from storage_engine.journal import Journal, Tail
 from storage_engine.keys import JOURNAL
 from storage_engine.options import DEFAULTS, EngineOptions
 from storage_engine.pace import ignore
-from storage_engine.recovery import replay
+from storage_engine.recovery import GIVE_UP, Replayed, replay
 from storage_engine.snapshots import is_whole, snapshots
 from storage_engine.transaction import (
     HELD_VOLUMES,
@@ -50,6 +49,7 @@ class RebuildReport:
     snapshot: str | None  # None: the journal reached back to the beginning
     damaged_snapshots: list[str]
     frames: int
+    damage: str | None  # why what came after is given up
     aside: list[str]
 
 
@@ -67,39 +67,49 @@ def rebuild_index(
     options: EngineOptions = DEFAULTS,
     *,
     disk: Disk | None = None,
-    with_journal: bool = True,
+    accept_loss: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> RebuildReport:
     """Make the index anew; StoreInUse, FormatError when there is nothing to make it of.
 
-    `with_journal=False` goes on from the snapshot alone, where the journal is lost, and loses
-    what came after it. `progress` is told (bytes of the journal replayed, bytes at most).
+    With `accept_loss` it is made of what can be read where the journal is lost or damaged: the
+    snapshot, and the frames up to there; what came after is given up, and kept aside. `progress`
+    is told (bytes of the journal replayed, bytes at most).
     """
+    told = progress or ignore
     with _closed(root, options, disk or RealDisk()) as bench:
         snapshot, damaged = _newest_whole(bench.place.snapshots)
         new = _new_index(bench)
         if snapshot is not None:
             shutil.copyfile(snapshot.path, new / DATA_FILE)
-        elif not with_journal:
-            raise FormatError("there is no whole snapshot: only `--salvage` is left")
         with _working(bench, new) as (index, journal, checkpointer):
-            tail = _tail(index)
-            if not with_journal:
-                _begin_anew(index, tail, max(volume_ids(bench.place.volumes), default=0))
-            elif not _reaches(bench.place.journal, tail):
-                raise FormatError(
-                    "the journal does not reach back to "
-                    f"{'the newest snapshot' if snapshot else 'the beginning'}; "
-                    "`--without-journal` goes on from the snapshot alone, `--salvage` from volumes"
-                )
             checkpointer.checkpoint()
-            told = partial(_tell, progress or ignore, tail.position, journal.end())
-            frames = replay(index, journal, checkpointer, tail, told) if with_journal else 0
+            done = _replay(index, journal, checkpointer, told)
+            if _store_id(index) is None:
+                raise FormatError("neither a whole snapshot nor all of the journal: see --salvage")
+            if done.damage is not None and not accept_loss:
+                raise JournalDamaged(done.damage)
             if _store_id(index) != bench.place.store_id:
-                raise FormatError("snapshot and journal do not make an index of this store")
-        aside = _replace(bench, with_journal=with_journal)
+                raise FormatError("snapshot and journal belong to another store")
+            if done.damage is not None:
+                _begin_anew(index, max(volume_ids(bench.place.volumes), default=0))
+        aside = _replace(bench, with_journal=done.damage is None)
     name = snapshot.path.name if snapshot is not None else None
-    return RebuildReport(name, damaged, frames, aside)
+    return RebuildReport(name, damaged, done.frames, done.damage, aside)
+
+
+def _replay(
+    index: Index, journal: Journal, checkpointer: Checkpointer, told: Callable[[int, int], None]
+) -> Replayed:
+    """Replay what follows the snapshot, or everything."""
+    tail, end = _tail(index), journal.end()
+    if not journal.reaches(tail):
+        return Replayed(0, f"the journal does not reach back to {tail.position}: {GIVE_UP}")
+
+    def tell(position: int) -> None:
+        told(position - tail.position, end - tail.position)
+
+    return replay(index, journal, checkpointer, tail, tell)
 
 
 @contextmanager
@@ -163,20 +173,12 @@ def _store_id(index: Index) -> bytes | None:
     return index.view(lambda txn: txn.get(STORE_ID, db=index.tables.meta))
 
 
-def _reaches(directory: Path, tail: Tail) -> bool:
-    """Tell whether the journal has what follows a tail, or ends there."""
-    return any(segment_path(directory, start).exists() for start in {tail.segment, tail.end})
-
-
-def _tell(progress: Callable[[int, int], None], start: int, end: int, position: int) -> None:
-    progress(position - start, end - start)
-
-
-def _begin_anew(index: Index, tail: Tail, last_volume: int) -> None:
+def _begin_anew(index: Index, last_volume: int) -> None:
     """Have the next frame open a segment of its own, behind all that were; hold the volumes.
 
     They may hold what was put since, and blobs that compaction moved since: those the scrub finds.
     """
+    tail = _tail(index)
     txn = index.begin_write()
     txn.put(JOURNAL, Tail(tail.end, tail.end, tail.end).pack(), db=index.tables.meta)
     transaction = Transaction(txn, index.tables)

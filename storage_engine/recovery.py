@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 from concurrent.futures import ThreadPoolExecutor
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import lmdb
 
@@ -32,7 +32,18 @@ if TYPE_CHECKING:
     from storage_engine.journal import Journal, Tail
 
 UNREADABLE: Final = "the journal holds a change that this version cannot read"
-REMEDY = "`manage.py rebuild_index` makes it anew from snapshot and journal"
+REMEDY: Final = "`manage.py rebuild_index` makes it anew from snapshot and journal"
+GIVE_UP: Final = (
+    "put its files back from a backup, or give up what came after with "
+    "`manage.py rebuild_index --accept-loss`"
+)
+
+
+class Replayed(NamedTuple):
+    """How many frames were replayed, and why acknowledged ones may be missing, if they may."""
+
+    frames: int
+    damage: str | None
 
 
 def restore(disk: Disk, directory: Path) -> Checkpoint:
@@ -54,13 +65,13 @@ def replay(
     checkpointer: Checkpointer,
     tail: Tail,
     progress: Callable[[int], None] | None = None,
-) -> int:
-    """Make the changes of every frame from `tail` on; return how many frames there were.
+) -> Replayed:
+    """Make the changes of every frame from `tail` on, to where the journal can be read.
 
     This process must hold a pin. Stopped anywhere, it may simply begin again. `progress` is told
     the position reached.
     """
-    frames = 0
+    frames, after = 0, tail
     for batch, after in _batches(journal, tail):
         while not _apply(index, batch, after):
             index.grow()
@@ -68,7 +79,12 @@ def replay(
         frames += len(batch)
         if progress is not None:
             progress(after.position)
-    return frames
+    beyond = journal.find_beyond(after)
+    if beyond is None:
+        return Replayed(frames, None)
+    return Replayed(
+        frames, f"the journal cannot be read at {after.position} and goes on at {beyond}: {GIVE_UP}"
+    )
 
 
 def _batches(journal: Journal, tail: Tail) -> Iterator[tuple[list[bytes], Tail]]:

@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING
 import lmdb
 import pytest
 
-from storage_engine import CompactionOptions, FormatError, ScrubOptions, StoreInUse
+from storage_engine import (
+    CompactionOptions,
+    FormatError,
+    JournalDamaged,
+    ScrubOptions,
+    StoreInUse,
+)
 from storage_engine.index import LMDB_MAJOR, Tables
+from storage_engine.journal import segment_path
 from storage_engine.options import EngineOptions
 from storage_engine.rebuild import NEW_INDEX, rebuild_index
 from storage_engine.snapshots import snapshots
@@ -148,11 +155,12 @@ def test_without_its_journal_a_store_goes_on_from_the_snapshot(tmp_path: Path) -
         put(engine, "b", b"lost")
     shutil.rmtree(store / "index")
     shutil.rmtree(store / "journal")
-    with pytest.raises(FormatError, match="--without-journal"):
+    with pytest.raises(FormatError, match="--accept-loss"):
         rebuild_index(store, OPTIONS)
     assert not (store / "index").exists()
-    report = rebuild_index(store, OPTIONS, with_journal=False)
+    report = rebuild_index(store, OPTIONS, accept_loss=True)
     assert report.snapshot is not None
+    assert "does not reach back" in str(report.damage)
     for n in range(3):
         with small_store(store) as engine:
             assert problems(engine) == []
@@ -177,7 +185,7 @@ def test_what_was_compacted_since_the_snapshot_is_found_again(tmp_path: Path) ->
         put(engine, "lost", noise(30_000, 99))
     shutil.rmtree(store / "index")
     shutil.rmtree(store / "journal")
-    rebuild_index(store, OPTIONS, with_journal=False)
+    rebuild_index(store, OPTIONS, accept_loss=True)
     with small_store(store) as engine:
         put(engine, "new", noise(40_000, 100))
         engine.reclaim(10**15)
@@ -229,3 +237,37 @@ def test_an_attempt_that_was_cut_off_is_begun_again(tmp_path: Path) -> None:
     shutil.rmtree(store / "index")
     rebuild_index(store, OPTIONS)
     assert dump(store) == before
+
+
+def test_a_damaged_journal_is_told_and_given_up_only_when_asked(tmp_path: Path) -> None:
+    """A frame that rotted hides those behind it: opening refuses, and asked to S4 goes on."""
+    store = tmp_path / "store"
+    with small_store(store) as engine:
+        put(engine, "a", b"kept")
+        engine.checkpoint()
+        tail = engine._checkpointer.last
+        assert tail is not None
+        position = tail.tail.position - tail.tail.segment
+        segment = segment_path(store / "journal", tail.tail.segment)
+        put(engine, "b", b"rots")
+        put(engine, "c", b"behind it")
+        shutil.copytree(store, tmp_path / "crashed")  # before the end makes a checkpoint
+    crashed = tmp_path / "crashed"
+    with (crashed / "journal" / segment.name).open("r+b") as file:
+        file.seek(position + 40)
+        file.write(b"rot")
+    with pytest.raises(JournalDamaged, match="--accept-loss"):
+        small_store(crashed)
+    with pytest.raises(JournalDamaged, match="goes on at"):
+        rebuild_index(crashed, OPTIONS)
+    assert (crashed / "index").exists()
+    report = rebuild_index(crashed, OPTIONS, accept_loss=True)
+    assert report.damage is not None
+    for n in range(2):
+        with small_store(crashed) as engine:
+            assert problems(engine) == []
+            assert get(engine, "a") == b"kept"
+            put(engine, f"after {n}", noise(500))
+    with small_store(crashed) as engine:
+        names = [info.key for info in engine.list_objects(BUCKET).objects]
+        assert names == ["a", "after 0", "after 1"]

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from storage_engine import EngineClosed, FormatError, index, recovery
+from storage_engine import (
+    EngineClosed,
+    EngineOptions,
+    FormatError,
+    JournalDamaged,
+    index,
+    rebuild_index,
+    recovery,
+)
 from storage_engine.checkpoint import CHECKPOINT, read_checkpoint
 from storage_engine.disk import RealDisk
 from storage_engine.journal import Journal, segment_starts
@@ -33,6 +41,7 @@ for n in range(int(sys.argv[2])):
 os._exit(37)
 """
 OBJECTS = 60
+OPTIONS = EngineOptions(segment_bytes=64 * KIB)
 
 
 @pytest.fixture
@@ -113,12 +122,16 @@ def test_an_index_shorter_than_its_checkpoint_is_refused(store: Path) -> None:
         small_store(store)
 
 
-def test_a_lost_segment_ends_the_journal(store: Path) -> None:
-    """Without its second segment the journal ends with the first, whatever lies behind."""
+def test_a_lost_segment_is_not_taken_for_the_journals_end(store: Path) -> None:
+    """Without its second segment nothing of the third is believed to have been the end."""
     journal = store / "journal"
     starts = segment_starts(journal)
     assert len(starts) > 2
     (journal / f"{starts[1]:020d}.segment").unlink()
+    for _ in range(2):
+        with pytest.raises(JournalDamaged, match=f"goes on at {starts[2] + 4096}"):
+            small_store(store)
+    assert rebuild_index(store, OPTIONS, accept_loss=True).damage
     with small_store(store) as engine:
         assert 0 < engine.namespace_counts(1).objects < OBJECTS
         assert problems(engine) == []

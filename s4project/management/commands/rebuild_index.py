@@ -42,9 +42,9 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="write one JSON object at the end")
         ways = parser.add_mutually_exclusive_group()
         ways.add_argument(
-            "--without-journal",
+            "--accept-loss",
             action="store_true",
-            help="go on from the snapshot alone; what came after it is lost",
+            help="where the journal is lost or damaged, give up what came after",
         )
         ways.add_argument(
             "--salvage",
@@ -105,14 +105,14 @@ def way(options: dict[str, Any]) -> Callable[[dict[str, Any], Progress | None], 
 def rebuild(options: dict[str, Any], progress: Progress | None) -> Answer:
     """Make the index of snapshot and journal."""
     report = rebuild_index(
-        settings.S4.data_dir, with_journal=not options["without_journal"], progress=progress
+        settings.S4.data_dir, accept_loss=options["accept_loss"], progress=progress
     )
     made_of = report.snapshot or "the journal from its beginning"
     lines = [f"Made anew of {made_of}, and {report.frames:,} commits of the journal."]
     lines += [f"Kept aside: {name}" for name in report.aside]
     problems = [f"snapshot {name} is damaged" for name in report.damaged_snapshots]
-    if options["without_journal"]:
-        problems.append("what was written after the snapshot is lost")
+    if report.damage is not None:
+        problems.append(f"given up: {report.damage}")
     return Answer(asdict(report), lines, problems)
 
 
