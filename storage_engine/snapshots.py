@@ -69,6 +69,7 @@ class Snapshots:
         self._index = index
         self._disk = disk
         self._directory = directory
+        self._durable: Path | None = None  # the newest, once its name is sure to stay
 
     def newest(self) -> Snapshot | None:
         """Return the newest snapshot, if there is one."""
@@ -78,7 +79,12 @@ class Snapshots:
     def keep_from(self) -> int:
         """Return from which position on the journal is needed: without a snapshot, all of it."""
         newest = self.newest()
-        return newest.position if newest is not None else 0
+        if newest is None:
+            return 0
+        if newest.path != self._durable:  # whoever made it may not have come to sync its name
+            self._disk.sync_directory(self._directory)
+            self._durable = newest.path
+        return newest.position
 
     def is_due(self, age_ms_max: int) -> bool:
         """Tell whether the journal has grown enough, or anything changed and it is long ago."""

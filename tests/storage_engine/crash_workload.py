@@ -7,12 +7,12 @@ answered; two while an answer is missing. Every object carries the number of the
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING
 
-from storage_engine import EngineError, NoSuchKey, ObjectRef
+from storage_engine import Busy, CompactionOptions, EngineError, NoSuchKey, ObjectRef
 from tests.storage_engine.engine_steps import (
     BUCKET,
     KIB,
@@ -64,6 +64,8 @@ class Ledger:
                 self.possible.setdefault(key, [None]).append(found)
         try:
             yield
+        except Busy:
+            raise
         except (EngineError, OSError) as error:
             raise Interrupted from error
         with self.lock:
@@ -113,7 +115,7 @@ class Worker:
     def run(self, acts: int) -> None:
         """Act so many times, or until the store stops."""
         kinds = (self.put, self.put, self.put, self.burst, self.multipart, self.delete)
-        kinds += (self.copy, self.bump, self.reclaim, self.abandon)
+        kinds += (self.copy, self.bump, self.reclaim, self.abandon, self.snapshot, self.compact)
         try:
             for _ in range(acts):
                 self.random.choice(kinds)()
@@ -182,6 +184,16 @@ class Worker:
         """Tidy as if a year had passed."""
         with self.ledger.act({}):
             self.engine.reclaim(10**15)
+
+    def snapshot(self) -> None:
+        """Copy the index."""
+        with self.ledger.act({}):
+            self.engine.snapshot()
+
+    def compact(self) -> None:
+        """Move what lives out of volumes, unless somebody else is at it."""
+        with suppress(Busy), self.ledger.act({}):
+            self.engine.compact(CompactionOptions(threshold=0.1))
 
     def abandon(self) -> None:
         """Stage what becomes no object."""

@@ -88,8 +88,9 @@ class File:
             self._lengths.append((stamp, self.length()))
 
     def settle(self, stamp: int) -> None:
-        """What was written up to a stamp is safe now."""
+        """What was written up to a stamp is safe now; what passed no seam (a snapshot) as well."""
         self._lengths = _since(self._lengths, stamp)
+        self._lengths[-1] = (self._lengths[-1][0], self.length())
         for at, states in list(self._sectors.items()):
             kept = _since(states, stamp)
             if len(kept) == 1:
@@ -203,6 +204,7 @@ class LossyDisk(RealDisk):
         self._files: dict[int, File] = {}  # by descriptor
         self._index = IndexFile(root / INDEX / DATA_FILE)
         self._indexes: set[int] = set()  # descriptors of the index
+        self._opened_as: dict[int, str] = {}
         self._names: dict[Path, Names] = {}
         self._followed: list[File] = []
 
@@ -216,12 +218,14 @@ class LossyDisk(RealDisk):
             file = self._follow(path)
             self._directory(path.parent).change((path.name, file))
             self._files[descriptor] = file
+            self._opened_as[descriptor] = path.name
             return descriptor
 
     def open(self, path: Path, *, is_writable: bool = False) -> int:
         """Open a file, and follow it."""
         with self._lock:
             descriptor = super().open(path, is_writable=is_writable)
+            self._opened_as[descriptor] = path.name
             if path.name == DATA_FILE:
                 self._indexes.add(descriptor)
             else:
@@ -371,6 +375,22 @@ class LossyDisk(RealDisk):
         yield
         self._stamp += 1
         file.note(start, before, file.read(length, start), self._stamp)
+
+
+class ClaimingDisk(LossyDisk):
+    """A lossy disk that only claims to sync files of some names, or the names in a directory."""
+
+    claims = ""
+
+    def sync(self, descriptor: int) -> None:
+        """Sync, or claim to."""
+        if self.claims not in self._opened_as[descriptor]:
+            super().sync(descriptor)
+
+    def sync_directory(self, path: Path) -> None:
+        """Sync, or claim to."""
+        if self.claims != path.name:
+            super().sync_directory(path)
 
 
 class StoppingDisk(LossyDisk):

@@ -7,38 +7,32 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
-from contextlib import suppress
+import sys
+from pathlib import Path
 from random import Random
+from subprocess import TimeoutExpired, run
 from typing import TYPE_CHECKING
 
-import lmdb
 import pytest
 
-from storage_engine import EngineError, EngineOptions, checkpoint, open_engine
+from storage_engine import checkpoint
 from storage_engine.layout import INDEX
-from tests.storage_engine.crash_workload import Interrupted, Ledger, Worker, run_workers
+from tests.storage_engine.cut_controls import BROKE, CONTROLS
+from tests.storage_engine.cut_machine import Machine, checkpoint_now
 from tests.storage_engine.engine_steps import KIB
-from tests.storage_engine.lossy_disk import Losses, LossyDisk, OldNames, StoppingDisk, Worst
+from tests.storage_engine.lossy_disk import OldNames, StoppingDisk, Worst
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
-    from storage_engine import StorageEngine
     from tests.storage_engine.conftest import Tally
+    from tests.storage_engine.crash_workload import Worker
 
+ROOT = Path(__file__).resolve().parents[2]
 LONG = bool(os.environ.get("S4_TEST_LONG"))
-SEEDS = 110 if LONG else 4
+SEEDS = 110 if LONG else 3
 ROUNDS = 6
-CALLS_STEP = 1 if LONG else 7
-OPTIONS = EngineOptions(
-    inline_bytes_max=4096,
-    volume_bytes_max=300 * KIB,
-    disk_reserve_bytes=0,
-    map_bytes=1 << 26,
-    segment_bytes=64 * KIB,
-)
+CALLS_STEP = 1 if LONG else 9
 
 
 @pytest.fixture
@@ -46,105 +40,6 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make checkpoints due all the time."""
     monkeypatch.setattr(checkpoint, "CHECKPOINT_SECONDS", 0.02)
     monkeypatch.setattr(checkpoint, "CHECKPOINT_JOURNAL_BYTES", 200 * KIB)
-
-
-def checkpoint_now(engine: StorageEngine) -> None:
-    """Make a checkpoint, and give the journal before it up at once."""
-    checkpointer = engine._checkpointer
-    with checkpointer._turn():
-        made = checkpointer._make()
-        engine._journal.recycle(made.tail.position)
-        engine._journal.prepare_spare()
-
-
-class Machine:
-    """A store that lives through cuts and kills, and what may be found in it."""
-
-    def __init__(
-        self,
-        directory: Path,
-        random: Random,
-        luck: Random | None = None,
-        make_disk: Callable[[Path], LossyDisk] = LossyDisk,
-    ) -> None:
-        self.directory = directory
-        self.random = random
-        self.luck = luck or random  # decides what is lost
-        self.ledger = Ledger()
-        self.losses = Losses()
-        self.cuts = 0
-        self.make_disk = make_disk
-        self.store = directory / "0"
-        open_engine(self.store, OPTIONS).close()
-        self.disk = self.make_disk(self.store)
-
-    def live(self, calls: int, acts: int = 40) -> None:
-        """Open the store, work, and stop after so many calls of the disk, or when work is done."""
-        self.disk.calls_left = calls
-        try:
-            engine = open_engine(self.store, OPTIONS, disk=self.disk)
-        except (EngineError, OSError):
-            assert self.disk.is_frozen  # it stopped while the store was being opened
-            return
-        stop = threading.Event()
-        checkpoints = threading.Thread(target=self._checkpoints, args=(engine, stop))
-        checkpoints.start()
-        run_workers(engine, self.ledger, ["0", "1", "2"], self.random, acts)
-        self.disk.freeze()
-        stop.set()
-        checkpoints.join()
-        engine.close()
-
-    def act(self, script: Callable[[Worker], None], calls: int = -1) -> bool:
-        """Let one thread follow a script, and stop after so many calls; False when it was."""
-        self.disk.calls_left = calls
-        try:
-            engine = open_engine(self.store, OPTIONS, disk=self.disk)
-        except (EngineError, OSError):
-            assert self.disk.is_frozen
-            return False
-        try:
-            script(Worker(engine, self.ledger, "0", self.random))
-        except (Interrupted, EngineError, OSError):
-            assert self.disk.is_frozen
-        is_done = not self.disk.is_frozen
-        self.disk.freeze()
-        engine.close()
-        return is_done
-
-    def _checkpoints(self, engine: StorageEngine, stop: threading.Event) -> None:
-        """Make checkpoints at random moments."""
-        random = Random(self.random.random())  # noqa: S311  # a moment, not a secret
-        while not stop.wait(random.uniform(0, 0.02)):
-            with suppress(OSError, lmdb.Error, EngineError):
-                checkpoint_now(engine)
-
-    def kill(self) -> None:
-        """Go on with what the machine's memory holds: only the process is gone."""
-        self.disk.freeze()
-        self.disk.thaw()
-
-    def cut(self) -> None:
-        """Go on with what the disk may hold."""
-        self.cuts += 1
-        self.disk.freeze()
-        after = self.directory / f"{self.cuts}"
-        lost = self.disk.lose(after, self.luck)
-        self.losses.sectors += lost.sectors
-        self.losses.pages += lost.pages
-        self.losses.names += lost.names
-        self.disk.release()
-        shutil.rmtree(self.store)
-        self.store = after
-        self.disk = self.make_disk(after)
-
-    def check(self) -> None:
-        """Open a copy with a real disk and compare; the store itself is still to be recovered."""
-        copy = self.directory / "copy"
-        shutil.copytree(self.store, copy)
-        with open_engine(copy, OPTIONS) as engine:
-            self.ledger.check(engine)
-        shutil.rmtree(copy)
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
@@ -240,3 +135,17 @@ def test_a_cut_after_a_kill_loses_nothing(tmp_path: Path, story: Callable[[Worke
         machine.disk.release()
         shutil.rmtree(machine.directory)
     assert calls > 50
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+def test_without_a_safeguard_it_breaks(tmp_path: Path, control: str) -> None:
+    """Each safeguard is needed, and the cut finds out: without it the store is lost or damaged.
+
+    In a process of its own, which LMDB may bring down over pages that make no sense.
+    """
+    command = [sys.executable, "-m", "tests.storage_engine.cut_controls", control, str(tmp_path)]
+    try:
+        done = run(command, cwd=ROOT, capture_output=True, check=False, timeout=120)
+    except TimeoutExpired:
+        return  # it went round in circles
+    assert done.returncode == BROKE or done.returncode < 0, done.stderr.decode()
