@@ -124,6 +124,10 @@ class Journal:
         self._disk.write(descriptor, frame.buffers, frame.offset)
         self._disk.sync(descriptor)
 
+    def sync(self, tail: Tail) -> None:
+        """Make the frame before a tail durable, whoever wrote it."""
+        self._disk.sync(self._descriptor(tail.segment))
+
     def revoke(self, frame: Frame) -> None:
         """Make sure that a frame nobody may rely on is never replayed; OSError when it may be."""
         with suppress(FileNotFoundError):

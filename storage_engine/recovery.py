@@ -79,6 +79,10 @@ def replay(
         frames += len(batch)
         if progress is not None:
             progress(after.position)
+    if frames:
+        # The last may be that of a writer killed before its sync: a checkpoint behind a frame that
+        # a power cut takes would leave a gap in the journal.
+        journal.sync(after)
     beyond = journal.find_beyond(after)
     if beyond is None:
         return Replayed(frames, None)

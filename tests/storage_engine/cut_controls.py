@@ -12,9 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-import lmdb
-
-from storage_engine import EngineError, checkpoint
+from storage_engine import checkpoint
 from storage_engine.checkpoint import Pin, Pins
 from storage_engine.index import DATA_FILE
 from storage_engine.layout import INDEX, JOURNAL, VOLUMES
@@ -67,7 +65,7 @@ def breaks(directory: Path, seed: int, make_disk: Callable[[Path], LossyDisk]) -
             machine.live(10_000)
             machine.cut()
             machine.check()
-    except (AssertionError, EngineError, OSError, lmdb.Error) as error:
+    except Exception as error:  # noqa: BLE001  # bytes that make no sense raise anything
         sys.stderr.write(f"seed {seed}: {type(error).__name__}: {str(error)[:200]}\n")
         return True
     finally:
