@@ -139,10 +139,8 @@ def test_a_cut_after_a_kill_loses_nothing(tmp_path: Path, story: Callable[[Worke
 
 @pytest.mark.parametrize("control", CONTROLS)
 def test_without_a_safeguard_it_breaks(tmp_path: Path, control: str) -> None:
-    """Each safeguard is needed, and the cut finds out: without it the store is lost or damaged.
-
-    In a process of its own, which LMDB may bring down over pages that make no sense.
-    """
+    """Each safeguard is needed, and the cut finds out: without it the store is lost or damaged."""
+    # In a process of its own, which LMDB may bring down over pages that make no sense.
     command = [sys.executable, "-m", "tests.storage_engine.cut_controls", control, str(tmp_path)]
     try:
         done = run(command, cwd=ROOT, capture_output=True, check=False, timeout=120)
