@@ -47,6 +47,10 @@ if TYPE_CHECKING:
     from storage_engine.volume_blobs import Found
 
 
+Range = tuple[int, int]
+"""Where a record begins in its volume, and how long it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class CompactionOptions:
     """How to compact. `progress` is told (bytes done, bytes in all)."""
@@ -124,30 +128,50 @@ class Compaction:
     # --- one volume ----------------------------------------------------------------------------
 
     def _compact_volume(self, plan: VolumePlan, run: _Run) -> None:
-        """Move what is used out of a volume, then drop it if nothing is left."""
+        """Move what is used out of a volume, then drop it if nothing is left.
+
+        Where the disk is nearly full, room is given back under way: in small pieces, which costs
+        more than all the rest.
+        """
         source = self._own(plan.id)
         if source is None:
             return  # somebody else is at it
         room = self._disk.room(source.descriptor)
-        is_finished = False
+        is_finished, moved = False, []
         try:
             is_tight = not self._appender.has_room(plan.moved_bytes)
             for batch in self._batches(source) if plan.moved_bytes else ():
-                self._move(source, batch, run)
+                moved += self._move(source, batch, run, is_tight=is_tight)
                 if is_tight:
                     self._check_progress(source, room)
             is_finished = True
         except DiskFull:
             run.report.skipped.append(f"volume {plan.id}: its live bytes do not fit on the disk")
+            self._punch(source, moved)
         finally:
             left = self._disk.room(source.descriptor)
             self._disk.close(source.descriptor)
-        if is_finished and self._housekeeping.drop_volume(plan.id):
-            run.report.dropped_volumes += 1
-            left = 0
-        elif is_finished:
-            run.unfinished.add(plan.id)
+        if is_finished:
+            left = self._drop(plan.id, moved, run)
         run.report.freed_bytes += max(0, room - left)
+
+    def _drop(self, volume_id: int, moved: list[Range], run: _Run) -> int:
+        """Drop a volume that was walked to the end, or give back what was moved out of it.
+
+        Returns what it takes on the disk then.
+        """
+        if self._housekeeping.drop_volume(volume_id):
+            run.report.dropped_volumes += 1
+            return 0
+        run.unfinished.add(volume_id)
+        source = self._own(volume_id)
+        if source is None:
+            return 0
+        try:
+            self._punch(source, moved)
+            return self._disk.room(source.descriptor)
+        finally:
+            self._disk.close(source.descriptor)
 
     def _check_progress(self, source: _Source, room: int) -> None:
         """Raise DiskFull when no room comes back under way: all would have to fit at once."""
@@ -176,11 +200,15 @@ class Compaction:
 
     # --- one batch -----------------------------------------------------------------------------
 
-    def _move(self, source: _Source, batch: list[Found], run: _Run) -> None:
-        """Move some blobs, giving their old room back; DiskFull, Stopped, StorageError.
+    def _move(
+        self, source: _Source, batch: list[Found], run: _Run, *, is_tight: bool
+    ) -> list[Range]:
+        """Move some blobs; return whose old room is to be given back, if it was not.
 
-        Where not all of them fit at once, the room that the first give back is for the next.
+        DiskFull, Stopped, StorageError. Where not all of them fit at once, the room that the
+        first give back is for the next.
         """
+        moved: list[Range] = []
         while batch:
             moves: list[Move] = []
             done = 0
@@ -193,14 +221,19 @@ class Compaction:
             except DiskFull:
                 if not moves:
                     raise
+                is_tight = True
             except Stopped:
-                self._finish(source, moves, run)  # what was copied is worth naming
+                self._finish(moves, run)  # what was copied is worth naming
                 raise
             except BaseException:
                 self._mover.forget(moves)
                 raise
-            self._finish(source, moves, run)
+            moved += self._finish(moves, run)
+            if is_tight:
+                self._punch(source, moved)
+                moved = []
             batch = batch[done:]
+        return moved
 
     def _copy(self, source: _Source, sha256: bytes, blob: rows.Blob, run: _Run) -> Move | None:
         """Copy one blob; None when its bytes are wrong, which is then remembered."""
@@ -217,25 +250,25 @@ class Compaction:
                 run.report.problems.append(f"blob {sha256.hex()} in {where}: {error}")
             return None
 
-    def _finish(self, source: _Source, moves: list[Move], run: _Run) -> None:
-        """Name the copies, and give the room of their originals back."""
+    def _finish(self, moves: list[Move], run: _Run) -> list[Range]:
+        """Name the copies; return where their originals are."""
         if moves:
             self._mover.commit(moves)
-        moved = [move.source for move in moves if move.is_done]
+        moved = [(move.source.offset, move.source.length) for move in moves if move.is_done]
         run.report.moved_blobs += len(moved)
-        run.report.moved_bytes += sum(blob.length for blob in moved)
-        self._punch(source, moved)
+        run.report.moved_bytes += sum(length for _, length in moved)
+        return moved
 
-    def _punch(self, source: _Source, records: list[rows.Blob]) -> None:
+    def _punch(self, source: _Source, moved: list[Range]) -> None:
         """Give back the room of records that were moved, and are named nowhere any more.
 
         Readers of large ones hold a lock. Readers of small ones hold none: they miss their bytes
         and look the blob up again.
         """
-        large = [(source.id, b.offset, b.length) for b in records if b.length >= PUNCH_BYTES_MIN]
+        large = [(source.id, at, length) for at, length in moved if length >= PUNCH_BYTES_MIN]
         if large:
             self._housekeeping.punch(large)
-        small = [(b.offset, b.length) for b in records if b.length < PUNCH_BYTES_MIN]
+        small = [(at, length) for at, length in moved if length < PUNCH_BYTES_MIN]
         for offset, length in _joined(small):
             with suppress(OSError):
                 self._disk.punch(source.descriptor, offset, length)
@@ -261,7 +294,7 @@ class Compaction:
                 continue
             try:
                 for batch in _in_batches(sorted(found, key=lambda item: item[1].offset)):
-                    self._move(source, batch, run)
+                    self._move(source, batch, run, is_tight=True)
             finally:
                 self._disk.close(source.descriptor)
             run.report.dropped_volumes += self._housekeeping.drop_volume(volume_id)
@@ -335,7 +368,7 @@ def _in_batches(found: list[Found]) -> Iterator[list[Found]]:
         yield batch
 
 
-def _joined(ranges: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+def _joined(ranges: list[Range]) -> Iterator[Range]:
     """Join ranges, in order of place, where one ends as the next begins."""
     start = end = 0
     for offset, length in ranges:
