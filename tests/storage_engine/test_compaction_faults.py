@@ -6,19 +6,23 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
 
-from storage_engine import CompactionOptions, DiskFull, open_engine
-from tests.storage_engine.bad_disks import CRASHED, CrashingDisk, FaultyDisk
+from storage_engine import CompactionOptions, DiskFull, EngineError, open_engine
+from tests.storage_engine.bad_disks import FaultyDisk
 from tests.storage_engine.compaction_store import ALL, LARGE, OPTIONS, check, fill
 from tests.storage_engine.engine_steps import KIB, MIB, noise, problems, put
+from tests.storage_engine.lossy_disk import LossyDisk
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+LONG = bool(os.environ.get("S4_TEST_LONG"))
 
 
 @pytest.fixture
@@ -101,41 +105,54 @@ def test_compaction_goes_below_the_reserve_of_the_others(
 # --- crashes ------------------------------------------------------------------------------------
 
 
-def crash_at(store: Path, step: int) -> bool:
-    """Compact in a child that ends at the n-th change of a volume; False when it came through."""
-    pid = os.fork()
-    if not pid:
-        code = 1
-        try:
-            disk = CrashingDisk(step, Random(step))  # noqa: S311  # a chance, not a secret
-            with open_engine(store, OPTIONS, disk=disk) as engine:
+class NearlyFull(LossyDisk):
+    """A lossy disk on which compaction has to give room back under way."""
+
+    def free_bytes(self, path: Path) -> int:  # noqa: ARG002  # as the seam is
+        """Tell of room for one large blob."""
+        return LARGE + 150 * KIB
+
+
+def stop_at(disk: LossyDisk, calls: int) -> bool:
+    """Compact until the machine stops after so many calls; False when it came through before."""
+    disk.calls_left = calls
+    with suppress(EngineError, OSError):
+        with open_engine(disk.root, OPTIONS, disk=disk) as engine:
+            with suppress(EngineError, OSError):
                 engine.compact(ALL)
-            code = 0
-        finally:
-            os._exit(code)
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    assert code in {0, CRASHED}
-    return code == CRASHED
+            is_stopped = disk.is_frozen
+            disk.freeze()
+        return is_stopped
+    return True
 
 
-def test_a_crash_at_any_step_loses_nothing(tmp_path: Path, kept: dict[str, bytes]) -> None:
-    """Killed before any change, with unsynced sectors lost, it harmed nothing and can go on."""
-    step = 0
-    is_crashing = True
-    while is_crashing:
-        step += 1
-        store = tmp_path / f"{step}"
-        shutil.copytree(tmp_path / "store", store)
-        is_crashing = crash_at(store, step)
-        with open_engine(store, OPTIONS) as engine:
-            check(engine, kept)
-            engine.compact(ALL)
-            check(engine, kept)
-            engine.reclaim(10**15)
-            stats = engine.stats()
-            assert stats.dead_bytes < stats.volumes * 64 * KIB
-        shutil.rmtree(store)
-    assert step > 30
+@pytest.mark.parametrize("make_disk", [LossyDisk, NearlyFull])
+def test_a_stop_at_any_step_loses_nothing(
+    tmp_path: Path, kept: dict[str, bytes], make_disk: type[LossyDisk]
+) -> None:
+    """Killed at any call of the disk, or its power cut there, it harmed nothing and can go on."""
+    chance = Random(1)  # noqa: S311  # a chance, not a secret
+    calls = stops = 0
+    is_stopped = True
+    while is_stopped:
+        calls += 1 if LONG else chance.randrange(1, 14)
+        killed, cut = tmp_path / "killed", tmp_path / "cut"
+        shutil.copytree(tmp_path / "store", killed)
+        disk = make_disk(killed)
+        is_stopped = stop_at(disk, calls)
+        stops += is_stopped
+        disk.lose(cut, chance)
+        disk.release()
+        for store in (killed, cut):
+            with open_engine(store, OPTIONS) as engine:
+                check(engine, kept)
+                engine.compact(ALL)
+                engine.reclaim(10**15)
+                check(engine, kept)
+                stats = engine.stats()
+                assert stats.dead_bytes < stats.volumes * 64 * KIB
+            shutil.rmtree(store)
+    assert stops > 5
 
 
 # --- everybody at once --------------------------------------------------------------------------
