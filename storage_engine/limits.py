@@ -26,6 +26,9 @@ Only absurd trees come near: a thousand keys that each lie ten directories apart
 RENAME_VERSIONS_MAX: Final = 1000
 """Versions that one rename removes at its target, or looks at for locks: about 20 ms at most."""
 
+PATHS_REMEMBERED_MAX: Final = 10_000
+"""Directories whose id a process remembers by path, in some megabytes; all are forgotten then."""
+
 DUE_SUBJECT_BYTES_MAX: Final = 400
 """Longest name of a thing that falls due."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from storage_engine import blobs, rows
 from storage_engine.listing import Page, Query
+from storage_engine.paths import PathCache
 from storage_engine.values import ListPage, ObjectInfo, ObjectPart, VersionPage
 from storage_engine.versions import check_readable, find_version, versions_behind
 
@@ -25,6 +26,7 @@ class ObjectReads:
     def __init__(self, tables: Tables, entries: Namespace, markers: Namespace) -> None:
         self._tables = tables
         self._entries = entries
+        self._paths = PathCache(tables, entries, tables.entries)
         self._markers = markers
 
     def entry(
@@ -155,7 +157,7 @@ class ObjectReads:
     def _current(self, txn: lmdb.Transaction[bytes], bucket_id: int, key: str) -> rows.Entry | None:
         """Return the current version of a key, object or marker."""
         name = key.encode()
-        value = self._entries.get(txn, bucket_id, name)
+        value = self._paths.get(txn, bucket_id, name)
         if value is None:
             value = self._markers.get(txn, bucket_id, name)
         return None if value is None else rows.decode_entry(value)
