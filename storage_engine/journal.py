@@ -171,9 +171,13 @@ class Journal:
 
         A frame is written only after the one before was synced, and what a recycled file held has
         other positions: so there is none, unless the disk lost what it had promised to keep.
+        A segment that follows none of what is behind was begun by a writer who died before his
+        commit, and others went on without it.
         """
         for start in segment_starts(self._directory):
-            if start >= tail.segment:
+            if start == tail.segment or (
+                start > tail.segment and not self._is_abandoned(start, tail)
+            ):
                 found = self._scan(start, max(tail.position, start + JOURNAL_PAGE_BYTES))
                 if found is not None:
                     return found
@@ -264,7 +268,14 @@ class Journal:
 
     def _read_segment(self, tail: Tail) -> Tail | None:
         """Return where the segment behind a tail goes on, if there is one that follows it."""
-        with self._reading(tail.end) as descriptor:
+        found = self._read_header(tail.end)
+        if found is None or (found.position, found.chain) != (tail.position, tail.chain):
+            return None
+        return Tail(tail.end, found.end, tail.end + JOURNAL_PAGE_BYTES, found.chain)
+
+    def _read_header(self, segment: int) -> Tail | None:
+        """Return what a segment follows, and where it ends; None when its header is not whole."""
+        with self._reading(segment) as descriptor:
             if descriptor is None:
                 return None
             header = self._disk.read(descriptor, JOURNAL_PAGE_BYTES, 0)
@@ -272,12 +283,14 @@ class Journal:
             return None
         magic, version, flags, store_id, start, end, position, chain = _SEGMENT.unpack_from(header)
         (crc,) = _CRC.unpack_from(header, _SEGMENT.size)
-        if crc != crc32c(header[: _SEGMENT.size]) or magic != SEGMENT_MAGIC:
+        found = (magic, version, flags, store_id, start)
+        if found != (SEGMENT_MAGIC, FORMAT_VERSION, 0, self._store_id, segment):
             return None
-        found = (version, flags, store_id, start, position, chain)
-        if found != (FORMAT_VERSION, 0, self._store_id, tail.end, tail.position, tail.chain):
-            return None
-        return Tail(start, end, start + JOURNAL_PAGE_BYTES, chain)
+        return Tail(start, end, position, chain) if crc == crc32c(header[: _SEGMENT.size]) else None
+
+    def _is_abandoned(self, segment: int, tail: Tail) -> bool:
+        header = self._read_header(segment)
+        return header is not None and header.position <= tail.position
 
     def _scan(self, segment: int, position: int) -> int | None:
         """Return the place of the first whole frame of a segment from a position on."""

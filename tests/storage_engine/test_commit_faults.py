@@ -60,11 +60,11 @@ def has_ghost(engine: StorageEngine) -> bool:
     return engine._index.view(lambda txn: txn.get(GHOST, db=table)) is not None
 
 
-def die_before_commit(engine: StorageEngine) -> None:
+def die_before_commit(engine: StorageEngine, size: int = 1) -> None:
     """Leave a frame at the tail, as a writer that was killed between journal and index does."""
     tables = engine._index.tables
     changes = Changes(tables)
-    changes.put(tables.meta, GHOST, b"x")
+    changes.put(tables.meta, GHOST, bytes(size))
     txn = engine._index.begin_write()
     tail = Tail.unpack(txn.get(JOURNAL, db=tables.meta))
     engine._journal.write(engine._journal.plan(tail, changes.pack()))
@@ -239,3 +239,16 @@ def test_what_a_killed_writer_left_does_not_come_back(
             assert not has_ghost(engine)
             assert get(engine, "old") == b"x"
             assert problems(engine) == []
+
+
+def test_a_segment_that_nobody_committed_in_is_no_gap(tmp_path: Path) -> None:
+    """When the frame of a killed writer opened a segment, and a small one followed, all is well."""
+    with small_store(tmp_path / "store") as engine:
+        put(engine, "old", b"x")
+        die_before_commit(engine, 100 * KIB)
+        put(engine, "new", b"y")
+        after = as_killed(tmp_path / "store", tmp_path / "killed")
+    with small_store(after) as engine:
+        assert not has_ghost(engine)
+        assert [get(engine, key) for key in ("old", "new")] == [b"x", b"y"]
+        assert problems(engine) == []

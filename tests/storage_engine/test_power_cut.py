@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 LONG = bool(os.environ.get("S4_TEST_LONG"))
-SEEDS = 110 if LONG else 3
+SEEDS = 90 if LONG else 3
 ROUNDS = 6
 CALLS_STEP = 1 if LONG else 9
 
