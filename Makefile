@@ -6,8 +6,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+CRASH_SUITES := $(addprefix tests/storage_engine/test_,power_cut.py crash.py races.py)
 
-.PHONY: serve test test-long test-scale coverage check format lock bench help clean
+.PHONY: serve test test-long test-crash test-scale coverage check format lock bench help clean
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -35,6 +36,10 @@ test-long: $(STAMP)
 #: make test-scale ten million objects: what they cost, and that it stays within bounds (half an hour, 20 GB)
 test-scale: $(STAMP)
 	@$(BIN)/python benchmarks/scale.py --check
+
+#: make test-crash hundreds of power cuts and kills against the storage engine, counted at the end
+test-crash: $(STAMP)
+	@S4_TEST_LONG=1 nice $(BIN)/python -m pytest -q --timeout 1800 $(CRASH_SUITES)
 
 #: make coverage  tests with branch coverage, report in the terminal
 coverage: $(STAMP)
