@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 KIB = 1024
 MIB = 1024 * KIB
 BUCKET = 1
+SEGMENT_BYTES = 64 * KIB
 
 
 def small_store(path: Path, *, disk: Disk | None = None, **options: int) -> StorageEngine:
     """Open a store in which everything happens early: small payloads leave the index, and so on."""
     chosen = {"inline_bytes_max": 64, "volume_bytes_max": 256 * KIB, "disk_reserve_bytes": 0}
-    chosen["segment_bytes"] = 64 * KIB
+    chosen["segment_bytes"] = SEGMENT_BYTES
     return open_engine(path, EngineOptions(**(chosen | options)), disk=disk)
 
 

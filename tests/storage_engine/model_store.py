@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine
 
 from storage_engine import (
+    EngineOptions,
     IsDeleteMarker,
     KeyDeleted,
     LockMode,
@@ -20,8 +22,15 @@ from storage_engine import (
     ObjectLocked,
     Quota,
     Versioning,
+    rebuild_index,
 )
-from tests.storage_engine.engine_steps import attributes, noise, problems, small_store
+from tests.storage_engine.engine_steps import (
+    SEGMENT_BYTES,
+    attributes,
+    noise,
+    problems,
+    small_store,
+)
 from tests.storage_engine.version_model import (
     FAR_AWAY_MS,
     LONG_AGO_MS,
@@ -96,6 +105,22 @@ class ModelStore(RuleBasedStateMachine):
     def reopen(self) -> None:
         """Close the store and open it again."""
         self.engine.close()
+        self.engine = small_store(self.path)
+
+    def crash(self) -> None:
+        """Go on from what kill -9 would have left at this moment."""
+        left = self.path.with_name(f"{self.path.name}'")
+        shutil.copytree(self.path, left)
+        self.engine.close()
+        shutil.rmtree(self.path)
+        self.path = left
+        self.engine = small_store(self.path)
+
+    def rebuild(self) -> None:
+        """Lose the index, and have it made anew."""
+        self.engine.close()
+        shutil.rmtree(self.path / "index")
+        assert rebuild_index(self.path, EngineOptions(segment_bytes=SEGMENT_BYTES)).damage is None
         self.engine = small_store(self.path)
 
     def key(self, data: st.DataObject, bucket_id: int) -> str:

@@ -1,7 +1,7 @@
-"""The engine against plain dictionaries: versions, renames, locks, quotas, uploads, listings.
+"""The engine against plain dictionaries, through crashes, compaction and lost indexes.
 
-`VersionedStore` is made to be extended: a subclass may override `reopen`, or add rules that
-change nothing a client can see. With S4_TEST_LONG it takes more than ten thousand steps.
+Versions, renames, locks, quotas, uploads and listings are compared after every step. With
+S4_TEST_LONG it takes more than ten thousand steps.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ from hypothesis.stateful import (
 )
 
 from storage_engine import (
+    CompactionOptions,
     NamespaceCounts,
     ObjectLock,
     ObjectRef,
     Quota,
+    ScrubOptions,
     Versioning,
 )
 from tests.storage_engine.engine_steps import attributes, problems
@@ -254,6 +256,29 @@ class VersionedStore(ModelStore):
     def restart(self) -> None:
         """Go on with another engine."""
         self.reopen()
+
+    @rule()
+    def die(self) -> None:
+        """Go on from what a crash leaves."""
+        self.crash()
+
+    @rule()
+    def lose_the_index(self) -> None:
+        """Go on with an index made of snapshot and journal."""
+        self.rebuild()
+
+    @rule(act=st.sampled_from(["checkpoint", "snapshot", "compact", "scrub", "reclaim"]))
+    def look_after(self, act: str) -> None:
+        """Do what changes nothing that a client can see."""
+        if act == "compact":
+            report = self.engine.compact(CompactionOptions(threshold=0.01))
+            assert report.problems == []
+        elif act == "scrub":
+            assert self.engine.scrub(ScrubOptions(is_restarted=True)).problems == []
+        elif act == "reclaim":
+            self.engine.reclaim()
+        else:
+            getattr(self.engine, act)()
 
     @rule()
     def verify(self) -> None:
