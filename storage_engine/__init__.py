@@ -9,6 +9,7 @@ Only what is named here is promised; every other module is the engine's own.
 
 from __future__ import annotations
 
+from storage_engine.blob_users import BlobUser
 from storage_engine.compaction import CompactionOptions, CompactionReport
 from storage_engine.engine import StorageEngine, open_engine, renew_engine
 from storage_engine.errors import (
@@ -71,6 +72,7 @@ from storage_engine.values import (
 )
 
 __all__ = [
+    "BlobUser",
     "BlobWriter",
     "Busy",
     "CompactionOptions",

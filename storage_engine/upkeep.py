@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import lmdb
 
+from storage_engine.blob_users import BlobUser, BlobUsers
 from storage_engine.compaction import CompactionOptions, CompactionReport
 from storage_engine.errors import StorageError
 from storage_engine.pace import ignore
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from storage_engine.care import Care
     from storage_engine.checkpoint import Checkpointer
+    from storage_engine.index import Index
+    from storage_engine.object_reads import ObjectReads
     from storage_engine.salvage import SalvageReport
     from storage_engine.snapshots import Snapshot
     from storage_engine.values import EngineStats, QuarantinedBlob, VolumeInfo
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 class Upkeep:
     """What an open store offers beside its data."""
 
+    _index: Index
+    _objects: ObjectReads
     _care: Care
     _checkpointer: Checkpointer
 
@@ -70,6 +75,10 @@ class Upkeep:
     def quarantined(self) -> list[QuarantinedBlob]:
         """Return the blobs whose bytes were found wrong and that nobody has put again since."""
         return self._care.quarantine.blobs()
+
+    def users(self, sha256s: Collection[bytes]) -> Iterator[BlobUser]:
+        """Yield every version and open upload that blobs are in; looks at all keys of the store."""
+        return BlobUsers(self._index, self._objects).find(sha256s)
 
     def reclaim(self, now_ms: int | None = None) -> dict[str, int]:
         """Tidy what is safe to tidy while the store is in use; return counts of what was done."""

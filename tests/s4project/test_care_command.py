@@ -176,3 +176,19 @@ def test_signals_are_what_they_were_afterwards() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         assert should_stop()
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_damaged_is_told_with_its_objects(data_dir: Path) -> None:
+    """The objects that share a damaged payload are named; without damage that is said."""
+    code, out, _ = run("damaged")
+    assert (code, out) == (0, "Nothing is damaged.\n")
+    damage(data_dir)
+    assert run("scrub")[0] == 1
+    code, out, _ = run("damaged")
+    assert code == 1
+    assert "volume 1 at 512: block 0 fails its checksum" in out
+    assert "  number 1/0 version null\n" in out
+    code, out, _ = run("damaged", "--json")
+    (found,) = json.loads(out)
+    assert (code, found["users"][0]["key"]) == (1, "0")
