@@ -140,7 +140,7 @@ class Index:
                 f"{path} is open in this process, or was when it was forked: close it before"
             ) from error
         # Until it is let go this keeps the pages of the tree that a recovery began at.
-        self.first_pin: lmdb.Transaction[bytes] | None = self._env.begin()
+        self.first_pin: lmdb.Transaction[bytes] | None = self.begin_read()
         self._env.reader_check()  # slots of processes that died would keep old pages from reuse
         self.tables = self._open_tables()
 
@@ -275,5 +275,5 @@ class Index:
             change(self._env)
 
     def _open_tables(self) -> Tables:
-        with self._env.begin(write=True) as txn:
+        with self.begin_write() as txn:  # another process may outgrow our map at this very moment
             return Tables(*(self._env.open_db(name.encode(), txn=txn) for name in Tables._fields))

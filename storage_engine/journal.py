@@ -131,7 +131,8 @@ class Journal:
     def revoke(self, frame: Frame) -> None:
         """Make sure that a frame nobody may rely on is never replayed; OSError when it may be."""
         with suppress(FileNotFoundError):
-            self._blank(frame.after.segment, frame.offset)
+            page = JOURNAL_PAGE_BYTES if frame.opens_segment else frame.offset
+            self._blank(frame.after.segment, page)
 
     def settle(self, tail: Tail) -> bool:
         """Blank a frame at the tail that no commit followed; tell whether there was one.
@@ -143,8 +144,9 @@ class Journal:
         if followed is None:
             return False
         after = followed[1]
-        offset = 0 if after.segment != tail.segment else tail.position - tail.segment
-        self._blank(after.segment, offset)
+        opens_segment = after.segment != tail.segment
+        page = JOURNAL_PAGE_BYTES if opens_segment else tail.position - tail.segment
+        self._blank(after.segment, page)
         return True
 
     # --- reading -------------------------------------------------------------------------------

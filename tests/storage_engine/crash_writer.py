@@ -121,6 +121,7 @@ def run_for_ever(store: Path, name: str) -> None:
     threading.Thread(target=care, args=(engine, chance)).start()
     for thread in range(THREADS):
         threading.Thread(target=work, args=(engine, name, thread)).start()
+    threading.Event().wait()  # once the main thread is done, pools of threads take no more work
 
 
 def _end(args: threading.ExceptHookArgs) -> None:

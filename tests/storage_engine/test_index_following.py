@@ -61,3 +61,13 @@ def test_a_late_reader_leaves_the_writer_alone(
     assert index.view(lambda txn: txn.get(b"mine", db=index.tables.meta)) == b"1"
     monkeypatch.undo()
     index.close()
+
+
+def test_an_opening_that_is_overtaken_goes_on(tmp_path: Path) -> None:
+    """When another process outgrows the map before the tables are open, it is followed."""
+    index = Index(tmp_path, SMALL)
+    growing = SPAWN.Process(target=outgrow, args=(str(tmp_path),))
+    growing.start()
+    growing.join()
+    assert index._open_tables() == index.tables
+    index.close()

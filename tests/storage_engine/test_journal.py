@@ -182,6 +182,7 @@ def test_a_frame_nobody_committed_is_blanked(notebook: Notebook) -> None:
         notebook.add(noise(size))
         assert notebook.journal.settle(left)
         assert not notebook.journal.settle(left)
+        assert notebook.journal.find_beyond(left) is None
         assert notebook.bodies(tail) == [b"kept"]
         notebook.tail = left
 
@@ -195,6 +196,7 @@ def test_a_revoked_frame_is_not_read(notebook: Notebook) -> None:
         notebook.journal.write(frame)
         notebook.journal.revoke(frame)
         assert notebook.bodies() == [b"kept"]
+        assert notebook.journal.find_beyond(notebook.tail) is None
 
 
 def test_a_segment_that_was_replaced_is_opened_anew(notebook: Notebook) -> None:
