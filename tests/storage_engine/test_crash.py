@@ -39,7 +39,7 @@ LONG = bool(os.environ.get("S4_TEST_LONG"))
 ROUNDS = 45 if LONG else 5
 STORES = 5 if LONG else 1
 PROCESSES = 3
-POINT_STEP = 1 if LONG else 11
+POINT_STEP = 1 if LONG else 29
 
 
 class Writer:
