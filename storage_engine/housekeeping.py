@@ -199,8 +199,8 @@ class Housekeeping:
         except FileNotFoundError:
             return False
         try:
-            if not try_own(descriptor):
-                return False
+            if not try_own(descriptor) or self._disk.is_unlinked(descriptor):
+                return False  # somebody appends to it, or has dropped it since we opened it
             self._committer.submit(DropVolume(volume_id)).result()
             self._disk.unlink(path)
         except InUse:

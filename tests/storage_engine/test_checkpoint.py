@@ -170,3 +170,18 @@ def test_a_close_without_changes_writes_nothing(tmp_path: Path, disk: CountingDi
     small_store(tmp_path / "store", disk=disk).close()
     assert (tmp_path / "store" / "index" / CHECKPOINT).read_bytes() == before
     assert {name for name, _ in disk.calls} <= {"open", "read", "close", "sync_directory"}
+
+
+def test_pins_go_only_when_the_checkpoint_of_another_is_durable(
+    store: StorageEngine, disk: CountingDisk
+) -> None:
+    """Who meets a checkpoint he did not make syncs its name first, once."""
+    put(store, "a", b"x")
+    store._checkpointer.checkpoint()
+    store._checkpointer._last = None  # as if another process had made it
+    disk.calls.clear()
+    store._checkpointer._tick()
+    assert [call for call in disk.calls if "sync" in call[0]] == [("sync_directory", "index")]
+    disk.calls.clear()
+    store._checkpointer._tick()
+    assert disk.calls == []

@@ -7,6 +7,7 @@ from subprocess import PIPE, Popen
 from typing import TYPE_CHECKING
 
 from storage_engine import VolumeState
+from storage_engine.disk import RealDisk
 from storage_engine.limits import PUNCH_BYTES_MIN, PUNCH_GRACE_MS
 from storage_engine.volume import volume_path
 from tests.storage_engine.engine_steps import (
@@ -156,3 +157,29 @@ def test_thousands_of_things_are_tidied_in_small_commits(engine: StorageEngine) 
         engine.complete_upload(BUCKET, "m", upload.upload_id, [part], attributes()).result()
     assert engine.reclaim(LATER)["tombstones"] == 300
     assert engine.stats().uploads == 0
+
+
+class Overtaken(RealDisk):
+    """A disk on which somebody else drops a volume between our opening it and owning it."""
+
+    is_overtaken = False
+
+    def open(self, path: Path, *, is_writable: bool = False) -> int:
+        """Open it, and lose its name."""
+        descriptor = super().open(path, is_writable=is_writable)
+        if self.is_overtaken and is_writable and path.suffix == ".volume":
+            path.unlink()
+        return descriptor
+
+
+def test_two_may_drop_a_volume_at_once(tmp_path: Path) -> None:
+    """Who comes second to a volume without life leaves it to who came first."""
+    disk = Overtaken()
+    with small_store(tmp_path / "store", disk=disk) as engine:
+        put(engine, "k", noise(1000))
+        engine.delete_object(BUCKET, "k").result()
+    with small_store(tmp_path / "store", disk=disk) as engine:
+        disk.is_overtaken = True
+        assert engine.reclaim(LATER)["volumes"] == 0
+        assert engine.volumes() == []
+        assert problems(engine) == []
