@@ -72,7 +72,7 @@ def _loading(report: dict[str, Any]) -> Rows:
     return [
         ("rate", f"{load['rate']:,}/s by {load['loaders']}, {load['in_flight']} in flight each"),
         ("CPU", f"{load['cpu_us']} us for each object"),
-        ("handed to the disk", f"{load['written_bytes_per_object']:,} B for each object"),
+        ("written", f"{load['written_bytes_per_object']:,} B for each object"),
         ("checkpoints, s", _spread(load["checkpoint_s"])),
         *(
             (f"snapshot {number}", f"{made['seconds']} s, {_megabytes(made['bytes'])}")
@@ -150,7 +150,7 @@ def _puts(report: dict[str, Any]) -> Rows:
     rows = []
     for state, part in (("warm", "puts"), ("cold", "puts_cold")):
         puts = report[part]
-        handed = f"{puts['written_bytes_per_object']:,} B handed to the disk for each"
+        handed = f"{puts['written_bytes_per_object']:,} B written for each"
         rows += [
             (f"{state}: rate", f"{puts['rate']:,}/s, CPU {puts['cpu_us']} us, {handed}"),
             (f"{state}: checkpoints, s", _spread(puts["checkpoint_s"])),
