@@ -269,11 +269,22 @@ class Journal:
         return body, Tail(tail.segment, tail.end, after, crc)
 
     def _read_segment(self, tail: Tail) -> Tail | None:
-        """Return where the segment behind a tail goes on, if there is one that follows it."""
+        """Return where the segment behind a tail goes on, if there is one that may follow it.
+
+        A header that is not whole was torn from its first frame, or rotted since: whether that
+        frame follows it tells by itself, by position and chain.
+        """
         found = self._read_header(tail.end)
-        if found is None or (found.position, found.chain) != (tail.position, tail.chain):
+        if found is None:
+            try:
+                end = tail.end + segment_path(self._directory, tail.end).stat().st_size
+            except FileNotFoundError:
+                return None
+        elif (found.position, found.chain) == (tail.position, tail.chain):
+            end = found.end
+        else:
             return None
-        return Tail(tail.end, found.end, tail.end + JOURNAL_PAGE_BYTES, found.chain)
+        return Tail(tail.end, end, tail.end + JOURNAL_PAGE_BYTES, tail.chain)
 
     def _read_header(self, segment: int) -> Tail | None:
         """Return what a segment follows, and where it ends; None when its header is not whole."""
