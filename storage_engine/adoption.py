@@ -109,6 +109,7 @@ class BeginSalvage(Operation[None]):
         transaction.set_number(LAST_VOLUME, max(given, self.last_volume))
         transaction.set_number(HELD_VOLUMES, self.last_volume)
         transaction.set_number(SALVAGING, 1)
+        transaction.skip_sequences()
 
 
 @dataclass(slots=True)

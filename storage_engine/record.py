@@ -42,7 +42,8 @@ DIGESTS_BYTES: Final = 192  # an ETag and two checksums, the longest: what is kn
 def record_seed(store_id: bytes) -> int:
     """Return what the header checksums of a store's records begin with.
 
-    Clients do not know it, so nothing that they upload can pass for a record of the store.
+    Clients do not know it: what they upload passes for a record of the store with a probability
+    of one in 2^32 for each record that it imitates, and only at the very place it says it is at.
     """
     seed: int = crc32c(store_id)
     return seed

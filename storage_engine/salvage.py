@@ -304,7 +304,10 @@ def _title(origin: Origin | None) -> str:
     """Say what a record was stored for."""
     if origin is None:
         return "a payload of unknown name"
-    what = f"part {origin.part_number} of" if origin.upload_id else "object"
+    if _is_completion(origin):
+        what = "the list of the parts of"
+    else:
+        what = f"part {origin.part_number} of" if origin.upload_id else "object"
     return f"{what} {origin.key!r} of bucket {origin.bucket_id}"
 
 

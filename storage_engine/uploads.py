@@ -363,5 +363,5 @@ def forget_open(transaction: Transaction, target: ObjectRef, raw_id: bytes) -> N
     place = keys.open_upload(keys.sequence_number(name_id), raw_id)
     transaction.delete(transaction.tables.open_uploads, place)
     transaction.namespace(bucket_id).uploads -= 1
-    if not open_uploads(transaction, name_id):
+    if not transaction.keys_from(transaction.tables.open_uploads, name_id, limit=1):
         transaction.upload_names.delete(transaction, bucket_id, key.encode())

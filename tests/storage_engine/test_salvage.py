@@ -19,7 +19,9 @@ from storage_engine import (
     IndexNotEmpty,
     NamespaceCounts,
     NoSuchKey,
+    NoSuchVersion,
     Origin,
+    Versioning,
     open_engine,
     renew_engine,
     survey_volumes,
@@ -92,6 +94,19 @@ def test_a_damaged_record_is_told_by_name(three: Path) -> None:
     engine, report = salvaged(three)
     with engine:
         assert "object 'k1' of bucket 1" in report.damaged[0]
+
+
+def test_a_damaged_completion_is_told_as_what_it_is(tmp_path: Path) -> None:
+    """The list of an object's parts is not taken for a part without a number."""
+    with small_store(tmp_path / "s") as engine:
+        put_multipart(engine, "m", [noise(1000, 1)], is_recorded=True)
+    data = volume_path(tmp_path / "s" / "volumes", 1).read_bytes()
+    volume_id, offset = places(tmp_path / "s")[1]
+    header = unpack_record_header(data[offset:], record_seed(data[12:28]))
+    flip(tmp_path / "s", (volume_id, offset), header.header_bytes)
+    engine, report = salvaged(tmp_path / "s")
+    with engine:
+        assert "the list of the parts of 'm' of bucket 1" in report.damaged[0]
 
 
 def test_a_torn_tail_costs_what_it_tore(three: Path) -> None:
@@ -223,6 +238,24 @@ def test_only_an_empty_index_is_filled(tmp_path: Path) -> None:
         with pytest.raises(IndexNotEmpty):
             engine.salvage()
         assert engine.held_volumes() == 0
+        assert problems(engine) == []
+
+
+def test_no_number_is_given_again_by_an_index_begun_anew(tmp_path: Path) -> None:
+    """A version id that a client remembers names no other version after a salvage."""
+    with small_store(tmp_path / "s") as engine:
+        blob = engine.stage_bytes(noise(1000))
+        enabled = Versioning.ENABLED
+        before = engine.put_object(BUCKET, "k", blob, attributes(), versioning=enabled).result()
+    engine, _ = salvaged(tmp_path / "s")
+    with engine:
+        blob = engine.stage_bytes(noise(1000, 1))
+        after = engine.put_object(BUCKET, "k", blob, attributes(), versioning=enabled).result()
+        assert after.version_id > before.version_id
+        assert engine.list_versions(BUCKET).versions[0].version_id == after.version_id
+        with pytest.raises(NoSuchVersion):
+            engine.head_object(BUCKET, "k", before.version_id)
+        assert int(after.version_id, 16) > (time.time_ns() // 1_000_000 - 60_000) << 16
         assert problems(engine) == []
 
 

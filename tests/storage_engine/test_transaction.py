@@ -77,6 +77,22 @@ def test_numbers_are_never_given_twice(engine: StorageEngine) -> None:
     assert kept == lost == 2
 
 
+def test_numbers_that_a_lost_index_gave_are_skipped(engine: StorageEngine) -> None:
+    """What was given in lost commits is not given again, however many there were, nor by a loop."""
+    put(engine, "a", b"x")
+    for _ in range(2):
+        txn = engine._index.begin_write()
+        transaction = Transaction(txn, engine._index.tables)
+        transaction.skip_sequences()
+        skipped = transaction.next_sequence()
+        transaction.finish()
+        txn.commit()
+        assert skipped > transaction.now_ms << 16
+    assert put(engine, "b", b"y").size == 1
+    tables = engine._index.tables
+    assert engine._index.view(lambda txn: number(txn.get(SEQUENCE, db=tables.meta))) > skipped
+
+
 def test_totals_of_a_group_are_added_up(engine: StorageEngine) -> None:
     """Operations of one group see the totals their predecessors left."""
     run(engine, puts(engine, 3, 10))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
@@ -11,20 +11,26 @@ from storage_engine import (
     NamespaceCounts,
     NoSuchUpload,
     ObjectInfo,
+    ObjectRef,
     PartChanged,
 )
 from storage_engine.limits import TOMBSTONE_MS
+from storage_engine.transaction import Transaction
+from storage_engine.uploads import AbortUpload, raw_upload_id
 from tests.storage_engine.engine_steps import (
     BUCKET,
     attributes,
     get,
     noise,
+    problems,
     put,
     put_multipart,
     put_part,
 )
 
 if TYPE_CHECKING:
+    import lmdb
+
     from storage_engine import StorageEngine
 
 KEY = "a/multi"
@@ -142,6 +148,49 @@ def test_an_upload_belongs_to_its_key(engine: StorageEngine, upload_id: str) -> 
         with pytest.raises(NoSuchUpload):
             engine.abort_upload(bucket_id, key, upload_id).result()
     engine.abort_upload(BUCKET, KEY, upload_id).result()
+
+
+class CountedRows:
+    """A cursor, or a transaction whose cursors count the rows they go on to."""
+
+    def __init__(self, inner: Any, steps: list[str]) -> None:
+        self.inner = inner
+        self.steps = steps
+
+    def cursor(self, table: lmdb._Database) -> CountedRows:
+        """Open a cursor that counts."""
+        return CountedRows(self.inner.cursor(table), self.steps)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.inner.close()
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "next":
+            self.steps.append(name)
+        return getattr(self.inner, name)
+
+
+def test_ending_an_upload_looks_at_no_other_of_its_key(engine: StorageEngine) -> None:
+    """However many uploads of one key are open, to end one takes a look at one more."""
+    created = [engine.create_upload(BUCKET, KEY, attributes()) for _ in range(100)]
+    ids = [future.result().upload_id for future in created]
+    txn = engine._index.begin_write()
+    steps: list[str] = []
+    counted: Any = CountedRows(txn, steps)
+    transaction = Transaction(counted, engine._index.tables)
+    operation = AbortUpload(ObjectRef(BUCKET, KEY), raw_upload_id(ids[50]))
+    operation.check(transaction)
+    operation.mutate(transaction)
+    transaction.finish()
+    txn.commit()
+    assert len(steps) <= 1
+    assert [upload.upload_id for upload in engine.list_uploads(BUCKET).uploads] == sorted(
+        {*ids} - {ids[50]}
+    )
+    assert problems(engine) == []
 
 
 def test_a_guard_can_refuse_completion(engine: StorageEngine, upload_id: str) -> None:
