@@ -231,8 +231,20 @@ class Checkpointer:
         self._pins.replace(Pin(pin.id(), pin), self._index.resizes)
         self._last = checkpoint
 
+    def settle(self) -> None:
+        """Undo what a dead process made durable and nobody saw; OSError, lmdb.Error.
+
+        To be done when the store is opened beside others, perhaps in a dead one's place, and when
+        it is closed: without commits nothing else would do it before the next recovery.
+        """
+        txn = self._index.begin_write()
+        try:
+            self._journal.settle(Tail.unpack(txn.get(JOURNAL, db=self._index.tables.meta)))
+        finally:
+            txn.abort()
+
     def checkpoint(self) -> Checkpoint:
-        """Make one now, of everything committed so far; OSError, lmdb.Error."""
+        """Make one now, of everything committed so far; StorageError, OSError, lmdb.Error."""
         with self._turn():
             return self._make()
 
@@ -242,6 +254,8 @@ class Checkpointer:
         if is_last and self._health.failure is None:
             # Only spares the next start the replay: a failure here loses nothing.
             with suppress(OSError, lmdb.Error, EngineError):
+                if self._is_recovered:
+                    self.settle()
                 if self._last is None or self._index.last_txn_id() != self._last.txn_id:
                     self.checkpoint()
         self._pins.release()
@@ -263,9 +277,11 @@ class Checkpointer:
     # --- making one ----------------------------------------------------------------------------
 
     def _make(self) -> Checkpoint:
+        self._health.check()
         made, pin, resizes = self._capture()
         try:
-            self._disk.sync(self._data)
+            with self._final():
+                self._disk.sync(self._data)
             write_checkpoint(self._disk, self._index.path, made)
         except BaseException:
             _let_go([pin])
@@ -274,6 +290,14 @@ class Checkpointer:
         self._last = made
         self._index.reader_check()
         return made
+
+    @contextmanager
+    def _final(self) -> Iterator[None]:
+        """Take a failure to write the index out for good: what it lost is not told of twice."""
+        try:
+            yield
+        except OSError as error:
+            raise self._health.fail("the index could not be synced", error) from error
 
     def _capture(self) -> tuple[Checkpoint, Pin, int]:
         """Under the write lock: the newest meta page, a pin at its tree, the journal's tail."""
@@ -304,24 +328,30 @@ class Checkpointer:
     # --- by itself -----------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while not self._is_closed:
-            self._wake.wait(CHECKPOINT_SECONDS)
-            self._wake.clear()
-            if not self._is_closed:
-                self._tick()
+        try:
+            while not self._is_closed:
+                self._wake.wait(CHECKPOINT_SECONDS)
+                self._wake.clear()
+                if not self._is_closed:
+                    self._tick()
+        finally:
+            if not self._is_closed:  # without checkpoints nothing may be written on and on
+                self._health.fail("the checkpointer ended", RuntimeError("by an unforeseen error"))
 
     def _tick(self) -> None:
         """Do what is due. Touches no file when nothing was committed anywhere."""
+        resizes = self._index.resizes
         try:
             last_txn_id = self._index.last_txn_id()
             is_current = self._last is not None and last_txn_id == self._last.txn_id
             if self._health.failure is None and not (is_current and not self._pins.wait):
                 self._keep_up(last_txn_id)
-        except OSError as error:
-            if error.errno not in FULL_CODES:
+        except (OSError, lmdb.Error, EngineError) as error:
+            # A full disk has room again some day; what a resize voided is done at the next tick.
+            is_full = isinstance(error, OSError) and error.errno in FULL_CODES
+            is_resized = isinstance(error, lmdb.Error) and resizes != self._index.resizes
+            if not (is_full or is_resized or self._is_closed):
                 self._health.fail("a checkpoint could not be made", error)
-        except (lmdb.Error, EngineError):
-            pass  # a resize came between, or the engine was closed: the next tick finds out
 
     def _keep_up(self, last_txn_id: int) -> None:
         """Make a checkpoint unless somebody else did lately; follow the newest with the pins."""
@@ -339,9 +369,10 @@ class Checkpointer:
     def _write_out(self) -> None:
         """Let most of the pages go to the disk in steps, leaving room for others in between."""
         size = (self._index.path / DATA_FILE).stat().st_size
-        for at in range(0, size, CHECKPOINT_STEP_BYTES):
-            if not self._is_closed:
-                self._disk.write_out(self._data, at, CHECKPOINT_STEP_BYTES)
+        with self._final():
+            for at in range(0, size, CHECKPOINT_STEP_BYTES):
+                if not self._is_closed:
+                    self._disk.write_out(self._data, at, CHECKPOINT_STEP_BYTES)
 
     def _look(self) -> Checkpoint:
         """Return the checkpoint on disk, whoever made it."""

@@ -327,6 +327,7 @@ class Committer:
         try:
             txn.commit()
         except lmdb.Error:
+            self._journal.close()  # others may replace a segment in which nothing was committed
             self._mark(group, is_uncertain=not self._settle())
             raise
         self._checkpointer.note(frame.after.position)

@@ -67,7 +67,10 @@ class Disk(Protocol):
         """Begin to write a range out, so that the sync to come finds less to do. Only a hint."""
 
     def write_out(self, descriptor: int, offset: int, length: int) -> None:
-        """Write a range out and wait for it, without promising anything: `sync` does that."""
+        """Write a range out and wait for it, without promising anything: `sync` does that.
+
+        An error told here is not told again by `sync`: it means the same.
+        """
 
     def sync(self, descriptor: int) -> None:
         """Return once the file's bytes and length survive a power cut."""
@@ -159,9 +162,12 @@ class RealDisk:
         _libc.sync_file_range(descriptor, offset, length, SYNC_FILE_RANGE_WRITE)
 
     def write_out(self, descriptor: int, offset: int, length: int) -> None:
-        """Write out and wait; a failure is for the sync to report."""
+        """Write out and wait."""
         flags = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER
-        _libc.sync_file_range(descriptor, offset, length, flags)
+        while _libc.sync_file_range(descriptor, offset, length, flags):
+            code = ctypes.get_errno()
+            if code != errno.EINTR:
+                raise OSError(code, os.strerror(code))
 
     def sync(self, descriptor: int) -> None:
         """Sync bytes and length; times do not matter to us."""

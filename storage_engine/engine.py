@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
 from storage_engine import blobs, keys, layout, meta, recovery, rows
@@ -100,23 +101,55 @@ class StorageEngine(ObjectVerbs, Upkeep):
 
     def __init__(self, place: layout.Layout, options: EngineOptions, disk: Disk) -> None:
         self._place = place
+        self._disk = disk
+        with ExitStack() as undo:
+            self._open_index(options, undo)
+            self._open_parts(options, undo)
+            self._own(place)
+            self._checkpointer.start(self._care.snapshots.keep_from)
+            undo.pop_all()
+        _opened.add(self)
+
+    def _open_index(self, options: EngineOptions, undo: ExitStack) -> None:
+        """Open the index, put back and brought up to date unless others are using it."""
+        place, disk = self._place, self._disk
         self._use = layout.Use(place)
-        try:
-            checkpoint = self._restore(disk)
-            self._index = Index(place.index, options.map_bytes)
-        except BaseException:
-            self._use.end()
-            raise
-        tables = self._index.tables
+        undo.callback(self._use.end)
         self._health = Health(disk, place.root, options.disk_reserve_bytes)
         self._journal = Journal(disk, place.journal, place.store_id, options.segment_bytes)
+        undo.callback(self._journal.close)
+        checkpoint = None
+        if self._use.is_first and not place.is_new:
+            checkpoint = recovery.restore(disk, place.index, self._journal)
+        self._index = Index(place.index, options.map_bytes)
+        undo.callback(self._index.close)
         self._checkpointer = Checkpointer(self._index, self._journal, disk, self._health)
-        try:
+        undo.callback(self._checkpointer.close, is_last=False)
+        if checkpoint is not None:
             self._recover(checkpoint)
-        except BaseException:
-            self._let_go(is_last=False)
-            raise
+        elif place.is_new:
+            self._checkpointer.checkpoint()
+        else:
+            self._checkpointer.settle()
+        self._index.release_first_pin()
+        self._use.share()
+
+    def _recover(self, checkpoint: Checkpoint) -> None:
+        """Go on from the checkpoint to the journal's end."""
+        self._journal.tidy()
+        self._checkpointer.adopt(checkpoint)
+        tail = checkpoint.tail
+        done = recovery.replay(self._index, self._journal, self._checkpointer, tail)
+        if done.damage is not None:
+            raise JournalDamaged(done.damage)
+        if done.frames:
+            self._checkpointer.checkpoint()
+
+    def _open_parts(self, options: EngineOptions, undo: ExitStack) -> None:
+        """Make everything that works with an open index."""
+        place, disk, tables = self._place, self._disk, self._index.tables
         self._committer = Committer(self._index, self._health, self._journal, self._checkpointer)
+        undo.callback(self._committer.close)
         self._appender = Appender(
             disk,
             place.volumes,
@@ -133,35 +166,6 @@ class StorageEngine(ObjectVerbs, Upkeep):
         self._care = Care(*parts, options)
         report = self._care.quarantine.report
         self._lookup = Lookup(self._index, self._objects, self._files, report)
-        try:
-            self._own(place)
-        except BaseException:
-            self._committer.close()
-            self._let_go(is_last=False)
-            raise
-        self._checkpointer.start(self._care.snapshots.keep_from)
-        _opened.add(self)
-
-    def _restore(self, disk: Disk) -> Checkpoint | None:
-        """Put the index back to its checkpoint, unless it is new or others are using it."""
-        if self._place.is_new or not self._use.is_first:
-            return None
-        return recovery.restore(disk, self._place.index)
-
-    def _recover(self, checkpoint: Checkpoint | None) -> None:
-        """Go on from the checkpoint to the journal's end; make one where there is none yet."""
-        if checkpoint is not None:
-            self._journal.tidy()
-            self._checkpointer.adopt(checkpoint)
-            tail = checkpoint.tail
-            done = recovery.replay(self._index, self._journal, self._checkpointer, tail)
-            if done.damage is not None:
-                raise JournalDamaged(done.damage)
-            if done.frames:
-                self._checkpointer.checkpoint()
-        elif self._place.is_new:
-            self._checkpointer.checkpoint()
-        self._index.release_first_pin()
 
     def _own(self, place: layout.Layout) -> None:
         """Stamp a new index, or make sure that an old one belongs to its directory."""

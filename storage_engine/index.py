@@ -139,6 +139,9 @@ class Index:
             raise EngineClosed(
                 f"{path} is open in this process, or was when it was forked: close it before"
             ) from error
+        if self._env.stat()["psize"] != META_PAGE_BYTES:
+            self._env.close()
+            raise FormatError(f"{path}: S4 needs a machine with memory pages of 4,096 bytes")
         # Until it is let go this keeps the pages of the tree that a recovery began at.
         self.first_pin: lmdb.Transaction[bytes] | None = self.begin_read()
         self._env.reader_check()  # slots of processes that died would keep old pages from reuse

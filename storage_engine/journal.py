@@ -164,23 +164,19 @@ class Journal:
             tail = found[1]
 
     def reaches(self, tail: Tail) -> bool:
-        """Tell whether what follows a tail is here, if anything does."""
-        starts = (tail.segment, tail.end)
-        return any(segment_path(self._directory, start).exists() for start in starts)
+        """Tell whether the file that a tail lies in is here; at the end of one it need not be."""
+        path = segment_path(self._directory, tail.segment)
+        return tail.position >= tail.end or path.exists()
 
     def find_beyond(self, tail: Tail) -> int | None:
         """Return the position of a whole frame behind where the journal ends, if there is one.
 
         A frame is written only after the one before was synced, and what a recycled file held has
         other positions: so there is none, unless the disk lost what it had promised to keep.
-        A segment that follows none of what is behind was begun by a writer who died before his
-        commit, and others went on without it.
         """
         for start in segment_starts(self._directory):
-            if start == tail.segment or (
-                start > tail.segment and not self._is_abandoned(start, tail)
-            ):
-                found = self._scan(start, max(tail.position, start + JOURNAL_PAGE_BYTES))
+            if start >= tail.segment:
+                found = self._scan(start, max(tail.position, self._evidence(start, tail)))
                 if found is not None:
                     return found
         return None
@@ -301,9 +297,20 @@ class Journal:
             return None
         return Tail(start, end, position, chain) if crc == crc32c(header[: _SEGMENT.size]) else None
 
-    def _is_abandoned(self, segment: int, tail: Tail) -> bool:
+    def _evidence(self, segment: int, tail: Tail) -> int:
+        """Return from where on a whole frame proves that frames before it are lost.
+
+        A segment that goes on from before the tail was begun by a writer who died before his
+        commit, and others went on without it. So may one have been whose header is not whole; but
+        a dead writer has left one frame, and only others can have followed it.
+        """
+        first = segment + JOURNAL_PAGE_BYTES
+        if segment == tail.segment:
+            return first
         header = self._read_header(segment)
-        return header is not None and header.position <= tail.position
+        if header is None:
+            return first + JOURNAL_PAGE_BYTES
+        return header.end if header.position < tail.position else first
 
     def _scan(self, segment: int, position: int) -> int | None:
         """Return the place of the first whole frame of a segment from a position on."""
@@ -326,7 +333,10 @@ class Journal:
         *fixed, length, _ = _FRAME.unpack_from(header)
         if fixed != [FRAME_MAGIC, FORMAT_VERSION, 0, position]:
             return False
-        body = self._disk.read(descriptor, length, position - segment + FRAME_HEADER_BYTES)
+        at = position - segment + FRAME_HEADER_BYTES
+        if length > segment_path(self._directory, segment).stat().st_size - at:
+            return False
+        body = self._disk.read(descriptor, length, at)
         (crc,) = _CRC.unpack_from(header, _FRAME.size)
         return bool(crc32c(body, crc32c(header[: _FRAME.size], self._seed)) == crc)
 

@@ -35,7 +35,7 @@ NEW_MARKER: Final = "FORMAT.new"
 STORE_ID_BYTES: Final = 16
 REMEDIES: Final = {
     INDEX: "`manage.py rebuild_index` makes it anew",
-    JOURNAL: "`manage.py rebuild_index --accept-loss` goes on from the newest snapshot",
+    JOURNAL: "put it back, or `manage.py rebuild_index --accept-loss` goes on with what there is",
     VOLUMES: "the objects were in it",
     SNAPSHOTS: "make an empty directory of that name",
 }
@@ -83,12 +83,20 @@ class Use:
     """This process's use of a store, which others can tell; ends with the process at the latest.
 
     To be begun and ended inside `locked`: it is the lock of the journal's directory, and changing
-    it is no single step.
+    it is no single step. Who is first has it alone until `share`: the kernel takes the locks of a
+    killed process away one by one, and who finds that of the store's directory free must not take
+    a recovery that was cut off for somebody's use.
     """
 
     def __init__(self, layout: Layout) -> None:
         self._descriptor = os.open(layout.journal, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
         self.is_first = self._is_alone()
+        if not self.is_first:
+            self.share()
+
+    def share(self) -> None:
+        """Let others use the store as well, once it is recovered."""
         fcntl.flock(self._descriptor, fcntl.LOCK_SH)
 
     def is_last(self) -> bool:

@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from storage_engine import layout
-from storage_engine.checkpoint import Checkpointer
+from storage_engine.checkpoint import Checkpointer, read_checkpoint
 from storage_engine.disk import RealDisk
 from storage_engine.errors import FormatError, JournalDamaged, StoreInUse
 from storage_engine.health import Health
-from storage_engine.index import DATA_FILE, Index
+from storage_engine.index import DATA_FILE, Index, restore_meta_page
 from storage_engine.journal import Journal, Tail
 from storage_engine.keys import JOURNAL
 from storage_engine.options import DEFAULTS, EngineOptions
 from storage_engine.pace import ignore
 from storage_engine.recovery import GIVE_UP, Replayed, replay
-from storage_engine.snapshots import is_whole, snapshots
+from storage_engine.snapshots import Snapshots, is_whole, snapshots
 from storage_engine.transaction import (
     HELD_VOLUMES,
     LAST_VOLUME,
@@ -46,8 +46,9 @@ NEW_INDEX: Final = "index.new"
 class RebuildReport:
     """What an index was made of, and where what it replaced lies now."""
 
-    snapshot: str | None  # None: the journal reached back to the beginning
-    damaged_snapshots: list[str]
+    snapshot: str | None  # None: the journal reached back to the beginning, or see `is_own`
+    damaged_snapshots: list[str]  # now under other names
+    is_own: bool  # made of what the index itself still had, which was newer than any snapshot
     frames: int
     damage: str | None  # why what came after is given up
     aside: list[str]
@@ -73,14 +74,16 @@ def rebuild_index(
     """Make the index anew; StoreInUse, FormatError when there is nothing to make it of.
 
     With `accept_loss` it is made of what can be read where the journal is lost or damaged: the
-    snapshot, and the frames up to there; what came after is given up, and kept aside. `progress`
+    newest snapshot, or the index's own checkpoint where that is newer, and the frames up to there;
+    what came after is given up, and kept aside. `progress`
     is told (bytes of the journal replayed, bytes at most).
     """
     told = progress or ignore
     with _closed(root, options, disk or RealDisk()) as bench:
-        snapshot, damaged = _newest_whole(bench.place.snapshots)
+        snapshot, damaged = _newest_whole(bench)
         new = _new_index(bench)
-        if snapshot is not None:
+        is_own = accept_loss and _copy_own(bench, new, snapshot.position if snapshot else 0)
+        if snapshot is not None and not is_own:
             shutil.copyfile(snapshot.path, new / DATA_FILE)
         with _working(bench, new) as (index, journal, checkpointer):
             checkpointer.checkpoint()
@@ -93,9 +96,11 @@ def rebuild_index(
                 raise FormatError("snapshot and journal belong to another store")
             if done.damage is not None:
                 _begin_anew(index, max(volume_ids(bench.place.volumes), default=0))
+                # The old snapshot and the new journal do not go together.
+                Snapshots(index, bench.disk, bench.place.snapshots).make(ignore)
         aside = _replace(bench, with_journal=done.damage is None)
-    name = snapshot.path.name if snapshot is not None else None
-    return RebuildReport(name, damaged, done.frames, done.damage, aside)
+    name = snapshot.path.name if snapshot is not None and not is_own else None
+    return RebuildReport(name, damaged, is_own, done.frames, done.damage, aside)
 
 
 def _replay(
@@ -130,13 +135,28 @@ def _closed(root: Path, options: EngineOptions, disk: Disk) -> Iterator[_Bench]:
             use.end()
 
 
-def _newest_whole(directory: Path) -> tuple[Snapshot | None, list[str]]:
+def _newest_whole(bench: _Bench) -> tuple[Snapshot | None, list[str]]:
+    """Return the newest snapshot that is whole; damaged ones lose their names, and are told."""
     damaged: list[str] = []
-    for snapshot in reversed(snapshots(directory)):
+    for snapshot in reversed(snapshots(bench.place.snapshots)):
         if is_whole(snapshot):
             return snapshot, damaged
         damaged.append(snapshot.path.name)
+        bench.disk.rename(snapshot.path, snapshot.path.with_suffix(".damaged"))
     return None, damaged
+
+
+def _copy_own(bench: _Bench, new: Path, newer_than: int) -> bool:
+    """Copy the index's own last checkpoint, if it can be read and is newer than a position."""
+    try:
+        checkpoint = read_checkpoint(bench.place.index)
+        if checkpoint.tail.position < newer_than:
+            return False
+        shutil.copyfile(bench.place.index / DATA_FILE, new / DATA_FILE)
+        restore_meta_page(new, checkpoint.meta_page)
+    except (FormatError, FileNotFoundError):
+        return False
+    return True
 
 
 def _new_index(bench: _Bench) -> Path:
@@ -184,6 +204,7 @@ def _begin_anew(index: Index, last_volume: int) -> None:
     transaction = Transaction(txn, index.tables)
     given = number(txn.get(LAST_VOLUME, db=index.tables.meta))
     transaction.set_number(LAST_VOLUME, max(given, last_volume))
+    transaction.skip_sequences()  # what came after has had numbers too
     transaction.set_number(HELD_VOLUMES, last_volume)
     txn.commit()
 
@@ -192,9 +213,10 @@ def _replace(bench: _Bench, *, with_journal: bool) -> list[str]:
     """Move what is lost aside and the new index into its place, durably."""
     root = bench.place.root
     aside = layout.set_aside(root, (layout.INDEX,))
-    if not with_journal:
-        aside += layout.set_aside(root, (layout.JOURNAL,))
-        bench.place.journal.mkdir(mode=0o700)
     bench.disk.rename(root / NEW_INDEX, bench.place.index)
     bench.disk.sync_directory(root)
+    if not with_journal:  # cut off before this, the damaged journal is met and told again
+        aside += layout.set_aside(root, (layout.JOURNAL,))
+        bench.place.journal.mkdir(mode=0o700)
+        bench.disk.sync_directory(root)
     return aside

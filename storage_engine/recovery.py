@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -17,7 +18,7 @@ import lmdb
 
 from storage_engine.changes import unpack
 from storage_engine.checkpoint import read_durable_checkpoint
-from storage_engine.errors import FormatError
+from storage_engine.errors import FormatError, JournalDamaged
 from storage_engine.index import await_release, restore_meta_page
 from storage_engine.keys import JOURNAL
 from storage_engine.limits import RECOVERY_READERS, REPLAY_BYTES
@@ -46,17 +47,31 @@ class Replayed(NamedTuple):
     damage: str | None
 
 
-def restore(disk: Disk, directory: Path) -> Checkpoint:
-    """Put an index that nobody has open back to its checkpoint; FormatError when it cannot be."""
-    try:
+def restore(disk: Disk, directory: Path, journal: Journal) -> Checkpoint:
+    """Put an index that nobody has open back to its checkpoint; FormatError when it cannot be.
+
+    JournalDamaged, and nothing is put back, when the journal that should follow is not there.
+    """
+    with _told(directory):
         await_release(directory)
         checkpoint = read_durable_checkpoint(disk, directory)
+    if not journal.reaches(checkpoint.tail):
+        place = checkpoint.tail.position
+        raise JournalDamaged(f"the journal has nothing at {place}, where it was: {GIVE_UP}")
+    with _told(directory):
         restore_meta_page(directory, checkpoint.meta_page)
+    return checkpoint
+
+
+@contextmanager
+def _told(directory: Path) -> Iterator[None]:
+    """Say of trouble with an index what helps."""
+    try:
+        yield
     except FileNotFoundError as error:
         raise FormatError(f"{error.filename} is missing: {REMEDY}") from error
     except FormatError as error:
         raise FormatError(f"{directory}: {error}: {REMEDY}") from error
-    return checkpoint
 
 
 def replay(

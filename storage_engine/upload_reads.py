@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from storage_engine import keys, rows
 from storage_engine.errors import NoSuchUpload
+from storage_engine.limits import PART_NUMBER_MAX
 from storage_engine.uploads import get_upload, raw_upload_id, upload_info
 from storage_engine.values import PartInfo, PartPage, UploadInfo, UploadPage
 
@@ -43,6 +44,8 @@ class UploadReads:
         """Return a page of an upload's parts, by number."""
         raw_id = raw_upload_id(upload.upload_id)
         parts: list[PartInfo] = []
+        if after_part >= PART_NUMBER_MAX:
+            return PartPage(parts, is_truncated=False)
         with txn.cursor(self._tables.parts) as cursor:
             is_found = cursor.set_range(keys.part(raw_id, after_part + 1))
             while is_found and cursor.key().startswith(raw_id):

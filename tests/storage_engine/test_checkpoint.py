@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import subprocess
+import sys
 import threading
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage_engine import FormatError, checkpoint
+from storage_engine import FormatError, NoSuchKey, StorageError, checkpoint
 from storage_engine.checkpoint import (
     CHECKPOINT,
     Checkpoint,
@@ -19,10 +23,10 @@ from storage_engine.checkpoint import (
     write_checkpoint,
 )
 from storage_engine.disk import RealDisk
-from storage_engine.index import META_PAGE_BYTES
+from storage_engine.index import DATA_FILE, META_PAGE_BYTES
 from storage_engine.journal import Tail
 from tests.storage_engine.counting_disk import CountingDisk
-from tests.storage_engine.engine_steps import noise, put, small_store
+from tests.storage_engine.engine_steps import BUCKET, get, noise, put, small_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -185,3 +189,102 @@ def test_pins_go_only_when_the_checkpoint_of_another_is_durable(
     disk.calls.clear()
     store._checkpointer._tick()
     assert disk.calls == []
+
+
+class LosingDisk(RealDisk):
+    """A disk that tells once, at a sync or while writing out, that it lost pages of the index."""
+
+    def __init__(self, code: int, verb: str) -> None:
+        self.code = code
+        self.verb = verb
+        self.is_due = False
+        self._data = -1
+
+    def open(self, path: Path, *, is_writable: bool = False) -> int:
+        """Open, and know the index."""
+        descriptor = super().open(path, is_writable=is_writable)
+        if path.name == DATA_FILE:
+            self._data = descriptor
+        return descriptor
+
+    def sync(self, descriptor: int) -> None:
+        """Sync, or tell."""
+        self._tell(descriptor, "sync")
+        super().sync(descriptor)
+
+    def write_out(self, descriptor: int, offset: int, length: int) -> None:
+        """Write out, or tell."""
+        self._tell(descriptor, "write_out")
+        super().write_out(descriptor, offset, length)
+
+    def _tell(self, descriptor: int, verb: str) -> None:
+        if self.is_due and descriptor == self._data and verb == self.verb:
+            self.is_due = False
+            raise OSError(self.code, "lost")
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
+def test_a_sync_of_the_index_that_failed_is_final(tmp_path: Path, code: int) -> None:
+    """What a sync lost it does not tell of again: no later checkpoint is believed."""
+    disk = LosingDisk(code, "sync")
+    with small_store(tmp_path / "store", disk=disk) as engine:
+        put(engine, "a", noise(1000))
+        before = read_checkpoint(tmp_path / "store" / "index")
+        disk.is_due = True
+        for _ in range(2):
+            with pytest.raises(StorageError, match="synced"):
+                engine.checkpoint()
+        assert engine.failure is not None
+        assert read_checkpoint(tmp_path / "store" / "index") == before
+        with pytest.raises(StorageError, match="read-only"):
+            put(engine, "b", noise(1000))
+    with small_store(tmp_path / "store") as engine:
+        assert get(engine, "a") == noise(1000)
+
+
+def test_an_error_told_while_pages_go_out_is_final(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel tells an error once, and whoever hears it must not take the sync's word."""
+    monkeypatch.setattr(checkpoint, "CHECKPOINT_SECONDS", 0.05)
+    disk = LosingDisk(errno.EIO, "write_out")
+    with small_store(tmp_path / "store", disk=disk) as engine:
+        disk.is_due = True
+        put(engine, "a", noise(1000))
+        for _ in range(200):
+            if engine.failure is not None:
+                break
+            time.sleep(0.05)
+        assert engine.failure is not None
+
+
+# Dies between the sync of its frame and its commit.
+GHOST = """
+import os, sys
+from pathlib import Path
+from storage_engine.journal import Journal
+from tests.storage_engine.engine_steps import put, small_store
+engine = small_store(Path(sys.argv[1]))
+write = Journal.write
+def die(self, frame):
+    write(self, frame)
+    os._exit(37)
+Journal.write = die
+put(engine, "ghost", b"boo")
+"""
+
+
+def test_what_a_dead_process_left_does_not_come_back(tmp_path: Path) -> None:
+    """Everybody saw that it did not happen: closing in order settles it, without any commit."""
+    with small_store(tmp_path / "store") as engine:
+        put(engine, "a", noise(1000))
+        engine.checkpoint()
+        command = [sys.executable, "-c", GHOST, str(tmp_path / "store")]
+        with subprocess.Popen(command) as process:
+            assert process.wait() == 37
+        with pytest.raises(NoSuchKey):
+            engine.head_object(BUCKET, "ghost")
+    with small_store(tmp_path / "store") as engine:
+        with pytest.raises(NoSuchKey):
+            engine.head_object(BUCKET, "ghost")
+        assert get(engine, "a") == noise(1000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 import shutil
 from typing import TYPE_CHECKING
@@ -15,15 +16,18 @@ from storage_engine import (
     JournalDamaged,
     ScrubOptions,
     StoreInUse,
+    Versioning,
 )
+from storage_engine.disk import RealDisk
 from storage_engine.index import LMDB_MAJOR, Tables
-from storage_engine.journal import segment_path
+from storage_engine.journal import segment_path, segment_starts
 from storage_engine.options import EngineOptions
 from storage_engine.rebuild import NEW_INDEX, rebuild_index
 from storage_engine.snapshots import snapshots
 from tests.storage_engine.engine_steps import (
     BUCKET,
     KIB,
+    attributes,
     get,
     noise,
     problems,
@@ -271,3 +275,79 @@ def test_a_damaged_journal_is_told_and_given_up_only_when_asked(tmp_path: Path) 
     with small_store(crashed) as engine:
         names = [info.key for info in engine.list_objects(BUCKET).objects]
         assert names == ["a", "after 0", "after 1"]
+
+
+def test_without_its_journal_an_index_that_is_there_is_used(tmp_path: Path) -> None:
+    """What the index itself holds, durable and newer than the snapshot, is not given up."""
+    store = tmp_path / "store"
+    with small_store(store) as engine:
+        put(engine, "a", b"1")
+        engine.snapshot()
+        put(engine, "b", b"2")
+    shutil.rmtree(store / "journal")
+    with pytest.raises(FormatError, match="--accept-loss"):
+        small_store(store)
+    report = rebuild_index(store, OPTIONS, accept_loss=True)
+    assert report.is_own
+    with small_store(store) as engine:
+        assert (get(engine, "a"), get(engine, "b")) == (b"1", b"2")
+        assert problems(engine) == []
+
+
+def test_after_a_loss_snapshot_and_journal_go_together(tmp_path: Path) -> None:
+    """What was written since is rebuilt without loss again, and no number is given twice."""
+    store = tmp_path / "store"
+    with small_store(store) as engine:
+        put(engine, "a", b"1")
+        engine.snapshot()
+        lost = put_version(engine, "a", b"2")
+    shutil.rmtree(store / "index")
+    shutil.rmtree(store / "journal")
+    rebuild_index(store, OPTIONS, accept_loss=True)
+    with small_store(store) as engine:
+        assert put_version(engine, "a", b"3") > lost
+    shutil.rmtree(store / "index")
+    assert rebuild_index(store, OPTIONS).damage is None
+    with small_store(store) as engine:
+        assert get(engine, "a") == b"3"
+
+
+def put_version(engine: StorageEngine, key: str, data: bytes) -> str:
+    """Put a version; return its id."""
+    blob = engine.stage_bytes(data)
+    versioning = Versioning.ENABLED
+    made = engine.put_object(BUCKET, key, blob, attributes(data), versioning=versioning)
+    return made.result().version_id
+
+
+def test_a_rebuild_cut_off_gives_up_no_more(tmp_path: Path) -> None:
+    """Killed between its renames, it is begun again with all that could be read before."""
+
+    class CutOff(RealDisk):
+        def rename(self, source: Path, target: Path) -> None:
+            if source.name == NEW_INDEX:
+                raise OSError(errno.EIO, "cut off")
+            super().rename(source, target)
+
+    store = tmp_path / "store"
+    with small_store(store) as engine:
+        put(engine, "a", b"1")
+        engine.checkpoint()
+        engine.snapshot()
+        for n in range(30):
+            put(engine, f"{n}", noise(3000, n))
+        starts = segment_starts(store / "journal")
+        shutil.copytree(store, tmp_path / "crashed")
+    crashed = tmp_path / "crashed"
+    last = segment_path(crashed / "journal", starts[-1])
+    last.write_bytes(bytes(2 * 4096) + last.read_bytes()[2 * 4096 :])
+    shutil.rmtree(crashed / "index")
+    with pytest.raises(OSError, match="cut off"):
+        rebuild_index(crashed, OPTIONS, disk=CutOff(), accept_loss=True)
+    with pytest.raises(FormatError):
+        small_store(crashed)
+    report = rebuild_index(crashed, OPTIONS, accept_loss=True)
+    with small_store(crashed) as engine:
+        assert problems(engine) == []
+        assert get(engine, "a") == b"1"
+        assert report.frames or engine.namespace_counts(BUCKET).objects > 1

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
 import sys
 import time
 from subprocess import PIPE, Popen
@@ -20,8 +23,9 @@ from storage_engine import (
 )
 from storage_engine.checkpoint import CHECKPOINT, read_checkpoint
 from storage_engine.disk import RealDisk
-from storage_engine.journal import Journal, segment_starts
+from storage_engine.journal import Journal, segment_path, segment_starts
 from storage_engine.layout import existing
+from storage_engine.limits import JOURNAL_PAGE_BYTES
 from tests.storage_engine.counting_disk import KILLED
 from tests.storage_engine.engine_steps import KIB, get, noise, problems, put, small_store
 
@@ -40,7 +44,7 @@ for n in range(int(sys.argv[2])):
     put(engine, f"{n}", noise(3000, n))
 os._exit(37)
 """
-OBJECTS = 60
+OBJECTS = 70
 OPTIONS = EngineOptions(segment_bytes=64 * KIB)
 
 
@@ -176,4 +180,108 @@ def test_another_program_in_the_index_is_not_waited_for_ever(
         with pytest.raises(EngineClosed, match="another program"):
             small_store(store)
         process.kill()
+    check(store)
+
+
+def test_a_damaged_first_frame_does_not_hide_its_segment(store: Path) -> None:
+    """A segment that goes on right from the tail is looked through, whatever its first frame is."""
+    last = segment_path(store / "journal", segment_starts(store / "journal")[-1])
+    data = bytearray(last.read_bytes())
+    data[JOURNAL_PAGE_BYTES + 100] ^= 1
+    last.write_bytes(data)
+    with pytest.raises(JournalDamaged, match="goes on at"):
+        small_store(store)
+
+
+def test_a_segment_torn_from_its_header_is_no_damage(store: Path) -> None:
+    """The power went in a segment's first write: its frame arrived, the header did not."""
+    place = existing(store)
+    assert place is not None
+    journal = Journal(RealDisk(), place.journal, place.store_id, 64 * KIB)
+    last = segment_starts(place.journal)[-1]
+    tail = read_checkpoint(place.index).tail
+    behind_first = next(after for _, after in journal.read(tail) if after.segment == last)
+    path = segment_path(place.journal, last)
+    data = bytearray(path.read_bytes())
+    data[behind_first.position - last :] = bytes(len(data) - (behind_first.position - last))
+    data[:JOURNAL_PAGE_BYTES] = bytes(JOURNAL_PAGE_BYTES)
+    path.write_bytes(data)
+    with small_store(store) as engine:
+        assert 0 < engine.namespace_counts(1).objects < OBJECTS
+        assert problems(engine) == []
+
+
+def test_an_abandoned_segment_without_header_is_no_damage(store: Path) -> None:
+    """A dead writer's only frame, where others went on without it, is not taken for a later one."""
+    place = existing(store)
+    assert place is not None
+    journal = Journal(RealDisk(), place.journal, place.store_id, 64 * KIB)
+    *_, (_, tail) = journal.read(read_checkpoint(place.index).tail)
+    abandoned = journal.plan(tail._replace(chain=tail.chain ^ 1), noise(70_000))
+    journal.write(abandoned)
+    path = segment_path(place.journal, abandoned.after.segment)
+    data = path.read_bytes()
+    path.write_bytes(bytes(JOURNAL_PAGE_BYTES) + data[JOURNAL_PAGE_BYTES:])
+    check(store)
+
+
+def test_a_missing_last_segment_is_told(store: Path) -> None:
+    """Without the file that frames went into last nothing is put back and nothing is opened."""
+    with small_store(store):
+        pass
+    command = [sys.executable, "-c", DYING.replace('f"{n}"', 'f"x{n}"'), str(store), "5"]
+    with Popen(command) as process:
+        assert process.wait() == KILLED
+    segment_path(store / "journal", read_checkpoint(store / "index").tail.segment).unlink()
+    data = (store / "index" / index.DATA_FILE).read_bytes()
+    for _ in range(2):
+        with pytest.raises(JournalDamaged, match="--accept-loss"):
+            small_store(store)
+    assert (store / "index" / index.DATA_FILE).read_bytes() == data
+
+
+def test_an_opening_that_fails_leaves_recovery_to_the_next(store: Path) -> None:
+    """Trouble half-way leaves nothing by which the next opening thinks it is not the first."""
+
+    class OutOfDescriptors(RealDisk):
+        def open(self, path: Path, *, is_writable: bool = False) -> int:
+            if path.name == index.DATA_FILE:
+                raise OSError(errno.EMFILE, "too many")
+            return super().open(path, is_writable=is_writable)
+
+    for _ in range(2):
+        with pytest.raises(OSError, match="too many"):
+            small_store(store, disk=OutOfDescriptors())
+    check(store)
+
+
+# Is killed in the middle of its recovery, while it has the store alone.
+RECOVERING = """
+import os, sys
+from pathlib import Path
+from storage_engine import recovery
+from tests.storage_engine.engine_steps import small_store
+def stop(*_):
+    print("ready", flush=True)
+    sys.stdin.read()
+recovery.replay = stop
+small_store(Path(sys.argv[1]))
+"""
+
+
+def test_a_recovery_is_nobodys_use(store: Path) -> None:
+    """Who gets at the store while a recovery is under way waits for its end, or its death."""
+    command = [sys.executable, "-c", RECOVERING, str(store)]
+    with Popen(command, stdin=PIPE, stdout=PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        place = existing(store)
+        assert place is not None
+        descriptor = os.open(place.journal, os.O_RDONLY | os.O_DIRECTORY)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        process.kill()
+        process.wait()
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        os.close(descriptor)
     check(store)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.storage_engine.engine_steps import BUCKET, attributes
+from tests.storage_engine.engine_steps import BUCKET, attributes, put_part
 
 if TYPE_CHECKING:
     from storage_engine import StorageEngine, UploadPage
@@ -110,3 +110,12 @@ def test_a_page_of_nothing_is_empty(engine: StorageEngine, uploads: list[tuple[s
         assert items(page) == []
         assert not page.is_truncated
         assert (page.next_key, page.next_upload_id) == ("", "")
+
+
+@pytest.mark.parametrize("after_part", [10_000, 65_534, 65_535, 2**31 - 1])
+def test_no_part_comes_after_the_last_there_can_be(engine: StorageEngine, after_part: int) -> None:
+    """A marker beyond every part number gives an empty page."""
+    upload_id = engine.create_upload(BUCKET, "k", attributes()).result().upload_id
+    put_part(engine, "k", upload_id, 10_000, b"x")
+    page = engine.list_parts(BUCKET, "k", upload_id, after_part=after_part)
+    assert (page.parts, page.is_truncated) == ([], False)
