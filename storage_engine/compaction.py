@@ -137,41 +137,40 @@ class Compaction:
         if source is None:
             return  # somebody else is at it
         room = self._disk.room(source.descriptor)
-        is_finished, moved = False, []
+        moved: list[Range] = []
+        left = room
         try:
             is_tight = not self._appender.has_room(plan.moved_bytes)
             for batch in self._batches(source) if plan.moved_bytes else ():
                 moved += self._move(source, batch, run, is_tight=is_tight)
                 if is_tight:
                     self._check_progress(source, room)
-            is_finished = True
+            left = self._drop(source, moved, run)
         except DiskFull:
             run.report.skipped.append(f"volume {plan.id}: its live bytes do not fit on the disk")
-            self._punch(source, moved)
-        finally:
+            left = self._give_back(source, moved)
+        except BaseException:
             left = self._disk.room(source.descriptor)
+            raise
+        finally:
+            run.report.freed_bytes += max(0, room - left)
             self._disk.close(source.descriptor)
-        if is_finished:
-            left = self._drop(plan.id, moved, run)
-        run.report.freed_bytes += max(0, room - left)
 
-    def _drop(self, volume_id: int, moved: list[Range], run: _Run) -> int:
+    def _drop(self, source: _Source, moved: list[Range], run: _Run) -> int:
         """Drop a volume that was walked to the end, or give back what was moved out of it.
 
         Returns what it takes on the disk then.
         """
-        if self._housekeeping.drop_volume(volume_id):
+        if self._housekeeping.drop_owned(source.id, source.descriptor):
             run.report.dropped_volumes += 1
             return 0
-        run.unfinished.add(volume_id)
-        source = self._own(volume_id)
-        if source is None:
-            return 0
-        try:
-            self._punch(source, moved)
-            return self._disk.room(source.descriptor)
-        finally:
-            self._disk.close(source.descriptor)
+        run.unfinished.add(source.id)
+        return self._give_back(source, moved)
+
+    def _give_back(self, source: _Source, moved: list[Range]) -> int:
+        """Give back what was moved out of a volume that stays; return what it takes then."""
+        self._punch(source, moved)
+        return self._disk.room(source.descriptor)
 
     def _check_progress(self, source: _Source, room: int) -> None:
         """Raise DiskFull when no room comes back under way: all would have to fit at once."""
@@ -262,6 +261,7 @@ class Compaction:
     def _punch(self, source: _Source, moved: list[Range]) -> None:
         """Give back the room of records that were moved, and are named nowhere any more.
 
+        Nobody can have healed a blob with one of them: that takes the ownership that we have.
         Readers of large ones hold a lock. Readers of small ones hold none: they miss their bytes
         and look the blob up again.
         """

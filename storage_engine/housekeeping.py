@@ -57,16 +57,19 @@ class ExpireDue(Operation[int]):
 
 
 @dataclass(slots=True)
-class ForgetDead(Operation[None]):
-    """Forgets dead records whose room is about to be given back."""
+class ForgetDead(Operation[set[bytes]]):
+    """Forgets dead records whose room is about to be given back; tells which still were dead."""
 
     needs_room: ClassVar[bool] = False
     places: list[bytes]
 
-    def mutate(self, transaction: Transaction) -> None:
-        """Remove their rows: from here on no reader enters them."""
-        for place in self.places:
-            transaction.delete(transaction.tables.dead, place)
+    def mutate(self, transaction: Transaction) -> set[bytes]:
+        """Remove their rows: from here on no reader enters them.
+
+        Others were healed since somebody looked, and are in use, or were given back.
+        """
+        dead = transaction.tables.dead
+        return {place for place in self.places if transaction.pop(dead, place) is not None}
 
 
 @dataclass(slots=True)
@@ -153,7 +156,10 @@ class Housekeeping:
         return found
 
     def _punch_batch(self, batch: list[tuple[bytes, int]]) -> int:
-        """Seize, forget, punch, let go: a reader holds its lock first, or finds the row gone."""
+        """Seize, forget, punch, let go: a reader holds its lock first, or finds the row gone.
+
+        Who heals a blob holds its lock too, so that what was forgotten cannot come back to life.
+        """
         with _Descriptors(self._disk, self._volumes) as descriptors:
             seized, gone = [], []
             for place, length in batch:
@@ -164,8 +170,10 @@ class Housekeeping:
                 elif try_seize_range(descriptor, offset, length):
                     seized.append((place, descriptor, offset, length))
             forget = [place for place, *_ in seized] + gone
-            if forget:
-                self._committer.submit(ForgetDead(forget)).result()
+            if not forget:
+                return 0
+            forgotten = self._committer.submit(ForgetDead(forget)).result()
+            seized = [record for record in seized if record[0] in forgotten]
             for _, descriptor, offset, length in seized:
                 with suppress(OSError):
                     self._disk.punch(descriptor, offset, length)
@@ -199,14 +207,21 @@ class Housekeeping:
         except FileNotFoundError:
             return False
         try:
-            if not try_own(descriptor) or self._disk.is_unlinked(descriptor):
-                return False  # somebody appends to it, or has dropped it since we opened it
-            self._committer.submit(DropVolume(volume_id)).result()
-            self._disk.unlink(path)
-        except InUse:
-            return False
+            if not try_own(descriptor):
+                return False  # somebody appends to it
+            return self.drop_owned(volume_id, descriptor)
         finally:
             self._disk.close(descriptor)
+
+    def drop_owned(self, volume_id: int, descriptor: int) -> bool:
+        """Unlink a volume that the caller owns by this descriptor, if nothing uses it."""
+        if self._disk.is_unlinked(descriptor):
+            return False  # somebody has dropped it since it was opened
+        try:
+            self._committer.submit(DropVolume(volume_id)).result()
+        except InUse:
+            return False
+        self._disk.unlink(volume_path(self._volumes, volume_id))
         return True
 
 

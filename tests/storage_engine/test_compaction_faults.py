@@ -8,19 +8,18 @@ import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
 
 import pytest
 
 from storage_engine import CompactionOptions, DiskFull, EngineError, open_engine
+from storage_engine.volume import volume_path
 from tests.storage_engine.bad_disks import FaultyDisk
 from tests.storage_engine.compaction_store import ALL, LARGE, OPTIONS, check, fill
 from tests.storage_engine.engine_steps import KIB, MIB, noise, problems, put
 from tests.storage_engine.lossy_disk import LossyDisk
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.storage_engine.test_quarantine import damage, restore
 
 LONG = bool(os.environ.get("S4_TEST_LONG"))
 
@@ -100,6 +99,46 @@ def test_compaction_goes_below_the_reserve_of_the_others(
         engine.compact()
         put(engine, "new", noise(10 * KIB, 5000))
         check(engine, kept | {"new": noise(10 * KIB, 5000)})
+
+
+class Watching(FaultyDisk):
+    """A disk that notes by which descriptors, since they were opened, was read and punched."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read_by: set[int] = set()
+        self.holes: list[tuple[str, bool]] = []
+
+    def close(self, descriptor: int) -> None:
+        """Forget it: its number may come again."""
+        self.read_by.discard(descriptor)
+        super().close(descriptor)
+
+    def read(self, descriptor: int, length: int, offset: int) -> bytes:
+        """Read, and note it."""
+        self.read_by.add(descriptor)
+        return super().read(descriptor, length, offset)
+
+    def punch(self, descriptor: int, offset: int, length: int) -> None:
+        """Punch, and note by what."""
+        name = Path(f"/proc/self/fd/{descriptor}").readlink().name
+        self.holes.append((name, descriptor in self.read_by))
+        super().punch(descriptor, offset, length)
+
+
+def test_a_hole_is_made_under_the_ownership_that_the_copy_was(
+    tmp_path: Path, kept: dict[str, bytes]
+) -> None:
+    """From a move to the hole in its place nobody else owns the volume: none heals a blob there."""
+    held = damage(tmp_path / "store", at=512 + 1000)
+    disk = Watching()
+    with open_engine(tmp_path / "store", OPTIONS, disk=disk) as engine:
+        assert len(engine.compact(ALL).problems) == 1
+        holes = [is_same for name, is_same in disk.holes if name == volume_path(tmp_path, 1).name]
+        assert holes
+        assert all(holes)
+        restore(tmp_path / "store", held, at=512 + 1000)
+        check(engine, kept)
 
 
 # --- crashes ------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import sys
 from subprocess import PIPE, Popen
 from typing import TYPE_CHECKING
 
-from storage_engine import VolumeState
+from storage_engine import ScrubOptions, VolumeState
 from storage_engine.disk import RealDisk
 from storage_engine.limits import PUNCH_BYTES_MIN, PUNCH_GRACE_MS
 from storage_engine.volume import volume_path
@@ -20,6 +20,7 @@ from tests.storage_engine.engine_steps import (
     put,
     small_store,
 )
+from tests.storage_engine.test_quarantine import damage, settled
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -182,4 +183,29 @@ def test_two_may_drop_a_volume_at_once(tmp_path: Path) -> None:
         disk.is_overtaken = True
         assert engine.reclaim(LATER)["volumes"] == 0
         assert engine.volumes() == []
+        assert problems(engine) == []
+
+
+def test_a_record_that_was_healed_meanwhile_is_not_punched(tmp_path: Path) -> None:
+    """A dead record that a blob was healed with, after reclaim looked, is in use and stays."""
+    store = tmp_path / "store"
+    with small_store(store) as engine:
+        put(engine, "old", noise(DEAD))
+        engine.delete_object(BUCKET, "old").result()
+        put(engine, "other", noise(200 * KIB, 5))
+    with small_store(store) as engine:
+        info = put(engine, "new", noise(DEAD))
+        assert info.sha256 is not None
+        place = engine._lookup.find(info.sha256)
+        assert place is not None
+        damage(store, place.volume_id, place.offset + 1000)
+        assert problems(engine) != []
+        assert settled(engine) == 1
+        housekeeping = engine._care.housekeeping
+        batch = engine._index.view(lambda txn: housekeeping._dead(LATER, b"", txn))
+        assert len(batch) == 1
+        assert engine.scrub(ScrubOptions(is_restarted=True)).healed == 1
+        assert housekeeping._punch_batch(batch) == 0
+        assert get(engine, "new") == noise(DEAD)
+        assert engine.reclaim(LATER)["punched_bytes"] >= DEAD, "the damaged record is dead now"
         assert problems(engine) == []
