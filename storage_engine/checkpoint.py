@@ -344,7 +344,9 @@ class Checkpointer:
         try:
             last_txn_id = self._index.last_txn_id()
             is_current = self._last is not None and last_txn_id == self._last.txn_id
-            if self._health.failure is None and not (is_current and not self._pins.wait):
+            if self._health.failure is not None:
+                self._retire()
+            elif not is_current or self._pins.wait:
                 self._keep_up(last_txn_id)
         except (OSError, lmdb.Error, EngineError) as error:
             # A full disk has room again some day; what a resize voided is done at the next tick.
@@ -352,6 +354,13 @@ class Checkpointer:
             is_resized = isinstance(error, lmdb.Error) and resizes != self._index.resizes
             if not (is_full or is_resized or self._is_closed):
                 self._health.fail("a checkpoint could not be made", error)
+
+    def _retire(self) -> None:
+        """Let the pins go once nothing more can be committed here: others need the pages."""
+        if self._pins.stand:
+            txn = self._index.begin_write()  # behind the last group, if one is under way
+            self._pins.release()
+            txn.abort()
 
     def _keep_up(self, last_txn_id: int) -> None:
         """Make a checkpoint unless somebody else did lately; follow the newest with the pins."""

@@ -256,6 +256,12 @@ def test_an_error_told_while_pages_go_out_is_final(
                 break
             time.sleep(0.05)
         assert engine.failure is not None
+        for _ in range(200):
+            if not engine._checkpointer.is_pinned:  # others may have the pages
+                break
+            time.sleep(0.05)
+        assert not engine._checkpointer.is_pinned
+        assert get(engine, "a") == noise(1000)
 
 
 # Dies between the sync of its frame and its commit.
