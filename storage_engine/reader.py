@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import threading
+import time
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
@@ -18,6 +19,7 @@ from awscrt.checksums import crc32c
 from storage_engine.errors import CorruptBlob, NoSuchKey, StorageError
 from storage_engine.limits import (
     BLOCK_BYTES,
+    HOLD_WAIT_S,
     MOVES_FOLLOWED_MAX,
     PUNCH_BYTES_MIN,
     READ_BYTES_MAX,
@@ -31,11 +33,17 @@ if TYPE_CHECKING:
     from storage_engine.values import ObjectInfo
     from storage_engine.volume_files import VolumeFile, VolumeFiles
 
+HOLD_STEP_S: Final = 0.005
+
 _scratch: Final = threading.local()
 
 
 class Gone(Exception):  # noqa: N818  # not an error: look again
     """The bytes were given up between looking their place up and opening it."""
+
+
+class Withheld(Gone):
+    """The index did not name a place that was to be locked: nothing is known of its bytes."""
 
 
 class Places(Protocol):
@@ -156,7 +164,8 @@ class ObjectReader:
     def open(self) -> None:
         """Open every volume known so far; Gone when a payload was given up since, CorruptBlob.
 
-        Of several records only the first is locked now: the others stay for a grace time.
+        Of several records only the first is locked now: the others stay for a grace time. Nor is
+        one waited for that somebody else has locked: reading it does that.
         """
         if self._whole is not None:
             return
@@ -215,7 +224,10 @@ class ObjectReader:
         for _ in range(MOVES_FOLLOWED_MAX):
             try:
                 self._acquire(extent)
-                self._hold(extent)
+                if not self._hold(extent):
+                    if read_blocks == self._cached_blocks:
+                        return None
+                    self._await(extent)
                 if not extent.checks and not self._load_checks(extent, read_blocks):
                     return None
                 data = read_blocks(extent, start, end - start)
@@ -254,15 +266,30 @@ class ObjectReader:
         except OSError as error:
             raise StorageError(f"volume {blob.volume_id} cannot be opened: {error}") from error
 
-    def _hold(self, extent: Extent) -> None:
-        """Keep holes out of a large blob's record; Gone when it was given up."""
+    def _hold(self, extent: Extent) -> bool:
+        """Keep holes out of a large blob's record; Gone when it was given up.
+
+        False while somebody has it locked although the blob is there: who has just healed the blob
+        with it, or was about to punch it. That ends without our doing, and harms no byte.
+        """
         blob, file = extent.blob, extent.file
         if blob is None or file is None or extent.is_held or blob.length < PUNCH_BYTES_MIN:
-            return
+            return True
         extent.is_held = self._files.hold(file, blob.offset, blob.length)
         # What the index still names after the lock was taken cannot be punched before it ends.
-        if not extent.is_held or not self._places.is_there(extent.sha256, blob):
-            raise Gone("its room is being given back")
+        if extent.is_held and self._places.is_there(extent.sha256, blob):
+            return True
+        if not extent.is_held and _is_at(self._places.find(extent.sha256), blob):
+            return False
+        raise Withheld("its room is being given back")
+
+    def _await(self, extent: Extent) -> None:
+        """Hold a large blob as soon as it can be; Gone, or StorageError when that takes long."""
+        end = time.monotonic() + HOLD_WAIT_S
+        while not self._hold(extent):
+            if time.monotonic() > end:
+                raise StorageError(f"blob {extent.sha256.hex()} is locked")
+            time.sleep(HOLD_STEP_S)
 
     def _follow(self, extent: Extent, error: Exception) -> None:
         """Take on the place a payload was moved to, or raise what it means that it was not.
@@ -274,7 +301,9 @@ class ObjectReader:
         found = self._places.find(extent.sha256)
         if found is None:
             raise Gone from error
-        if (found.volume_id, found.offset) == (missed.volume_id, missed.offset):
+        if _is_at(found, missed):
+            if isinstance(error, Withheld):
+                return  # it was not there when we looked, and is now
             if not isinstance(error, OSError) or error.errno == errno.EIO:
                 self._places.report(extent.sha256, missed, str(error))
             if isinstance(error, CorruptBlob):
@@ -342,6 +371,13 @@ class ObjectReader:
         assert extent.file is not None
         assert extent.blob is not None
         return extent.file, extent.blob.offset + extent.blob.header_bytes + start
+
+
+def _is_at(found: rows.Blob | None, place: rows.Blob) -> bool:
+    """Tell whether a blob was found at a place."""
+    if found is None:
+        return False
+    return (found.volume_id, found.offset) == (place.volume_id, place.offset)
 
 
 def _scratch_buffer(length: int) -> memoryview:

@@ -19,6 +19,7 @@ from storage_engine import (
     StorageError,
     open_engine,
 )
+from storage_engine.disk import RealDisk, release_range, try_seize_range
 from storage_engine.limits import (
     BLOCK_BYTES,
     BLOCK_CHECKS_IN_INDEX_MAX,
@@ -39,8 +40,10 @@ from tests.storage_engine.engine_steps import (
     put_multipart,
     small_store,
 )
+from tests.storage_engine.test_quarantine import settled
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from storage_engine import StorageEngine
@@ -312,6 +315,47 @@ def test_a_volume_that_cannot_be_opened_is_the_disks_trouble(tmp_path: Path) -> 
             engine.open_object(BUCKET, "k")
 
 
+@pytest.fixture
+def locked(engine: StorageEngine, tmp_path: Path) -> Iterator[int]:
+    """Put a large object whose record somebody else has locked; give the lock's descriptor."""
+    info = put(engine, "k", noise(LARGE))
+    place = engine._lookup.find(info.sha256 or b"")
+    assert place is not None
+    disk = RealDisk()
+    path = volume_path(tmp_path / "store" / "volumes", place.volume_id)
+    descriptor = disk.open(path, is_writable=True)
+    assert try_seize_range(descriptor, place.offset, place.length)
+    yield descriptor
+    disk.close(descriptor)
+
+
+def test_a_record_that_is_locked_and_in_use_is_waited_for(
+    engine: StorageEngine, locked: int
+) -> None:
+    """Who healed a blob a moment ago still has its lock: that is no damage, and soon over."""
+    release = threading.Timer(0.2, release_range, (locked, 0, 1 << 40))
+    with engine.open_object(BUCKET, "k") as reader:
+        assert reader.read_cached(0, LARGE) is None
+        release.start()
+        assert reader.read(0, LARGE) == noise(LARGE)
+        assert reader.read_cached(0, LARGE) == noise(LARGE)
+    release.join()
+    assert settled(engine) == 0
+
+
+def test_a_record_is_not_waited_for_without_end(
+    engine: StorageEngine, locked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the lock stays the read fails, and nothing is said about the bytes."""
+    monkeypatch.setattr("storage_engine.reader.HOLD_WAIT_S", 0.05)
+    with pytest.raises(StorageError, match="locked") as caught:
+        get(engine, "k")
+    assert not isinstance(caught.value, CorruptBlob)
+    assert settled(engine) == 0
+    release_range(locked, 0, 1 << 40)
+    assert get(engine, "k") == noise(LARGE)
+
+
 def test_a_damaged_inline_payload_is_corrupt(engine: StorageEngine) -> None:
     """A payload in the index is verified too."""
     put(engine, "k", b"12345")
@@ -359,7 +403,8 @@ def test_a_large_read_is_made_in_steps(tmp_path: Path) -> None:
 
     class Watched(FaultyDisk):
         def read(self, descriptor: int, length: int, offset: int) -> bytes:
-            lengths.append(length)
+            if descriptor in self._watched:
+                lengths.append(length)
             return super().read(descriptor, length, offset)
 
     with open_engine(tmp_path / "watched", disk=Watched()) as engine:
