@@ -173,21 +173,23 @@ class AdoptCompletion(Operation[Fate]):
     found: Find
 
     def mutate(self, transaction: Transaction) -> Fate:
-        """Write the manifest, which nothing refers to yet, and the object's own attributes."""
+        """Write what is cited, which nothing refers to yet, and the object's own attributes."""
         origin = self.found.origin
         try:
             said = rows.decode_completion(self.found.payload)
         except msgspec.MsgspecError as error:
             raise CorruptBlob(f"a completion cannot be read: {error}") from error
         raw_id = raw_upload_id(origin.upload_id)
-        if said.upload_id != raw_id or not 0 < 4 * len(said.numbers) == len(said.ends):
+        if said.upload_id != raw_id or not said.is_sound():
             raise CorruptBlob("a completion is of another upload")
         row = _reopen(transaction, origin, origin.attributes)
-        row = msgspec.structs.replace(row, attributes=origin.attributes)
-        transaction.put(transaction.tables.uploads, keys.upload(raw_id), rows.encode(row))
-        manifest = rows.Manifest(0, said.numbers, said.ends)
-        transaction.put(transaction.tables.manifests, keys.upload(raw_id), rows.encode(manifest))
-        return _keep(transaction, self.found, NO_DIGESTS)
+        fate = _keep(transaction, self.found, NO_DIGESTS)
+        if fate is not Fate.OLDER:
+            row = msgspec.structs.replace(row, attributes=origin.attributes)
+            transaction.put(transaction.tables.uploads, keys.upload(raw_id), rows.encode(row))
+            cited = rows.Citation(0, said.numbers, said.ends, said.sha256s)
+            transaction.put(transaction.tables.manifests, keys.upload(raw_id), rows.encode(cited))
+        return fate
 
 
 def _reopen(transaction: Transaction, origin: Origin, kept: ObjectAttributes) -> rows.Upload:
@@ -225,6 +227,85 @@ def _keep(transaction: Transaction, found: Find, kept: ObjectAttributes) -> Fate
     return Fate.NEW if value is None else Fate.NEWER
 
 
+# --- parts whose bytes were there already -------------------------------------------------------
+
+
+@dataclass(slots=True)
+class AdoptTwins(Operation["list[tuple[int, bytes]]"]):
+    """Finds parts that no record names among those of the same upload with the same bytes."""
+
+    raw_id: bytes
+
+    def mutate(self, transaction: Transaction) -> list[tuple[int, bytes]]:
+        """Write those there are; return (number, SHA-256) of those that are still missing."""
+        cited = _read_citation(transaction, self.raw_id)
+        if cited is None:
+            return []
+        parts = _read_parts(transaction, self.raw_id)
+        twins = {part.payload: part for part in parts.values()}
+        found, missing = [], []
+        for part_number, _, sha256 in cited.cited():
+            if sha256 is None or _is_of(parts.get(part_number), sha256):
+                continue
+            if sha256 in twins:  # counted before any part is replaced: it may be the last of these
+                blobs.add_user(transaction, sha256)
+                found.append((part_number, twins[sha256]))
+            else:
+                missing.append((part_number, sha256))
+        for part_number, twin in found:
+            _put_shared(transaction, self.raw_id, part_number, twin)
+        return missing
+
+
+@dataclass(slots=True)
+class AdoptShared(Operation[None]):
+    """Makes a part of bytes that were stored for something else first."""
+
+    raw_id: bytes
+    part_number: int
+    found: Find
+
+    def mutate(self, transaction: Transaction) -> None:
+        """Write the part; of its digests only those are known that the bytes tell."""
+        found, kept, staged = self.found, self.found.origin.attributes, self.found.staged()
+        payload = blobs.add_staged(transaction, staged)
+        if staged.is_used:  # it may have been taken for a part or an object, and given up again
+            extent = keys.extent(found.place.volume_id, found.place.offset)
+            transaction.delete(transaction.tables.dead, extent)
+        part = rows.Part(0, found.place.size, kept.etag, found.created_ms, {}, payload)
+        _put_shared(transaction, self.raw_id, self.part_number, part)
+
+
+def _put_shared(transaction: Transaction, raw_id: bytes, part_number: int, like: rows.Part) -> None:
+    """Write a part that is like another, and whose payload is counted already."""
+    upload = get_upload(transaction.txn, transaction.tables, raw_id)
+    assert upload is not None
+    part = msgspec.structs.replace(like, sequence=transaction.next_sequence())
+    keep_part(transaction, ObjectRef(upload.bucket_id, upload.key), raw_id, part_number, part)
+
+
+def _read_citation(transaction: Transaction, raw_id: bytes) -> rows.Citation | None:
+    """Return what an upload was completed with, if that was met."""
+    value = transaction.get(transaction.tables.manifests, keys.upload(raw_id))
+    return None if value is None else rows.decode_citation(value)
+
+
+def _read_parts(transaction: Transaction, raw_id: bytes) -> dict[int, rows.Part]:
+    found, table = {}, transaction.tables.parts
+    for key in transaction.keys_from(table, raw_id):
+        value = transaction.get(table, key)
+        assert value is not None
+        found[keys.part_number(key)] = rows.decode_part(value)
+    return found
+
+
+def _is_of(part: rows.Part | None, sha256: bytes) -> bool:
+    return part is not None and part.payload == sha256
+
+
+# --- completed uploads --------------------------------------------------------------------------
+
+
 @dataclass(slots=True)
 class AssembleUpload(Operation["tuple[Fate, ObjectRef]"]):
     """Makes an object of an upload that was completed, if every part of it is there."""
@@ -236,12 +317,11 @@ class AssembleUpload(Operation["tuple[Fate, ObjectRef]"]):
         upload = get_upload(transaction.txn, transaction.tables, self.raw_id)
         assert upload is not None
         target = ObjectRef(upload.bucket_id, upload.key)
-        parts = self._read_parts(transaction)
-        completed = parts.get(COMPLETION)
-        if completed is None:
+        parts = _read_parts(transaction, self.raw_id)
+        completed, cited = parts.get(COMPLETION), _read_citation(transaction, self.raw_id)
+        if completed is None or cited is None:
             return Fate.OPEN, target
-        manifest = blobs.get_manifest(transaction.txn, transaction.tables, self.raw_id)
-        if not _is_whole(manifest, parts):
+        if not _is_whole(cited, parts):
             self._forget_completion(transaction, target, upload, completed)
             return Fate.OPEN, target
         current = _current(transaction, target)
@@ -250,9 +330,9 @@ class AssembleUpload(Operation["tuple[Fate, ObjectRef]"]):
             transaction.delete(transaction.tables.manifests, keys.upload(self.raw_id))
             blobs.drop_parts(transaction, self.raw_id)
             return Fate.OLDER, target
-        self._release_uncited(transaction, manifest, parts)
-        self._put_empty(transaction, manifest, parts)
-        manifest.references = 1
+        self._release_uncited(transaction, cited, parts)
+        self._put_empty(transaction, cited, parts)
+        manifest = rows.Manifest(1, cited.numbers, cited.ends)
         key = keys.upload(self.raw_id)
         transaction.put(transaction.tables.manifests, key, rows.encode(manifest))
         ends = manifest.part_ends()
@@ -261,14 +341,6 @@ class AssembleUpload(Operation["tuple[Fate, ObjectRef]"]):
         )
         _make_current(transaction, target, entry)
         return (Fate.NEW if current is None else Fate.NEWER), target
-
-    def _read_parts(self, transaction: Transaction) -> dict[int, rows.Part]:
-        found, table = {}, transaction.tables.parts
-        for key in transaction.keys_from(table, self.raw_id):
-            value = transaction.get(table, key)
-            assert value is not None
-            found[keys.part_number(key)] = rows.decode_part(value)
-        return found
 
     def _forget_completion(
         self,
@@ -319,14 +391,14 @@ def _uncount(transaction: Transaction, target: ObjectRef, part: rows.Part) -> No
     totals.parts -= 1
 
 
-def _is_whole(manifest: rows.Manifest, parts: dict[int, rows.Part]) -> bool:
-    """Tell whether every part that was cited is there, as long as it was."""
-    start = 0
-    for cited, end in zip(manifest.part_numbers(), manifest.part_ends(), strict=True):
-        found = parts[cited].size if cited in parts else 0
-        if found != end - start:
+def _is_whole(cited: rows.Citation, parts: dict[int, rows.Part]) -> bool:
+    """Tell whether every part that was cited is there, as long as it was and with its bytes."""
+    for part_number, size, sha256 in cited.cited():
+        part = parts.get(part_number)
+        if (0 if part is None else part.size) != size:
             return False
-        start = end
+        if sha256 is not None and not _is_of(part, sha256):
+            return False
     return True
 
 

@@ -56,6 +56,11 @@ def add_staged(transaction: Transaction, staged: StagedBlob) -> rows.Payload:
     return staged.sha256
 
 
+def add_user(transaction: Transaction, sha256: bytes) -> None:
+    """Add a reference to a blob that has some."""
+    _count(transaction, sha256, get_blob(transaction.txn, transaction.tables, sha256), 1)
+
+
 def add_shared(transaction: Transaction, entry: rows.Entry) -> rows.Payload:
     """Add a reference to what another object holds; inline payloads are copied."""
     txn, tables = transaction.txn, transaction.tables
@@ -64,7 +69,7 @@ def add_shared(transaction: Transaction, entry: rows.Entry) -> rows.Payload:
     if isinstance(entry.payload, int):
         return _add_inline(transaction, read_inline(txn, tables, entry.payload))
     if not entry.part_count:
-        _count(transaction, entry.payload, get_blob(txn, tables, entry.payload), 1)
+        add_user(transaction, entry.payload)
         return entry.payload
     manifest = get_manifest(txn, tables, entry.payload)
     manifest.references += 1

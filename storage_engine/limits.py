@@ -166,7 +166,7 @@ so snapshots add at most twice as many bytes as the changes themselves."""
 PART_NUMBER_MAX: Final = 10_000
 """Largest part number (Amazon S3 User Guide, "Multipart upload limits")."""
 
-COMPLETION_BYTES_MAX: Final = 100 + 10 * PART_NUMBER_MAX
+COMPLETION_BYTES_MAX: Final = 100 + 42 * PART_NUMBER_MAX
 """Longest record that tells which parts an upload was completed with."""
 
 EXTENTS_RESOLVED_MAX: Final = 256

@@ -7,7 +7,7 @@ migration written beside the row. Knows no transaction; keys.py has the keys.
 from __future__ import annotations
 
 import struct
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -19,6 +19,9 @@ from storage_engine.values import (
     ObjectLock,
     PartInfo,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _DIGITS: Final = frozenset("0123456789abcdef")
 
@@ -120,8 +123,9 @@ class Part(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     def info(self, number: int) -> PartInfo:
         """Show the part to the engine's callers."""
+        sha256 = self.payload if isinstance(self.payload, bytes) else None
         return PartInfo(
-            number, self.size, self.etag, self.modified_ms, self.checksums, self.sequence
+            number, self.size, self.etag, self.modified_ms, self.checksums, self.sequence, sha256
         )
 
 
@@ -152,12 +156,38 @@ class Manifest(msgspec.Struct, array_like=True):
         return struct.unpack(f">{len(self.ends) // 8}Q", self.ends)
 
 
+NO_SHA256: Final = bytes(32)
+
+
+class Citation(Manifest):
+    """MANIFESTS while a salvage runs: of an upload that was completed, with what it was of."""
+
+    sha256s: bytes = b""  # as in Completion
+
+    def cited(self) -> Iterator[tuple[int, int, bytes | None]]:
+        """Walk the number, size and SHA-256 (None: not known) of every part, in order."""
+        start = 0
+        for place, (number, end) in enumerate(
+            zip(self.part_numbers(), self.part_ends(), strict=True)
+        ):
+            sha256 = self.sha256s[place * len(NO_SHA256) : (place + 1) * len(NO_SHA256)]
+            yield number, end - start, sha256 if sha256 not in {b"", NO_SHA256} else None
+            start = end
+
+
 class Completion(msgspec.Struct, frozen=True, array_like=True):
     """No row: the payload that says, in a volume, which parts an upload was completed with."""
 
     upload_id: bytes
     numbers: bytes  # both as in Manifest
     ends: bytes
+    sha256s: bytes = b""  # 32 bytes for each part, NO_SHA256 for one without a blob; or empty
+
+    def is_sound(self) -> bool:
+        """Tell whether there is as much of everything as there are parts."""
+        count = len(self.numbers) // 2
+        is_even = len(self.numbers) == 2 * count and len(self.ends) == 8 * count
+        return count > 0 and is_even and len(self.sha256s) in {0, len(NO_SHA256) * count}
 
 
 class NamespaceRow(msgspec.Struct, array_like=True):
@@ -214,6 +244,7 @@ decode_blob: Final = msgspec.msgpack.Decoder(Blob).decode
 decode_part: Final = msgspec.msgpack.Decoder(Part).decode
 decode_upload: Final = msgspec.msgpack.Decoder(Upload).decode
 decode_manifest: Final = msgspec.msgpack.Decoder(Manifest).decode
+decode_citation: Final = msgspec.msgpack.Decoder(Citation).decode
 decode_completion: Final = msgspec.msgpack.Decoder(Completion).decode
 decode_namespace: Final = msgspec.msgpack.Decoder(NamespaceRow).decode
 decode_dead: Final = msgspec.msgpack.Decoder(DeadExtent).decode

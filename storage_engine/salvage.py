@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import errno
 import hashlib
+from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -17,9 +19,12 @@ from awscrt.checksums import crc32c
 
 from storage_engine import layout, meta, rows
 from storage_engine.adoption import (
+    NO_DIGESTS,
     AdoptCompletion,
     AdoptObject,
     AdoptPart,
+    AdoptShared,
+    AdoptTwins,
     AssembleUpload,
     BeginSalvage,
     EndSalvage,
@@ -54,6 +59,7 @@ from storage_engine.record import (
     unpack_volume_header,
 )
 from storage_engine.uploads import COMPLETION, raw_upload_id
+from storage_engine.values import Origin
 from storage_engine.volume import volume_ids, volume_path
 from storage_engine.walk import FoundRecord, Gap, Walk
 
@@ -65,7 +71,7 @@ if TYPE_CHECKING:
     from storage_engine.disk import Disk
     from storage_engine.index import Index
     from storage_engine.layout import Layout
-    from storage_engine.values import ObjectRef, Origin
+    from storage_engine.values import ObjectRef
 
 PAGE_BYTES: Final = 4096  # where the disk cannot read, so much is tried at a time
 
@@ -146,6 +152,26 @@ class Survey:
 
     def finds(self) -> Iterator[Find]:
         """Yield what is whole and has a name, in order of place."""
+        for volume_id, descriptor, item in self._items():
+            if isinstance(item, Gap):
+                self._take_gap(volume_id, descriptor, item)
+            elif (found := self._take_record(descriptor, item)) is not None:
+                yield found
+
+    def finds_of(self, wanted: Collection[bytes]) -> Iterator[Find]:
+        """Yield records of payloads by SHA-256, whatever they were stored for; others are not read.
+
+        As attributes they have the ETag of their bytes. What is damaged was told by `finds`.
+        """
+        for _, descriptor, item in self._items():
+            if isinstance(item, FoundRecord) and item.header.sha256 in wanted:
+                with suppress(CorruptBlob, OSError):
+                    found = self._verify(descriptor, item, Origin(0, "", NO_DIGESTS))
+                    assert found is not None
+                    yield found
+
+    def _items(self) -> Iterator[tuple[int, int, FoundRecord | Gap]]:
+        """Walk (volume id, descriptor, what is there) of all volumes."""
         sizes = {volume_id: self._size(volume_id) for volume_id in self.volume_ids}
         done, total = 0, sum(sizes.values())
         for volume_id, size in sizes.items():
@@ -154,10 +180,7 @@ class Survey:
             descriptor = self._disk.open(volume_path(self._volumes, volume_id))
             try:
                 for item in self._walk(volume_id, descriptor, size):
-                    if isinstance(item, Gap):
-                        self._take_gap(volume_id, descriptor, item)
-                    elif (found := self._take_record(descriptor, item)) is not None:
-                        yield found
+                    yield volume_id, descriptor, item
                     self._progress(done + item.offset + item.length, total)
             finally:
                 self._disk.close(descriptor)
@@ -365,6 +388,7 @@ class Salvage:
         finds = (found for found in survey.finds() if _is_wanted(found, buckets, survey.report))
         while batch := list(islice(finds, SALVAGE_BATCH)):
             self._adopt(batch, survey.report)
+        self._share()
         self._assemble(survey.report)
         self._committer.submit(EndSalvage()).result()
         return survey.report
@@ -382,16 +406,43 @@ class Salvage:
             elif not found.origin.upload_id:
                 report.count(found.origin.bucket_id, found.origin.key)
 
+    def _share(self) -> None:
+        """Give completed uploads the parts whose bytes something else had brought before.
+
+        Only headers are read for it, and the records that are wanted. Keeps about 200 bytes for
+        each of these parts.
+        """
+        wanted: defaultdict[bytes, list[tuple[bytes, int]]] = defaultdict(list)
+        for raw_id in self._upload_ids():
+            for part_number, sha256 in self._committer.submit(AdoptTwins(raw_id)).result():
+                wanted[sha256].append((raw_id, part_number))
+        if not wanted:
+            return
+        survey = Survey(self._disk, self._place.volumes, self._place.store_id, ignore)
+        for found in survey.finds_of(wanted):
+            users = wanted.pop(found.sha256)
+            for start in range(0, len(users), SALVAGE_BATCH):
+                shared = [
+                    AdoptShared(*user, found) for user in users[start : start + SALVAGE_BATCH]
+                ]
+                for outcome in self._committer.submit_all(shared).result():
+                    if isinstance(outcome, Exception):
+                        raise outcome
+            if not wanted:
+                return
+
     def _assemble(self, report: SalvageReport) -> None:
         """Make objects of the uploads that were completed and whose parts are all there."""
-        after = b""
-        tables = self._index.tables
+        for raw_id in self._upload_ids():
+            self._count(*self._committer.submit(AssembleUpload(raw_id)).result(), report)
+
+    def _upload_ids(self) -> Iterator[bytes]:
+        """Walk the uploads there are; the one that was given last may be gone by then."""
+        after, tables = b"", self._index.tables
         while True:
             look = partial(read_upload_ids, tables=tables, after=after, limit=SALVAGE_BATCH)
             raw_ids = self._index.view(look)
-            for raw_id in raw_ids:
-                operation = AssembleUpload(raw_id)
-                self._count(*self._committer.submit(operation).result(), report)
+            yield from raw_ids
             if not raw_ids:
                 return
             after = raw_ids[-1]

@@ -69,7 +69,9 @@ def raw_upload_id(upload_id: str) -> bytes:
 def completion(upload_id: str, parts: Sequence[PartInfo]) -> bytes:
     """Say which parts an upload is completed with, for `COMPLETION`."""
     manifest = rows.pack_manifest([(part.number, part.size) for part in parts])
-    return rows.encode(rows.Completion(raw_upload_id(upload_id), manifest.numbers, manifest.ends))
+    sha256s = b"".join(part.sha256 or rows.NO_SHA256 for part in parts)
+    raw_id = raw_upload_id(upload_id)
+    return rows.encode(rows.Completion(raw_id, manifest.numbers, manifest.ends, sha256s))
 
 
 def upload_info(raw_id: bytes, row: rows.Upload) -> UploadInfo:

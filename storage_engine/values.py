@@ -162,6 +162,7 @@ class PartInfo(msgspec.Struct, frozen=True, gc=False):
     modified_ms: int
     checksums: dict[str, str]
     sequence: int  # unique in the store: tells a part from one that replaced it
+    sha256: bytes | None = None  # None: it has no bytes, or they are kept in the index
 
 
 class UploadInfo(msgspec.Struct, frozen=True):

@@ -186,6 +186,84 @@ def test_a_multipart_object_comes_back_of_its_parts(tmp_path: Path) -> None:
         assert problems(engine) == []
 
 
+def test_equal_parts_of_an_object_come_back_each(tmp_path: Path) -> None:
+    """A second part of the same bytes has no record of its own: the list of parts says which."""
+    zeros = bytes(300 * KIB)
+    with small_store(tmp_path / "s") as engine:
+        put_multipart(engine, "m", [zeros, noise(900), zeros, zeros], is_recorded=True)
+        before = engine.object_parts(BUCKET, "m")
+    engine, report = salvaged(tmp_path / "s")
+    with engine:
+        assert get(engine, "m") == zeros + noise(900) + zeros * 2
+        assert engine.object_parts(BUCKET, "m") == before
+        assert (report.assembled, report.objects, report.open_uploads) == (1, 1, 0)
+        assert problems(engine) == []
+        engine.delete_object(BUCKET, "m").result()
+        assert engine.stats().blobs == 0
+        assert problems(engine) == []
+
+
+@pytest.mark.parametrize("fate", ["kept", "overwritten", "deleted", "other part", "nameless"])
+def test_a_part_whose_bytes_were_there_already_comes_back(tmp_path: Path, fate: str) -> None:
+    """Whoever brought the bytes first, and whatever became of that, the object is whole again."""
+    shared = noise(300 * KIB, 1)
+    with small_store(tmp_path / "s") as engine:
+        if fate == "nameless":
+            engine.put_object(BUCKET, "first", engine.stage_bytes(shared), attributes()).result()
+        elif fate == "other part":
+            put_part(engine, "m", open_upload(engine), 3, shared)
+        else:
+            put(engine, "first", shared)
+        put_multipart(engine, "m", [noise(900, 2), shared], is_recorded=True)
+        time.sleep(0.005)
+        if fate == "overwritten":
+            put(engine, "first", noise(700, 3))
+        elif fate == "deleted":
+            engine.delete_object(BUCKET, "first").result()
+    engine, report = salvaged(tmp_path / "s")
+    with engine:
+        assert get(engine, "m") == noise(900, 2) + shared
+        assert (report.assembled, report.damages) == (1, 0)
+        assert report.open_uploads == (fate == "other part")
+        assert problems(engine) == []
+
+
+def test_parts_are_the_ones_that_were_cited(tmp_path: Path) -> None:
+    """A record of that number and size with other bytes is not taken for the part."""
+    first, second = noise(300 * KIB, 1), noise(300 * KIB, 2)
+    with small_store(tmp_path / "s") as engine:
+        upload_id = open_upload(engine)
+        put_part(engine, "m", upload_id, 1, first)
+        put_part(engine, "m", upload_id, 2, second)
+        swapped = [
+            put_part(engine, "m", upload_id, n, data) for n, data in ((3, first), (1, second))
+        ]
+        swapped.append(put_part(engine, "m", upload_id, 2, first))
+        complete(engine, upload_id, swapped[1:])
+    engine, report = salvaged(tmp_path / "s")
+    with engine:
+        assert get(engine, "m") == second + first
+        assert (report.assembled, report.open_uploads) == (1, 0)
+        assert engine.stats().blobs == 3
+        assert problems(engine) == []
+
+
+def test_a_shared_part_that_is_damaged_leaves_the_upload_open(tmp_path: Path) -> None:
+    """No bytes are taken but those that were cited; what is whole waits with its own ETags."""
+    with small_store(tmp_path / "s") as engine:
+        put(engine, "first", noise(800, 1))
+        put(engine, "second", noise(900, 2))
+        put_multipart(engine, "m", [noise(800, 1), noise(900, 2)], is_recorded=True)
+    flip(tmp_path / "s", places(tmp_path / "s")[0], 600)
+    engine, report = salvaged(tmp_path / "s")
+    with engine:
+        assert (report.assembled, report.open_uploads) == (0, 1)
+        (upload,) = engine.list_uploads(BUCKET).uploads
+        (part,) = engine.list_parts(BUCKET, "m", upload.upload_id).parts
+        assert (part.number, part.size, part.etag) == (2, 900, md5(noise(900, 2)))
+        assert problems(engine) == []
+
+
 def test_parts_that_were_replaced_or_not_cited_do_not_come_back(tmp_path: Path) -> None:
     """Of two parts of one number the newer is the object's, and one it did without is not."""
     with small_store(tmp_path / "s") as engine:
