@@ -251,6 +251,15 @@ def try_own(descriptor: int) -> bool:
     return True
 
 
+def try_share(descriptor: int) -> bool:
+    """Take a share of a file that nobody owns, until it is closed; False when somebody does."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def disown(descriptor: int) -> None:
     """End the ownership of a file that stays open."""
     fcntl.flock(descriptor, fcntl.LOCK_UN)

@@ -204,6 +204,7 @@ class StorageEngine(ObjectVerbs, Upkeep):
         self._use.end()
         self._appender.abandon()
         self._care.abandon()
+        self._files.abandon()
         self._index.abandon()
 
     def __enter__(self) -> Self:

@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from storage_engine.disk import disown, try_own
+from storage_engine.disk import disown, try_own, try_share
 from storage_engine.errors import DiskFull
 from storage_engine.limits import PUNCH_BYTES_MIN, RECORD_ALIGNMENT
 from storage_engine.record import VOLUME_HEADER_BYTES, VolumeHeader, record_seed
@@ -38,10 +38,15 @@ def volume_ids(directory: Path) -> list[int]:
 
 
 def is_owned(disk: Disk, path: Path) -> bool:
-    """Tell whether some process still appends to a volume; FileNotFoundError."""
+    """Tell whether some process still appends to a volume; FileNotFoundError.
+
+    Asks for a lock that can be shared, so that two who look at once do not take each other for the
+    owner. Who wants to own the volume in that moment fails, and has to try again some time: the
+    system offers no way to look at this lock without taking it.
+    """
     descriptor = disk.open(path)
     try:
-        return not try_own(descriptor)
+        return not try_share(descriptor)
     finally:
         disk.close(descriptor)
 
@@ -89,7 +94,12 @@ class SharedSync:
 
 
 class Volume:
-    """One file this process appends to. Its lock protects only the bookkeeping, never I/O."""
+    """One file this process appends to.
+
+    Its lock protects only the bookkeeping, never I/O: who reserves waits for no disk. Regions are
+    ended one at a time, with the I/O that takes, and none while ownership ends: from then on the
+    file may be somebody else's.
+    """
 
     def __init__(self, disk: Disk, path: Path, volume_id: int, length_max: int) -> None:
         """Create the file, own it, and make its name and header durable."""
@@ -99,10 +109,12 @@ class Volume:
         self.sync = SharedSync(lambda: disk.sync(self._descriptor))
         self._length_max = length_max
         self._lock = threading.Lock()
+        self._ending = threading.Lock()  # taken before the other one
         self._tail = VOLUME_HEADER_BYTES
         self._returned: dict[int, int] = {}  # end -> start of regions given back
         self._open_regions = 0
         self._is_sealed = False
+        self._is_owned = True
         self._descriptor = disk.create(path)
 
     def start(self, store_id: bytes) -> bool:
@@ -137,19 +149,25 @@ class Volume:
 
     def let_go(self, region: Region, *, is_used: bool) -> None:
         """End a region: its bytes are an object's, or free for the next one if it was the last."""
-        with self._lock:
-            if not is_used:
-                self._erase_header(region)
-                self._returned[region.offset + region.length] = region.offset
-                while (start := self._returned.pop(self._tail, None)) is not None:
-                    self._tail = start
-            is_hole = not is_used and region.offset < self._tail
-            if is_hole and region.length >= PUNCH_BYTES_MIN:
-                # No commit ever named this region, so no reader can be in it.
-                with suppress(OSError):
-                    self.disk.punch(self._descriptor, region.offset, region.length)
-            self._open_regions -= 1
+        with self._ending:
+            if not is_used and self._is_owned:
+                self._free(region)
+            with self._lock:
+                self._open_regions -= 1
             self._close_if_done()
+
+    def _free(self, region: Region) -> None:
+        """Let a region be reserved again, or give back the room of a large one that cannot be."""
+        self._erase_header(region)
+        with self._lock:
+            self._returned[region.offset + region.length] = region.offset
+            while (start := self._returned.pop(self._tail, None)) is not None:
+                self._tail = start
+            is_hole = region.offset < self._tail
+        if is_hole and region.length >= PUNCH_BYTES_MIN:
+            # No commit ever named this region, so no reader can be in it.
+            with suppress(OSError):
+                self.disk.punch(self._descriptor, region.offset, region.length)
 
     def _erase_header(self, region: Region) -> None:
         """Keep a walk over the bytes from meeting a record that nobody may believe.
@@ -162,33 +180,41 @@ class Volume:
 
     def seal(self) -> None:
         """Reserve nothing more; ownership ends when the last region is let go."""
-        with self._lock:
-            if not self._is_sealed:
-                self._is_sealed = True
-                self._close_if_done()
+        with self._ending:
+            self._seal()
 
     def disown(self) -> None:
         """End ownership although regions are open: nothing in them can be committed any more."""
-        self.seal()
-        with self._lock:
+        with self._ending:
+            self._seal()
             if self._descriptor >= 0:
+                self._is_owned = False
                 disown(self._descriptor)
 
     def abandon(self) -> None:
-        """Close the descriptor whatever is open: the process ends, or was forked."""
-        with self._lock:
-            self._is_sealed = True
-            self._close()
+        """Close the descriptor whatever is open: it was never used, or the process was forked."""
+        # Threads that hold them may have stayed with the parent.
+        self._lock, self._ending = threading.Lock(), threading.Lock()
+        self._is_sealed, self._is_owned = True, False
+        self._close()
 
     @property
     def is_open(self) -> bool:
         """Whether the volume is active, or regions of it are."""
         return self._descriptor >= 0
 
+    def _seal(self) -> None:
+        with self._lock:
+            is_news, self._is_sealed = not self._is_sealed, True
+        if is_news:
+            self._close_if_done()
+
     def _close_if_done(self) -> None:
+        """Close what is sealed when its last region has ended: nobody can reserve another one."""
         if self._is_sealed and not self._open_regions:
-            with suppress(OSError):
-                self.disk.truncate(self._descriptor, self._tail)
+            if self._is_owned:
+                with suppress(OSError):
+                    self.disk.truncate(self._descriptor, self._tail)
             self._close()
 
     def _close(self) -> None:
@@ -321,7 +347,7 @@ class Appender:
             try:
                 volume = Volume(self._disk, path, volume_id, self.length_max)
             except FileExistsError:
-                strangers = volume_ids(self._directory)[-1]
+                strangers = max(volume_ids(self._directory), default=volume_id)
                 continue
             except OSError as error:
                 raise self._health.explain("no volume could be created", error) from error

@@ -81,6 +81,8 @@ class VolumeFiles:
     def let_go(self, file: VolumeFile, offset: int, length: int) -> None:
         """End a hold; the last reader of a record unlocks it."""
         with self._lock:
+            if file.descriptor < 0:
+                return  # abandoned: the lock is the parent's, and unlocking here would end it
             file.holds[offset] -= 1
             if not file.holds[offset]:
                 del file.holds[offset]
@@ -91,6 +93,18 @@ class VolumeFiles:
         with self._lock:
             self._is_closed = True
             self._evict()
+
+    def abandon(self) -> None:
+        """Close every volume in a forked child, whoever reads it; the locks stay the parent's.
+
+        They belong to what parent and child have open together, and end with the last of the two: a
+        child that outlives its parent would keep them.
+        """
+        self._lock = threading.Lock()  # the parent's may have been held just then
+        files, self._files, self._is_closed = self._files, {}, True
+        for file in files.values():
+            self._disk.close(file.descriptor)
+            file.descriptor = -1
 
     def _evict(self) -> None:
         """Close unused files: those unlinked elsewhere, and the longest unused of too many."""

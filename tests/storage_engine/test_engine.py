@@ -6,7 +6,7 @@ import sys
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from subprocess import run
+from subprocess import PIPE, Popen, run
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
@@ -339,6 +339,38 @@ long_read.abort()
 engine.close()
 with small_store(path) as again:
     print("fine" if get(again, "k") == noise(1000, 2) else "wrong")
+"""
+
+
+def test_a_child_does_not_keep_what_its_dead_parent_read(tmp_path: Path) -> None:
+    """The room of a blob that was read comes back when the reader dies, whatever it forked."""
+    path = tmp_path / "store"
+    command = [sys.executable, "-c", ORPHAN, str(path)]
+    with Popen(command, stdin=PIPE, stdout=PIPE, text=True) as process:
+        assert process.wait(30) == 37
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with small_store(path) as engine:
+            engine.delete_object(BUCKET, "k").result()
+            assert engine.reclaim(10**15)["punched_bytes"] > 0
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert process.stdout.read() == "alive"
+
+
+ORPHAN = """
+import os, sys
+from pathlib import Path
+from storage_engine.limits import PUNCH_BYTES_MIN
+from tests.storage_engine.engine_steps import noise, put, small_store
+engine = small_store(Path(sys.argv[1]), volume_bytes_max=1 << 30)
+put(engine, "k", noise(PUNCH_BYTES_MIN))
+put(engine, "other", noise(1000))
+reader = engine.open_object(1, "k")
+if os.fork():
+    os._exit(37)
+sys.stdin.readline()
+sys.stdout.write("alive")
 """
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from storage_engine import DiskFull, StorageError
+from storage_engine.disk import try_share
 from storage_engine.health import Health
 from storage_engine.limits import PUNCH_BYTES_MIN
 from storage_engine.record import VOLUME_HEADER_BYTES, unpack_volume_header
@@ -147,6 +148,93 @@ def test_a_volume_taken_while_it_was_made_is_passed_over(disk: FaultyDisk, tmp_p
     )
     assert appender.reserve(1).volume.id == 2
     appender.close()
+
+
+def test_a_stranger_that_goes_meanwhile_is_passed_over_too(
+    disk: FaultyDisk, tmp_path: Path
+) -> None:
+    """A file that stood in the way and was dropped before anybody looked again harms nothing."""
+    told: list[int] = []
+
+    class Vanishing(FaultyDisk):
+        def create(self, path: Path) -> int:
+            if path == volume_path(tmp_path, 1):
+                raise FileExistsError
+            return super().create(path)
+
+    def allocate(strangers: int) -> int:
+        told.append(strangers)
+        return len(told)
+
+    health = Health(disk, tmp_path, 0)
+    appender = Appender(Vanishing(), tmp_path, STORE, allocate, health, length_max=LENGTH_MAX)
+    assert appender.reserve(1).volume.id == 2
+    assert told == [0, 1]
+    appender.close()
+
+
+def test_what_ends_after_the_ownership_touches_nothing(disk: FaultyDisk, tmp_path: Path) -> None:
+    """Regions that are given back when the volume may be another's neither erase, punch nor cut."""
+    health = Health(disk, tmp_path, 0)
+    appender = Appender(disk, tmp_path, STORE, lambda _: 1, health, length_max=1 << 30)
+    hole, last = appender.reserve(PUNCH_BYTES_MIN), appender.reserve(1000)
+    for region in (hole, last):
+        region.write([b"x" * region.length], 0)
+    appender.close()
+    path = volume_path(tmp_path, 1)
+    assert not is_owned(disk, path)
+    before = path.read_bytes()
+    hole.give_back()
+    last.give_back()
+    assert path.read_bytes() == before
+    assert disk.punched == []
+    assert not last.volume.is_open
+
+
+def test_who_reserves_waits_for_no_region_that_ends(tmp_path: Path) -> None:
+    """While a hole is punched, which may take the disk long, others go on reserving."""
+    punching, go_on = threading.Event(), threading.Event()
+
+    class Slow(FaultyDisk):
+        def punch(self, descriptor: int, offset: int, length: int) -> None:
+            punching.set()
+            assert go_on.wait(10)
+            super().punch(descriptor, offset, length)
+
+    health = Health(FaultyDisk(), tmp_path, 0)
+    appender = Appender(Slow(), tmp_path, STORE, lambda _: 1, health, length_max=1 << 30)
+    hole, after = appender.reserve(PUNCH_BYTES_MIN), appender.reserve(1000)
+    ending = threading.Thread(target=hole.give_back)
+    ending.start()
+    assert punching.wait(10)
+    assert appender.reserve(1).offset == after.offset + after.length
+    go_on.set()
+    ending.join()
+    appender.close()
+
+
+def test_a_forked_child_waits_for_no_thread_of_its_parent(appender: Appender) -> None:
+    """Volumes are abandoned although a thread that exists no more holds their locks."""
+    volume = appender.reserve(1000).volume
+    with volume._ending, volume._lock:
+        child = threading.Thread(target=appender.abandon, daemon=True)
+        child.start()
+        child.join(5)
+        assert not child.is_alive()
+    assert not volume.is_open
+
+
+def test_two_who_look_do_not_take_each_other_for_the_owner(
+    appender: Appender, disk: FaultyDisk, tmp_path: Path
+) -> None:
+    """Whether a volume is owned can be asked by several at once."""
+    appender.reserve(1).keep()
+    path = volume_path(tmp_path, 1)
+    with path.open("rb") as other:
+        assert not try_share(other.fileno())
+        appender.close()
+        assert try_share(other.fileno())
+        assert not is_owned(disk, path)
 
 
 def test_a_full_disk_makes_no_volume(appender: Appender, disk: FaultyDisk, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -90,3 +92,36 @@ def test_a_record_is_held_until_its_last_reader_leaves(files: VolumeFiles, tmp_p
     disk.close(puncher)
     files.release(file)
     files.close()
+
+
+def test_a_child_that_closes_leaves_its_parents_locks(files: VolumeFiles, tmp_path: Path) -> None:
+    """Locks belong to what was opened: closing a copy, and leaving a hold there, ends none."""
+    disk = RealDisk()
+    puncher = disk.open(volume_path(tmp_path, 1), is_writable=True)
+    file = files.acquire(1)
+    assert files.hold(file, 100, 50)
+    child = os.fork()
+    if not child:
+        files.abandon()
+        files.let_go(file, 100, 50)
+        files.release(file)
+        os._exit(7 if not try_seize_range(puncher, 100, 50) else 1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 7
+    assert not try_seize_range(puncher, 100, 50)
+    assert file.read(10, 0) == b"1"
+    files.let_go(file, 100, 50)
+    assert try_seize_range(puncher, 100, 50)
+    disk.close(puncher)
+    files.release(file)
+    files.close()
+
+
+def test_a_child_waits_for_no_thread_of_its_parent(files: VolumeFiles) -> None:
+    """Files are abandoned although a thread that exists no more holds their lock."""
+    files.acquire(1)
+    with files._lock:
+        child = threading.Thread(target=files.abandon, daemon=True)
+        child.start()
+        child.join(5)
+        assert not child.is_alive()
