@@ -87,9 +87,9 @@ def snapshot() -> object:
 
 
 def slice_over() -> Callable[[], bool]:
-    """Begin a slice of a long job; what is returned tells when it should end."""
+    """Begin a slice of a long job; what is returned tells when it is over."""
     end = time.monotonic() + SLICE_SECONDS
-    return lambda: time.monotonic() > end or is_stopping()
+    return lambda: time.monotonic() > end
 
 
 def compact() -> object:
@@ -101,7 +101,8 @@ def compact() -> object:
                 threshold=chosen.compaction_threshold,
                 bytes_per_second=chosen.compaction_bytes_per_second,
                 is_dry_run=chosen.compaction_dry_run,
-                should_stop=slice_over(),
+                should_stop=is_stopping,
+                is_slice_over=slice_over(),
             )
         )
     except Busy:
@@ -120,13 +121,14 @@ def scrub() -> object:
     """Go on reading everything against its checksums, for a while, when that is due."""
     days = settings.S4.scrub_interval_days
     engine = get_engine()
-    enough = 2 * engine.stats().live_bytes // (days * 24 * 3600)
+    enough = 2 * engine.live_bytes() // (days * 24 * 3600)
     try:
         report = engine.scrub(
             ScrubOptions(
                 bytes_per_second=max(SCRUB_BYTES_PER_SECOND_MIN, enough),
                 pass_ms_min=days * 24 * 3600 * 1000,
-                should_stop=slice_over(),
+                should_stop=is_stopping,
+                is_slice_over=slice_over(),
             )
         )
     except Busy:

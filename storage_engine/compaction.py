@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from storage_engine import keys, meta, rows
 from storage_engine.compaction_plan import VolumePlan, VolumeRoom, choose
-from storage_engine.disk import try_own
+from storage_engine.disk import try_own, try_share
 from storage_engine.errors import DiskFull, EngineError
 from storage_engine.limits import (
     COMPACTION_BATCH_BYTES,
@@ -59,7 +59,8 @@ class CompactionOptions:
     bytes_per_second: int = 0  # 0: as fast as it goes
     is_dry_run: bool = False  # only say what would be done
     progress: Callable[[int, int], None] = ignore
-    should_stop: Callable[[], bool] = never
+    should_stop: Callable[[], bool] = never  # at once: what was not copied whole is copied again
+    is_slice_over: Callable[[], bool] = never  # after the record that is being copied
 
 
 @dataclass(slots=True)
@@ -105,21 +106,34 @@ class Compaction:
         self._quarantine = quarantine
         self._housekeeping = housekeeping
         self._mover = Mover(committer, appender, health)
+        self._stopped: _Run | None = None
 
     def run(self, options: CompactionOptions) -> CompactionReport:
-        """Compact what is worth it; StorageError when the disk fails."""
-        report = CompactionReport(plans=self.plan(options.threshold))
+        """Compact what is worth it, or go on with that after a stop; StorageError."""
         if options.is_dry_run:
-            return report
-        run = _Run(options, report)
+            return CompactionReport(plans=self.plan(options.threshold))
+        run = self._begin(options)
         try:
-            for plan in report.plans:
-                run.pace.check()
-                self._compact_volume(plan, run)
+            while run.left:
+                self._compact_volume(run.left[0], run)
+                del run.left[0]
+                if run.left:
+                    run.pace.check()
             self._settle_strays(run)
         except Stopped:
-            report.is_complete = False
-        return report
+            run.report.is_complete = False
+            self._stopped = run
+        return run.report
+
+    def _begin(self, options: CompactionOptions) -> _Run:
+        """Plan, or take on the plan of a run of the same kind that was stopped.
+
+        Planning asks about every volume: too much for each slice of a long run.
+        """
+        stopped, self._stopped = self._stopped, None
+        if stopped is None or stopped.threshold != options.threshold:
+            return _Run(options, self.plan(options.threshold), set())
+        return _Run(options, stopped.left, stopped.unfinished)
 
     def plan(self, threshold: float) -> list[VolumePlan]:
         """Return the volumes worth rewriting, in the order they would be."""
@@ -217,6 +231,7 @@ class Compaction:
                     done += 1
                     if move is not None:
                         moves.append(move)
+                    run.pace.check()
             except DiskFull:
                 if not moves:
                     raise
@@ -281,7 +296,10 @@ class Compaction:
         Their records' headers are damaged: each is moved after all, or quarantined and reported.
         Costs a scan of all blobs, and is next to never needed.
         """
-        left = {volume.id for volume in self._sealed() if volume.live > volume.damaged}
+        if not run.unfinished:
+            return
+        live, damaged, _ = self._index.view(self._read_live)
+        left = {volume_id for volume_id in live if live[volume_id] > damaged.get(volume_id, 0)}
         wanted = run.unfinished & left
         if not wanted:
             return
@@ -307,13 +325,25 @@ class Compaction:
         live, damaged, given = self._index.view(self._read_live)
         found = []
         for volume_id in ids:
-            source = self._own(volume_id) if volume_id in given else None
-            if source is not None:
-                room = self._disk.room(source.descriptor)
-                self._disk.close(source.descriptor)
+            room = self._sealed_room(volume_id) if volume_id in given else None
+            if room is not None:
                 volume = (volume_id, room, live.get(volume_id, 0), damaged.get(volume_id, 0))
                 found.append(VolumeRoom(*volume))
         return found
+
+    def _sealed_room(self, volume_id: int) -> int | None:
+        """Return what a volume takes on the disk; None when somebody appends to it, or it is gone.
+
+        Like `is_owned` it shares the lock with others who only look.
+        """
+        try:
+            descriptor = self._disk.open(volume_path(self._volumes, volume_id))
+        except FileNotFoundError:
+            return None
+        try:
+            return self._disk.room(descriptor) if try_share(descriptor) else None
+        finally:
+            self._disk.close(descriptor)
 
     def _read_live(
         self, txn: lmdb.Transaction[bytes]
@@ -339,13 +369,17 @@ class Compaction:
 class _Run:
     """One run: its report, its pace, and how far it has come."""
 
-    def __init__(self, options: CompactionOptions, report: CompactionReport) -> None:
-        self.report = report
-        self.pace = Pace(options.bytes_per_second, options.should_stop)
-        self.unfinished: set[int] = set()  # walked to the end, and still used
+    def __init__(
+        self, options: CompactionOptions, plans: list[VolumePlan], unfinished: set[int]
+    ) -> None:
+        self.threshold = options.threshold
+        self.report = CompactionReport(plans=plans)
+        self.pace = Pace(options.bytes_per_second, options.should_stop, options.is_slice_over)
+        self.left = list(plans)
+        self.unfinished = unfinished  # walked to the end, and still used
         self._progress = options.progress
         self._done = 0
-        self._total = sum(plan.moved_bytes for plan in report.plans)
+        self._total = sum(plan.moved_bytes for plan in plans)
 
     def pause(self, length: int) -> None:
         """Take note of bytes that were copied; Stopped."""

@@ -29,25 +29,40 @@ class Stopped(Exception):  # noqa: N818  # not an error: somebody asked for it
 
 
 class Pace:
-    """Lets work go on at a number of bytes per second (0: at any), until `should_stop` says so."""
+    """Lets work go on at a number of bytes per second (0: at any), until `should_stop` says so.
 
-    def __init__(self, bytes_per_second: int, should_stop: Callable[[], bool]) -> None:
+    `is_slice_over` only lets others have their turn: it is asked between whole pieces of work. A
+    piece that takes longer than a slice would otherwise be begun again and again, and never done.
+    """
+
+    def __init__(
+        self,
+        bytes_per_second: int,
+        should_stop: Callable[[], bool],
+        is_slice_over: Callable[[], bool] = never,
+    ) -> None:
         self._bytes_per_second = bytes_per_second
         self._should_stop = should_stop
+        self._is_slice_over = is_slice_over
         self._due = time.monotonic()
 
     def pause(self, length: int) -> None:
-        """Take note of so many bytes of work, and wait until they are due; Stopped."""
-        self.check()
+        """Take note of so many bytes of a piece of work, and wait until they are due; Stopped."""
+        self._check_stop()
         if not self._bytes_per_second:
             return
         now = time.monotonic()
         self._due = max(self._due, now - CREDIT_S) + length / self._bytes_per_second
         while (left := self._due - time.monotonic()) > 0:
             time.sleep(min(left, SLICE_S))
-            self.check()
+            self._check_stop()
 
     def check(self) -> None:
-        """Raise Stopped when it is time to stop."""
+        """Raise Stopped when it is time to stop after a piece of work, or before one."""
+        self._check_stop()
+        if self._is_slice_over():
+            raise Stopped
+
+    def _check_stop(self) -> None:
         if self._should_stop():
             raise Stopped

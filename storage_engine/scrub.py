@@ -49,7 +49,8 @@ class ScrubOptions:
     is_restarted: bool = False  # begin a pass although one is under way
     pass_ms_min: int = 0  # begin none when the last one ended less than this ago
     progress: Callable[[int, int], None] = ignore
-    should_stop: Callable[[], bool] = never
+    should_stop: Callable[[], bool] = never  # at once: what was not read whole is read again
+    is_slice_over: Callable[[], bool] = never  # after the record that is being read
 
 
 @dataclass(slots=True)
@@ -194,6 +195,7 @@ class Scrub:
                     state.offset = blob.offset + blob.length
                     if run.unnoted >= SCRUB_NOTE_BYTES:
                         self._note(run)
+                    run.pace.check()
             # What was added meanwhile need not have been met, nor what was removed.
             if state.met_bytes < min(state.live_bytes, self._live_of(volume_id)):
                 self._check_strays(file, run)
@@ -286,7 +288,7 @@ class _Run:
         self.options = options
         self.state = state
         self.report = ScrubReport()
-        self.pace = Pace(options.bytes_per_second, options.should_stop)
+        self.pace = Pace(options.bytes_per_second, options.should_stop, options.is_slice_over)
         self.unnoted = 0  # bytes read since the state was written
         self.sick: set[bytes] = set()  # blobs in quarantine
         self._total = total

@@ -40,6 +40,10 @@ class Upkeep:
         """Return the totals of the store."""
         return self._care.statistics.stats()
 
+    def live_bytes(self) -> int:
+        """Return what blobs in use come to, from the index alone: no volume is asked."""
+        return self._care.statistics.live_bytes()
+
     def volumes(self) -> list[VolumeInfo]:
         """Return every volume, oldest first."""
         return self._care.statistics.volumes()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -192,6 +193,35 @@ def test_a_compaction_that_stops_goes_on_where_it_was(
             break
     assert 2 < runs < 50
     check(engine, kept)
+
+
+def test_a_slice_moves_at_least_one_blob(engine: StorageEngine, kept: dict[str, bytes]) -> None:
+    """However short slices are, what takes longer is copied whole, and the run ends."""
+    planned = len(engine.compact(CompactionOptions(is_dry_run=True)).plans)
+    reports = []
+    while not reports or not reports[-1].is_complete:
+        options = CompactionOptions(bytes_per_second=200 * MIB, is_slice_over=lambda: True)
+        reports.append(engine.compact(options))
+        assert len(reports[-1].plans) <= planned, "the rest of the plan, and no other"
+    assert {report.moved_blobs for report in reports} == {0, 1}
+    assert sum(report.dropped_volumes for report in reports) == planned
+    check(engine, kept)
+
+
+def test_a_stop_does_not_wait_for_the_copy(tmp_path: Path) -> None:
+    """Asked to stop for good, compaction leaves the blob it copies, and moves it the next time."""
+    options = replace(OPTIONS, volume_bytes_max=1 << 30)
+    with open_engine(tmp_path / "large", options) as engine:
+        put(engine, "dead", noise(3 * MIB, 1))
+        put(engine, "k", noise(3 * MIB, 2))
+        engine.delete_object(BUCKET, "dead").result()
+    with open_engine(tmp_path / "large", options) as engine:
+        asked = iter([False] * 2 + [True])
+        stopped = engine.compact(replace(ALL, should_stop=lambda: next(asked, True)))
+        assert (stopped.moved_blobs, stopped.is_complete) == (0, False)
+        assert get(engine, "k") == noise(3 * MIB, 2)
+        assert engine.compact(ALL).moved_blobs == 1
+        check(engine, {"k": noise(3 * MIB, 2)})
 
 
 def test_progress_comes_to_its_total(engine: StorageEngine) -> None:

@@ -36,6 +36,14 @@ def test_who_waits_is_heard() -> None:
     assert time.monotonic() - started < 0.1 + 3 * SLICE_S
 
 
+def test_a_slice_ends_between_pieces_only() -> None:
+    """What only lets others have their turn interrupts no piece of work, a stop does."""
+    pace = Pace(1_000_000, never, lambda: True)
+    pace.pause(10_000)
+    with pytest.raises(Stopped):
+        pace.check()
+
+
 def test_a_stop_needs_no_rate() -> None:
     """Asked to stop, it stops at the next piece."""
     with pytest.raises(Stopped):

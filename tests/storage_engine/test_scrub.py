@@ -10,6 +10,7 @@ from storage_engine import CompactionOptions, ScrubOptions
 from tests.storage_engine.engine_steps import (
     BUCKET,
     KIB,
+    MIB,
     get,
     noise,
     problems,
@@ -108,6 +109,27 @@ def test_a_pass_that_stops_goes_on(store: Path, engine: StorageEngine) -> None:
     assert runs > 3
     with small_store(store) as opened:
         assert opened._care._scrub.state().started_ms == 0
+
+
+def test_a_slice_reads_at_least_one_record(tmp_path: Path) -> None:
+    """However short slices are, a record that takes longer is read whole, and the pass ends."""
+    with small_store(tmp_path / "large") as opened:
+        for n in range(3):
+            put(opened, f"{n}", noise(3 * MIB, n))
+        reports = []
+        while not reports or not reports[-1].is_complete:
+            options = ScrubOptions(bytes_per_second=100 * MIB, is_slice_over=lambda: True)
+            reports.append(opened.scrub(options))
+        assert [report.blobs for report in reports] == [1, 1, 1, 0]
+
+
+def test_a_stop_does_not_wait_for_the_record(tmp_path: Path) -> None:
+    """Asked to stop for good, the scrub leaves the record it is in, and reads it again later."""
+    with small_store(tmp_path / "large") as opened:
+        put(opened, "k", noise(3 * MIB))
+        report = opened.scrub(ScrubOptions(should_stop=iter([False, True]).__next__))
+        assert (report.blobs, report.is_complete) == (0, False)
+        assert opened.scrub().blobs == 1
 
 
 def test_a_pass_begins_when_it_is_due(engine: StorageEngine) -> None:

@@ -44,6 +44,7 @@ def test_totals_add_up(engine: StorageEngine) -> None:
     assert (stats.uploads, stats.upload_bytes) == (1, 700)
     assert (stats.blobs, stats.inline_payloads, stats.volumes) == (2, 1, 1)
     assert 5700 <= stats.live_bytes < 7000
+    assert engine.live_bytes() == stats.live_bytes
     assert stats.dead_bytes == stats.volume_bytes - stats.live_bytes >= 3000
 
 
