@@ -21,7 +21,8 @@ NAME_BYTES_MAX: Final = 400
 
 SCAN_STEPS_MAX: Final = 20_000
 """Index positions one list page may visit (about 1 us each) before it ends early, which S3 allows.
-Only absurd trees come near: a thousand keys that each lie ten directories apart."""
+Only absurd trees come near: a thousand keys that each lie ten directories apart. A fifth of it
+leads from any key to the next, so that a page without any item shows a damaged tree."""
 
 RENAME_VERSIONS_MAX: Final = 1000
 """Versions that one rename removes at its target, or looks at for locks: about 20 ms at most."""

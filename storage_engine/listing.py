@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from storage_engine import keys, links
-from storage_engine.limits import SCAN_STEPS_MAX
+from storage_engine.errors import CorruptBlob
+from storage_engine.limits import KEY_BYTES_MAX, SCAN_STEPS_MAX
 
 if TYPE_CHECKING:
     import lmdb
@@ -114,8 +115,12 @@ class Walk:
         return self._settle()
 
     def _go_inside(self, key: bytes, name: bytes) -> None:
+        """Go into a directory; CorruptBlob when no key can be in it, as in one that leads back."""
         path = self._inside[-1].path + keys.path_piece(name)
-        self._inside.append(_Directory(path, self._bucket + links.child(self._cursor.value()), key))
+        link = self._cursor.value()
+        if len(path) > KEY_BYTES_MAX or len(link) != links.LINK_BYTES:
+            raise CorruptBlob(f"the index is damaged at {key.hex()}, where it leads on")
+        self._inside.append(_Directory(path, self._bucket + links.child(link), key))
 
     def _move_to(self, key: bytes) -> None:
         self.steps += 1
@@ -138,7 +143,10 @@ class Walk:
 def read_page(
     txn: lmdb.Transaction[bytes], entries: lmdb._Database, bucket_id: int, query: Query
 ) -> Page:
-    """Collect up to `limit` items; fewer when the tree is so sparse that they cost too much."""
+    """Collect up to `limit` items; fewer when the tree is so sparse that they cost too much.
+
+    CorruptBlob when so many steps lead to no item at all: no key is so deep.
+    """
     first = query.first()
     if query.limit <= 0 or first is None:
         return Page([], is_truncated=False)
@@ -147,7 +155,9 @@ def read_page(
         items: list[tuple[bytes, bytes | None]] = []
         is_inside = walk.seek(first)
         while is_inside and walk.text.startswith(query.prefix):
-            if len(items) == query.limit or (items and walk.steps > SCAN_STEPS_MAX):
+            if len(items) == query.limit or walk.steps > SCAN_STEPS_MAX:
+                if not items:
+                    raise CorruptBlob(f"the index is damaged: nothing is below {walk.text!r}")
                 return Page(items, is_truncated=True, steps=walk.steps)
             is_inside = _take(walk, query, items)
         return Page(items, is_truncated=False, steps=walk.steps)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from storage_engine import CorruptBlob, keys, links
 from storage_engine.limits import SCAN_STEPS_MAX
 from storage_engine.listing import Page
 from tests.storage_engine.key_strategies import cuts_of, delimiters_of, key_sets
@@ -24,11 +25,11 @@ Item = tuple[bytes, bytes | None]
 
 
 def expected_items(
-    keys: Iterable[bytes], prefix: bytes = b"", delimiter: bytes = b"", after: bytes = b""
+    all_keys: Iterable[bytes], prefix: bytes = b"", delimiter: bytes = b"", after: bytes = b""
 ) -> list[Item]:
     """List the keys the slow and obvious way; a key's value is the key itself."""
     items: list[Item] = []
-    for key in sorted(keys):
+    for key in sorted(all_keys):
         if not key.startswith(prefix) or key <= after:
             continue
         parts = key[len(prefix) :].partition(delimiter) if delimiter else (b"", b"", b"")
@@ -217,3 +218,14 @@ def test_a_sparse_tree_gives_short_pages(store: NamespaceStore) -> None:
     assert [key for page in pages for key, _ in page.items] == keys
     assert len(pages) > 1
     assert max(page.steps for page in pages) < SCAN_STEPS_MAX + 4 * 1024
+
+
+def test_a_tree_that_leads_back_and_forth_is_not_read_for_ever(store: NamespaceStore) -> None:
+    """Damage that no path is too long for: directories of directories, and not a single key."""
+    with store.env.begin(write=True) as txn:
+        for level in range(20):
+            for name in (b"a/", b"b/"):
+                value = links.pack(keys.sequence(level + 1), 1000)
+                txn.put(keys.entry(BUCKET, level, name), value, db=store.entries)
+    with store.env.begin() as txn, pytest.raises(CorruptBlob):
+        store.namespace.scan(txn, BUCKET)
