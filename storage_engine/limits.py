@@ -25,7 +25,11 @@ Only absurd trees come near: a thousand keys that each lie ten directories apart
 leads from any key to the next, so that a page without any item shows a damaged tree."""
 
 RENAME_VERSIONS_MAX: Final = 1000
-"""Versions that one rename removes at its target, or looks at for locks: about 20 ms at most."""
+"""Versions that one rename removes at its target, or looks at for locks: about 30 ms at most."""
+
+RENAME_PARTS_MAX: Final = 10_000
+"""Parts of multipart objects that one rename removes besides: as many as one object may have, and
+as any put over it removes in one commit. About 80 ms at most."""
 
 PATHS_REMEMBERED_MAX: Final = 10_000
 """Directories whose id a process remembers by path, in some megabytes; all are forgotten then."""

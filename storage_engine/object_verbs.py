@@ -193,8 +193,9 @@ class ObjectVerbs:
     ) -> Future[ObjectInfo]:
         """Give an object, with all its versions, another key: ids, times and payloads stay.
 
-        With `replace` every version of the target goes in the same commit, up to 1,000. NoSuchKey,
-        TargetExists (also when both are the same), TargetTooLarge, KeyTooLong, ObjectLocked.
+        With `replace` every version of the target goes in the same commit, up to 1,000 of them and
+        10,000 parts in them. NoSuchKey, TargetExists (also when both are the same),
+        TargetTooLarge, KeyTooLong, ObjectLocked.
         """
         operation = RenameObject(bucket_id, source_key, target_key, guard, source_guard, replace)
         return self._committer.submit(operation)
@@ -204,10 +205,10 @@ class ObjectVerbs:
     ) -> Future[None]:
         """Give all keys below a prefix another; both end in `/`. The cost is that of one key.
 
-        With `replace` all below the target goes in the same commit, up to 1,000 versions. Open
-        uploads stay with their keys. NoSuchPrefix, PrefixOverlap, TargetExists, TargetTooLarge,
-        KeyTooLong; ObjectLocked as long as any version in the bucket carries a lock, expired or
-        not: which ones lie below a prefix is not known without a look at each.
+        With `replace` all below the target goes in the same commit, up to 1,000 versions and
+        10,000 parts in them. Open uploads stay with their keys. NoSuchPrefix, PrefixOverlap,
+        TargetExists, TargetTooLarge, KeyTooLong; ObjectLocked as long as any version in the bucket
+        carries a lock, expired or not: which lie below a prefix is known only by a look at each.
         """
         return self._committer.submit(RenamePrefix(bucket_id, source, target, replace))
 

@@ -7,6 +7,7 @@ entry in each tree. Open uploads stay with the key they were begun for.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, ClassVar
 
 from storage_engine.commit import Operation
@@ -18,7 +19,7 @@ from storage_engine.errors import (
     TargetExists,
     TargetTooLarge,
 )
-from storage_engine.limits import KEY_BYTES_MAX, RENAME_VERSIONS_MAX
+from storage_engine.limits import KEY_BYTES_MAX, RENAME_PARTS_MAX, RENAME_VERSIONS_MAX
 from storage_engine.transaction import MOVED
 from storage_engine.values import ObjectRef
 from storage_engine.versions import History, check_readable
@@ -29,16 +30,22 @@ if TYPE_CHECKING:
     from storage_engine.values import Guard, ObjectInfo
 
 
-def count_versions(history: History) -> int:
-    """Count the versions of a key, up to one more than a rename may remove."""
-    if history.current is None:
-        return 0
-    count = 1
-    for _ in history.behind():
-        count += 1
-        if count > RENAME_VERSIONS_MAX:
-            break
-    return count
+@dataclass(slots=True)
+class Allowance:
+    """How much more one rename may remove at its target."""
+
+    versions: int = field(default_factory=lambda: RENAME_VERSIONS_MAX)
+    parts: int = field(default_factory=lambda: RENAME_PARTS_MAX)
+
+    def take(self, history: History) -> None:
+        """Count every version of a key, with the parts in it; TargetTooLarge."""
+        if history.current is None:
+            return
+        for entry in chain((history.current,), history.behind()):
+            self.versions -= 1
+            self.parts -= entry.part_count
+            if self.versions < 0 or self.parts < 0:
+                raise TargetTooLarge(history.key)
 
 
 @dataclass(slots=True)
@@ -71,8 +78,7 @@ class RenameObject(Operation["ObjectInfo"]):
         source.check_unlocked(RENAME_VERSIONS_MAX)
         if target.current is not None and not self.is_replacing:
             raise TargetExists(self.target_key)
-        if count_versions(target) > RENAME_VERSIONS_MAX:
-            raise TargetTooLarge(self.target_key)
+        Allowance().take(target)
         target.check_unlocked(RENAME_VERSIONS_MAX)
 
     def mutate(self, _transaction: Transaction) -> ObjectInfo:
@@ -136,9 +142,9 @@ class RenamePrefix(Operation[None]):
         return longest
 
     def _list_replaced(self, transaction: Transaction, trees: list[Namespace]) -> list[str]:
-        """Return the keys below the target; TargetTooLarge when they have too many versions."""
+        """Return the keys below the target; TargetTooLarge when there is too much in them."""
         keys: list[str] = []
-        versions = 0
+        allowance = Allowance()
         for tree in trees:
             page = tree.scan(
                 transaction.txn,
@@ -150,8 +156,6 @@ class RenamePrefix(Operation[None]):
                 raise TargetTooLarge(self.target)
             for name, _ in page.items:
                 history = History(transaction, ObjectRef(self.bucket_id, name.decode()))
-                versions += count_versions(history)
-                if versions > RENAME_VERSIONS_MAX:
-                    raise TargetTooLarge(self.target)
+                allowance.take(history)
                 keys.append(history.key)
         return keys

@@ -174,6 +174,23 @@ def test_too_much_in_the_way_is_refused(
     assert limits.RENAME_VERSIONS_MAX == 1000
 
 
+def test_parts_in_the_way_are_counted_as_well(
+    engine: StorageEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few versions may hold more parts than one commit may remove; one object never does."""
+    monkeypatch.setattr(renames, "RENAME_PARTS_MAX", 4)
+    put(engine, "a/1", b"moves")
+    put(engine, "b", b"moves")
+    for key in ("c/1", "c/2"):
+        put_multipart(engine, key, [noise(500, n) for n in range(3)])
+    with pytest.raises(TargetTooLarge):
+        engine.rename_prefix(BUCKET, "a/", "c/", replace=True).result()
+    engine.rename_object(BUCKET, "b", "c/1", replace=True).result()
+    engine.rename_prefix(BUCKET, "a/", "c/", replace=True).result()
+    assert all_keys(engine) == ["c/1"]
+    assert limits.RENAME_PARTS_MAX == limits.PART_NUMBER_MAX
+
+
 @pytest.mark.parametrize("pair", [("a/", "a/"), ("a/", "a/b/"), ("a/b/", "a/")])
 def test_prefixes_that_overlap_are_refused(engine: StorageEngine, pair: tuple[str, str]) -> None:
     """Nothing can be moved into itself or out into what holds it."""
