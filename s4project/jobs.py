@@ -20,6 +20,7 @@ from buckets.services import finish_deletions
 from storage_engine import Busy, CompactionOptions, ScrubOptions
 from storage_engine.apps import get_engine
 from storage_engine.errors import EngineError
+from storage_engine.pace import Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,7 +83,10 @@ def snapshot() -> object:
     engine = get_engine()
     if not engine.snapshot_is_due(settings.S4.snapshot_interval_hours * 3_600_000):
         return None
-    made = engine.snapshot()
+    try:
+        made = engine.snapshot(should_stop=is_stopping)
+    except Stopped:
+        return None
     return {"name": made.path.name, "bytes": made.size}
 
 

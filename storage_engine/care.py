@@ -55,7 +55,7 @@ class Care:
     ) -> None:
         self._place = place
         self.quarantine = Quarantine(index, committer)
-        self.snapshots = Snapshots(index, disk, place.snapshots)
+        self.snapshots = Snapshots(index, disk, place.snapshots, health)
         self.statistics = Statistics(index, disk, place.volumes)
         self.housekeeping = Housekeeping(index, committer, disk, place.volumes)
         self.salvage = Salvage(index, committer, disk, place)

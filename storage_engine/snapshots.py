@@ -17,17 +17,19 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import lmdb
 from awscrt.checksums import crc32c
 
-from storage_engine.errors import StorageError
+from storage_engine.errors import DiskFull, StorageError
 from storage_engine.index import LMDB_MAJOR, Tables
 from storage_engine.journal import Tail
 from storage_engine.keys import JOURNAL
 from storage_engine.limits import READ_BYTES_MAX, SNAPSHOT_JOURNAL_BYTES
+from storage_engine.pace import Stopped, never
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from storage_engine.disk import Disk
+    from storage_engine.health import Health
     from storage_engine.index import Index
 
 SUFFIX: Final = ".snapshot"
@@ -65,8 +67,11 @@ def is_whole(snapshot: Snapshot) -> bool:
 class Snapshots:
     """Makes and keeps the snapshots of one store."""
 
-    def __init__(self, index: Index, disk: Disk, directory: Path) -> None:
+    def __init__(
+        self, index: Index, disk: Disk, directory: Path, health: Health | None = None
+    ) -> None:
         self._index = index
+        self._health = health  # whose reserve to leave, if any
         self._disk = disk
         self._directory = directory
         self._durable: Path | None = None  # the newest, once its name is sure to stay
@@ -96,14 +101,17 @@ class Snapshots:
         enough = max(SNAPSHOT_JOURNAL_BYTES, self._index.size_bytes() // 2)
         return grown >= enough or not 0 <= age_ms < age_ms_max
 
-    def make(self, progress: Callable[[int, int], None]) -> Snapshot:
+    def make(
+        self, progress: Callable[[int, int], None], should_stop: Callable[[], bool] = never
+    ) -> Snapshot:
         """Copy the index as it is now; older snapshots go when the new one is durable.
 
-        StorageError when the disk refuses. `progress` is told (bytes written, bytes in use).
+        DiskFull, StorageError when the disk refuses, Stopped: nothing is left of the copy then.
+        `progress` is told (bytes written, bytes in use).
         """
         with self._turn():
             try:
-                made = self._make(progress)
+                made = self._make(progress, should_stop)
             except (OSError, lmdb.Error) as error:
                 raise StorageError(f"no snapshot could be made: {error}") from error
             for older in snapshots(self._directory):
@@ -111,28 +119,47 @@ class Snapshots:
                     self._disk.unlink(older.path)
         return made
 
-    def _make(self, progress: Callable[[int, int], None]) -> Snapshot:
+    def _make(
+        self, progress: Callable[[int, int], None], should_stop: Callable[[], bool]
+    ) -> Snapshot:
         new = self._directory / NEW
         with suppress(FileNotFoundError):
             self._disk.unlink(new)
-        descriptor = self._disk.create(new)
+        if self._health is not None and not self._health.has_room(self._index.size_bytes()):
+            raise DiskFull("the disk has no room for a snapshot")
         try:
-            self._copy(descriptor, progress)
-            self._disk.sync(descriptor)
-        finally:
-            self._disk.close(descriptor)
-        position, crc = stands_at(new).position, _crc(new)
+            descriptor = self._disk.create(new)
+            try:
+                self._copy(descriptor, progress, should_stop)
+                self._disk.sync(descriptor)
+            finally:
+                self._disk.close(descriptor)
+            position, crc = stands_at(new).position, _crc(new, should_stop)
+        except BaseException:
+            with suppress(OSError):
+                self._disk.unlink(new)
+            raise
         path = self._directory / f"{position:020d}-{crc:08x}{SUFFIX}"
         self._disk.rename(new, path)
         self._disk.sync_directory(self._directory)
         return next(snapshot for snapshot in snapshots(self._directory) if snapshot.path == path)
 
-    def _copy(self, descriptor: int, progress: Callable[[int, int], None]) -> None:
-        """Copy in a thread, and tell how far it is."""
+    def _copy(
+        self,
+        descriptor: int,
+        progress: Callable[[int, int], None],
+        should_stop: Callable[[], bool],
+    ) -> None:
+        """Copy in a thread, tell how far it is, and end it early when asked to; Stopped."""
         with ThreadPoolExecutor(1, thread_name_prefix="snapshot") as pool:
             copying = pool.submit(self._index.copy, descriptor)
-            while not wait([copying], PROGRESS_SECONDS).done:
-                progress(os.fstat(descriptor).st_size, self._index.size_bytes())
+            try:
+                while not wait([copying], PROGRESS_SECONDS).done:
+                    _check(should_stop)
+                    progress(os.fstat(descriptor).st_size, self._index.size_bytes())
+            except BaseException:
+                _cut_off(descriptor)
+                raise
             copying.result()
         progress(os.fstat(descriptor).st_size, self._index.size_bytes())
 
@@ -151,10 +178,27 @@ class Snapshots:
             os.close(descriptor)
 
 
-def _crc(path: Path) -> int:
+def _check(should_stop: Callable[[], bool]) -> None:
+    if should_stop():
+        raise Stopped
+
+
+def _cut_off(descriptor: int) -> None:
+    """Let LMDB, which cannot be told to end a copy, fail at its next write.
+
+    The descriptor is not closed, for its number could come to be another file's: something that
+    takes no writes takes its place in one step.
+    """
+    unwritable = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    os.dup2(unwritable, descriptor, inheritable=False)
+    os.close(unwritable)
+
+
+def _crc(path: Path, should_stop: Callable[[], bool] = never) -> int:
     crc = 0
     with path.open("rb") as file:
         while data := file.read(READ_BYTES_MAX):
+            _check(should_stop)
             crc = crc32c(data, crc)
     return crc
 

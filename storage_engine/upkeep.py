@@ -13,7 +13,7 @@ import lmdb
 from storage_engine.blob_users import BlobUser, BlobUsers
 from storage_engine.compaction import CompactionOptions, CompactionReport
 from storage_engine.errors import StorageError
-from storage_engine.pace import ignore
+from storage_engine.pace import ignore, never
 from storage_engine.scrub import ScrubOptions, ScrubReport
 
 if TYPE_CHECKING:
@@ -58,12 +58,16 @@ class Upkeep:
         except (OSError, lmdb.Error) as error:
             raise StorageError(f"no checkpoint could be made: {error}") from error
 
-    def snapshot(self, progress: Callable[[int, int], None] | None = None) -> Snapshot:
-        """Copy the index, so that it can be made anew if it is lost; StorageError.
+    def snapshot(
+        self,
+        progress: Callable[[int, int], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> Snapshot:
+        """Copy the index, so that it can be made anew if it is lost; StorageError, Stopped.
 
         `progress` is told (bytes written, bytes in use). Others may go on using the store.
         """
-        return self._care.snapshots.make(progress or ignore)
+        return self._care.snapshots.make(progress or ignore, should_stop or never)
 
     def snapshot_is_due(self, age_ms_max: int) -> bool:
         """Tell whether much, or for so long anything, has changed since the last snapshot."""

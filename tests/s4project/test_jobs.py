@@ -279,3 +279,19 @@ def test_long_jobs_work_in_slices_and_tell_of_damage(runs: type[Run]) -> None:
     assert [run.line() for _ in range(2)] == ["Unfinished", "Unfinished"]
     assert "blobs" in run.line()
     assert "block 0 fails its checksum" in run.end(signal.SIGTERM)[2]
+
+
+def test_a_snapshot_is_left_when_the_process_is_to_end(runs: type[Run]) -> None:
+    """A signal that waits ends the copy of the index, and nothing of it stays."""
+    run = runs(f"""{STORE}
+    import signal
+    settings.S4 = replace(settings.S4, snapshot_interval_hours=0)
+    jobs.hold_stop_signals()
+    os.kill(os.getpid(), signal.SIGTERM)
+    say(jobs.snapshot())
+    say(os.listdir(settings.S4.data_dir / "snapshots"))
+    signal.sigtimedwait(jobs.STOP_SIGNALS, 0)
+    say(jobs.snapshot())
+    """)
+    assert [run.line() for _ in range(2)] == ["None", "[]"]
+    assert ".snapshot" in run.line()

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from storage_engine import StorageError
+from storage_engine import DiskFull, StorageError
+from storage_engine.pace import Stopped
 from storage_engine.snapshots import NEW, is_whole, snapshots, stands_at
 from tests.storage_engine.bad_disks import FaultyDisk
-from tests.storage_engine.engine_steps import noise, put, small_store
+from tests.storage_engine.engine_steps import KIB, noise, put, small_store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,6 +75,64 @@ def test_a_snapshot_that_fails_leaves_the_one_before(tmp_path: Path) -> None:
         assert snapshots(first.path.parent) == [first]
         assert engine.snapshot().position > first.position
         assert not (first.path.parent / NEW).exists()
+
+
+def left(store: Path) -> list[str]:
+    """Return the names of what lies among the snapshots."""
+    return sorted(path.name for path in (store / "snapshots").iterdir())
+
+
+def test_a_copy_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    """What was written before the disk refused is removed at once: it eats others' room."""
+    disk = FaultyDisk(suffix="")
+    with small_store(tmp_path / "store", disk=disk) as engine:
+        put(engine, "a", noise(100))
+        disk.refuses_syncs = 28
+        with pytest.raises(StorageError, match="snapshot"):
+            engine.snapshot()
+        disk.refuses_syncs = 0
+        assert left(tmp_path / "store") == []
+
+
+def test_a_snapshot_that_does_not_fit_is_not_begun(tmp_path: Path) -> None:
+    """The disk's reserve is not for snapshots; the one before stays."""
+    disk = FaultyDisk()
+    with small_store(tmp_path / "store", disk=disk, disk_reserve_bytes=100 * KIB) as engine:
+        put(engine, "a", b"inline")
+        first = engine.snapshot()
+        put(engine, "b", b"inline")
+        disk.free = 100 * KIB + engine._index.size_bytes() - 1
+        with pytest.raises(DiskFull, match="snapshot"):
+            engine.snapshot()
+        assert left(tmp_path / "store") == [first.path.name]
+        disk.free += 1
+        assert engine.snapshot().position > first.position
+
+
+def test_a_snapshot_ends_early_when_asked_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LMDB's copy is cut off in the middle, nothing of it is left, and the next one is whole."""
+    monkeypatch.setattr("storage_engine.snapshots.PROGRESS_SECONDS", 0.001)
+    sizes: list[int] = []
+
+    class Watched(FaultyDisk):
+        def unlink(self, path: Path) -> None:
+            if path.name == NEW and path.exists():
+                sizes.append(path.stat().st_size)
+            super().unlink(path)
+
+    options = {"inline_bytes_max": 128 * KIB}
+    with small_store(tmp_path / "store", disk=Watched(), **options) as engine:
+        for n in range(400):
+            put(engine, f"{n}", noise(100 * KIB, n))
+        for _ in range(5):
+            with pytest.raises(Stopped):
+                engine.snapshot(should_stop=lambda: True)
+            assert left(tmp_path / "store") == []
+        made = engine.snapshot()
+        assert min(sizes) < made.size / 2
+        assert is_whole(made)
 
 
 def test_others_write_while_a_snapshot_is_made(engine: StorageEngine) -> None:
