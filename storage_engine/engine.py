@@ -20,6 +20,7 @@ from storage_engine.errors import FormatError, JournalDamaged
 from storage_engine.health import Health
 from storage_engine.index import Index
 from storage_engine.journal import Journal
+from storage_engine.listing import page_limit
 from storage_engine.lookup import Lookup
 from storage_engine.namespace import Namespace
 from storage_engine.object_reads import ObjectReads
@@ -250,7 +251,7 @@ class StorageEngine(ObjectVerbs, Upkeep):
     def create_upload(
         self, bucket_id: int, key: str, attributes: ObjectAttributes
     ) -> Future[UploadInfo]:
-        """Begin a multipart upload. NamespaceClosed."""
+        """Begin a multipart upload. NamespaceClosed, InvalidKey."""
         return self._submit(CreateUpload(ObjectRef(bucket_id, key), attributes))
 
     def put_part(  # noqa: PLR0913  # what a part is, in the order S3 tells it
@@ -309,7 +310,7 @@ class StorageEngine(ObjectVerbs, Upkeep):
 
         def look(txn: lmdb.Transaction[bytes]) -> PartPage:
             upload = self._uploads.upload(txn, bucket_id, key, upload_id)
-            return self._uploads.parts(txn, upload, after_part, limit)
+            return self._uploads.parts(txn, upload, after_part, page_limit(limit))
 
         return self._index.view(look)
 
@@ -324,7 +325,7 @@ class StorageEngine(ObjectVerbs, Upkeep):
         limit: int = 1000,
     ) -> UploadPage:
         """List open uploads by key, then by initiation; without an id, from the next key on."""
-        after = (after_key, after_upload_id)
+        after, limit = (after_key, after_upload_id), page_limit(limit)
         return self._index.view(
             lambda txn: self._uploads.page(
                 txn, bucket_id, prefix=prefix, delimiter=delimiter, after=after, limit=limit

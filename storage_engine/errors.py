@@ -62,8 +62,12 @@ class PrefixOverlap(EngineError):
     """The two prefixes of a rename are the same, or one lies inside the other."""
 
 
-class KeyTooLong(EngineError):
-    """A rename would make a key longer than 1,024 bytes, or cannot be shown not to."""
+class InvalidKey(EngineError):
+    """No object can have that key: it is empty. Those who only read find nothing (NoSuchKey)."""
+
+
+class KeyTooLong(InvalidKey):
+    """A key has more than 1,024 bytes, or a rename may make such a one."""
 
 
 class NoSuchUpload(EngineError):

@@ -53,7 +53,9 @@ class Table(StrEnum):
 
 
 def sequence(number: int) -> bytes:
-    """Encode an id or sequence number (u64): inline payloads, volumes, namespaces."""
+    """Encode an id or sequence number (u64): inline payloads, volumes, namespaces. ValueError."""
+    if not 0 <= number <= _U64_MAX:
+        raise ValueError(f"{number} is no id: it does not fit into 64 bits")
     return _U64.pack(number)
 
 
@@ -68,7 +70,7 @@ def sequence_number(key: bytes) -> int:
 
 def directory(bucket_id: int, directory_id: int) -> bytes:
     """Encode what every entry of one directory begins with (two u64)."""
-    return _U64_PAIR.pack(bucket_id, directory_id)
+    return sequence(bucket_id) + sequence(directory_id)
 
 
 def entry(bucket_id: int, directory_id: int, name: bytes) -> bytes:

@@ -24,6 +24,9 @@ SCAN_STEPS_MAX: Final = 20_000
 Only absurd trees come near: a thousand keys that each lie ten directories apart. A fifth of it
 leads from any key to the next, so that a page without any item shows a damaged tree."""
 
+PAGE_ITEMS_MAX: Final = 100_000
+"""Items of one page of any listing at most, whatever is asked for: about a second's work."""
+
 RENAME_VERSIONS_MAX: Final = 1000
 """Versions that one rename removes at its target, or looks at for locks: about 30 ms at most."""
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from storage_engine import keys, links
 from storage_engine.errors import CorruptBlob
-from storage_engine.limits import KEY_BYTES_MAX, SCAN_STEPS_MAX
+from storage_engine.limits import KEY_BYTES_MAX, PAGE_ITEMS_MAX, SCAN_STEPS_MAX
 
 if TYPE_CHECKING:
     import lmdb
@@ -35,6 +35,11 @@ class Page:
     def last(self) -> bytes:
         """The last key or common prefix of the page, empty when the page is."""
         return self.items[-1][0] if self.items else b""
+
+
+def page_limit(limit: int) -> int:
+    """Return how many items a page may have of which so many are wanted."""
+    return min(max(limit, 0), PAGE_ITEMS_MAX)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from storage_engine import blobs, rows
 from storage_engine.listing import Page, Query
 from storage_engine.paths import PathCache
 from storage_engine.values import ListPage, ObjectInfo, ObjectPart, VersionPage
-from storage_engine.versions import check_readable, find_version, versions_behind
+from storage_engine.versions import check_readable, find_version, parse_version_id, versions_behind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +84,10 @@ class ObjectReads:
         """Return a page of versions and common prefixes.
 
         It goes on behind that version of the key `query.after`, or, without an id, after the key.
+        NoSuchVersion when nothing can have that id.
         """
+        if after_version_id:
+            parse_version_id(after_version_id)
         if query.limit <= 0:
             return VersionPage([], [], is_truncated=False, next_key="", next_version_id="")
         page = self._merged(txn, bucket_id, query)
@@ -134,7 +137,7 @@ class ObjectReads:
         self, txn: lmdb.Transaction[bytes], current: rows.Entry, after_version_id: str
     ) -> Iterator[tuple[rows.Entry, bool]]:
         """Walk the versions of a key that are older than one; all when nobody knows its place."""
-        number = rows.version_number(after_version_id)
+        number = parse_version_id(after_version_id)
         if number is None:
             named = find_version(txn, self._tables, current, after_version_id)
             number = None if named is None else named.version

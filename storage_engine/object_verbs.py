@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from storage_engine.listing import Query
+from storage_engine.listing import Query, page_limit
 from storage_engine.objects import (
     CopyObject,
     DeleteObject,
@@ -43,7 +43,11 @@ if TYPE_CHECKING:
 
 
 class ObjectVerbs:
-    """What can be done with objects. A version id of None means the current version."""
+    """What can be done with objects. A version id of None means the current version.
+
+    All that changes something refuses an empty key (InvalidKey) and one of more than 1,024 bytes
+    (KeyTooLong); who reads finds nothing there. Bucket ids are numbers of 64 bits, or ValueError.
+    """
 
     _index: Index
     _committer: Committer
@@ -239,9 +243,10 @@ class ObjectVerbs:
     ) -> ListPage:
         """List objects, and common prefixes at `delimiter`, that come after `after`.
 
-        `limit` counts both. When `after` is itself a common prefix, all below it is skipped.
+        `limit` counts both; a page has at most 100,000, and none for a limit below 1. When `after`
+        is itself a common prefix, all below it is skipped.
         """
-        query = Query(prefix.encode(), delimiter.encode(), after.encode(), limit)
+        query = Query(prefix.encode(), delimiter.encode(), after.encode(), page_limit(limit))
         return self._index.view(lambda txn: self._objects.page(txn, bucket_id, query))
 
     def list_versions(  # ListObjectVersions has as many
@@ -259,7 +264,7 @@ class ObjectVerbs:
         Goes on behind a version of `after_key`, which may be gone by now, or, without an id, with
         the next key. NoSuchVersion when nothing can have that id.
         """
-        query = Query(prefix.encode(), delimiter.encode(), after_key.encode(), limit)
+        query = Query(prefix.encode(), delimiter.encode(), after_key.encode(), page_limit(limit))
         return self._index.view(
             lambda txn: self._objects.version_page(txn, bucket_id, query, after_version_id)
         )

@@ -68,8 +68,6 @@ class RenameObject(Operation["ObjectInfo"]):
         if self.source_guard is not None:
             self.source_guard(source.visible_info())
         check_readable(source.current, self.source_key, None)
-        if len(self.target_key.encode()) > KEY_BYTES_MAX:
-            raise KeyTooLong(self.target_key)
         target = self.target = History(transaction, ObjectRef(self.bucket_id, self.target_key))
         if self.guard is not None:
             self.guard(target.visible_info())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from storage_engine import keys, rows
 from storage_engine.errors import NoSuchUpload
 from storage_engine.limits import PART_NUMBER_MAX
-from storage_engine.uploads import get_upload, raw_upload_id, upload_info
+from storage_engine.uploads import COMPLETION, get_upload, raw_upload_id, upload_info
 from storage_engine.values import PartInfo, PartPage, UploadInfo, UploadPage
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class UploadReads:
         if after_part >= PART_NUMBER_MAX:
             return PartPage(parts, is_truncated=False)
         with txn.cursor(self._tables.parts) as cursor:
-            is_found = cursor.set_range(keys.part(raw_id, after_part + 1))
+            is_found = cursor.set_range(keys.part(raw_id, max(after_part, COMPLETION) + 1))
             while is_found and cursor.key().startswith(raw_id):
                 if len(parts) >= limit:
                     return PartPage(parts, is_truncated=bool(parts))

@@ -109,8 +109,9 @@ class CreateUpload(Operation[UploadInfo]):
     attributes: ObjectAttributes
 
     def check(self, transaction: Transaction) -> None:
-        """Refuse a closed namespace."""
+        """Refuse a closed namespace, and what can be no key."""
         transaction.open_namespace(self.target.bucket_id)
+        self.target.name()
 
     def mutate(self, transaction: Transaction) -> UploadInfo:
         """Write the upload and its place among those of its key."""

@@ -14,6 +14,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from storage_engine.errors import InvalidKey, KeyTooLong
+from storage_engine.limits import KEY_BYTES_MAX
+
 
 class ObjectAttributes(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """What the S3 side wants kept with an object or upload; opaque to the engine.
@@ -114,6 +117,15 @@ class ObjectRef(NamedTuple):
 
     bucket_id: int
     key: str
+
+    def name(self) -> bytes:
+        """Return the key as UTF-8; InvalidKey when it is empty, KeyTooLong."""
+        name = self.key.encode()
+        if not name:
+            raise InvalidKey("a key has at least one byte")
+        if len(name) > KEY_BYTES_MAX:
+            raise KeyTooLong(self.key)
+        return name
 
 
 class Origin(msgspec.Struct, frozen=True, array_like=True, gc=False):

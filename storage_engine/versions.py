@@ -31,14 +31,20 @@ replace: Final = msgspec.structs.replace
 # --- looking up ---------------------------------------------------------------------------------
 
 
+def parse_version_id(version_id: str) -> int | None:
+    """Return the number in an id, None for the null version's; NoSuchVersion for what is no id."""
+    number = rows.version_number(version_id)
+    if number is None and version_id != rows.NULL_VERSION_ID:
+        raise NoSuchVersion(version_id)
+    return number
+
+
 def find_version(
     txn: lmdb.Transaction[bytes], tables: Tables, current: rows.Entry | None, version_id: str
 ) -> rows.Entry | None:
     """Return the version of that id, if the key has it; NoSuchVersion when nothing can have it."""
-    is_null = version_id == rows.NULL_VERSION_ID
-    number = None if is_null else rows.version_number(version_id)
-    if number is None and not is_null:
-        raise NoSuchVersion(version_id)
+    number = parse_version_id(version_id)
+    is_null = number is None
     if current is None:
         return None
     if is_null:
@@ -85,7 +91,10 @@ def check_readable(entry: rows.Entry | None, key: str, version_id: str | None) -
 
 
 class History:
-    """The versions of one key in an open namespace, inside a transaction. NamespaceClosed."""
+    """The versions of one key in an open namespace, inside a transaction.
+
+    NamespaceClosed, InvalidKey.
+    """
 
     __slots__ = ("_name", "_transaction", "bucket_id", "current", "key", "totals")
 
@@ -93,7 +102,7 @@ class History:
         self.bucket_id, self.key = target
         self.totals = transaction.open_namespace(self.bucket_id)
         self._transaction = transaction
-        self._name = self.key.encode()
+        self._name = target.name()
         self.current = self._read_current()
 
     @property

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
 
-from storage_engine import Versioning
+from storage_engine import NoSuchVersion, Versioning
 from storage_engine.listing import Query
 from storage_engine.namespace import Namespace
 from tests.storage_engine.engine_steps import BUCKET, attributes, put
@@ -56,6 +57,17 @@ def test_the_null_version_has_a_place_to_go_on_behind(engine: StorageEngine) -> 
     engine.delete_version(BUCKET, "k", "null").result()
     page = engine.list_versions(BUCKET, after_key="k", after_version_id="null")
     assert [i.version_id for i in page.versions] == [i.version_id for i in newer + older]
+
+
+@pytest.mark.parametrize("marker", ["junk", "0" * 15, "0" * 15 + "G", "NULL"])
+def test_a_marker_that_can_be_no_id_is_refused(engine: StorageEngine, marker: str) -> None:
+    """Whatever key it is of, be there such a key or none, before or behind what is listed."""
+    put(engine, "a", b"x")
+    for after, limit in product(("", "a", "b", "zz"), (0, 10)):
+        with pytest.raises(NoSuchVersion):
+            engine.list_versions(
+                BUCKET, prefix="a", after_key=after, after_version_id=marker, limit=limit
+            )
 
 
 def test_a_prefix_of_objects_and_markers_is_one_item(engine: StorageEngine) -> None:
