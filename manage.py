@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+
+INTERRUPTED = 128 + signal.SIGINT  # as the shell reports it
 
 
 def main() -> None:
@@ -12,7 +15,10 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "s4project.settings")
     from django.core.management import execute_from_command_line  # noqa: PLC0415  # settings first
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from buckets.models import Bucket
 from buckets.naming import InvalidBucketName, check_bucket_name
@@ -79,9 +79,12 @@ def load_registry() -> Registry:
     )
 
 
-def bucket_ids() -> set[int]:
-    """Return the id of every bucket, those being deleted too."""
-    return set(Bucket.objects.values_list("id", flat=True))
+def bucket_names() -> dict[int, str] | None:
+    """Return the name of every bucket by id, those being deleted too; None without a table."""
+    table = Bucket._meta.db_table  # noqa: SLF001  # public in all but its name
+    if table not in connection.introspection.table_names():
+        return None
+    return dict(Bucket.objects.values_list("id", "name"))
 
 
 def create_bucket(name: str, owner_canonical_id: str, region: str = "") -> BucketState:

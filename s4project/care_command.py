@@ -1,24 +1,27 @@
-"""What the commands that look after an open store have in common: compact, scrub, snapshot.
+"""What the commands that look after a store have in common: one form of answer, one of refusal.
 
-They work beside a running server, one of each kind at a time, and end in order when asked to.
-Exit codes: 0 done, 1 something is wrong with the store, 2 refused.
+They never make a store. Most work beside a running server, one of each kind at a time, and end in
+order when asked to. Exit codes: 0 done, 1 something is wrong with the store, 2 refused.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import signal
 import sys
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
+from django.db import DatabaseError
 
 from s4project.configuration import parse_size
+from s4project.progress import Progress
 from storage_engine import EngineError
 from storage_engine.apps import close_engine, get_engine
-from storage_engine.management.progress import Progress
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -28,24 +31,31 @@ if TYPE_CHECKING:
 
 EXIT_PROBLEMS: Final = 1
 EXIT_REFUSED: Final = 2
+REFUSALS: Final = (EngineError, OSError, DatabaseError)
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What a command found: for programs, for people, and what is wrong."""
 
-    def __init__(self, figures: dict[str, Any], lines: list[str], problems: list[str]) -> None:
-        self.figures = figures
-        self.lines = lines
-        self.problems = problems
+    figures: dict[str, Any]
+    lines: list[str]
+    problems: list[str]
+    is_complete: bool = True  # False: it was asked to stop
+
+
+class RefusedError(Exception):
+    """What was asked for cannot be done; the text says why."""
 
 
 class CareCommand(BaseCommand):
-    """A command that goes through the store; subclasses define `work`."""
+    """A command that looks after a store; subclasses define `work`, or `run`."""
 
     requires_system_checks = ()  # the settings are checked below, in plain lines
     counts = ""  # what the progress line counts
-    has_rate = True
+    has_rate = False
+    ends_in_order = False  # `work` asks `should_stop`; otherwise a signal ends it as any process
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add what they take."""
@@ -65,40 +75,54 @@ class CareCommand(BaseCommand):
         del args
         if settings.S4.problems:
             self._refuse(*settings.S4.problems)
-        progress = None
-        if self.stderr.isatty() and not options["json"]:
-            progress = Progress(self.stderr, self.counts)
         try:
-            with asked_to_stop() as should_stop:
-                answer = self.work(get_engine(), options, progress or unseen, should_stop)
-        except (EngineError, OSError) as error:
-            self._refuse(str(error))
+            answer = self._run(options)
+        except (*REFUSALS, RefusedError) as error:
+            self._refuse(str(error) or type(error).__name__)
+        if options["json"]:
+            found = {"ok": not answer.problems, "problems": answer.problems, **answer.figures}
+            self.stdout.write(json.dumps(found))
+        else:
+            self.show(answer)
+        if answer.problems:
+            sys.exit(EXIT_PROBLEMS)
+
+    def _run(self, options: dict[str, Any]) -> Answer:
+        """Do the work, and leave the line of its progress in any case."""
+        has_terminal = self.stderr.isatty() and not options["json"]
+        progress = Progress(self.stderr if has_terminal else None, self.counts)
+        try:
+            answer = self.run(options, progress)
+            if answer.is_complete:
+                progress.finish()
         finally:
-            if progress is not None:
-                progress.end()
+            progress.end()
             close_engine()
-        self._answer(answer, is_json=options["json"])
+        return answer
+
+    def run(self, options: dict[str, Any], progress: Progress) -> Answer:
+        """Open the store, and do what the command is for."""
+        # Opening may wait for others, and then a signal must end it: only afterwards is one a wish.
+        engine = get_engine(must_exist=True)
+        with asked_to_stop() if self.ends_in_order else never_asked() as should_stop:
+            return self.work(engine, options, progress, should_stop)
 
     def work(
         self,
         engine: StorageEngine,
         options: dict[str, Any],
-        progress: Callable[[int, int], None],
+        progress: Progress,
         should_stop: Callable[[], bool],
     ) -> Answer:
-        """Do what the command is for."""
+        """Do what the command is for, in an open store."""
         raise NotImplementedError
 
-    def _answer(self, answer: Answer, *, is_json: bool) -> None:
-        if is_json:
-            self.stdout.write(json.dumps({"ok": not answer.problems, **answer.figures}))
-        else:
-            for problem in answer.problems:
-                self.stdout.write(self.style.ERROR(problem))
-            for line in answer.lines:
-                self.stdout.write(line)
-        if answer.problems:
-            sys.exit(EXIT_PROBLEMS)
+    def show(self, answer: Answer) -> None:
+        """Say the answer to a person."""
+        for problem in answer.problems:
+            self.stdout.write(self.style.ERROR(problem))
+        for line in answer.lines:
+            self.stdout.write(line)
 
     def _refuse(self, *reasons: str) -> NoReturn:
         for reason in reasons:
@@ -108,22 +132,47 @@ class CareCommand(BaseCommand):
 
 def size(text: str) -> int:
     """Read a number of bytes."""
-    return parse_size(text)
-
-
-def unseen(_done: int, _total: int) -> None:
-    """Show no progress."""
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 @contextmanager
 def asked_to_stop() -> Iterator[Callable[[], bool]]:
-    """Take the signals that end a process as a wish; yields what tells whether there was one."""
+    """Take the signals that end a process as a wish; yields what tells whether there was one.
+
+    The second ends it as it would have without: nothing that these commands do must be finished.
+    """
     asked: list[int] = []
     before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+
+    def note(number: int, _frame: object) -> None:
+        asked.append(number)
+        for other, handler in before.items():
+            signal.signal(other, handler)
+
     for number in STOP_SIGNALS:
-        signal.signal(number, lambda number, _frame: asked.append(number))
+        signal.signal(number, note)
     try:
         yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def never_asked() -> Iterator[Callable[[], bool]]:
+    """Leave the signals as they are."""
+    yield lambda: False
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Have the signals that end a process end it on the spot, whatever its threads are at."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in STOP_SIGNALS}
+    try:
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -85,8 +85,8 @@ def snapshot() -> object:
         return None
     try:
         made = engine.snapshot(should_stop=is_stopping)
-    except Stopped:
-        return None
+    except (Busy, Stopped):
+        return None  # the command is at it, or the process is to end
     return {"name": made.path.name, "bytes": made.size}
 
 

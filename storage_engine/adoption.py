@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from storage_engine import blobs, keys, rows
+from storage_engine import blobs, keys, meta, rows
 from storage_engine.commit import Operation
 from storage_engine.errors import CorruptBlob, IndexNotEmpty
 from storage_engine.staging import StagedBlob
-from storage_engine.transaction import HELD_VOLUMES, LAST_VOLUME, SALVAGING, number
+from storage_engine.transaction import SALVAGING
 from storage_engine.uploads import (
     COMPLETION,
     ID_TIME_BYTES,
@@ -28,7 +28,7 @@ from storage_engine.uploads import (
     open_upload,
     raw_upload_id,
 )
-from storage_engine.values import ObjectAttributes, ObjectRef, Versioning
+from storage_engine.values import HoldCause, ObjectAttributes, ObjectRef, Versioning
 from storage_engine.versions import History
 
 if TYPE_CHECKING:
@@ -105,9 +105,7 @@ class BeginSalvage(Operation[None]):
 
     def mutate(self, transaction: Transaction) -> None:
         """Write the marks that `EndSalvage` and `ReleaseVolumes` remove."""
-        given = number(transaction.get(transaction.tables.meta, LAST_VOLUME))
-        transaction.set_number(LAST_VOLUME, max(given, self.last_volume))
-        transaction.set_number(HELD_VOLUMES, self.last_volume)
+        meta.hold(transaction, self.last_volume, HoldCause.SALVAGE)
         transaction.set_number(SALVAGING, 1)
         transaction.skip_sequences()
 
@@ -127,9 +125,7 @@ class ReleaseVolumes(Operation[int]):
 
     def mutate(self, transaction: Transaction) -> int:
         """Remove the hold; return up to which id it was on."""
-        held = number(transaction.get(transaction.tables.meta, HELD_VOLUMES))
-        transaction.delete(transaction.tables.meta, HELD_VOLUMES)
-        return held
+        return meta.release(transaction)
 
 
 @dataclass(slots=True)

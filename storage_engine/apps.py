@@ -1,6 +1,6 @@
 """Django's door to the engine: one open engine for each process, at the configured directory.
 
-The only module here that knows Django, with the management commands.
+The only module here that knows Django.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ NEIGHBOURS = frozenset(
 
 
 class StorageEngineConfig(AppConfig):
-    """The engine as a Django app: it has commands, and no models."""
+    """The engine as a Django app: it has neither models nor commands."""
 
     name = "storage_engine"
     verbose_name = "Storage engine"
@@ -61,13 +61,16 @@ def _current() -> _Process:
     return _process
 
 
-def get_engine() -> StorageEngine:
-    """Return this process's engine, opening it when there is none; FormatError."""
+def get_engine(*, must_exist: bool = False) -> StorageEngine:
+    """Return this process's engine, opening it when there is none; FormatError.
+
+    Opening makes a store where there is none, unless it `must_exist`.
+    """
     process = _current()
     with process.lock:
         if process.engine is None:
             options = EngineOptions(neighbours=NEIGHBOURS)
-            process.engine = open_engine(settings.S4.data_dir, options)
+            process.engine = open_engine(settings.S4.data_dir, options, must_exist=must_exist)
         return process.engine
 
 

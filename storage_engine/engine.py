@@ -69,14 +69,18 @@ _opened: weakref.WeakSet[StorageEngine] = weakref.WeakSet()
 
 
 def open_engine(
-    path: Path, options: EngineOptions = DEFAULTS, *, disk: Disk | None = None
+    path: Path,
+    options: EngineOptions = DEFAULTS,
+    *,
+    disk: Disk | None = None,
+    must_exist: bool = False,
 ) -> StorageEngine:
-    """Open the store at `path`, creating it in an absent or empty directory.
+    """Open the store at `path`, creating it in an absent or empty directory unless `must_exist`.
 
     FormatError when the directory is not ours or a newer version wrote it. EngineClosed when this
     process has the store open already, or was forked while it had.
     """
-    with layout.opened(path, options.neighbours) as place:
+    with layout.opened(path, options.neighbours, must_exist=must_exist) as place:
         return StorageEngine(place, options, disk or RealDisk())
 
 

@@ -119,8 +119,14 @@ class Use:
 
 @contextmanager
 def locked(root: Path) -> Iterator[int]:
-    """Be the only one who opens or closes the store; yields the directory's descriptor."""
-    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    """Be the only one who opens or closes the store; yields the directory's descriptor.
+
+    FormatError when there is no such directory.
+    """
+    try:
+        descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise FormatError(no_store(root)) from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield descriptor
@@ -129,15 +135,21 @@ def locked(root: Path) -> Iterator[int]:
 
 
 @contextmanager
-def opened(root: Path, neighbours: Iterable[str]) -> Iterator[Layout]:
+def opened(root: Path, neighbours: Iterable[str], *, must_exist: bool = False) -> Iterator[Layout]:
     """Prove or prepare a data directory; a new one gets its marker when the block ends well.
 
     `neighbours` are names of other files that may lie in a new store's directory. One process
-    at a time is inside. FormatError when the directory is not ours to use.
+    at a time is inside. FormatError when the directory is not ours to use, or, with `must_exist`,
+    not a store yet: then nothing is made.
     """
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not must_exist:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
     with locked(root) as descriptor:
-        layout = existing(root) or _fresh(root, TOLERATED.union(neighbours))
+        layout = existing(root)
+        if layout is None:
+            if must_exist:
+                raise FormatError(no_store(root))
+            layout = _fresh(root, TOLERATED.union(neighbours))
         for part in PARTS:
             if not (root / part).is_dir():
                 raise FormatError(f"{root / part} is missing: {REMEDIES[part]}")
@@ -156,7 +168,7 @@ def renewed(root: Path) -> Iterator[Layout]:
     with locked(root) as descriptor:
         layout = existing(root)
         if layout is None:
-            raise FormatError(f"{root} has no {MARKER} file: it is not a store of S4")
+            raise FormatError(no_store(root))
         if not layout.volumes.is_dir():
             raise FormatError(f"{layout.volumes} is missing: {REMEDIES[VOLUMES]}")
         _refuse_use(layout)
@@ -186,6 +198,14 @@ def _refuse_use(layout: Layout) -> None:
         use.end()
         if not use.is_first:
             raise StoreInUse(f"{layout.root} is in use: stop the server first")
+
+
+def no_store(root: Path) -> str:
+    """Say that a directory is no store, and what may be the reason."""
+    return (
+        f"{root} is not a store of S4, it has no {MARKER} file: "
+        "is S4_DATA_DIR right, and its disk mounted?"
+    )
 
 
 def existing(root: Path) -> Layout | None:

@@ -9,10 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+import msgspec
+
 from storage_engine.commit import Operation
 from storage_engine.transaction import (
     GENERATION,
     GENERATION_TOPICS,
+    HELD_SINCE,
     HELD_VOLUMES,
     LAST_VOLUME,
     SALVAGING,
@@ -20,6 +23,7 @@ from storage_engine.transaction import (
     number,
     topic_key,
 )
+from storage_engine.values import Hold, HoldCause
 
 if TYPE_CHECKING:
     import lmdb
@@ -53,10 +57,27 @@ class NextVolume(Operation[int]):
     def mutate(self, transaction: Transaction) -> int:
         """Raise the counter."""
         if self.strangers:
-            for name in (LAST_VOLUME, HELD_VOLUMES):
-                value = number(transaction.get(transaction.tables.meta, name))
-                transaction.set_number(name, max(value, self.strangers))
+            hold(transaction, self.strangers, HoldCause.UNKNOWN_VOLUMES)
         return transaction.count(LAST_VOLUME)
+
+
+def hold(transaction: Transaction, last_volume: int, cause: HoldCause) -> None:
+    """Have nothing in volumes up to this one given up, and their ids never given out again."""
+    meta = transaction.tables.meta
+    given = number(transaction.get(meta, LAST_VOLUME))
+    transaction.set_number(LAST_VOLUME, max(given, last_volume))
+    if last_volume > number(transaction.get(meta, HELD_VOLUMES)):
+        transaction.set_number(HELD_VOLUMES, last_volume)
+        transaction.put(meta, HELD_SINCE, msgspec.msgpack.encode((transaction.now_ms, cause)))
+
+
+def release(transaction: Transaction) -> int:
+    """Hold volumes no longer; return up to which id they were held."""
+    meta = transaction.tables.meta
+    held = number(transaction.get(meta, HELD_VOLUMES))
+    for name in (HELD_VOLUMES, HELD_SINCE):
+        transaction.delete(meta, name)
+    return held
 
 
 @dataclass(slots=True)
@@ -85,6 +106,15 @@ def is_salvaging(txn: lmdb.Transaction[bytes], tables: Tables) -> bool:
 def read_held_volumes(txn: lmdb.Transaction[bytes], tables: Tables) -> int:
     """Return the last volume that is held since a salvage, or 0."""
     return number(txn.get(HELD_VOLUMES, db=tables.meta))
+
+
+def read_hold(txn: lmdb.Transaction[bytes], tables: Tables) -> Hold | None:
+    """Return which volumes are held, since when and why."""
+    last_volume = read_held_volumes(txn, tables)
+    since = txn.get(HELD_SINCE, db=tables.meta)
+    if not last_volume or since is None:
+        return None
+    return Hold(last_volume, *msgspec.msgpack.decode(since, type=tuple[int, HoldCause]))
 
 
 def read_generation(txn: lmdb.Transaction[bytes], tables: Tables) -> int:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from storage_engine import layout
+from storage_engine import layout, meta
 from storage_engine.checkpoint import Checkpointer, read_checkpoint
 from storage_engine.disk import RealDisk
 from storage_engine.errors import FormatError, JournalDamaged, StoreInUse
@@ -23,13 +23,8 @@ from storage_engine.options import DEFAULTS, EngineOptions
 from storage_engine.pace import ignore
 from storage_engine.recovery import GIVE_UP, Replayed, replay
 from storage_engine.snapshots import Snapshots, is_whole, snapshots
-from storage_engine.transaction import (
-    HELD_VOLUMES,
-    LAST_VOLUME,
-    STORE_ID,
-    Transaction,
-    number,
-)
+from storage_engine.transaction import STORE_ID, Transaction
+from storage_engine.values import HoldCause
 from storage_engine.volume import volume_ids
 
 if TYPE_CHECKING:
@@ -122,8 +117,10 @@ def _closed(root: Path, options: EngineOptions, disk: Disk) -> Iterator[_Bench]:
     """Have a store alone, whatever of it is missing."""
     with layout.locked(root):
         place = layout.existing(root)
-        if place is None or not place.volumes.is_dir():
-            raise FormatError(f"{root} is not a store of S4, or its volumes are gone")
+        if place is None:
+            raise FormatError(layout.no_store(root))
+        if not place.volumes.is_dir():
+            raise FormatError(f"{place.volumes} is missing: {layout.REMEDIES[layout.VOLUMES]}")
         for part in (place.journal, place.snapshots):
             part.mkdir(mode=0o700, exist_ok=True)
         use = layout.Use(place)
@@ -202,10 +199,8 @@ def _begin_anew(index: Index, last_volume: int) -> None:
     txn = index.begin_write()
     txn.put(JOURNAL, Tail(tail.end, tail.end, tail.end).pack(), db=index.tables.meta)
     transaction = Transaction(txn, index.tables)
-    given = number(txn.get(LAST_VOLUME, db=index.tables.meta))
-    transaction.set_number(LAST_VOLUME, max(given, last_volume))
     transaction.skip_sequences()  # what came after has had numbers too
-    transaction.set_number(HELD_VOLUMES, last_volume)
+    meta.hold(transaction, last_volume, HoldCause.ACCEPT_LOSS)
     txn.commit()
 
 

@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     from storage_engine.disk import Disk
     from storage_engine.index import Index
     from storage_engine.layout import Layout
-    from storage_engine.values import ObjectRef
+    from storage_engine.values import Hold, ObjectRef
 
 PAGE_BYTES: Final = 4096  # where the disk cannot read, so much is tried at a time
 
@@ -140,12 +140,14 @@ class Survey:
         self._seed = record_seed(store_id)
         self._progress = progress
 
-    def run(self) -> SalvageReport:
+    def run(self, buckets: Collection[int] | None) -> SalvageReport:
         """Read everything and tell what is there; the index is neither needed nor touched.
 
         What would become of it is not asked: keys are counted once for each record.
         """
         for found in self.finds():
+            if not _is_wanted(found, buckets, self.report):
+                continue
             bucket = self.report.buckets.setdefault(found.origin.bucket_id, FoundBucket())
             bucket.add(found.origin.key)
         return self.report
@@ -313,14 +315,18 @@ class Survey:
 
 
 def survey_volumes(
-    path: Path, progress: Callable[[int, int], None] | None = None, *, disk: Disk | None = None
+    path: Path,
+    progress: Callable[[int, int], None] | None = None,
+    buckets: Collection[int] | None = None,
+    *,
+    disk: Disk | None = None,
 ) -> SalvageReport:
     """Tell what a salvage would find in a store, open or not, and change nothing. FormatError."""
     place = layout.existing(path)
     if place is None:
-        raise FormatError(f"{path} is not a store of S4: it has no marker")
+        raise FormatError(layout.no_store(path))
     told = progress or ignore
-    return Survey(disk or RealDisk(), place.volumes, place.store_id, told).run()
+    return Survey(disk or RealDisk(), place.volumes, place.store_id, told).run(buckets)
 
 
 def _title(origin: Origin | None) -> str:
@@ -370,6 +376,10 @@ class Salvage:
     def held_volumes(self) -> int:
         """Return the id of the last volume that is held, or 0."""
         return self._index.view(lambda txn: meta.read_held_volumes(txn, self._index.tables))
+
+    def hold(self) -> Hold | None:
+        """Tell which volumes are held, since when and why."""
+        return self._index.view(lambda txn: meta.read_hold(txn, self._index.tables))
 
     def release_volumes(self) -> int:
         """Hold them no more; return up to which id they were."""

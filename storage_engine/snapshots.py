@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import lmdb
 from awscrt.checksums import crc32c
 
-from storage_engine.errors import DiskFull, StorageError
+from storage_engine.errors import Busy, DiskFull, StorageError
 from storage_engine.index import LMDB_MAJOR, Tables
 from storage_engine.journal import Tail
 from storage_engine.keys import JOURNAL
@@ -106,8 +106,8 @@ class Snapshots:
     ) -> Snapshot:
         """Copy the index as it is now; older snapshots go when the new one is durable.
 
-        DiskFull, StorageError when the disk refuses, Stopped: nothing is left of the copy then.
-        `progress` is told (bytes written, bytes in use).
+        DiskFull, StorageError when the disk refuses, Busy while somebody else makes one, Stopped:
+        nothing is left of the copy then. `progress` is told (bytes written, bytes in use).
         """
         with self._turn():
             try:
@@ -169,10 +169,13 @@ class Snapshots:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """Be the only one who makes a snapshot, over all processes."""
+        """Be the only one who makes a snapshot, over all processes; Busy."""
         descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Busy("a snapshot of this store is being made already") from None
             yield
         finally:
             os.close(descriptor)

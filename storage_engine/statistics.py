@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from storage_engine import keys, rows
+from storage_engine import keys, meta, rows
 from storage_engine.disk import STAT_BLOCK_BYTES
 from storage_engine.transaction import number
 from storage_engine.values import EngineStats, VolumeInfo, VolumeState
@@ -56,7 +56,7 @@ class Statistics:
 
     def volumes(self) -> list[VolumeInfo]:
         """Return every volume, oldest first."""
-        live = self._index.view(self._live_by_volume)
+        live, held = self._index.view(self._by_volume)
         found = []
         for volume_id in volume_ids(self._volumes):
             path = volume_path(self._volumes, volume_id)
@@ -65,7 +65,8 @@ class Statistics:
                 size = path.stat().st_size
             except FileNotFoundError:
                 continue  # dropped since the directory was read
-            found.append(VolumeInfo(volume_id, state, size, live.get(volume_id, 0)))
+            is_held = volume_id <= held
+            found.append(VolumeInfo(volume_id, state, size, live.get(volume_id, 0), is_held))
         return found
 
     def _count(self, txn: lmdb.Transaction[bytes]) -> tuple[list[rows.NamespaceRow], int, int, int]:
@@ -80,6 +81,10 @@ class Statistics:
     def _live_by_volume(self, txn: lmdb.Transaction[bytes]) -> dict[int, int]:
         with txn.cursor(self._index.tables.volumes) as cursor:
             return {keys.sequence_number(key): number(value) for key, value in cursor}
+
+    def _by_volume(self, txn: lmdb.Transaction[bytes]) -> tuple[dict[int, int], int]:
+        """Return the live bytes of each volume, and the last one that is held."""
+        return self._live_by_volume(txn), meta.read_held_volumes(txn, self._index.tables)
 
     def _room(self, volumes: list[VolumeInfo]) -> int:
         """Add up what the volumes take on disk: their holes take nothing."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from storage_engine.object_reads import ObjectReads
     from storage_engine.salvage import SalvageReport
     from storage_engine.snapshots import Snapshot
-    from storage_engine.values import EngineStats, QuarantinedBlob, VolumeInfo
+    from storage_engine.values import EngineStats, Hold, QuarantinedBlob, VolumeInfo
 
 
 class Upkeep:
@@ -63,7 +63,7 @@ class Upkeep:
         progress: Callable[[int, int], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> Snapshot:
-        """Copy the index, so that it can be made anew if it is lost; StorageError, Stopped.
+        """Copy the index, so that it can be made anew if it is lost; StorageError, Busy, Stopped.
 
         `progress` is told (bytes written, bytes in use). Others may go on using the store.
         """
@@ -116,6 +116,10 @@ class Upkeep:
     def held_volumes(self) -> int:
         """Return the id of the last volume that is held since a salvage, or 0."""
         return self._care.salvage.held_volumes()
+
+    def hold(self) -> Hold | None:
+        """Tell which volumes are held, since when and why; None when none is."""
+        return self._care.salvage.hold()
 
     def release_volumes(self) -> int:
         """Let go of what salvage left out: its room may come back. Returns what was held."""

@@ -269,6 +269,23 @@ class VolumeInfo(NamedTuple):
     state: VolumeState
     size: int
     live_bytes: int
+    is_held: bool = False  # nothing in it is given up, see `Hold`
+
+
+class HoldCause(StrEnum):
+    """Why nothing of a volume is given up; on disk."""
+
+    SALVAGE = "salvage"
+    ACCEPT_LOSS = "accept-loss"
+    UNKNOWN_VOLUMES = "unknown volumes"
+
+
+class Hold(NamedTuple):
+    """Nothing in volumes up to this one is given up, since when and why (epoch milliseconds)."""
+
+    last_volume: int
+    since_ms: int
+    cause: HoldCause
 
 
 class QuarantinedBlob(NamedTuple):

@@ -1,14 +1,18 @@
-"""`manage.py compact` and `scrub`: what they say, to people and programs, and their exit codes."""
+"""The commands that look after a store: what they say, their exit codes, and how they end."""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,7 +28,6 @@ from tests.storage_engine.engine_steps import BUCKET, KIB, noise, put
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from pytest_django.fixtures import SettingsWrapper
 
@@ -142,9 +145,10 @@ def test_what_cannot_be_is_refused_with_code_2(
         code, out, errors = run("scrub")
         assert (code, out, errors.count("\n")) == (2, "", 1)
         settings.S4 = replace(settings.S4, problems=())
-    for wrong in (["--threshold", "30"], ["--rate", "fast"]):
-        with pytest.raises(CommandError, match=wrong[0]):
-            call_command("compact", *wrong)
+    expected = {"--threshold 30": "a share from 0 to 1", "--rate fast": "a size such as 5GB"}
+    for wrong, what in expected.items():
+        with pytest.raises(CommandError, match=f"{wrong.split()[0]}: must be {what}"):
+            call_command("compact", *wrong.split())
 
 
 def test_a_second_one_is_refused_and_a_signal_ends_the_first(data_dir: Path) -> None:
@@ -190,5 +194,165 @@ def test_what_is_damaged_is_told_with_its_objects(data_dir: Path) -> None:
     assert "volume 1 at 512: block 0 fails its checksum" in out
     assert "  number 1/0 version null\n" in out
     code, out, _ = run("damaged", "--json")
-    (found,) = json.loads(out)
-    assert (code, found["users"][0]["key"]) == (1, "0")
+    found = json.loads(out)
+    assert (code, found["ok"], len(found["problems"])) == (1, False, 1)
+    assert found["blobs"][0]["users"][0]["key"] == "0"
+
+
+COMMANDS = ("compact", "damaged", "rebuild_index", "scrub", "snapshot", "stats", "verify")
+WAYS = (
+    *COMMANDS,
+    "rebuild_index --release",
+    "rebuild_index --salvage",
+    "rebuild_index --salvage --dry-run",
+)
+
+
+def started(data_dir: Path, *words: str) -> subprocess.Popen[str]:
+    """Start a command in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "manage.py", *words],
+        cwd=ROOT,
+        env=environment(data_dir),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def has_open(pid: int, path: Path) -> bool:
+    """Tell whether a process has a file or directory open, and so is past its imports."""
+    with contextlib.suppress(FileNotFoundError):
+        return any(
+            os.path.realpath(entry) == str(path) for entry in Path(f"/proc/{pid}/fd").iterdir()
+        )
+    return False
+
+
+@pytest.mark.parametrize("words", WAYS)
+@pytest.mark.parametrize("place", ["absent", "empty", "volumes alone", "a file"])
+def test_no_command_makes_a_store_where_there_is_none(
+    data_dir: Path, settings: SettingsWrapper, tmp_path: Path, words: str, place: str
+) -> None:
+    """A wrong or unmounted directory is one line and code 2, and is left as it was."""
+    root = tmp_path / "elsewhere"
+    if place == "a file":
+        root.touch()
+    elif place != "absent":
+        root.mkdir()
+    if place == "volumes alone":
+        shutil.copytree(data_dir / "volumes", root / "volumes")
+    before = sorted(path.name for path in tmp_path.rglob("*"))
+    settings.S4 = replace(settings.S4, data_dir=root)
+    arguments = words.split() + (["--all-buckets"] if "--salvage" in words else [])
+    code, out, errors = run(*arguments)
+    assert (code, out, errors.count("\n")) == (2, "", 1)
+    assert str(root) in errors
+    if place != "a file":
+        assert errors.startswith(f"{root} is not a store of S4")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_wrong_settings_are_a_line_each(
+    data_dir: Path, settings: SettingsWrapper, command: str
+) -> None:
+    """Every command names the wrong setting, with code 2."""
+    settings.S4 = replace(settings.S4, problems=("S4_BIND is wrong", "S4_WORKERS is too"))
+    assert run(command) == (2, "", "S4_BIND is wrong\nS4_WORKERS is too\n")
+
+
+@pytest.mark.parametrize("command", sorted({*COMMANDS} - {"rebuild_index"}))
+def test_an_index_that_is_none_is_refused_in_a_line(data_dir: Path, command: str) -> None:
+    """Garbage in the place of the index is one line and code 2."""
+    (data_dir / "index" / "checkpoint").unlink()
+    (data_dir / "index" / "data.mdb").write_bytes(noise(100_000))
+    code, out, errors = run(command)
+    assert (code, out, errors.count("\n")) == (2, "", 1)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_that_waits_for_the_store_ends_by_a_signal(
+    data_dir: Path, command: str, number: int
+) -> None:
+    """While another opens the store, either signal ends the wait, with one line at most."""
+    lock = os.open(data_dir, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        with started(data_dir, command) as process:
+            wait_for(lambda: has_open(process.pid, data_dir), 60)
+            process.send_signal(number)
+            out, errors = process.communicate(timeout=10)
+    finally:
+        os.close(lock)
+    assert process.returncode == (130 if number == signal.SIGINT else -signal.SIGTERM)
+    assert out == ""
+    assert errors.count("\n") <= 1
+
+
+def test_a_second_snapshot_is_refused(data_dir: Path) -> None:
+    """While one is made, another is a line and code 2."""
+    lock = os.open(data_dir / "snapshots", os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        assert run("snapshot") == (2, "", "a snapshot of this store is being made already\n")
+    finally:
+        os.close(lock)
+    assert run("snapshot")[0] == 0
+
+
+SLOW_COPY = """if True:
+    import sys, time
+    import django
+    django.setup()
+    from django.core.management import call_command
+    from storage_engine.index import Index
+    copy = Index.copy
+    def slowly(index, descriptor):
+        print("copies", flush=True)
+        time.sleep(30)
+        copy(index, descriptor)
+    Index.copy = slowly
+    call_command("snapshot")
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_snapshot_at_once(data_dir: Path, number: int) -> None:
+    """A copy that is cut off takes no time to end and does no harm."""
+    with subprocess.Popen(
+        [sys.executable, "-c", SLOW_COPY],
+        cwd=ROOT,
+        env=environment(data_dir),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "copies\n"
+        process.send_signal(number)
+        errors = process.communicate(timeout=10)[1]
+    assert (process.returncode, errors) == (-number, "")
+    assert run("verify")[0] == 0
+    assert run("snapshot")[0] == 0
+    assert [path.suffix for path in (data_dir / "snapshots").iterdir()] == [".snapshot"]
+
+
+def test_the_second_signal_is_no_wish() -> None:
+    """After the first wish to stop the signals do what they did before."""
+    before = signal.getsignal(signal.SIGINT)
+    with asked_to_stop() as should_stop:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert should_stop()
+        assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_problem_stands_on_a_line_of_its_own(data_dir: Path) -> None:
+    """On a terminal the line of progress is left before a problem is told."""
+    damage(data_dir)
+    terminal = Terminal()
+    with pytest.raises(SystemExit):
+        call_command("verify", stdout=terminal, stderr=terminal)
+    (line,) = [line for line in terminal.getvalue().split("\n") if "checksum" in line]
+    assert "%" not in line

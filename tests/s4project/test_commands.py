@@ -81,7 +81,7 @@ def test_a_user_a_key_and_a_bucket_for_scripts(data_dir: Path) -> None:
         "name": "ci",
     }
     bucket = answer(data_dir, "create_bucket", "photos", "--owner", "bob")
-    assert bucket == {"name": "photos", "owner": "bob", "region": "us-east-1"}
+    assert bucket == {"name": "photos", "number": 1, "owner": "bob", "region": "us-east-1"}
     with racers(data_dir, 1) as store:
         (found,) = store.run("services.load_keyring().find('BOBSKEY').secret_key")
         assert found == "bobs-secret"

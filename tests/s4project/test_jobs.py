@@ -295,3 +295,18 @@ def test_a_snapshot_is_left_when_the_process_is_to_end(runs: type[Run]) -> None:
     """)
     assert [run.line() for _ in range(2)] == ["None", "[]"]
     assert ".snapshot" in run.line()
+
+
+def test_a_snapshot_beside_another_is_nothing_to_do(runs: type[Run]) -> None:
+    """While the command makes one the job has nothing to do; then it makes its own."""
+    run = runs(f"""{STORE}
+    import fcntl
+    lock = os.open(settings.S4.data_dir / "snapshots", os.O_RDONLY)
+    get_engine().snapshot_is_due = lambda age: True
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    say(jobs.snapshot())
+    os.close(lock)
+    say(jobs.snapshot())
+    """)
+    assert run.line() == "None"
+    assert "'name'" in run.line()

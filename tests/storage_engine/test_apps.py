@@ -67,3 +67,17 @@ def test_a_foreign_directory_is_refused(data_dir: Path) -> None:
     (data_dir / "diary.txt").touch()
     with pytest.raises(FormatError, match=r"diary\.txt"):
         get_engine()
+
+
+def test_a_store_that_must_exist_is_not_made(data_dir: Path) -> None:
+    """An absent or empty directory is FormatError and left alone; a store is opened."""
+    with pytest.raises(FormatError, match="is not a store of S4"):
+        get_engine(must_exist=True)
+    assert not data_dir.exists()
+    data_dir.mkdir()
+    with pytest.raises(FormatError, match="is not a store of S4"):
+        get_engine(must_exist=True)
+    assert list(data_dir.iterdir()) == []
+    get_engine()
+    close_engine()
+    assert get_engine(must_exist=True).stats().objects == 0

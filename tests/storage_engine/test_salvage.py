@@ -383,7 +383,7 @@ def test_a_survey_tells_and_changes_nothing(three: Path) -> None:
     assert (report.records, report.damages, report.objects) == (2, 1, 0)
     assert report.buckets[BUCKET].sample == ["k0", "k2"]
     assert sorted(path.name for path in three.iterdir()) == ["FORMAT", "volumes"]
-    with pytest.raises(FormatError, match="marker"):
+    with pytest.raises(FormatError, match="is not a store of S4"):
         survey_volumes(three / "volumes")
 
 

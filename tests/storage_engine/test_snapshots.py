@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from storage_engine import DiskFull, StorageError
+from storage_engine import Busy, DiskFull, StorageError
 from storage_engine.pace import Stopped
 from storage_engine.snapshots import NEW, is_whole, snapshots, stands_at
 from tests.storage_engine.bad_disks import FaultyDisk
@@ -154,3 +154,19 @@ def test_others_write_while_a_snapshot_is_made(engine: StorageEngine) -> None:
     stop.set()
     writer.join()
     assert told
+
+
+def test_one_snapshot_is_made_at_a_time(engine: StorageEngine) -> None:
+    """Who comes while another makes one is refused and does not wait."""
+    put(engine, "a", noise(100))
+    refused: list[type[BaseException]] = []
+
+    def try_too(_done: int, _total: int) -> None:
+        with pytest.raises(Busy) as caught:
+            engine.snapshot()
+        refused.append(caught.type)
+
+    made = engine.snapshot(try_too)
+    assert refused
+    assert snapshots(made.path.parent) == [made]
+    assert engine.snapshot().path == made.path

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser
     from collections.abc import Callable
 
+    from s4project.progress import Progress
     from storage_engine import CompactionReport, StorageEngine
 
 
@@ -26,6 +27,8 @@ class Command(CareCommand):
         "it is run again. Exit code 1 when it met damaged blobs, or volumes that did not fit."
     )
     counts = "bytes moved"
+    has_rate = True
+    ends_in_order = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
@@ -41,7 +44,7 @@ class Command(CareCommand):
         self,
         engine: StorageEngine,
         options: dict[str, Any],
-        progress: Callable[[int, int], None],
+        progress: Progress,
         should_stop: Callable[[], bool],
     ) -> Answer:
         threshold = options["threshold"]
@@ -56,7 +59,7 @@ class Command(CareCommand):
         )
         figures = asdict(report) | {"plans": [plan._asdict() for plan in report.plans]}
         lines = planned(report) if options["dry_run"] else done(report)
-        return Answer(figures, lines, [*report.problems, *report.skipped])
+        return Answer(figures, lines, [*report.problems, *report.skipped], report.is_complete)
 
 
 def share(text: str) -> float:

@@ -25,7 +25,13 @@ class Command(StoreCommand):
     def work(self, options: dict[str, Any]) -> dict[str, Any]:
         owner = find_user(options["owner"] or settings.S4.root_username)
         bucket = create_bucket(options["name"], owner.canonical_id)
-        return {"name": bucket.name, "owner": owner.username, "region": bucket.region}
+        return {
+            "name": bucket.name,
+            "number": bucket.id,
+            "owner": owner.username,
+            "region": bucket.region,
+        }
 
     def describe(self, answer: Any) -> str:
-        return f"Bucket {answer['name']} made for {answer['owner']} in {answer['region']}."
+        made = f"Bucket {answer['name']} made for {answer['owner']} in {answer['region']}"
+        return f"{made}, number {answer['number']}."

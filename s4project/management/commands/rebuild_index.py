@@ -6,40 +6,36 @@ alone. Exit codes: 0 done, 1 done and something is missing, 2 refused.
 
 from __future__ import annotations
 
-import json
-import sys
-from contextlib import suppress
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from buckets.services import bucket_ids
-from s4project.care_command import EXIT_PROBLEMS, EXIT_REFUSED, Answer
-from storage_engine import EngineError, rebuild_index, renew_engine, survey_volumes
-from storage_engine.apps import close_engine, get_engine
-from storage_engine.management.progress import Progress
+from s4project.bucket_list import BucketsUnknownError, read_buckets
+from s4project.care_command import Answer, CareCommand, RefusedError
+from storage_engine import rebuild_index, renew_engine, survey_volumes
+from storage_engine.apps import get_engine
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
     from collections.abc import Callable
 
+    from s4project.progress import Progress
     from storage_engine import SalvageReport
 
 SAMPLE: Final = 3  # names shown of each bucket
 
 
-class Command(BaseCommand):
+class Command(CareCommand):
     help = (
         "Makes the index anew: from the newest snapshot and the journal since, which loses "
         "nothing. The server must be stopped. What the new index replaces is moved aside and kept."
     )
-    requires_system_checks = ()  # the settings are checked below, in plain lines
+    counts = "bytes read"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--json", action="store_true", help="write one JSON object at the end")
+        super().add_arguments(parser)
         ways = parser.add_mutually_exclusive_group()
         ways.add_argument(
             "--accept-loss",
@@ -57,52 +53,29 @@ class Command(BaseCommand):
             help="after a salvage: let the room of what it left out come back",
         )
         parser.add_argument(
+            "--all-buckets",
+            action="store_true",
+            help="with --salvage: also what is of buckets that the SQL database does not know",
+        )
+        parser.add_argument(
             "--dry-run", action="store_true", help="with --salvage: only say what would be found"
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        del args
-        if settings.S4.problems:
-            self._refuse(*settings.S4.problems)
-        if options["dry_run"] and not options["salvage"]:
-            raise CommandError("--dry-run goes with --salvage", returncode=EXIT_REFUSED)
-        progress = None
-        if self.stderr.isatty() and not options["json"]:
-            progress = Progress(self.stderr, "bytes read")
-        try:
-            answer = way(options)(options, progress)
-        except (EngineError, OSError) as error:
-            self._refuse(str(error))
-        finally:
-            if progress is not None:
-                progress.end()
-        self._answer(answer, is_json=options["json"])
-
-    def _answer(self, answer: Answer, *, is_json: bool) -> None:
-        if is_json:
-            self.stdout.write(json.dumps({"ok": not answer.problems, **answer.figures}))
-        else:
-            for problem in answer.problems:
-                self.stdout.write(self.style.ERROR(problem))
-            for line in answer.lines:
-                self.stdout.write(line)
-        if answer.problems:
-            sys.exit(EXIT_PROBLEMS)
-
-    def _refuse(self, *reasons: str) -> NoReturn:
-        for reason in reasons:
-            self.stderr.write(" ".join(reason.split()))
-        sys.exit(EXIT_REFUSED)
+    def run(self, options: dict[str, Any], progress: Progress) -> Answer:
+        for name in ("all_buckets", "dry_run"):
+            if options[name] and not options["salvage"]:
+                raise RefusedError(f"--{name.replace('_', '-')} goes with --salvage")
+        return way(options)(options, progress)
 
 
-def way(options: dict[str, Any]) -> Callable[[dict[str, Any], Progress | None], Answer]:
+def way(options: dict[str, Any]) -> Callable[[dict[str, Any], Progress], Answer]:
     """Return the way that was asked for."""
     if options["salvage"]:
         return salvage
     return release if options["release"] else rebuild
 
 
-def rebuild(options: dict[str, Any], progress: Progress | None) -> Answer:
+def rebuild(options: dict[str, Any], progress: Progress) -> Answer:
     """Make the index of snapshot and journal."""
     report = rebuild_index(
         settings.S4.data_dir, accept_loss=options["accept_loss"], progress=progress
@@ -116,42 +89,62 @@ def rebuild(options: dict[str, Any], progress: Progress | None) -> Answer:
     return Answer(asdict(report), lines, problems)
 
 
-def release(_options: dict[str, Any], _progress: Progress | None) -> Answer:
+def release(_options: dict[str, Any], _progress: Progress) -> Answer:
     """Let go of what a salvage left out."""
-    try:
-        held = get_engine().release_volumes()
-    finally:
-        close_engine()
+    held = get_engine(must_exist=True).release_volumes()
     line = f"Volumes up to {held:08d} are held no longer." if held else "Nothing was held."
     return Answer({"released": held}, [line], [])
 
 
-def salvage(options: dict[str, Any], progress: Progress | None) -> Answer:
-    """Make the index of what the volumes tell."""
+def salvage(options: dict[str, Any], progress: Progress) -> Answer:
+    """Make the index of what the volumes tell, or only say what that is."""
+    buckets, unknown = None, []
+    if not options["all_buckets"]:
+        try:
+            buckets = read_buckets().keys()
+        except BucketsUnknownError as error:
+            unknown = [f"{error}: which buckets are deleted is unknown, everything comes back"]
+        except DatabaseError as error:
+            advice = "--all-buckets brings everything back without it"
+            raise RefusedError(f"the SQL database cannot be read ({error}): {advice}") from error
     if options["dry_run"]:
-        return salvaged(survey_volumes(settings.S4.data_dir, progress))
-    buckets = None
-    with suppress(DatabaseError):  # lost too: everything comes back
-        buckets = bucket_ids()
-    with renew_engine(settings.S4.data_dir) as engine:
-        report = engine.salvage(progress, buckets=buckets)
-    return salvaged(report)
-
-
-def salvaged(report: SalvageReport) -> Answer:
-    """Say what was found and what was made of it."""
+        report = survey_volumes(settings.S4.data_dir, progress, buckets)
+        made = (
+            f"{report.object_records:,} records of objects, {report.part_records:,} of parts of "
+            "uploads; nothing was changed."
+        )
+    else:
+        with renew_engine(settings.S4.data_dir) as engine:
+            report = engine.salvage(progress, buckets=buckets)
+        made = (
+            f"{report.objects:,} objects, {report.assembled:,} of them uploads put together; "
+            f"{report.open_uploads:,} uploads are open again, {report.older:,} older records "
+            "unused."
+        )
     read = f"{report.volumes} volumes, {report.records:,} whole records"
-    made = f"{report.objects:,} objects, {report.assembled:,} of them uploads put together"
-    rest = f"{report.open_uploads:,} uploads are open again, {report.older:,} older records unused"
-    lines = [f"{read}, {report.record_bytes:,} bytes.", f"{made}; {rest}."]
-    for bucket_id, found in sorted(report.buckets.items()):
-        names = ", ".join(found.sample[:SAMPLE])
-        lines.append(f"bucket {bucket_id}: {found.keys:,} keys, such as {names}")
-    for bucket_id, found in sorted(report.left_out.items()):
-        lines.append(f"bucket {bucket_id} is deleted: {found.keys:,} records left out")
-    problems = list(report.damaged)
-    if report.damages > len(problems):
-        problems.append(f"and {report.damages - len(problems):,} more damages")
+    lines = [f"{read}, {report.record_bytes:,} bytes.", made, *found_buckets(report)]
+    return Answer(asdict(report), lines, unknown + problems(report))
+
+
+def found_buckets(report: SalvageReport) -> list[str]:
+    """Say what there is of each bucket."""
+    return [
+        f"bucket {bucket_id}: {found.keys:,} keys, such as {', '.join(found.sample[:SAMPLE])}"
+        for bucket_id, found in sorted(report.buckets.items())
+    ]
+
+
+def problems(report: SalvageReport) -> list[str]:
+    """Say what is missing from the index, or may be."""
+    lines = list(report.damaged)
+    if report.damages > len(lines):
+        lines.append(f"and {report.damages - len(lines):,} more damages")
     if report.nameless:
-        problems.append(f"{report.nameless:,} records do not tell what they were stored for")
-    return Answer(asdict(report), lines, problems)
+        lines.append(f"{report.nameless:,} records do not tell what they were stored for")
+    for bucket_id, found in sorted(report.left_out.items()):
+        lines.append(
+            f"bucket {bucket_id} is not in the SQL database: deleted, or the database is older "
+            f"than they are: {found.keys:,} records left out, such as "
+            f"{', '.join(found.sample[:SAMPLE])} (--all-buckets brings them back)"
+        )
+    return lines

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser
     from collections.abc import Callable
 
+    from s4project.progress import Progress
     from storage_engine import StorageEngine
 
 
@@ -22,6 +23,8 @@ class Command(CareCommand):
         "Goes on with a pass that was stopped. Exit code 1 when something is wrong."
     )
     counts = "bytes read"
+    has_rate = True
+    ends_in_order = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
@@ -36,7 +39,7 @@ class Command(CareCommand):
         self,
         engine: StorageEngine,
         options: dict[str, Any],
-        progress: Callable[[int, int], None],
+        progress: Progress,
         should_stop: Callable[[], bool],
     ) -> Answer:
         report = engine.scrub(
@@ -56,4 +59,5 @@ class Command(CareCommand):
         ]
         if not report.is_complete:
             lines.append("It was stopped; run it again to go on.")
-        return Answer(asdict(report) | {"quarantined": damaged}, lines, report.problems)
+        figures = asdict(report) | {"quarantined": damaged}
+        return Answer(figures, lines, report.problems, report.is_complete)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from s4project.care_command import Answer, CareCommand
+from s4project.care_command import Answer, CareCommand, ended_by_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from s4project.progress import Progress
     from storage_engine import StorageEngine
 
 
@@ -18,16 +19,16 @@ class Command(CareCommand):
         "index anew (rebuild_index). The server may be running; it makes snapshots by itself."
     )
     counts = "bytes copied"
-    has_rate = False
 
     def work(
         self,
         engine: StorageEngine,
         options: dict[str, Any],
-        progress: Callable[[int, int], None],
+        progress: Progress,
         should_stop: Callable[[], bool],
     ) -> Answer:
         del options, should_stop
-        made = engine.snapshot(progress)
+        with ended_by_signals():  # LMDB's copy cannot be asked to stop; a part of one is harmless
+            made = engine.snapshot(progress)
         figures = {"name": made.path.name, "position": made.position, "bytes": made.size}
         return Answer(figures, [f"{made.path.name}, {made.size:,} bytes."], [])

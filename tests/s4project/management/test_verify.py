@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from django.core.management import call_command
 
+from s4project.management.commands.verify import Command
 from storage_engine.apps import close_engine, get_engine
-from storage_engine.management.commands.verify import Command
 from storage_engine.volume import volume_path
 from tests.storage_engine.engine_steps import noise, put
 
