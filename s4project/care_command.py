@@ -165,14 +165,3 @@ def asked_to_stop() -> Iterator[Callable[[], bool]]:
 def never_asked() -> Iterator[Callable[[], bool]]:
     """Leave the signals as they are."""
     yield lambda: False
-
-
-@contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """Have the signals that end a process end it on the spot, whatever its threads are at."""
-    before = {number: signal.signal(number, signal.SIG_DFL) for number in STOP_SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from s4project.care_command import Answer, CareCommand, ended_by_signals
+from s4project.care_command import Answer, CareCommand
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,6 @@ class Command(CareCommand):
         should_stop: Callable[[], bool],
     ) -> Answer:
         del options, should_stop
-        with ended_by_signals():  # LMDB's copy cannot be asked to stop; a part of one is harmless
-            made = engine.snapshot(progress)
+        made = engine.snapshot(progress)
         figures = {"name": made.path.name, "position": made.position, "bytes": made.size}
         return Answer(figures, [f"{made.path.name}, {made.size:,} bytes."], [])
