@@ -71,8 +71,8 @@ class Healer:
         try:
             # Who drops a volume or punches small records owns it; who punches a large record has
             # locked its bytes; who appends may still give its region back.
-            if not try_own(descriptor):
-                return False
+            if not try_own(descriptor) or self._disk.is_unlinked(descriptor):
+                return False  # it may have been dropped since we opened it
             if not try_seize_range(descriptor, found.offset, found.length):
                 return False
             place = self._verified(descriptor, found)

@@ -64,9 +64,6 @@ payload's sync waits for all that large ones have written beside it."""
 MOVES_FOLLOWED_MAX: Final = 8
 """How often one step of a read looks a payload up again that was moved under it."""
 
-HOLD_WAIT_S: Final = 5.0
-"""Seconds a read waits for a blob that somebody has locked: as long as a slow commit may take."""
-
 READ_BYTES_MAX: Final = 1024 * 1024
 """Most that one call reads from a volume."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import threading
-import time
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
@@ -19,7 +18,6 @@ from awscrt.checksums import crc32c
 from storage_engine.errors import CorruptBlob, NoSuchKey, StorageError
 from storage_engine.limits import (
     BLOCK_BYTES,
-    HOLD_WAIT_S,
     MOVES_FOLLOWED_MAX,
     PUNCH_BYTES_MIN,
     READ_BYTES_MAX,
@@ -32,8 +30,6 @@ if TYPE_CHECKING:
     from storage_engine import rows
     from storage_engine.values import ObjectInfo
     from storage_engine.volume_files import VolumeFile, VolumeFiles
-
-HOLD_STEP_S: Final = 0.005
 
 _scratch: Final = threading.local()
 
@@ -164,8 +160,7 @@ class ObjectReader:
     def open(self) -> None:
         """Open every volume known so far; Gone when a payload was given up since, CorruptBlob.
 
-        Of several records only the first is locked now: the others stay for a grace time. Nor is
-        one waited for that somebody else has locked: reading it does that.
+        Of several records only the first is locked now: the others stay for a grace time.
         """
         if self._whole is not None:
             return
@@ -224,10 +219,7 @@ class ObjectReader:
         for _ in range(MOVES_FOLLOWED_MAX):
             try:
                 self._acquire(extent)
-                if not self._hold(extent):
-                    if read_blocks == self._cached_blocks:
-                        return None
-                    self._await(extent)
+                self._hold(extent)
                 if not extent.checks and not self._load_checks(extent, read_blocks):
                     return None
                 data = read_blocks(extent, start, end - start)
@@ -266,30 +258,21 @@ class ObjectReader:
         except OSError as error:
             raise StorageError(f"volume {blob.volume_id} cannot be opened: {error}") from error
 
-    def _hold(self, extent: Extent) -> bool:
-        """Keep holes out of a large blob's record; Gone when it was given up.
-
-        False while somebody has it locked although the blob is there: who has just healed the blob
-        with it, or was about to punch it. That ends without our doing, and harms no byte.
-        """
+    def _hold(self, extent: Extent) -> None:
+        """Keep holes out of a large blob's record; Gone when it was given up."""
         blob, file = extent.blob, extent.file
         if blob is None or file is None or extent.is_held or blob.length < PUNCH_BYTES_MIN:
-            return True
+            return
         extent.is_held = self._files.hold(file, blob.offset, blob.length)
-        # What the index still names after the lock was taken cannot be punched before it ends.
-        if extent.is_held and self._places.is_there(extent.sha256, blob):
-            return True
-        if not extent.is_held and _is_at(self._places.find(extent.sha256), blob):
-            return False
-        raise Withheld("its room is being given back")
-
-    def _await(self, extent: Extent) -> None:
-        """Hold a large blob as soon as it can be; Gone, or StorageError when that takes long."""
-        end = time.monotonic() + HOLD_WAIT_S
-        while not self._hold(extent):
-            if time.monotonic() > end:
-                raise StorageError(f"blob {extent.sha256.hex()} is locked")
-            time.sleep(HOLD_STEP_S)
+        if extent.is_held:
+            # What the index still names after the lock was taken cannot be punched before it ends.
+            is_there = self._places.is_there(extent.sha256, blob)
+        else:
+            # Who has just healed the blob with this record still has it locked, and who wanted to
+            # punch it will find it in use. It is read without a lock then; the next step has one.
+            is_there = _is_at(self._places.find(extent.sha256), blob)
+        if not is_there:
+            raise Withheld("its room is being given back")
 
     def _follow(self, extent: Extent, error: Exception) -> None:
         """Take on the place a payload was moved to, or raise what it means that it was not.

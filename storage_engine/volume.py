@@ -319,6 +319,7 @@ class Appender:
 
     def abandon(self) -> None:
         """Close every volume in a forked child; they stay the parent's."""
+        self._lock = threading.Lock()  # the parent's may have been held just then
         for volume in self._owned:
             volume.abandon()
 

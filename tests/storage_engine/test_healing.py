@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from storage_engine import CompactionOptions, CorruptBlob, ScrubOptions
+from storage_engine.disk import RealDisk
 from storage_engine.limits import PUNCH_BYTES_MIN
 from storage_engine.volume import volume_path
 from tests.storage_engine.engine_steps import BUCKET, KIB, get, noise, problems, put, small_store
@@ -71,6 +72,37 @@ def test_an_index_that_is_older_than_a_compaction_finds_its_blobs(tmp_path: Path
         assert settled(engine) == 0
         assert {key: get(engine, key) for key in kept} == kept
         assert problems(engine) == []
+
+
+class Overtaken(RealDisk):
+    """A disk on which somebody drops a volume between our opening it and owning it."""
+
+    wanted = ""
+
+    def open(self, path: Path, *, is_writable: bool = False) -> int:
+        """Open it, and lose its name."""
+        descriptor = super().open(path, is_writable=is_writable)
+        if is_writable and path.name == self.wanted:
+            path.unlink()
+        return descriptor
+
+
+def test_a_volume_that_was_just_dropped_heals_nothing(tmp_path: Path) -> None:
+    """A record in a file that has lost its name is nobody's place."""
+    store, disk = tmp_path / "store", Overtaken()
+    data = noise(20 * KIB)
+    with small_store(store) as engine:
+        put(engine, "old", data)
+        engine.delete_object(BUCKET, "old").result()
+    with small_store(store, disk=disk) as engine:
+        put(engine, "new", data)
+        damage(store, volume_id=2, at=5000)
+        assert problems(engine) != []
+        assert settled(engine) == 1
+        disk.wanted = volume_path(store, 1).name
+        report = engine.scrub(ANEW)
+        assert not volume_path(store / "volumes", 1).exists(), "the healer came to open it"
+        assert (report.healed, settled(engine)) == (0, 1)
 
 
 def test_what_may_still_be_given_back_is_not_used(tmp_path: Path) -> None:

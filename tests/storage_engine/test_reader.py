@@ -40,7 +40,7 @@ from tests.storage_engine.engine_steps import (
     put_multipart,
     small_store,
 )
-from tests.storage_engine.test_quarantine import settled
+from tests.storage_engine.test_quarantine import damage, restore, settled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -329,31 +329,26 @@ def locked(engine: StorageEngine, tmp_path: Path) -> Iterator[int]:
     disk.close(descriptor)
 
 
-def test_a_record_that_is_locked_and_in_use_is_waited_for(
-    engine: StorageEngine, locked: int
-) -> None:
-    """Who healed a blob a moment ago still has its lock: that is no damage, and soon over."""
-    release = threading.Timer(0.2, release_range, (locked, 0, 1 << 40))
+def test_a_record_that_is_locked_and_in_use_is_read(engine: StorageEngine, locked: int) -> None:
+    """Who healed a blob a moment ago still has its lock: no damage, and nothing to wait for."""
     with engine.open_object(BUCKET, "k") as reader:
-        assert reader.read_cached(0, LARGE) is None
-        release.start()
+        assert reader.read_cached(0, 1000) == noise(LARGE)[:1000]
         assert reader.read(0, LARGE) == noise(LARGE)
-        assert reader.read_cached(0, LARGE) == noise(LARGE)
-    release.join()
+        release_range(locked, 0, 1 << 40)
+        assert reader.read(0, 1000) == noise(LARGE)[:1000]
+        assert not try_seize_range(locked, 0, 1 << 40), "the reader holds it now"
+    assert try_seize_range(locked, 0, 1 << 40)
     assert settled(engine) == 0
 
 
-def test_a_record_is_not_waited_for_without_end(
-    engine: StorageEngine, locked: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """When the lock stays the read fails, and nothing is said about the bytes."""
-    monkeypatch.setattr("storage_engine.reader.HOLD_WAIT_S", 0.05)
-    with pytest.raises(StorageError, match="locked") as caught:
+@pytest.mark.usefixtures("locked")
+def test_damage_is_told_of_a_record_that_is_locked(engine: StorageEngine, tmp_path: Path) -> None:
+    """Whoever has a lock: bytes that are wrong where the index says they are stay damage."""
+    held = damage(tmp_path / "store", at=BLOCK_BYTES)
+    with pytest.raises(CorruptBlob):
         get(engine, "k")
-    assert not isinstance(caught.value, CorruptBlob)
-    assert settled(engine) == 0
-    release_range(locked, 0, 1 << 40)
-    assert get(engine, "k") == noise(LARGE)
+    assert settled(engine) == 1
+    restore(tmp_path / "store", held, at=BLOCK_BYTES)
 
 
 def test_a_damaged_inline_payload_is_corrupt(engine: StorageEngine) -> None:
