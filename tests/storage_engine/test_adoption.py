@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
-from storage_engine import NoSuchKey, ObjectAttributes, ObjectRef, Origin, open_engine
+from storage_engine import NoSuchKey, ObjectAttributes, ObjectRef, Origin, open_engine, rows
+from storage_engine.uploads import completion
 from tests.storage_engine.bad_disks import FaultyDisk
 from tests.storage_engine.engine_steps import (
     BUCKET,
@@ -261,6 +263,48 @@ def test_a_shared_part_that_is_damaged_leaves_the_upload_open(tmp_path: Path) ->
         (upload,) = engine.list_uploads(BUCKET).uploads
         (part,) = engine.list_parts(BUCKET, "m", upload.upload_id).parts
         assert (part.number, part.size, part.etag) == (2, 900, md5(noise(900, 2)))
+        assert problems(engine) == []
+
+
+def test_a_completion_that_says_nothing_of_bytes_goes_by_sizes(tmp_path: Path) -> None:
+    """Without SHA-256s the parts that records name are taken, and no other is looked for."""
+    with small_store(tmp_path / "s") as engine:
+        put(engine, "first", noise(800, 1))
+        for key, pieces in (("m", [noise(700, 2), noise(900, 3)]), ("n", [noise(800, 1)])):
+            upload_id = engine.create_upload(BUCKET, key, attributes()).result().upload_id
+            parts = [
+                put_part(engine, key, upload_id, n, piece) for n, piece in enumerate(pieces, 1)
+            ]
+            silent = [msgspec.structs.replace(part, sha256=None) for part in parts]
+            said = rows.decode_completion(completion(upload_id, silent))
+            data = msgspec.msgpack.encode([said.upload_id, said.numbers, said.ends])
+            origin = Origin(BUCKET, key, attributes(b"all"), upload_id)
+            record = engine._stager.stage_record(data, origin)
+            completed = engine.complete_upload(
+                BUCKET, key, upload_id, parts, attributes(b"all"), record=record
+            )
+            completed.result()
+    engine, report = salvaged(tmp_path / "s")
+    with engine:
+        assert get(engine, "m") == noise(700, 2) + noise(900, 3)
+        assert (report.assembled, report.open_uploads) == (1, 1)
+        assert problems(engine) == []
+
+
+def test_of_two_completions_the_newer_counts(tmp_path: Path) -> None:
+    """One that was written and never committed, as a kill leaves it, does not win by its place."""
+    with small_store(tmp_path / "s") as engine:
+        upload_id = open_upload(engine)
+        parts = [put_part(engine, "m", upload_id, n, noise(700, n)) for n in (1, 2)]
+        origin = Origin(BUCKET, "m", attributes(b"other"), upload_id)
+        assert engine.stage_completion(origin, parts[:1]) is not None
+        time.sleep(0.005)
+        complete(engine, upload_id, parts)
+    engine, report = salvaged(tmp_path / "s")
+    with engine:
+        assert get(engine, "m") == noise(700, 1) + noise(700, 2)
+        assert engine.head_object(BUCKET, "m").attributes.headers == {"name": "m"}
+        assert report.older == 1
         assert problems(engine) == []
 
 

@@ -119,3 +119,12 @@ def test_no_part_comes_after_the_last_there_can_be(engine: StorageEngine, after_
     put_part(engine, "k", upload_id, 10_000, b"x")
     page = engine.list_parts(BUCKET, "k", upload_id, after_part=after_part)
     assert (page.parts, page.is_truncated) == ([], False)
+
+
+@pytest.mark.parametrize("after_part", [-1, -5, -(2**31)])
+def test_no_part_comes_before_the_first(engine: StorageEngine, after_part: int) -> None:
+    """A marker below every part number starts at the first part, and shows nothing else."""
+    upload_id = engine.create_upload(BUCKET, "k", attributes()).result().upload_id
+    put_part(engine, "k", upload_id, 1, b"x")
+    page = engine.list_parts(BUCKET, "k", upload_id, after_part=after_part)
+    assert [part.number for part in page.parts] == [1]
