@@ -186,8 +186,8 @@ class Worker:
             self.engine.reclaim(10**15)
 
     def snapshot(self) -> None:
-        """Copy the index."""
-        with self.ledger.act({}):
+        """Copy the index, unless somebody else is at it."""
+        with suppress(Busy), self.ledger.act({}):
             self.engine.snapshot()
 
     def compact(self) -> None:
