@@ -12,8 +12,10 @@ import signal
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+import lmdb
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError
@@ -31,7 +33,8 @@ if TYPE_CHECKING:
 
 EXIT_PROBLEMS: Final = 1
 EXIT_REFUSED: Final = 2
-REFUSALS: Final = (EngineError, OSError, DatabaseError)
+REFUSALS: Final = (EngineError, OSError, DatabaseError, lmdb.Error)
+INDEX_DAMAGES: Final = (lmdb.CorruptedError, lmdb.PageNotFoundError)
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -76,14 +79,17 @@ class CareCommand(BaseCommand):
         if settings.S4.problems:
             self._refuse(*settings.S4.problems)
         try:
-            answer = self._run(options)
+            answer, show = self._run(options), self.show
+        except INDEX_DAMAGES as error:
+            what = f"the index is damaged ({error}): `manage.py rebuild_index` makes it anew"
+            answer, show = Answer({}, [], [what]), partial(CareCommand.show, self)
         except (*REFUSALS, RefusedError) as error:
             self._refuse(str(error) or type(error).__name__)
         if options["json"]:
             found = {"ok": not answer.problems, "problems": answer.problems, **answer.figures}
             self.stdout.write(json.dumps(found))
         else:
-            self.show(answer)
+            show(answer)
         if answer.problems:
             sys.exit(EXIT_PROBLEMS)
 

@@ -87,7 +87,7 @@ def open_engine(
 def renew_engine(
     path: Path, options: EngineOptions = DEFAULTS, *, disk: Disk | None = None
 ) -> StorageEngine:
-    """Open a store whose index is lost with an empty one, for `salvage`.
+    """Open a store whose index is lost with an empty one, for `salvage`; not opened before that.
 
     What lies in the place of index, journal and snapshots is moved aside and kept. FormatError
     when it is no store, or in use.
@@ -175,11 +175,12 @@ class StorageEngine(ObjectVerbs, Upkeep):
     def _own(self, place: layout.Layout) -> None:
         """Stamp a new index, or make sure that an old one belongs to its directory."""
         if place.is_new:
-            self._committer.submit(meta.StampStore(place.store_id)).result()
+            self._committer.submit(meta.StampStore(place.store_id, place.is_renewed)).result()
         found = self._index.view(lambda txn: meta.read_store_id(txn, self._index.tables))
         if found != place.store_id:
             raise FormatError(f"the index in {place.root} belongs to another store")
-        if self._index.view(lambda txn: meta.is_salvaging(txn, self._index.tables)):
+        is_salvaging = self._index.view(lambda txn: meta.is_salvaging(txn, self._index.tables))
+        if is_salvaging and not place.is_renewed:
             raise FormatError(f"the index in {place.root} was only half salvaged: begin again")
 
     def close(self) -> None:

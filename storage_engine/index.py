@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 import lmdb
 
 from storage_engine.disk import allocate
-from storage_engine.errors import EngineClosed, FormatError
+from storage_engine.errors import EngineClosed, FormatError, StorageError
 from storage_engine.keys import Table
 from storage_engine.limits import INDEX_ROOM_BYTES, READERS_MAX, SPARE_READERS_MAX
 
@@ -135,7 +135,7 @@ class Index:
             # LMDB's locks are the process's: a second opening would undo those of the first, and
             # a forked child cannot tell its parent's from its own.
             if "already open" not in str(error):
-                raise
+                raise StorageError(f"the index cannot be opened: {error}") from error
             raise EngineClosed(
                 f"{path} is open in this process, or was when it was forked: close it before"
             ) from error

@@ -57,6 +57,7 @@ class Layout:
     root: Path
     store_id: bytes
     is_new: bool
+    is_renewed: bool = False  # new, and to be filled by a salvage
 
     @property
     def index(self) -> Path:
@@ -176,7 +177,7 @@ def renewed(root: Path) -> Iterator[Layout]:
         for part in (INDEX, JOURNAL, SNAPSHOTS):
             (root / part).mkdir(mode=0o700)
         os.fsync(descriptor)
-        yield dataclasses.replace(layout, is_new=True)
+        yield dataclasses.replace(layout, is_new=True, is_renewed=True)
 
 
 def set_aside(root: Path, parts: Sequence[str]) -> list[str]:

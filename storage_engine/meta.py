@@ -34,13 +34,16 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class StampStore(Operation[None]):
-    """Writes the store's id into a new index."""
+    """Writes the store's id into a new index, and that a salvage has to fill it first."""
 
     store_id: bytes
+    is_salvaging: bool
 
     def mutate(self, transaction: Transaction) -> None:
         """Write it."""
         transaction.put(transaction.tables.meta, STORE_ID, self.store_id)
+        if self.is_salvaging:
+            transaction.set_number(SALVAGING, 1)
 
 
 @dataclass(slots=True)

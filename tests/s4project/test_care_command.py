@@ -271,6 +271,23 @@ def test_an_index_that_is_none_is_refused_in_a_line(data_dir: Path, command: str
     assert (code, out, errors.count("\n")) == (2, "", 1)
 
 
+@pytest.mark.parametrize("option", [(), ("--json",)])
+@pytest.mark.parametrize("command", ["scrub", "verify"])
+def test_pages_of_the_index_that_are_wrong_are_a_problem(
+    data_dir: Path, command: str, option: tuple[str, ...]
+) -> None:
+    """Where the index cannot be read any further, that is said, with code 1."""
+    pages = data_dir / "index" / "data.mdb"
+    with pages.open("r+b") as file:
+        for page in range(2, pages.stat().st_size // 4096):
+            file.seek(page * 4096 + 10)
+            file.write(b"\xff\xff")  # the kind of page
+    code, out, errors = run(command, *option)
+    assert (code, errors) == (1, "")
+    assert "rebuild_index" in out
+    assert out.count("\n") == 1
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_command_that_waits_for_the_store_ends_by_a_signal(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import lmdb
 import pytest
 
-from storage_engine import EngineClosed, FormatError
+from storage_engine import EngineClosed, FormatError, StorageError
 from storage_engine.index import Index
 from storage_engine.keys import Table
 from storage_engine.limits import INDEX_ROOM_BYTES
@@ -207,3 +207,9 @@ def test_room_is_made_ahead_of_its_use(index: Index) -> None:
         write(index, b"%d" % n, bytes(INDEX_ROOM_BYTES // 4))
         assert index.make_room()
     assert file.stat().st_blocks * 512 >= first + INDEX_ROOM_BYTES // 2
+
+
+def test_an_index_that_cannot_be_opened_is_an_error_of_storage(tmp_path: Path) -> None:
+    """What LMDB refuses for the system's reasons is StorageError and says why."""
+    with pytest.raises(StorageError, match="No such file"):
+        Index(tmp_path / "absent", 1 << 20)

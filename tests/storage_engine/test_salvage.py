@@ -295,6 +295,19 @@ def test_a_salvage_that_was_cut_off_is_not_taken_for_a_store(three: Path) -> Non
         assert problems(engine) == []
 
 
+def test_an_index_that_no_salvage_has_filled_yet_is_not_opened(three: Path) -> None:
+    """Cut off before it began, a salvage leaves no store that looks empty."""
+    lose_index(three)
+    with renew_engine(three, SMALL):
+        pass
+    with pytest.raises(FormatError, match="half"):
+        open_engine(three, SMALL)
+    with renew_engine(three, SMALL) as engine:
+        assert engine.salvage().objects == 3
+    with open_engine(three, SMALL) as engine:
+        assert engine.stats().objects == 3
+
+
 def test_volumes_are_held_until_they_are_released(tmp_path: Path) -> None:
     """What salvage left out is neither dropped nor punched before somebody says so."""
     store = tmp_path / "s"

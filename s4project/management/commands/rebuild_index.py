@@ -80,7 +80,8 @@ def rebuild(options: dict[str, Any], progress: Progress) -> Answer:
     report = rebuild_index(
         settings.S4.data_dir, accept_loss=options["accept_loss"], progress=progress
     )
-    made_of = report.snapshot or "the journal from its beginning"
+    own = "the index's own last checkpoint"
+    made_of = own if report.is_own else report.snapshot or "the journal from its beginning"
     lines = [f"Made anew of {made_of}, and {report.frames:,} commits of the journal."]
     lines += [f"Kept aside: {name}" for name in report.aside]
     problems = [f"snapshot {name} is damaged" for name in report.damaged_snapshots]
