@@ -211,5 +211,6 @@ def test_room_is_made_ahead_of_its_use(index: Index) -> None:
 
 def test_an_index_that_cannot_be_opened_is_an_error_of_storage(tmp_path: Path) -> None:
     """What LMDB refuses for the system's reasons is StorageError and says why."""
-    with pytest.raises(StorageError, match="No such file"):
-        Index(tmp_path / "absent", 1 << 20)
+    (tmp_path / "data.mdb").mkdir()
+    with pytest.raises(StorageError, match="Is a directory"):
+        Index(tmp_path, 1 << 20)
