@@ -60,11 +60,15 @@ class Healer:
         self._disk = disk
         self._volumes = volumes
         self._seed = seed
+        self._unsure: set[int] = set()  # volumes that could not be synced
 
     def heal(self, found: FoundRecord) -> bool:
         """Use a record for the damaged blob of its content, if it is whole and safe to use."""
+        volume_id = found.header.volume_id
+        if volume_id in self._unsure:
+            return False  # the system tells of lost bytes only once
         try:
-            path = volume_path(self._volumes, found.header.volume_id)
+            path = volume_path(self._volumes, volume_id)
             descriptor = self._disk.open(path, is_writable=True)
         except FileNotFoundError:
             return False
@@ -75,10 +79,15 @@ class Healer:
                 return False  # it may have been dropped since we opened it
             if not try_seize_range(descriptor, found.offset, found.length):
                 return False
+            # Whoever wrote the record may have been killed before he synced it.
+            self._disk.sync(descriptor)
             place = self._verified(descriptor, found)
             if place is None:
                 return False
             return self._committer.submit(HealBlob(found.header.sha256, place)).result()
+        except OSError:
+            self._unsure.add(volume_id)
+            return False
         finally:
             self._disk.close(descriptor)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from storage_engine import CompactionOptions, CorruptBlob, ScrubOptions
 from storage_engine.disk import RealDisk
 from storage_engine.limits import PUNCH_BYTES_MIN
 from storage_engine.volume import volume_path
+from tests.storage_engine.bad_disks import FaultyDisk
 from tests.storage_engine.engine_steps import BUCKET, KIB, get, noise, problems, put, small_store
 from tests.storage_engine.test_quarantine import damage, settled
 
@@ -72,6 +74,27 @@ def test_an_index_that_is_older_than_a_compaction_finds_its_blobs(tmp_path: Path
         assert settled(engine) == 0
         assert {key: get(engine, key) for key in kept} == kept
         assert problems(engine) == []
+
+
+def test_what_cannot_be_made_durable_heals_nothing(tmp_path: Path) -> None:
+    """A record whose writer may never have synced it is synced before anything relies on it."""
+    store, disk = tmp_path / "store", FaultyDisk()
+    data = noise(20 * KIB)
+    with small_store(store) as engine:
+        put(engine, "old", data)
+        engine.delete_object(BUCKET, "old").result()
+    with small_store(store, disk=disk) as engine:
+        put(engine, "new", data)
+        damage(store, volume_id=2, at=5000)
+        assert problems(engine) != []
+        assert settled(engine) == 1
+        disk.refuses_syncs = errno.EIO
+        assert engine.scrub(ANEW).healed == 0
+        disk.refuses_syncs = 0
+        assert engine.scrub(ANEW).healed == 0, "a second sync proves nothing"
+    with small_store(store) as engine:
+        assert engine.scrub(ANEW).healed == 1
+        assert get(engine, "new") == data
 
 
 class Overtaken(RealDisk):
