@@ -125,7 +125,7 @@ class Snapshots:
         new = self._directory / NEW
         with suppress(FileNotFoundError):
             self._disk.unlink(new)
-        if self._health is not None and not self._health.has_room(self._index.size_bytes()):
+        if self._health is not None and not self._health.has_room(self._bytes_used()):
             raise DiskFull("the disk has no room for a snapshot")
         try:
             descriptor = self._disk.create(new)
@@ -162,6 +162,18 @@ class Snapshots:
                 raise
             copying.result()
         progress(os.fstat(descriptor).st_size, self._index.size_bytes())
+
+    def _bytes_used(self) -> int:
+        """Return what a copy comes to: the pages in use, which may be far fewer than the file's."""
+        tables = self._index.tables
+
+        def look(txn: lmdb.Transaction[bytes]) -> int:
+            return sum(
+                stat["psize"] * (stat["branch_pages"] + stat["leaf_pages"] + stat["overflow_pages"])
+                for stat in map(txn.stat, tables)
+            )
+
+        return self._index.view(look)
 
     def _position(self) -> int:
         meta = self._index.tables.meta

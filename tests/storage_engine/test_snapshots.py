@@ -11,7 +11,7 @@ from storage_engine import Busy, DiskFull, StorageError
 from storage_engine.pace import Stopped
 from storage_engine.snapshots import NEW, is_whole, snapshots, stands_at
 from tests.storage_engine.bad_disks import FaultyDisk
-from tests.storage_engine.engine_steps import KIB, noise, put, small_store
+from tests.storage_engine.engine_steps import BUCKET, KIB, noise, put, small_store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,12 +101,24 @@ def test_a_snapshot_that_does_not_fit_is_not_begun(tmp_path: Path) -> None:
         put(engine, "a", b"inline")
         first = engine.snapshot()
         put(engine, "b", b"inline")
-        disk.free = 100 * KIB + engine._index.size_bytes() - 1
+        disk.free = 100 * KIB + engine._care.snapshots._bytes_used() - 1
         with pytest.raises(DiskFull, match="snapshot"):
             engine.snapshot()
         assert left(tmp_path / "store") == [first.path.name]
         disk.free += 1
         assert engine.snapshot().position > first.position
+
+
+def test_a_snapshot_takes_the_room_it_was_said_to(tmp_path: Path) -> None:
+    """Pages that are free again in the index's file are not copied, and not asked for."""
+    with small_store(tmp_path / "store", inline_bytes_max=128 * KIB) as engine:
+        for n in range(50):
+            put(engine, f"{n}", noise(100 * KIB, n))
+        for n in range(1, 50):
+            engine.delete_object(BUCKET, f"{n}").result()
+        said, made = engine._care.snapshots._bytes_used(), engine.snapshot()
+        assert 0 <= made.size - said <= 16 * KIB, "two pages of LMDB's own, and its list of tables"
+        assert made.size < engine._index.size_bytes() / 4
 
 
 def test_a_snapshot_ends_early_when_asked_to(
