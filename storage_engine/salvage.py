@@ -181,6 +181,8 @@ class Survey:
                 continue
             descriptor = self._disk.open(volume_path(self._volumes, volume_id))
             try:
+                # Its last records may have been read from memory: what an index names is on disk.
+                self._disk.sync(descriptor)
                 for item in self._walk(volume_id, descriptor, size):
                     yield volume_id, descriptor, item
                     self._progress(done + item.offset + item.length, total)
