@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from storage_engine import NoSuchKey, ObjectAttributes, ObjectRef, Origin, open_engine, rows
+from storage_engine import (
+    NoSuchKey,
+    ObjectAttributes,
+    ObjectRef,
+    Origin,
+    open_engine,
+    renew_engine,
+    rows,
+)
 from storage_engine.uploads import completion
 from tests.storage_engine.bad_disks import FaultyDisk
 from tests.storage_engine.engine_steps import (
@@ -23,7 +31,15 @@ from tests.storage_engine.engine_steps import (
     put_part,
     small_store,
 )
-from tests.storage_engine.salvage_steps import SMALL, flip, md5, places, put_rich, salvaged
+from tests.storage_engine.salvage_steps import (
+    SMALL,
+    flip,
+    lose_index,
+    md5,
+    places,
+    put_rich,
+    salvaged,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -393,3 +409,16 @@ def test_of_an_upload_and_an_object_the_newer_wins(tmp_path: Path, is_plain_newe
         assert report.objects == 1
         assert report.older >= 1
         assert problems(engine) == []
+
+
+def test_what_is_salvaged_is_on_the_disk(tmp_path: Path) -> None:
+    """Every volume is synced before an index names its records: a killed writer synced nothing."""
+    with small_store(tmp_path / "store") as engine:
+        put(engine, "a", noise(5000))
+    lose_index(tmp_path / "store")
+    disk = FaultyDisk()
+    with renew_engine(tmp_path / "store", disk=disk) as engine:
+        syncs = disk.syncs
+        engine.salvage()
+        assert disk.syncs > syncs
+        assert get(engine, "a") == noise(5000)

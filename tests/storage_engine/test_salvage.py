@@ -29,7 +29,6 @@ from storage_engine import (
 from storage_engine.disk import RealDisk
 from storage_engine.record import VolumeHeader, record_seed, unpack_record_header
 from storage_engine.volume import volume_path
-from tests.storage_engine.bad_disks import FaultyDisk
 from tests.storage_engine.engine_steps import (
     BUCKET,
     KIB,
@@ -491,16 +490,3 @@ def do(
             last[key] = data
             time.sleep(0.002)  # records of one millisecond are told apart by place only
     return once, last
-
-
-def test_what_is_salvaged_is_on_the_disk(tmp_path: Path) -> None:
-    """Every volume is synced before an index names its records: a killed writer synced nothing."""
-    with small_store(tmp_path / "store") as engine:
-        put(engine, "a", noise(5000))
-    lose_index(tmp_path / "store")
-    disk = FaultyDisk()
-    with renew_engine(tmp_path / "store", disk=disk) as engine:
-        syncs = disk.syncs
-        engine.salvage()
-        assert disk.syncs > syncs
-        assert get(engine, "a") == noise(5000)
