@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-CRASH_SUITES := $(addprefix tests/storage_engine/test_,power_cut.py crash.py races.py)
+CRASH_SUITES := $(addprefix tests/storage_engine/test_,power_cut.py crash.py races.py model.py)
 
 .PHONY: serve test test-long test-crash test-scale coverage check format lock bench help clean
 
@@ -37,7 +37,7 @@ test-long: $(STAMP)
 test-scale: $(STAMP)
 	@$(BIN)/python benchmarks/scale.py --check
 
-#: make test-crash hundreds of power cuts and kills against the storage engine, counted at the end
+#: make test-crash hundreds of power cuts and kills, thousands of random steps against the storage engine, counted at the end
 test-crash: $(STAMP)
 	@S4_TEST_LONG=1 nice $(BIN)/python -m pytest -q --timeout 1800 $(CRASH_SUITES)
 
