@@ -202,8 +202,7 @@ class Index:
 
     def last_txn_id(self) -> int:
         """Return the number of the last commit; costs no system call."""
-        self._check_usable()
-        return int(self._env.info()["last_txnid"])
+        return int(self._steady(self._env.info)["last_txnid"])
 
     def newest_meta_page(self) -> tuple[int, bytes]:
         """Return the last commit's number and meta page. Only under the write lock."""
@@ -228,8 +227,7 @@ class Index:
 
     def reader_check(self) -> int:
         """Free the reader slots of processes that died; return how many."""
-        self._check_usable()
-        return self._env.reader_check()
+        return self._steady(self._env.reader_check)
 
     def make_room(self) -> bool:
         """Keep blocks ready for the pages of commits to come; False when the disk has none left."""
@@ -244,8 +242,8 @@ class Index:
 
     def size_bytes(self) -> int:
         """Return how much of the index file is in use, free pages included."""
-        self._check_usable()
-        return (self._env.info()["last_pgno"] + 1) * self._env.stat()["psize"]
+        last_page = int(self._steady(self._env.info)["last_pgno"])
+        return (last_page + 1) * META_PAGE_BYTES
 
     def close(self) -> None:
         """Close the environment; in a forked child, leave it alone."""
@@ -256,6 +254,18 @@ class Index:
     def abandon(self) -> None:
         """Refuse in a forked child, and close nothing: that would free the parent's readers."""
         self._is_closed = True
+
+    def _steady(self, call: Callable[[], Result]) -> Result:
+        """Ask LMDB something, again when another thread was just changing the map's size."""
+        while True:
+            self._check_usable()
+            resizes = self._resizes
+            try:
+                return call()
+            except lmdb.Error:
+                if resizes == self._resizes and not self._resize_lock.locked():
+                    raise
+                time.sleep(RESIZE_WAIT_S)
 
     def _check_usable(self) -> None:
         if self._is_closed or os.getpid() != self._pid:
