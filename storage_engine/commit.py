@@ -327,7 +327,6 @@ class Committer:
         try:
             txn.commit()
         except lmdb.Error:
-            self._journal.close()  # others may replace a segment in which nothing was committed
             self._mark(group, is_uncertain=not self._settle())
             raise
         self._checkpointer.note(frame.after.position)
@@ -349,11 +348,15 @@ class Committer:
         try:
             txn = self._index.begin_write()
             try:
+                # Others may have replaced a segment in which nothing was committed. Under the lock:
+                # the checkpointer may be writing through the same descriptor.
+                self._journal.close()
                 tail = Tail.unpack(txn.get(JOURNAL, db=self._index.tables.meta))
                 return self._journal.settle(tail)
             finally:
                 txn.abort()
-        except (OSError, lmdb.Error):
+        except (OSError, lmdb.Error) as error:
+            self._health.fail("the journal could not be settled", error)
             return False
 
     def _mark(self, group: list[Ticket], *, is_uncertain: bool) -> None:
