@@ -7,14 +7,17 @@ namespace stays closed. Django gives SQLite's keys AUTOINCREMENT; PostgreSQL's a
 # ruff: noqa: D106  # Meta is Django's word
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import msgspec
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
+from buckets.configuration import NOTHING_PUBLIC, Ownership
 from buckets.naming import BUCKET_NAME_CHARACTERS_MAX, InvalidBucketName, check_bucket_name
+from storage_engine import Versioning
 
 if TYPE_CHECKING:
     from iam.models import User
@@ -28,8 +31,14 @@ def validate_bucket_name(name: str) -> None:
         raise ValidationError(str(error)) from error
 
 
+def nothing_public() -> dict[str, Any]:
+    """Give a new bucket's public access block, as it is kept."""
+    block: dict[str, Any] = msgspec.to_builtins(NOTHING_PUBLIC)
+    return block
+
+
 class Bucket(models.Model):
-    """A bucket: whose it is, where, since when."""
+    """A bucket: whose it is, where, since when; below that `buckets.configuration`, by field."""
 
     name = models.CharField(
         max_length=BUCKET_NAME_CHARACTERS_MAX,
@@ -43,6 +52,22 @@ class Bucket(models.Model):
     region = models.CharField(max_length=63, editable=False)
     is_closing = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField("created", default=timezone.now, editable=False)
+
+    versioning = models.CharField(
+        max_length=11,
+        choices=[(state.value, state.value) for state in Versioning],
+        default=Versioning.UNVERSIONED,
+    )
+    ownership = models.CharField(  # noqa: DJ001  # no controls are something else than empty ones
+        max_length=20,
+        choices=[(ownership.value, ownership.value) for ownership in Ownership],
+        default=Ownership.BUCKET_OWNER_ENFORCED,
+        null=True,
+    )
+    public_access_block = models.JSONField(default=nothing_public, null=True)
+    grants = models.JSONField(default=None, null=True)
+    cors = models.JSONField(default=list)
+    tags = models.JSONField(default=dict)
 
     class Meta:
         ordering: ClassVar = ["name"]

@@ -10,8 +10,12 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from buckets.configuration import AS_NEW
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from buckets.configuration import BucketConfiguration
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,7 @@ class BucketState:
     owner_display_name: str
     region: str
     created_ms: int
+    configuration: BucketConfiguration = AS_NEW
 
 
 class Registry:

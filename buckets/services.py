@@ -8,11 +8,13 @@ every worker obeys it. All calls are synchronous.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 
+from buckets.configuration import AS_NEW, BucketConfiguration
 from buckets.models import Bucket
 from buckets.naming import InvalidBucketName, check_bucket_name
 from buckets.registry import BucketState, Registry
@@ -29,6 +31,7 @@ __all__ = [
     "BucketNotEmpty",
     "InvalidBucketName",
     "NoSuchBucket",
+    "configure_bucket",
     "create_bucket",
     "delete_bucket",
     "finish_deletions",
@@ -64,19 +67,27 @@ class BucketNotEmpty(BucketError):
 
 def load_registry() -> Registry:
     """Read every bucket with its owner's names, in one query."""
-    rows = Bucket.objects.order_by().values_list(
-        "pk",
-        "name",
-        "owner__canonical_id",
-        "owner__display_name",
-        "owner__username",
-        "region",
-        "created_at",
+    return Registry(map(_state, Bucket.objects.order_by().select_related("owner")))
+
+
+def _state(bucket: Bucket) -> BucketState:
+    """Show a row, with its owner, to the data path."""
+    columns = {name: getattr(bucket, name) for name in BucketConfiguration.__struct_fields__}
+    return BucketState(
+        id=bucket.pk,
+        name=bucket.name,
+        owner_canonical_id=bucket.owner.canonical_id,
+        owner_display_name=bucket.owner.display_name or bucket.owner.username,
+        region=bucket.region,
+        created_ms=_ms(bucket.created_at),
+        configuration=msgspec.convert(columns, BucketConfiguration),
     )
-    return Registry(
-        BucketState(pk, name, canonical_id, display_name or username, region, _ms(created_at))
-        for pk, name, canonical_id, display_name, username, region, created_at in rows
-    )
+
+
+def _columns(configuration: BucketConfiguration) -> dict[str, Any]:
+    """Write a configuration as the columns of a row."""
+    columns: dict[str, Any] = msgspec.to_builtins(configuration)
+    return columns
 
 
 def bucket_names() -> dict[int, str] | None:
@@ -87,8 +98,13 @@ def bucket_names() -> dict[int, str] | None:
     return dict(Bucket.objects.values_list("id", "name"))
 
 
-def create_bucket(name: str, owner_canonical_id: str, region: str = "") -> BucketState:
-    """Make a bucket, in the configured region unless told otherwise.
+def create_bucket(
+    name: str,
+    owner_canonical_id: str,
+    region: str = "",
+    configuration: BucketConfiguration | None = None,
+) -> BucketState:
+    """Make a bucket, in the configured region and configured as new unless told otherwise.
 
     Its namespace in the engine opens by itself at the first write. Raises InvalidBucketName,
     BucketAlreadyExists, and iam's NoSuchUser when there is no such owner.
@@ -98,7 +114,10 @@ def create_bucket(name: str, owner_canonical_id: str, region: str = "") -> Bucke
         with transaction.atomic():
             owner = iam_services.lock_owner(owner_canonical_id)
             bucket = Bucket.objects.create(
-                name=name, owner=owner, region=region or settings.S4.region
+                name=name,
+                owner=owner,
+                region=region or settings.S4.region,
+                **_columns(configuration or AS_NEW),
             )
             _announce_change()
     except IntegrityError as error:
@@ -106,14 +125,18 @@ def create_bucket(name: str, owner_canonical_id: str, region: str = "") -> Bucke
         # beforehand. The other may be gone by now; it was there when this one was refused.
         other = Bucket.objects.filter(name=name).select_related("owner").first()
         raise BucketAlreadyExists(name, other.owner.canonical_id if other else "") from error
-    return BucketState(
-        id=bucket.pk,
-        name=name,
-        owner_canonical_id=owner.canonical_id,
-        owner_display_name=owner.display_name or owner.username,
-        region=bucket.region,
-        created_ms=_ms(bucket.created_at),
-    )
+    return _state(bucket)
+
+
+def configure_bucket(bucket_id: int, **changes: Any) -> None:
+    """Set fields of a bucket's configuration, by name; NoSuchBucket."""
+    columns = {name: msgspec.to_builtins(value) for name, value in changes.items()}
+    assert columns.keys() <= set(BucketConfiguration.__struct_fields__), "no such setting"
+    with transaction.atomic():
+        found = Bucket.objects.filter(pk=bucket_id, is_closing=False)
+        if not found.update(**columns):
+            raise NoSuchBucket(str(bucket_id))
+        _announce_change()
 
 
 def delete_bucket(name: str, *, bucket_id: int | None = None) -> None:

@@ -9,19 +9,21 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
+    from buckets.configuration import BucketConfiguration
     from buckets.registry import BucketState, Registry
     from iam.keyring import Keyring, Principal
     from s3api.auth import Identity
     from s3api.http.request import Request
     from s3api.http.target import Target
     from s3api.protocol import Operation
-    from storage_engine import ObjectReader, StorageEngine
+    from storage_engine import ObjectReader, StorageEngine, Versioning
 
 Result = TypeVar("Result")
 
@@ -35,8 +37,13 @@ class ControlPlane(Protocol):
     def load_registry(self) -> Registry:
         """Read every bucket."""
 
-    def create_bucket(self, name: str, owner_canonical_id: str, region: str) -> BucketState:
+    def create_bucket(
+        self, name: str, owner_canonical_id: str, region: str, configuration: BucketConfiguration
+    ) -> BucketState:
         """Make a bucket; a refusal is an S3Error."""
+
+    def configure_bucket(self, bucket: BucketState, **changes: Any) -> None:
+        """Set fields of a bucket's configuration, by name; a refusal is an S3Error."""
 
     def delete_bucket(self, bucket: BucketState) -> None:
         """Delete an empty bucket, and no later one of its name; a refusal is an S3Error."""
@@ -105,6 +112,10 @@ class Store:
         """Run a blocking call of the engine in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._disk, function, *arguments)
 
+    async def configure(self, bucket: BucketState, **changes: Any) -> None:
+        """Set fields of a bucket's configuration; obeyed by every worker on return."""
+        await self.on_sql(partial(self.control.configure_bucket, bucket, **changes))
+
     async def on_sql(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """Run a call of the control plane in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._sql, function, *arguments)
@@ -147,6 +158,11 @@ class Call:
         """The bucket the request names; only for operations that have one."""
         assert self.bucket_or_none is not None, "the operation names no bucket"
         return self.bucket_or_none
+
+    @property
+    def versioning(self) -> Versioning:
+        """What the bucket does with the version that another takes the place of."""
+        return self.bucket.configuration.versioning
 
     @property
     def key(self) -> str:

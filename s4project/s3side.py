@@ -5,7 +5,7 @@ Here the services' own errors become S3's, so that the data path knows no Django
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import close_old_connections
 
@@ -17,6 +17,7 @@ from s3api.context import S3Config
 from s3api.errors import S3Error
 
 if TYPE_CHECKING:
+    from buckets.configuration import BucketConfiguration
     from buckets.registry import BucketState, Registry
     from iam.keyring import Keyring
     from s4project.configuration import Configuration
@@ -36,14 +37,16 @@ class Services:
         close_old_connections()
         return bucket_services.load_registry()
 
-    def create_bucket(self, name: str, owner_canonical_id: str, region: str) -> BucketState:
+    def create_bucket(
+        self, name: str, owner_canonical_id: str, region: str, configuration: BucketConfiguration
+    ) -> BucketState:
         """Make a bucket; InvalidBucketName, BucketAlreadyOwnedByYou, BucketAlreadyExists.
 
         InvalidAccessKeyId when the caller was deleted since the keyring was read.
         """
         close_old_connections()
         try:
-            return bucket_services.create_bucket(name, owner_canonical_id, region)
+            return bucket_services.create_bucket(name, owner_canonical_id, region, configuration)
         except bucket_services.InvalidBucketName as error:
             raise S3Error("InvalidBucketName", BucketName=name) from error
         except NoSuchUser as error:
@@ -52,6 +55,14 @@ class Services:
             is_own = error.owner_canonical_id == owner_canonical_id
             code = "BucketAlreadyOwnedByYou" if is_own else "BucketAlreadyExists"
             raise S3Error(code, BucketName=name) from error
+
+    def configure_bucket(self, bucket: BucketState, **changes: Any) -> None:
+        """Set fields of a bucket's configuration; NoSuchBucket."""
+        close_old_connections()
+        try:
+            bucket_services.configure_bucket(bucket.id, **changes)
+        except bucket_services.NoSuchBucket as error:
+            raise S3Error("NoSuchBucket", BucketName=bucket.name) from error
 
     def delete_bucket(self, bucket: BucketState) -> None:
         """Delete an empty bucket; NoSuchBucket, BucketNotEmpty."""

@@ -31,7 +31,8 @@ class ObjectAttributes(msgspec.Struct, frozen=True, kw_only=True, array_like=Tru
     owner: str = ""  # canonical id
     storage_class: str = "STANDARD"
     checksum_algorithm: str = ""  # asked for at CreateMultipartUpload
-    extra: dict[str, str] = {}
+    tags: dict[str, str] = {}
+    grants: tuple[tuple[str, str], ...] | None = None  # (grantee, permission); None: the owner's
 
     def with_digests(self, etag: str, checksums: dict[str, str]) -> ObjectAttributes:
         """Return the same with what is known once the payload has passed."""

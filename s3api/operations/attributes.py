@@ -6,9 +6,10 @@ writer believes to be encrypted or locked must not be stored plain.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from s3api.errors import S3Error
+from storage_engine import ObjectAttributes
 
 if TYPE_CHECKING:
     from s3api.context import Call
@@ -63,6 +64,16 @@ def refuse_unkept(request: Request) -> None:
     storage_class = request.header("x-amz-storage-class")
     if storage_class not in {None, "STANDARD"}:
         raise S3Error("InvalidStorageClass")
+
+
+def new_attributes(call: Call, **fields: Any) -> ObjectAttributes:
+    """Collect what the request says of the object it writes, with `fields` that only it knows.
+
+    Refuses (S3Error) what the request asks for and S4 would not keep.
+    """
+    refuse_unkept(call.request)
+    fields.setdefault("headers", stored_headers(call.request))
+    return ObjectAttributes(**{"etag": "", "owner": call.owner_id} | fields)
 
 
 def stored_headers(request: Request) -> dict[str, str]:

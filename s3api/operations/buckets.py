@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from buckets.configuration import AS_NEW
 from s3api.context import Answer
 from s3api.errors import S3Error
 from s3api.operations.attributes import OWNER_ACLS
@@ -21,7 +22,7 @@ async def create_bucket(call: Call) -> Answer:
     _refuse_unkept(call)
     _check_location(call)
     await call.store.on_sql(
-        call.store.control.create_bucket, name, call.owner_id, call.store.config.region
+        call.store.control.create_bucket, name, call.owner_id, call.store.config.region, AS_NEW
     )
     return Answer({"Location": f"/{name}"})
 

@@ -9,20 +9,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_to_bytes
 
+import msgspec
+
 from s3api.checksums import ALGORITHMS
 from s3api.context import Answer
 from s3api.errors import S3Error
 from s3api.http.preconditions import COPY_SOURCE, check_source, read_conditions
 from s3api.operations.access import authorise, existing_bucket
-from s3api.operations.attributes import refuse_unkept, stored_headers
+from s3api.operations.attributes import new_attributes
 from s3api.operations.ingest import Digests
 from s3api.operations.put import checksum_members, write_guard
-from storage_engine import ObjectAttributes, ObjectRef
+from storage_engine import ObjectRef
 
 if TYPE_CHECKING:
     from buckets.registry import BucketState
     from s3api.context import Call
-    from storage_engine import Guard, ObjectInfo, ObjectReader
+    from storage_engine import Guard, ObjectAttributes, ObjectInfo, ObjectReader
 
 COPY_BYTES_MAX: Final = 5 * 1024**3  # larger objects are copied in parts, as in AWS
 STEP_BYTES: Final = 1 << 20
@@ -82,24 +84,23 @@ def source_guard(call: Call) -> Guard:
 
 async def copy_object(call: Call) -> Answer:
     """Make the target the same object as the source, with its metadata or with new metadata."""
-    refuse_unkept(call.request)
+    own = new_attributes(call)
     source = find_source(call)
     replaces = _replaces_metadata(call)
-    headers = stored_headers(call.request)
     _refuse_self_copy(call, source, replaces=replaces)
     known = await _wanted_checksum(call, source)
-    owner, redirect = call.owner_id, call.request.header(REDIRECT)
+    redirect = call.request.header(REDIRECT)
 
     def attributes(info: ObjectInfo) -> ObjectAttributes:
         kept = {name: text for name, text in info.attributes.headers.items() if name != REDIRECT}
         if redirect is not None:
             kept[REDIRECT] = redirect
-        return ObjectAttributes(
+        return msgspec.structs.replace(
+            own,
             etag=info.etag,
-            headers=headers if replaces else kept,
+            headers=own.headers if replaces else kept,
             checksums=known.checksums if known else info.attributes.checksums,
             checksum_type="FULL_OBJECT" if known else info.attributes.checksum_type,
-            owner=owner,
         )
 
     check = source_guard(call)

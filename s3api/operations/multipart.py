@@ -11,17 +11,17 @@ from s3api.context import Answer
 from s3api.errors import S3Error
 from s3api.http.checksum_headers import expected_checksum
 from s3api.http.preconditions import COPY_SOURCE, check_source, parse_copy_range, read_conditions
-from s3api.operations.attributes import refuse_unkept, stored_headers
+from s3api.operations.attributes import new_attributes, refuse_unkept
 from s3api.operations.copy import STEP_BYTES, find_source
 from s3api.operations.ingest import DEFAULT_ALGORITHM, Digests, receive_payload
 from s3api.operations.put import checksum_members, write_guard
-from storage_engine import ObjectAttributes, Origin, PartInfo
+from storage_engine import Origin, PartInfo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from s3api.context import Call
-    from storage_engine import ObjectInfo, ObjectReader, StagedBlob, UploadInfo
+    from storage_engine import ObjectAttributes, ObjectInfo, ObjectReader, StagedBlob, UploadInfo
 
 PART_NUMBER_MAX: Final = 10_000
 PART_BYTES_MIN: Final = 5 * 1024**2  # all parts but the last
@@ -30,15 +30,10 @@ DEFAULT_TYPES: Final = {"CRC64NVME": "FULL_OBJECT"}  # the others default to COM
 
 async def create_multipart_upload(call: Call) -> Answer:
     """Begin an upload; headers and metadata of the object are given here."""
-    refuse_unkept(call.request)
     algorithm = call.arguments.get("ChecksumAlgorithm")
     checksum_type = _checksum_type(algorithm, call.arguments.get("ChecksumType"))
-    attributes = ObjectAttributes(
-        etag="",
-        headers=stored_headers(call.request),
-        checksum_algorithm=algorithm or "",
-        checksum_type=checksum_type,
-        owner=call.owner_id,
+    attributes = new_attributes(
+        call, checksum_algorithm=algorithm or "", checksum_type=checksum_type
     )
     upload = await call.store.committed(
         call.engine.create_upload(call.bucket.id, call.key, attributes)
@@ -211,13 +206,8 @@ async def complete_multipart_upload(call: Call) -> Answer:
     digest = hashlib.md5(usedforsecurity=False)
     for part in parts:
         digest.update(bytes.fromhex(part.etag))
-    attributes = ObjectAttributes(
-        etag=f"{digest.hexdigest()}-{len(parts)}",
-        headers=upload.attributes.headers,
-        checksums=sums,
-        checksum_type=upload.attributes.checksum_type,
-        owner=upload.attributes.owner,
-    )
+    etag = f"{digest.hexdigest()}-{len(parts)}"
+    attributes = upload.attributes.with_digests(etag, sums)
     guard = write_guard(call)
     origin = Origin(call.bucket.id, call.key, attributes, upload.upload_id)
     record = await call.store.on_disk(call.engine.stage_completion, origin, parts)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from s3api.context import Answer
 from s3api.http.preconditions import check_write, read_conditions
-from s3api.operations.attributes import refuse_unkept, stored_headers
+from s3api.operations.attributes import new_attributes
 from s3api.operations.ingest import receive_payload
-from storage_engine import ObjectAttributes, Origin
+from storage_engine import Origin
 
 if TYPE_CHECKING:
     from s3api.context import Call
@@ -37,13 +37,7 @@ def checksum_members(checksums: dict[str, str], checksum_type: str) -> dict[str,
 
 async def put_object(call: Call) -> Answer:
     """Store an object; the reply leaves after payload and index are on disk."""
-    refuse_unkept(call.request)
-    promised = ObjectAttributes(
-        etag="",
-        headers=stored_headers(call.request),
-        checksum_type="FULL_OBJECT",
-        owner=call.owner_id,
-    )
+    promised = new_attributes(call, checksum_type="FULL_OBJECT")
     guard = write_guard(call)
     received = await receive_payload(call, Origin(call.bucket.id, call.key, promised))
     attributes = promised.with_digests(received.etag, received.checksums)

@@ -248,5 +248,9 @@ def test_the_trees_take_few_files_and_little_disk(server: Server, tree: Path) ->
     stored = sum(row["Size"] for row in rows)
     files = [path for path in server.data.rglob("*") if path.is_file()]
     assert len(files) < 60
-    assert server.disk_bytes() < 1.05 * stored + 64 * MIB
+    payloads = server.disk_bytes("volumes")
+    assert payloads < 1.05 * stored + 16 * MIB, "what is equal is kept once, the rest as it is"
+    # Journal and index are bounded by time and use, not by what is stored: some segments of 32 MiB,
+    # and the pages replaced since the last checkpoints.
+    assert server.disk_bytes() - payloads < 384 * MIB
     assert server.log.stat().st_size < MIB

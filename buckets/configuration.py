@@ -1,0 +1,67 @@
+"""What can be set on a bucket, as immutable values. Knows no Django and no wire form.
+
+`buckets.models.Bucket` has a column of the same name for each field of BucketConfiguration.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from iam.acl import Grant  # noqa: TC001  # msgspec reads the annotations
+from storage_engine import Versioning
+
+
+class Ownership(StrEnum):
+    """Who owns an object that another account writes, and whether ACLs mean anything.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html
+    """
+
+    BUCKET_OWNER_ENFORCED = "BucketOwnerEnforced"  # the bucket's owner; ACLs are off
+    BUCKET_OWNER_PREFERRED = "BucketOwnerPreferred"  # the bucket's owner, if the ACL gives it
+    OBJECT_WRITER = "ObjectWriter"  # the writer
+
+
+class PublicAccessBlock(msgspec.Struct, frozen=True, kw_only=True):
+    """What of ACLs and policies that speak of everybody is refused or has no effect."""
+
+    block_public_acls: bool = False
+    ignore_public_acls: bool = False
+    block_public_policy: bool = False
+    restrict_public_buckets: bool = False
+
+
+NOTHING_PUBLIC: Final = PublicAccessBlock(
+    block_public_acls=True,
+    ignore_public_acls=True,
+    block_public_policy=True,
+    restrict_public_buckets=True,
+)
+
+
+class CorsRule(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule of cross-origin access; origins and headers may hold one `*` each."""
+
+    allowed_origins: tuple[str, ...]
+    allowed_methods: tuple[str, ...]
+    allowed_headers: tuple[str, ...] = ()
+    expose_headers: tuple[str, ...] = ()
+    max_age_seconds: int | None = None
+    id: str | None = None
+
+
+class BucketConfiguration(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that can be set on a bucket; the defaults are those of AWS for a new bucket."""
+
+    versioning: Versioning = Versioning.UNVERSIONED
+    ownership: Ownership | None = Ownership.BUCKET_OWNER_ENFORCED  # None: taken off
+    public_access_block: PublicAccessBlock | None = NOTHING_PUBLIC
+    grants: tuple[Grant, ...] | None = None  # None: the owner has full control, nobody else any
+    cors: tuple[CorsRule, ...] = ()
+    tags: dict[str, str] = {}
+
+
+AS_NEW: Final = BucketConfiguration()
