@@ -153,8 +153,7 @@ async def _read_document(call: Call) -> bytes:
     expectations = Expectations(call)
     reader = PayloadReader(request.body, call.identity.payload, request.content_length)
     document = await reader.read_all(DOCUMENT_BYTES_MAX)
-    # CompleteMultipartUpload's checksum is the object's, not that of its list of parts.
-    if call.operation.name != "CompleteMultipartUpload" and expectations.exist:
+    if expectations.exist:
         digests = Digests(expectations.algorithms(None))
         digests.update(document)
         expectations.check_digests(digests, reader)

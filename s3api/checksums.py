@@ -1,7 +1,7 @@
-"""The five checksums S3 clients may ask for: hashing, naming, and arithmetic on finished values.
+"""The ten checksums S3 clients may ask for: hashing, naming, and arithmetic on finished values.
 
-Knows no HTTP request: who sent which value is `s3api.http.checksum_headers`' business. CRCs run at
-memory speed through awscrt, the SHAs through hashlib; both release the GIL on large pieces.
+Knows no HTTP request: who sent which value is `s3api.http.checksum_headers`' business. CRCs and
+XXHashes run at memory speed through awscrt, the digests through hashlib.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
 """
 
@@ -17,9 +17,19 @@ from awscrt import checksums as crt
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-ALGORITHMS: Final = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256")
-
-_DIGEST_BYTES: Final = {"CRC32": 4, "CRC32C": 4, "CRC64NVME": 8, "SHA1": 20, "SHA256": 32}
+_DIGEST_BYTES: Final = {
+    "CRC32": 4,
+    "CRC32C": 4,
+    "CRC64NVME": 8,
+    "SHA1": 20,
+    "SHA256": 32,
+    "SHA512": 64,
+    "MD5": 16,
+    "XXHASH64": 8,
+    "XXHASH3": 8,
+    "XXHASH128": 16,
+}
+ALGORITHMS: Final = tuple(_DIGEST_BYTES)
 _HEADER_NAMES: Final = {name: f"x-amz-checksum-{name.lower()}" for name in ALGORITHMS}
 _ALGORITHMS_BY_HEADER: Final = {header: name for name, header in _HEADER_NAMES.items()}
 _CRC: Final[dict[str, Callable[[bytes, int], int]]] = {
@@ -32,6 +42,14 @@ _COMBINE: Final[dict[str, Callable[[int, int, int], int]]] = {
     "CRC32C": crt.combine_crc32c,
     "CRC64NVME": crt.combine_crc64nvme,
 }
+# Seed 0, digests in XXHash's canonical (big-endian) form: what AWS's own SDKs send, which hash with
+# these very functions (botocore, httpchecksum.py).
+_XXHASH: Final[dict[str, Callable[[], crt.XXHash]]] = {
+    "XXHASH64": crt.XXHash.new_xxhash64,
+    "XXHASH3": crt.XXHash.new_xxhash3_64,
+    "XXHASH128": crt.XXHash.new_xxhash3_128,
+}
+_SECURE: Final = frozenset({"SHA256", "SHA512"})
 
 
 class Hasher(Protocol):
@@ -67,15 +85,18 @@ class _CrcHasher:
         return b64encode(self.digest()).decode()
 
 
-class _ShaHasher:
-    """A running SHA-1 or SHA-256."""
+class _DigestHasher:
+    """A running SHA, MD5 or XXHash."""
 
-    __slots__ = ("_sha", "digest", "update")
+    __slots__ = ("digest", "update")
 
     def __init__(self, algorithm: str) -> None:
-        self._sha = hashlib.new(algorithm, usedforsecurity=algorithm == "SHA256")
-        self.update = self._sha.update
-        self.digest = self._sha.digest
+        if algorithm in _XXHASH:
+            xxhash = _XXHASH[algorithm]()
+            self.update, self.digest = xxhash.update, xxhash.finalize
+        else:
+            digest = hashlib.new(algorithm, usedforsecurity=algorithm in _SECURE)
+            self.update, self.digest = digest.update, digest.digest
 
     def b64(self) -> str:
         return b64encode(self.digest()).decode()
@@ -84,7 +105,12 @@ class _ShaHasher:
 def new(algorithm: str) -> Hasher:
     """Start a checksum; `algorithm` is one of ALGORITHMS."""
     assert algorithm in _DIGEST_BYTES, algorithm
-    return _CrcHasher(algorithm) if algorithm in _CRC else _ShaHasher(algorithm)
+    return _CrcHasher(algorithm) if algorithm in _CRC else _DigestHasher(algorithm)
+
+
+def can_combine(algorithm: str) -> bool:
+    """Tell whether the checksum of a whole can be had from those of its parts: a CRC's can."""
+    return algorithm in _COMBINE
 
 
 def header_name(algorithm: str) -> str:

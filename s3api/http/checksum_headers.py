@@ -44,13 +44,13 @@ def expected_checksum(request: Request) -> ExpectedChecksum | None:
     Query parameters of these names, which some SDKs sign into URLs, are ignored as AWS does.
     Raises S3Error InvalidRequest (several, malformed, unknown algorithm), MalformedTrailerError.
     """
-    headers = _value_headers(request)
+    header = value_header(request)
     trailers = _declared_trailers(request)
-    if not headers and not trailers and request.header("x-amz-sdk-checksum-algorithm") is None:
+    if header is None and not trailers and request.header("x-amz-sdk-checksum-algorithm") is None:
         return None
-    if headers and trailers:
+    if header is not None and trailers:
         raise S3Error("InvalidRequest", _SINGLE)
-    expected = _of_header(*headers[0]) if headers else None
+    expected = _of_header(*header) if header is not None else None
     if trailers:
         expected = ExpectedChecksum(trailers[0], None)
     _check_declared_algorithm(request, expected)
@@ -59,8 +59,11 @@ def expected_checksum(request: Request) -> ExpectedChecksum | None:
     return expected
 
 
-def _value_headers(request: Request) -> list[tuple[str, str]]:
-    """List (algorithm, value) of the checksum headers: at most one."""
+def value_header(request: Request) -> tuple[str, str] | None:
+    """Find algorithm and value of the one checksum header; the value is as sent.
+
+    Raises S3Error InvalidRequest (several, unknown algorithm).
+    """
     found = []
     for line, value in request.header_map.items():
         if not line.startswith(b"x-amz-checksum-"):
@@ -76,7 +79,7 @@ def _value_headers(request: Request) -> list[tuple[str, str]]:
             )
     if len(found) > 1:
         raise S3Error("InvalidRequest", _SEVERAL)
-    return found
+    return found[0] if found else None
 
 
 def _declared_trailers(request: Request) -> list[str]:

@@ -6,7 +6,6 @@ import hashlib
 import itertools
 from typing import TYPE_CHECKING, Any, Final
 
-from s3api import checksums
 from s3api.context import Answer
 from s3api.errors import S3Error
 from s3api.http.checksum_headers import expected_checksum
@@ -14,27 +13,30 @@ from s3api.http.preconditions import COPY_SOURCE, check_source, parse_copy_range
 from s3api.operations.attributes import new_attributes, refuse_unkept
 from s3api.operations.copy import STEP_BYTES, find_source
 from s3api.operations.ingest import DEFAULT_ALGORITHM, Digests, receive_payload
+from s3api.operations.multipart_checksums import (
+    check_completion_type,
+    check_object_checksum,
+    check_part_algorithm,
+    checksum_type,
+    cites,
+    object_checksums,
+)
 from s3api.operations.put import checksum_members, write_guard
 from storage_engine import Origin, PartInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from s3api.context import Call
-    from storage_engine import ObjectAttributes, ObjectInfo, ObjectReader, StagedBlob, UploadInfo
+    from storage_engine import ObjectInfo, ObjectReader, StagedBlob, UploadInfo
 
 PART_NUMBER_MAX: Final = 10_000
 PART_BYTES_MIN: Final = 5 * 1024**2  # all parts but the last
-DEFAULT_TYPES: Final = {"CRC64NVME": "FULL_OBJECT"}  # the others default to COMPOSITE
 
 
 async def create_multipart_upload(call: Call) -> Answer:
     """Begin an upload; headers and metadata of the object are given here."""
     algorithm = call.arguments.get("ChecksumAlgorithm")
-    checksum_type = _checksum_type(algorithm, call.arguments.get("ChecksumType"))
-    attributes = new_attributes(
-        call, checksum_algorithm=algorithm or "", checksum_type=checksum_type
-    )
+    kind = checksum_type(algorithm, call.arguments.get("ChecksumType"))
+    attributes = new_attributes(call, checksum_algorithm=algorithm or "", checksum_type=kind)
     upload = await call.store.committed(
         call.engine.create_upload(call.bucket.id, call.key, attributes)
     )
@@ -44,34 +46,9 @@ async def create_multipart_upload(call: Call) -> Answer:
             "Key": call.key,
             "UploadId": upload.upload_id,
             "ChecksumAlgorithm": algorithm,
-            "ChecksumType": checksum_type if algorithm else None,
+            "ChecksumType": kind if algorithm else None,
         }
     )
-
-
-def _checksum_type(algorithm: str | None, wanted: str | None) -> str:
-    """Decide COMPOSITE or FULL_OBJECT, and refuse the pairs that AWS refuses."""
-    if algorithm is None:
-        if wanted is not None:
-            raise S3Error(
-                "InvalidRequest",
-                "The x-amz-checksum-type header can only be used with the "
-                "x-amz-checksum-algorithm header.",
-            )
-        return "FULL_OBJECT"
-    if algorithm not in checksums.ALGORITHMS:
-        raise S3Error("NotImplemented", f"Checksum algorithm {algorithm} is not implemented.")
-    chosen = wanted or DEFAULT_TYPES.get(algorithm, "COMPOSITE")
-    is_crc = algorithm.startswith("CRC")
-    if (chosen == "FULL_OBJECT" and not is_crc) or (
-        chosen == "COMPOSITE" and algorithm == "CRC64NVME"
-    ):
-        raise S3Error(
-            "InvalidRequest",
-            f"The {chosen} checksum type cannot be used with the {algorithm.lower()} checksum "
-            "algorithm.",
-        )
-    return chosen
 
 
 def _open_upload(call: Call) -> UploadInfo:
@@ -100,12 +77,7 @@ async def upload_part(call: Call) -> Answer:
     refuse_unkept(call.request)
     declared = upload.attributes.checksum_algorithm
     sent = expected_checksum(call.request)
-    if declared and sent is not None and sent.algorithm != declared:
-        raise S3Error(
-            "InvalidRequest",
-            f"Checksum Type mismatch occurred, expected checksum Type: {declared.lower()}, "
-            f"actual checksum Type: {sent.algorithm.lower()}",
-        )
+    check_part_algorithm(upload.attributes, sent)
     origin = _part_origin(call, upload, number)
     received = await receive_payload(call, origin, declared or DEFAULT_ALGORITHM)
     await _commit_part(call, number, received.blob, received.etag, received.checksums)
@@ -199,10 +171,11 @@ async def complete_multipart_upload(call: Call) -> Answer:
     upload = call.engine.get_upload(call.bucket.id, call.key, call.arguments["UploadId"])
     if upload.completed is not None:
         return _completed_before(call, upload, wanted)
+    check_completion_type(upload.attributes, call.arguments.get("ChecksumType"))
     parts = _match(call, upload, wanted)
     _check_object_size(call, parts)
-    sums = _object_checksums(upload.attributes, parts)
-    _check_sent_checksum(call, upload, sums)
+    sums = object_checksums(upload.attributes, parts)
+    check_object_checksum(call, upload.attributes, sums)
     digest = hashlib.md5(usedforsecurity=False)
     for part in parts:
         digest.update(bytes.fromhex(part.etag))
@@ -273,7 +246,8 @@ def _match(call: Call, upload: UploadInfo, wanted: list[dict[str, Any]]) -> list
     parts = []
     for entry in wanted:
         part = held.get(entry["PartNumber"])
-        if part is None or part.etag != _plain_etag(entry) or not _sums_agree(entry, part):
+        is_named = part is not None and part.etag == _plain_etag(entry)
+        if part is None or not is_named or not cites(upload.attributes, entry, part):
             raise S3Error(
                 "InvalidPart",
                 UploadId=upload.upload_id,
@@ -293,15 +267,6 @@ def _match(call: Call, upload: UploadInfo, wanted: list[dict[str, Any]]) -> list
     return parts
 
 
-def _sums_agree(entry: dict[str, Any], part: PartInfo) -> bool:
-    """Whether each checksum the client repeats is the part's own."""
-    return all(
-        part.checksums.get(name, entry[f"Checksum{name}"]) == entry[f"Checksum{name}"]
-        for name in checksums.ALGORITHMS
-        if entry.get(f"Checksum{name}")
-    )
-
-
 def _check_object_size(call: Call, parts: list[PartInfo]) -> None:
     expected = call.arguments.get("MpuObjectSize")
     actual = sum(part.size for part in parts)
@@ -311,32 +276,3 @@ def _check_object_size(call: Call, parts: list[PartInfo]) -> None:
             f"The provided 'x-amz-mp-object-size' header value {expected} does not match what "
             f"was computed: {actual}",
         )
-
-
-def _object_checksums(upload: ObjectAttributes, parts: Sequence[PartInfo]) -> dict[str, str]:
-    """Compute the checksum of a completed object from its parts'."""
-    name = upload.checksum_algorithm or DEFAULT_ALGORITHM
-    values = [part.checksums[name] for part in parts]
-    if upload.checksum_type == "COMPOSITE":
-        return {name: checksums.composite(name, values)}
-    sizes = [part.size for part in parts]
-    return {name: checksums.combine_full(name, zip(values, sizes, strict=True))}
-
-
-def _check_sent_checksum(call: Call, upload: UploadInfo, sums: dict[str, str]) -> None:
-    """Compare with the checksum of the whole object, where the client gives it."""
-    wanted_type = call.arguments.get("ChecksumType")
-    held_type = upload.attributes.checksum_type
-    if wanted_type is not None and wanted_type != held_type:
-        raise S3Error(
-            "InvalidRequest",
-            f"The upload was created using the {held_type} checksum mode. The complete request "
-            "must use the same checksum mode.",
-        )
-    for name in checksums.ALGORITHMS:
-        sent = call.arguments.get(f"Checksum{name}")
-        if sent is not None and sums.get(name, sent) != sent:
-            raise S3Error(
-                "BadDigest",
-                f"The {name.lower()} you specified did not match the calculated checksum.",
-            )

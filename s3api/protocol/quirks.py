@@ -329,7 +329,8 @@ ENUM_REFUSALS: Final = {
         "InvalidRequest",
         (
             "Checksum algorithm provided is unsupported. Please try again with any of the valid "
-            "types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]"
+            "types: [CRC32, CRC32C, CRC64NVME, MD5, SHA1, SHA256, SHA512, XXHASH128, XXHASH3, "
+            "XXHASH64]"
         ),
     ),
     "x-amz-checksum-type": (

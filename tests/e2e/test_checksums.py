@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from awscrt import checksums as crt
+from botocore.exceptions import ClientError
 
 from tests.e2e.outcome import refusal
 from tests.e2e.signing import UNSIGNED_CHUNKS_TRAILER, split, unsigned_frames
@@ -42,8 +43,14 @@ DIGESTS: dict[str, Callable[[bytes], bytes]] = {
     "CRC64NVME": big_endian(crt.crc64nvme, 8),
     "SHA1": lambda data: hashlib.sha1(data, usedforsecurity=False).digest(),
     "SHA256": lambda data: hashlib.sha256(data).digest(),
+    "SHA512": lambda data: hashlib.sha512(data).digest(),
+    "MD5": lambda data: hashlib.md5(data, usedforsecurity=False).digest(),
+    "XXHASH64": crt.XXHash.compute_xxhash64,
+    "XXHASH3": crt.XXHash.compute_xxhash3_64,
+    "XXHASH128": crt.XXHash.compute_xxhash3_128,
 }
 CRCS = ["CRC32", "CRC32C", "CRC64NVME"]
+COMPOSITES = [name for name in DIGESTS if name != "CRC64NVME"]
 
 
 def value(algorithm: str, data: bytes) -> str:
@@ -55,6 +62,13 @@ def composite(algorithm: str, parts: list[bytes]) -> str:
     """Compute the checksum of the parts' checksums."""
     digests = b"".join(DIGESTS[algorithm](part) for part in parts)
     return f"{value(algorithm, digests)}-{len(parts)}"
+
+
+def sent_with(algorithm: str, data: bytes) -> dict[str, str]:
+    """Name what lets boto3 send a checksum along: it computes all but MD5 itself."""
+    if algorithm == "MD5":
+        return {"ChecksumMD5": value(algorithm, data)}
+    return {"ChecksumAlgorithm": algorithm}
 
 
 def sums_in(reply: dict[str, Any]) -> dict[str, str]:
@@ -69,7 +83,7 @@ def test_a_checksum_the_client_computes_is_kept(
 ) -> None:
     """A checksum boto3 sends comes back from PutObject, HeadObject, GetObject and listings."""
     wanted = {algorithm: value(algorithm, BODY)}
-    made = s3.put_object(Bucket=bucket, Key="k", Body=BODY, ChecksumAlgorithm=algorithm)
+    made = s3.put_object(Bucket=bucket, Key="k", Body=BODY, **sent_with(algorithm, BODY))
     assert sums_in(made) == wanted
     assert made["ChecksumType"] == "FULL_OBJECT"
     for call in (s3.head_object, s3.get_object):
@@ -146,14 +160,15 @@ def upload(
     names = {"Bucket": bucket, "Key": "k", "UploadId": made["UploadId"]}
     parts = []
     for number, body in enumerate(PARTS, 1):
-        part = s3.upload_part(**names, PartNumber=number, Body=body, ChecksumAlgorithm=algorithm)
+        wish = {**names, "PartNumber": number, "Body": body, **sent_with(algorithm, body)}
+        part = s3.upload_part(**wish)
         assert sums_in(part) == {algorithm: value(algorithm, body)}
         sums = {f"Checksum{name}": text for name, text in sums_in(part).items()}
         parts.append({"PartNumber": number, "ETag": part["ETag"], **sums})
     return names, parts
 
 
-@pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "SHA1", "SHA256"])
+@pytest.mark.parametrize("algorithm", COMPOSITES)
 def test_parts_have_a_composite_checksum(s3: BaseClient, bucket: str, algorithm: str) -> None:
     """COMPOSITE, the default of all but CRC64NVME, is the checksum of the parts' checksums."""
     names, parts = upload(s3, bucket, algorithm, None)
@@ -163,7 +178,15 @@ def test_parts_have_a_composite_checksum(s3: BaseClient, bucket: str, algorithm:
         {algorithm: value(algorithm, part)} for part in PARTS
     ]
     wanted = {algorithm: composite(algorithm, PARTS)}
-    made = s3.complete_multipart_upload(**names, MultipartUpload={"Parts": parts})
+    wish = {**names, "MultipartUpload": {"Parts": parts}}
+    sent = f"Checksum{algorithm}"
+    for wrong in (f"{value(algorithm, b'')}-3", wanted[algorithm].replace("-3", "-2")):
+        refused = refusal(s3.complete_multipart_upload, **wish, **{sent: wrong})
+        assert refused == (400, "BadDigest")
+    bare = wanted[algorithm].partition("-")[0]
+    refused = refusal(s3.complete_multipart_upload, **wish, **{sent: f"{bare}-x"})
+    assert refused == (400, "InvalidRequest")
+    made = s3.complete_multipart_upload(**wish, **{sent: bare})
     assert (sums_in(made), made["ChecksumType"]) == (wanted, "COMPOSITE")
     head = s3.head_object(Bucket=bucket, Key="k", ChecksumMode="ENABLED")
     assert (sums_in(head), head["ChecksumType"]) == (wanted, "COMPOSITE")
@@ -195,7 +218,10 @@ def test_a_full_checksum_needs_no_parts_checksums(s3: BaseClient, bucket: str) -
 
 @pytest.mark.parametrize(
     ("algorithm", "kind"),
-    [("SHA1", "FULL_OBJECT"), ("SHA256", "FULL_OBJECT"), ("CRC64NVME", "COMPOSITE")],
+    [
+        *((name, "FULL_OBJECT") for name in DIGESTS if name not in CRCS),
+        ("CRC64NVME", "COMPOSITE"),
+    ],
 )
 def test_an_impossible_type_is_refused(
     s3: BaseClient, bucket: str, algorithm: str, kind: str
@@ -218,12 +244,19 @@ def test_a_part_with_a_wrong_checksum_is_refused(s3: BaseClient, bucket: str) ->
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"".join(PARTS)
 
 
-def test_a_part_of_another_algorithm_is_refused(s3: BaseClient, bucket: str) -> None:
-    """A part must come with the checksum that its upload was begun with."""
-    made = s3.create_multipart_upload(Bucket=bucket, Key="k", ChecksumAlgorithm="SHA256")
-    names = {"Bucket": bucket, "Key": "k", "UploadId": made["UploadId"]}
-    wish = {**names, "PartNumber": 1, "Body": b"x", "ChecksumAlgorithm": "CRC32"}
-    assert refusal(s3.upload_part, **wish) == (400, "InvalidRequest")
+def test_a_part_of_another_algorithm_is_refused(
+    server: Server, s3: BaseClient, bucket: str
+) -> None:
+    """A part must come with the checksum of its upload, if that is COMPOSITE; or may come bare."""
+    for algorithm, kind, bare in (("SHA256", "COMPOSITE", 400), ("CRC32C", "FULL_OBJECT", 200)):
+        wish = {"Bucket": bucket, "Key": "k", "ChecksumAlgorithm": algorithm}
+        made = s3.create_multipart_upload(**wish, ChecksumType=kind)
+        target = path_of(bucket, "k") + f"?partNumber=1&uploadId={made['UploadId']}"
+        other = {"x-amz-checksum-crc32": value("CRC32", b"x")}
+        refused = server.caller.ask("PUT", target, b"x", other)
+        assert (refused.status, refused.code) == (400, "InvalidRequest")
+        assert b"Checksum Type mismatch occurred" in refused.body
+        assert server.caller.ask("PUT", target, b"x").status == bare
 
 
 def test_a_copy_keeps_or_changes_the_checksum(s3: BaseClient, bucket: str) -> None:
@@ -261,9 +294,63 @@ def test_deletes_are_checked_too(server: Server, s3: BaseClient, bucket: str) ->
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
 
 
-def test_a_copy_with_an_algorithm_not_offered_is_refused(s3: BaseClient, bucket: str) -> None:
-    """An algorithm of AWS's that S4 does not compute is NotImplemented, and copies nothing."""
-    s3.put_object(Bucket=bucket, Key="source", Body=BODY)
-    copy = {"Bucket": bucket, "CopySource": f"{bucket}/source", "ChecksumAlgorithm": "SHA512"}
-    assert refusal(s3.copy_object, Key="copy", **copy) == (501, "NotImplemented")
-    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 1
+def test_complete_must_cite_what_the_upload_promised(s3: BaseClient, bucket: str) -> None:
+    """COMPOSITE needs each part's checksum, of its algorithm, alone and well formed."""
+    names, parts = upload(s3, bucket, "SHA1", None)
+    sha256 = {"ChecksumSHA256": value("SHA256", PARTS[0])}
+    bare = {name: parts[0][name] for name in ("PartNumber", "ETag")}
+    for first, code, words in (
+        (bare, "InvalidRequest", "created using a sha1 checksum"),
+        (bare | sha256, "BadDigest", "The sha256 you specified for part 1 did not match"),
+        (parts[0] | sha256, "InvalidArgument", "Invalid Base64 or multiple checksums"),
+        (bare | {"ChecksumSHA1": "bad"}, "InvalidArgument", "Invalid Base64 or multiple"),
+    ):
+        wish = {**names, "MultipartUpload": {"Parts": [first, *parts[1:]]}}
+        with pytest.raises(ClientError, match=words) as refused:
+            s3.complete_multipart_upload(**wish)
+        assert refused.value.response["Error"]["Code"] == code
+    wish = {**names, "MultipartUpload": {"Parts": parts}}
+    other = {"ChecksumCRC32": value("CRC32", b"".join(PARTS))}
+    assert refusal(s3.complete_multipart_upload, **wish, **other) == (400, "BadDigest")
+    both = other | {"ChecksumSHA1": composite("SHA1", PARTS)}
+    assert refusal(s3.complete_multipart_upload, **wish, **both) == (400, "InvalidRequest")
+    kind = {"ChecksumType": "FULL_OBJECT"}
+    assert refusal(s3.complete_multipart_upload, **wish, **kind) == (400, "InvalidRequest")
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+def test_an_upload_without_an_algorithm_promised_nothing(
+    server: Server, s3: BaseClient, bucket: str
+) -> None:
+    """Such an upload takes any part; checksums cited at its end belong to no part."""
+    target = path_of(bucket, "k")
+    begun = server.caller.ask("POST", f"{target}?uploads")
+    names = {"Bucket": bucket, "Key": "k", "UploadId": begun.text("UploadId")}
+    part = s3.upload_part(**names, PartNumber=1, Body=b"aaa", ChecksumAlgorithm="CRC32C")
+    bare = {"PartNumber": 1, "ETag": part["ETag"]}
+    cited = {"Parts": [bare | {"ChecksumCRC32C": part["ChecksumCRC32C"]}]}
+    call = s3.complete_multipart_upload
+    assert refusal(call, **names, MultipartUpload=cited) == (400, "InvalidPart")
+    wish = {**names, "MultipartUpload": {"Parts": [bare]}}
+    for kind in ("FULL_OBJECT", "COMPOSITE"):
+        with pytest.raises(ClientError, match="created using the null checksum mode"):
+            call(**wish, ChecksumType=kind)
+    assert refusal(call, **wish, MpuObjectSize=4) == (400, "InvalidRequest")
+    made = call(**wish, MpuObjectSize=3, ChecksumCRC32C=f"{value('CRC32C', b'')}-2")
+    assert sums_in(made) == {"CRC64NVME": value("CRC64NVME", b"aaa")}
+    assert made["ChecksumType"] == "FULL_OBJECT"
+
+
+def test_an_unknown_algorithm_is_refused(server: Server, s3: BaseClient, bucket: str) -> None:
+    """An algorithm that is none is refused in S3's words wherever it is named."""
+    target = path_of(bucket, "k")
+    for method, query, headers, words in (
+        ("POST", "?uploads", {"x-amz-checksum-algorithm": "TEST"}, "SHA512, XXHASH128, XXHASH3"),
+        ("POST", "?uploads", {"x-amz-checksum-type": "COMPOSITE"}, "can only be used with"),
+        ("PUT", "", {"x-amz-checksum-sha224": "AAAA"}, "The algorithm type you specified in"),
+        ("PUT", "", {"x-amz-sdk-checksum-algorithm": "sha224"}, "Value for x-amz-sdk-checksum"),
+    ):
+        reply = server.caller.ask(method, target + query, b"", headers)
+        assert (reply.status, reply.code) == (400, "InvalidRequest")
+        assert words.encode() in reply.body
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0

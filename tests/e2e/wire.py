@@ -41,7 +41,11 @@ class Reply:
     @property
     def code(self) -> str:
         """The S3 error code in the body; "" where there is none."""
-        match = re.search(rb"<Code>([^<]*)</Code>", self.body)
+        return self.text("Code")
+
+    def text(self, tag: str) -> str:
+        """The text of the document's first element of that tag; "" where there is none."""
+        match = re.search(f"<{tag}>([^<]*)</{tag}>".encode(), self.body)
         return match[1].decode() if match else ""
 
     @property

@@ -13,13 +13,18 @@ from hypothesis import strategies as st
 from s3api import checksums
 
 CRCS = ("CRC32", "CRC32C", "CRC64NVME")
-# The catalogue's check values: the checksum of "123456789".
+# The catalogue's check values: the checksum of "123456789". XXHash's are of seed 0, canonical.
 CHECK_VALUES = {
     "CRC32": "cbf43926",
     "CRC32C": "e3069283",
     "CRC64NVME": "ae8b14860a799888",
     "SHA1": hashlib.sha1(b"123456789").hexdigest(),  # noqa: S324 - a checksum here
     "SHA256": hashlib.sha256(b"123456789").hexdigest(),
+    "SHA512": hashlib.sha512(b"123456789").hexdigest(),
+    "MD5": "25f9e794323b453885f5181f1b624d0b",
+    "XXHASH64": "8cb841db40e6ae83",
+    "XXHASH3": "72dcb18b67a17dff",
+    "XXHASH128": "33119477ede5dcd5e9716427681d5860",
 }
 
 
@@ -38,6 +43,20 @@ def test_check_values(algorithm: str) -> None:
     hasher.update(b"6789")
     assert hasher.digest().hex() == CHECK_VALUES[algorithm]
     assert b64decode(hasher.b64()) == hasher.digest()
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "digest"),
+    [
+        ("XXHASH64", "ef46db3751d8e999"),
+        ("XXHASH3", "2d06800538d394c2"),
+        ("XXHASH128", "99aa06d3014798d86001c324468d497f"),
+    ],
+)
+def test_xxhash_of_nothing(algorithm: str, digest: str) -> None:
+    """XXHashes begin with seed 0 and are written in canonical byte order, as AWS writes them."""
+    assert checksums.new(algorithm).digest().hex() == digest
+    assert checksums.new(algorithm).b64() == b64encode(bytes.fromhex(digest)).decode()
 
 
 @given(data=st.binary(max_size=300), cut=st.integers(0, 300))
