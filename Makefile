@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 CRASH_SUITES := $(addprefix tests/storage_engine/test_,power_cut.py crash.py races.py model.py)
 
-.PHONY: serve test test-long test-crash test-scale coverage check format lock bench help clean
+.PHONY: serve test test-long test-crash test-scale conformance coverage check format lock bench help clean
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ test-scale: $(STAMP)
 #: make test-crash hundreds of power cuts and kills, thousands of random steps against the storage engine, counted at the end
 test-crash: $(STAMP)
 	@S4_TEST_LONG=1 nice $(BIN)/python -m pytest -q --timeout 1800 $(CRASH_SUITES)
+
+#: make conformance RUNNER=... SUITE=...  a public suite against a fresh server (docs/conformance.md; ARGS: more for the runner)
+conformance: $(STAMP)
+	@$(BIN)/python -m tests.conformance.run $(RUNNER) $(SUITE) $(ARGS)
 
 #: make coverage  tests with branch coverage, report in the terminal
 coverage: $(STAMP)
