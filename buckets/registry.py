@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from buckets.configuration import AS_NEW
+from buckets.configuration import AS_NEW, Ownership
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from buckets.configuration import BucketConfiguration
+    from iam.acl import Grant
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,22 @@ class BucketState:
     region: str
     created_ms: int
     configuration: BucketConfiguration = AS_NEW
+
+    @property
+    def grants(self) -> tuple[Grant, ...] | None:
+        """What the bucket's ACL grants; None: nothing to anybody but its owner."""
+        return self.configuration.grants
+
+    @property
+    def has_acls(self) -> bool:
+        """Whether ACLs mean anything here, and objects may be others' than the bucket's owner's."""
+        return self.configuration.ownership is not Ownership.BUCKET_OWNER_ENFORCED
+
+    @property
+    def ignores_public_acls(self) -> bool:
+        """Whether what is granted to everybody counts for nothing."""
+        block = self.configuration.public_access_block
+        return block is not None and block.ignore_public_acls
 
 
 class Registry:

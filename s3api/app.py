@@ -21,7 +21,12 @@ from s3api.http.body import ClientDisconnected
 from s3api.http.payload import PayloadReader
 from s3api.http.request import Request
 from s3api.http.target import Target, parse_target
-from s3api.operations.access import authorise, existing_bucket
+from s3api.operations.access import (
+    authorise_operation,
+    check_missing,
+    check_settled,
+    existing_bucket,
+)
 from s3api.operations.attributes import check_expected_owner
 from s3api.operations.ingest import Digests, Expectations
 from s3api.operations.registry import HANDLERS, Handler
@@ -124,14 +129,13 @@ class S3App:
         if handler.needs_bucket:
             assert target.bucket is not None, "routed by a bucket's name"
             call.bucket_or_none = existing_bucket(call, target.bucket)
-        authorise(call, handler.action, call.bucket_or_none)
+        authorise_operation(call, handler.action)
         document = await _read_document(call) if operation.reads_body else b""
         call.arguments = operation.bind(
             target.bucket, target.key, request.query, request.header_items, document
         )
         check_expected_owner(call)
-        answer = await handler.serve(call)
-        await _respond(reply, call, answer)
+        await _respond(reply, call, await _operate(call, handler))
 
 
 def _level(target: Target) -> Level:
@@ -145,6 +149,25 @@ def _handler(operation: Operation) -> Handler:
     if handler is None:
         raise S3Error("NotImplemented", Operation=operation.name)
     return handler
+
+
+async def _operate(call: Call, handler: Handler) -> Answer:
+    """Let the operation answer, and make sure that the caller was allowed what he is told."""
+    try:
+        answer = await handler.serve(call)
+    except S3Error as error:
+        check_missing(call, error)
+        raise
+    except EngineError as error:
+        check_missing(call, s3_error(error, call.target))
+        raise
+    try:
+        check_settled(call)
+    except S3Error:
+        if answer.piece is not None:
+            answer.piece.reader.close()
+        raise
+    return answer
 
 
 async def _read_document(call: Call) -> bytes:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from iam.acl import ANONYMOUS_ID
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
@@ -20,10 +22,11 @@ if TYPE_CHECKING:
     from buckets.registry import BucketState, Registry
     from iam.keyring import Keyring, Principal
     from s3api.auth import Identity
+    from s3api.decision import OpenDecision
     from s3api.http.request import Request
     from s3api.http.target import Target
     from s3api.protocol import Operation
-    from storage_engine import ObjectReader, StorageEngine, Versioning
+    from storage_engine import ObjectInfo, ObjectReader, StorageEngine, Versioning
 
 Result = TypeVar("Result")
 
@@ -147,6 +150,17 @@ class Call:
     bucket_or_none: BucketState | None
     arguments: dict[str, Any]
     now_ms: int
+    decision: OpenDecision | None = None  # whether it may be done at all, where that is open
+    source_decision: OpenDecision | None = None  # the same of the object that is copied
+
+    def settle(self, info: ObjectInfo | None) -> None:
+        """Refuse the call unless the caller may do this to this object; None: it is not there.
+
+        Every operation on an object that exists calls it, inside the commit where it changes
+        something: without it the app refuses to answer.
+        """
+        if self.decision is not None:
+            self.decision.settle(info)
 
     @property
     def engine(self) -> StorageEngine:
@@ -177,10 +191,10 @@ class Call:
         return credential.principal if credential is not None else None
 
     @property
-    def owner_id(self) -> str:
-        """Canonical id that new objects of this request belong to."""
+    def caller_id(self) -> str:
+        """Canonical id of who asks; nobody has one too."""
         principal = self.principal
-        return principal.canonical_id if principal is not None else ""
+        return principal.canonical_id if principal is not None else ANONYMOUS_ID
 
 
 @dataclass(slots=True)

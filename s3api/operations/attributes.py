@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from buckets.configuration import Ownership
 from s3api.errors import S3Error
 from storage_engine import ObjectAttributes
 
@@ -66,6 +67,16 @@ def refuse_unkept(request: Request) -> None:
         raise S3Error("InvalidStorageClass")
 
 
+def new_owner(call: Call) -> str:
+    """Say whose the object is that the call writes: about-object-ownership.html."""
+    bucket = call.bucket
+    gives_away = (
+        bucket.configuration.ownership is Ownership.BUCKET_OWNER_PREFERRED
+        and call.arguments.get("ACL") == "bucket-owner-full-control"
+    )
+    return bucket.owner_canonical_id if gives_away or not bucket.has_acls else call.caller_id
+
+
 def new_attributes(call: Call, **fields: Any) -> ObjectAttributes:
     """Collect what the request says of the object it writes, with `fields` that only it knows.
 
@@ -73,7 +84,7 @@ def new_attributes(call: Call, **fields: Any) -> ObjectAttributes:
     """
     refuse_unkept(call.request)
     fields.setdefault("headers", stored_headers(call.request))
-    return ObjectAttributes(**{"etag": "", "owner": call.owner_id} | fields)
+    return ObjectAttributes(**{"etag": "", "owner": new_owner(call)} | fields)
 
 
 def stored_headers(request: Request) -> dict[str, str]:

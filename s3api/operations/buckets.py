@@ -22,7 +22,7 @@ async def create_bucket(call: Call) -> Answer:
     _refuse_unkept(call)
     _check_location(call)
     await call.store.on_sql(
-        call.store.control.create_bucket, name, call.owner_id, call.store.config.region, AS_NEW
+        call.store.control.create_bucket, name, call.caller_id, call.store.config.region, AS_NEW
     )
     return Answer({"Location": f"/{name}"})
 

@@ -23,6 +23,7 @@ from storage_engine import ObjectRef
 if TYPE_CHECKING:
     from buckets.registry import BucketState
     from s3api.context import Call
+    from s3api.decision import OpenDecision
     from storage_engine import Guard, ObjectAttributes, ObjectInfo, ObjectReader
 
 COPY_BYTES_MAX: Final = 5 * 1024**3  # larger objects are copied in parts, as in AWS
@@ -36,17 +37,23 @@ class Source:
 
     bucket: BucketState
     key: str
+    decision: OpenDecision | None  # whether it may be read, where that depends on it
+
+    def settle(self, info: ObjectInfo | None) -> None:
+        """Refuse unless the caller may read this object."""
+        if self.decision is not None:
+            self.decision.settle(info)
 
 
 def find_source(call: Call) -> Source:
     """Read x-amz-copy-source and make sure that the caller may read what it names."""
     bucket_name, key = _parse_source(call.arguments["CopySource"])
     bucket = existing_bucket(call, bucket_name)
-    authorise(call, "s3:GetObject", bucket)
+    call.source_decision = authorise(call, "s3:GetObject", bucket)
     expected = call.arguments.get("ExpectedSourceBucketOwner")
     if expected and expected != bucket.owner_canonical_id:
         raise S3Error("AccessDenied")
-    return Source(bucket, key)
+    return Source(bucket, key, call.source_decision)
 
 
 def _parse_source(value: str) -> tuple[str, str]:
@@ -68,11 +75,12 @@ def _parse_source(value: str) -> tuple[str, str]:
     return bucket, key
 
 
-def source_guard(call: Call) -> Guard:
-    """Make the check of the copy-source conditions and of the source's size."""
+def source_guard(call: Call, source: Source) -> Guard:
+    """Make the check that the source may be read, and of the copy-source conditions."""
     conditions = read_conditions(call.request, COPY_SOURCE)
 
     def guard(current: ObjectInfo | None) -> None:
+        source.settle(current)
         if current is None:
             return  # the engine raises NoSuchKey
         if conditions is not None:
@@ -102,7 +110,7 @@ async def copy_object(call: Call) -> Answer:
             checksum_type="FULL_OBJECT" if known else info.attributes.checksum_type,
         )
 
-    check = source_guard(call)
+    check = source_guard(call, source)
 
     def guard(current: ObjectInfo | None) -> None:
         check(current)
@@ -177,6 +185,7 @@ async def _wanted_checksum(call: Call, source: Source) -> Known | None:
     reader = call.engine.open_object(source.bucket.id, source.key)
     with reader:
         info = reader.info
+        source.settle(info)
         held = info.attributes
         if algorithm in held.checksums and held.checksum_type == "FULL_OBJECT":
             return None

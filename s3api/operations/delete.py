@@ -42,14 +42,30 @@ def delete_guard(etag: str | None, size: int | None, modified_ms: int | None) ->
     return guard
 
 
+def _settling(call: Call, check: Guard | None) -> Guard | None:
+    """Add to a delete's conditions that the caller may delete what is there."""
+    if call.decision is None:
+        return check
+
+    def guard(current: ObjectInfo | None) -> None:
+        call.settle(current)
+        if check is not None:
+            check(current)
+
+    return guard
+
+
 async def delete_object(call: Call) -> Answer:
     """Delete an object; deleting what is not there succeeds too."""
     refuse_version(call)
     arguments = call.arguments
-    guard = delete_guard(
-        arguments.get("IfMatch"),
-        arguments.get("IfMatchSize"),
-        arguments.get("IfMatchLastModifiedTime"),
+    guard = _settling(
+        call,
+        delete_guard(
+            arguments.get("IfMatch"),
+            arguments.get("IfMatchSize"),
+            arguments.get("IfMatchLastModifiedTime"),
+        ),
     )
     await call.store.committed(call.engine.delete_object(call.bucket.id, call.key, guard=guard))
     return Answer()
@@ -66,7 +82,7 @@ async def delete_objects(call: Call) -> Answer:
         call.engine.delete_objects(
             call.bucket.id,
             [
-                (entry["Key"], _entry_guard(entry))
+                (entry["Key"], _settling(call, _entry_guard(entry)))
                 for entry, refusal in zip(wanted, refused, strict=True)
                 if refusal is None
             ],

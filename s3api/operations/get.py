@@ -36,6 +36,7 @@ async def get_object(call: Call) -> Answer:
     refuse_version(call)
     reader = call.engine.open_object(call.bucket.id, call.key)
     try:
+        call.settle(reader.info)
         answer, wanted = _describe(call, reader.info)
         if answer.status == NOT_MODIFIED:
             reader.close()
@@ -60,7 +61,9 @@ def _piece(reader: ObjectReader, wanted: ByteRange | None) -> Piece:
 async def head_object(call: Call) -> Answer:
     """Answer what GetObject would, without the bytes."""
     refuse_version(call)
-    answer, _ = _describe(call, call.engine.head_object(call.bucket.id, call.key))
+    info = call.engine.head_object(call.bucket.id, call.key)
+    call.settle(info)
+    answer, _ = _describe(call, info)
     return answer
 
 

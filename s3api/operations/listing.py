@@ -120,6 +120,11 @@ def _row(
 
 
 def owner_row(call: Call, canonical_id: str) -> dict[str, str]:
-    """Describe an owner by canonical id; one who is gone keeps only the id."""
+    """Describe the owner of something in the bucket; one who is gone keeps only the id.
+
+    Where there are no ACLs everything is the bucket's owner's, whoever wrote it.
+    """
+    if not call.bucket.has_acls:
+        canonical_id = call.bucket.owner_canonical_id
     principal = call.store.snapshots.keyring.principal(canonical_id)
     return {"ID": canonical_id, "DisplayName": principal.display_name if principal else ""}

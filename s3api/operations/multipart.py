@@ -59,6 +59,12 @@ def _open_upload(call: Call) -> UploadInfo:
     return upload
 
 
+def settle_upload(call: Call, upload: UploadInfo) -> None:
+    """Refuse the call unless the caller may do this to this upload."""
+    if call.decision is not None:
+        call.decision.settle_attributes(upload.attributes)
+
+
 def _part_number(call: Call) -> int:
     number = call.arguments.get("PartNumber")
     if not isinstance(number, int) or not 1 <= number <= PART_NUMBER_MAX:
@@ -114,6 +120,7 @@ async def upload_part_copy(call: Call) -> Answer:
     algorithm = upload.attributes.checksum_algorithm or DEFAULT_ALGORITHM
     with call.engine.open_object(source.bucket.id, source.key) as reader:
         info = reader.info
+        source.settle(info)
         conditions = read_conditions(call.request, COPY_SOURCE)
         if conditions is not None:
             check_source(conditions, info.etag, info.modified_ms)
@@ -161,6 +168,7 @@ def _restage(
 async def abort_multipart_upload(call: Call) -> Answer:
     """Give an upload up; its parts are released."""
     upload = _open_upload(call)
+    settle_upload(call, upload)
     await call.store.committed(call.engine.abort_upload(call.bucket.id, call.key, upload.upload_id))
     return Answer()
 

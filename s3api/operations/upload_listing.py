@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from s3api.context import Answer
 from s3api.errors import S3Error
 from s3api.operations.listing import Names, owner_row, page_limit
+from s3api.operations.multipart import settle_upload
 from s3api.operations.put import checksum_members
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ async def list_parts(call: Call) -> Answer:
     upload = call.engine.get_upload(call.bucket.id, call.key, arguments["UploadId"])
     if upload.completed is not None:
         raise S3Error("NoSuchUpload", UploadId=upload.upload_id)
+    settle_upload(call, upload)
     marker = _marker(call)
     limit = page_limit(call, "MaxParts")
     page = call.engine.list_parts(

@@ -1,18 +1,48 @@
-"""What each role may do, as one table, and denial of everything else."""
+"""Who may do what: roles, owners, grants and policies, as tables; denial of everything else."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from iam.acl import ALL_USERS, ANONYMOUS_ID, AUTHENTICATED_USERS, Grant
 from iam.keyring import Principal, Role
-from iam.policy import is_allowed
+from iam.policy import Effect, Verdict, decide, decide_object
+
+if TYPE_CHECKING:
+    from iam.policy import Place
 
 ME, OTHER = "a" * 64, "b" * 64
+ALLOW, DENY, BY_OBJECT = Verdict.ALLOW, Verdict.DENY, Verdict.BY_OBJECT
+LETTERS = {Role.READER: "R", Role.WRITER: "W", Role.SUPERUSER: "S"}
 
-# action, whose bucket -> who may (R: Reader, W: Writer, S: SuperUser)
-TABLE = [
+
+@dataclass(frozen=True)
+class Bucket:
+    """A bucket with rights of its own."""
+
+    owner_canonical_id: str = OTHER
+    grants: tuple[Grant, ...] | None = None
+    has_acls: bool = False
+    ignores_public_acls: bool = False
+
+
+def principal(role: Role = Role.WRITER) -> Principal:
+    """Make a user of a role."""
+    return Principal(1, "me", ME, "Me", "", role, is_root=False)
+
+
+def granted(permission: str, grantee: str = ME, **fields: bool) -> Bucket:
+    """Make another's bucket with ACLs, whose own ACL grants something."""
+    return Bucket(grants=(Grant(grantee, permission),), has_acls=True, **fields)
+
+
+# action, whose bucket (without ACLs) -> who may (R: Reader, W: Writer, S: SuperUser)
+ROLES = [
     ("s3:ListAllMyBuckets", None, "RWS"),
     ("s3:CreateBucket", None, "WS"),
     ("s3:GetObject", ME, "RWS"),
@@ -35,19 +65,143 @@ TABLE = [
     ("iam:CreateUser", ME, "S"),
     ("", ME, "S"),
 ]
-LETTERS = {Role.READER: "R", Role.WRITER: "W", Role.SUPERUSER: "S"}
-
-
-def principal(role: Role) -> Principal:
-    """Make a user of a role."""
-    return Principal(1, "me", ME, "Me", "", role, is_root=False)
 
 
 @pytest.mark.parametrize("role", Role)
-@pytest.mark.parametrize(("action", "owner", "who"), TABLE)
-def test_table(action: str, owner: str | None, who: str, role: Role) -> None:
-    """Each role may do exactly what the table says."""
-    assert is_allowed(principal(role), action, owner) == (LETTERS[role] in who)
+@pytest.mark.parametrize(("action", "owner", "who"), ROLES)
+def test_roles(action: str, owner: str | None, who: str, role: Role) -> None:
+    """Without ACLs each role may do exactly what the table says, whatever the object."""
+    bucket = None if owner is None else Bucket(owner)
+    expected = ALLOW if LETTERS[role] in who else DENY
+    assert decide(principal(role), action, bucket) is expected
+
+
+# the permission a bucket's ACL grants -> what it is good for
+BUCKET_GRANTS = {
+    "READ": {"s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads"},
+    "WRITE": {"s3:PutObject"},
+    "READ_ACP": {"s3:GetBucketAcl"},
+    "WRITE_ACP": {"s3:PutBucketAcl"},
+}
+BUCKET_GRANTS["FULL_CONTROL"] = set().union(*BUCKET_GRANTS.values())
+BUCKET_ACTIONS = BUCKET_GRANTS["FULL_CONTROL"] | {
+    "s3:DeleteBucket",
+    "s3:DeleteObjectVersion",
+    "s3:GetBucketLocation",
+    "s3:GetBucketOwnershipControls",
+    "s3:PutBucketOwnershipControls",
+    "s3:PutBucketPublicAccessBlock",
+    "s3:PutBucketVersioning",
+}
+
+
+@pytest.mark.parametrize("action", sorted(BUCKET_ACTIONS))
+@pytest.mark.parametrize("permission", BUCKET_GRANTS)
+def test_grants_on_a_bucket(permission: str, action: str) -> None:
+    """A permission in a bucket's ACL allows the actions AWS maps it to, and none without ACLs."""
+    expected = ALLOW if action in BUCKET_GRANTS[permission] else DENY
+    assert decide(principal(), action, granted(permission)) is expected
+    assert decide(principal(), action, granted(permission, ALL_USERS)) is expected
+    assert decide(None, action, granted(permission, ALL_USERS)) is expected
+    assert decide(principal(), action, granted(permission, AUTHENTICATED_USERS)) is expected
+    assert decide(None, action, granted(permission, AUTHENTICATED_USERS)) is DENY
+    assert decide(principal(), action, granted(permission, OTHER)) is DENY
+    assert decide(principal(), action, Bucket(grants=granted(permission).grants)) is DENY
+
+
+def test_what_is_granted_to_everybody_may_be_ignored() -> None:
+    """Where public ACLs are ignored, a grant to all or to all who sign gives nothing."""
+    for group in (ALL_USERS, AUTHENTICATED_USERS):
+        bucket = granted("FULL_CONTROL", group, ignores_public_acls=True)
+        assert decide(principal(), "s3:ListBucket", bucket) is DENY
+        assert not decide_object(principal(), "s3:GetObject", bucket, OTHER, bucket.grants)
+    mine = granted("READ", ME, ignores_public_acls=True)
+    assert decide(principal(), "s3:ListBucket", mine) is ALLOW
+
+
+def test_a_reader_reads_what_others_grant_and_writes_nothing() -> None:
+    """A grant of everything lets a Reader read, no more."""
+    bucket = granted("FULL_CONTROL")
+    assert decide(principal(Role.READER), "s3:ListBucket", bucket) is ALLOW
+    assert decide(principal(Role.READER), "s3:PutObject", bucket) is DENY
+    assert decide(principal(Role.READER), "s3:DeleteObject", bucket) is DENY
+    assert decide(principal(Role.READER), "s3:PutObjectAcl", bucket) is DENY
+
+
+# the permission an object's ACL grants -> what it is good for
+OBJECT_GRANTS = {
+    "READ": {"s3:GetObject", "s3:GetObjectVersion"},
+    "WRITE": set(),
+    "READ_ACP": {"s3:GetObjectAcl", "s3:GetObjectVersionAcl"},
+    "WRITE_ACP": {"s3:PutObjectAcl", "s3:PutObjectVersionAcl"},
+}
+OBJECT_GRANTS["FULL_CONTROL"] = set().union(*OBJECT_GRANTS.values())
+OBJECT_ACTIONS = OBJECT_GRANTS["FULL_CONTROL"] | {"s3:GetObjectAttributes"}
+TAG_ACTIONS = {"s3:GetObjectTagging", "s3:PutObjectTagging", "s3:DeleteObjectVersionTagging"}
+
+
+@pytest.mark.parametrize("action", sorted(OBJECT_ACTIONS | TAG_ACTIONS))
+@pytest.mark.parametrize("permission", OBJECT_GRANTS)
+def test_grants_on_an_object(permission: str, action: str) -> None:
+    """Where there are ACLs the object decides: its owner may, others what its ACL gives them."""
+    bucket = Bucket(has_acls=True)
+    assert decide(principal(), action, bucket) is BY_OBJECT
+    assert decide(None, action, bucket) is BY_OBJECT
+    expected = action in OBJECT_GRANTS[permission]
+    mine = (Grant(ME, permission),)
+    public = (Grant(ALL_USERS, permission),)
+    assert decide_object(principal(), action, bucket, OTHER, mine) == expected
+    assert decide_object(None, action, bucket, OTHER, public) == expected
+    assert decide_object(principal(), action, bucket, ME, None)
+    assert not decide_object(None, action, bucket, OTHER, mine)
+    assert not decide_object(principal(), action, bucket, OTHER, None)
+
+
+def test_the_owner_of_a_bucket_does_not_own_what_others_put_there() -> None:
+    """He reads others' objects by grant alone, may tag and delete them, and look at no ACL."""
+    bucket = Bucket(ME, has_acls=True)
+    assert decide(principal(), "s3:GetObject", bucket) is BY_OBJECT
+    assert not decide_object(principal(), "s3:GetObject", bucket, OTHER, None)
+    assert decide(principal(), "s3:PutObjectTagging", bucket) is ALLOW
+    assert decide(principal(), "s3:DeleteObject", bucket) is ALLOW
+    assert decide(principal(), "s3:DeleteObjectVersion", bucket) is ALLOW
+    assert not decide_object(principal(), "s3:GetObjectAcl", bucket, OTHER, None)
+
+
+def test_who_may_write_deletes_his_own_alone() -> None:
+    """WRITE on another's bucket deletes what one owns; nobody owns what nobody signed for."""
+    bucket = granted("WRITE", ALL_USERS)
+    assert decide(principal(), "s3:DeleteObject", bucket) is BY_OBJECT
+    assert decide_object(principal(), "s3:DeleteObject", bucket, ME, None)
+    assert not decide_object(principal(), "s3:DeleteObject", bucket, OTHER, None)
+    assert decide_object(None, "s3:DeleteObject", bucket, ANONYMOUS_ID, None)
+    assert not decide_object(None, "s3:DeleteObject", bucket, OTHER, None)
+
+
+def test_an_upload_is_its_owners_and_the_buckets() -> None:
+    """An upload is looked at and given up by who began it and by the bucket's owner."""
+    for action in ("s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"):
+        assert decide(principal(), action, Bucket(ME, has_acls=True)) is ALLOW
+        assert decide(principal(), action, Bucket(has_acls=True)) is BY_OBJECT
+        assert decide_object(principal(), action, Bucket(has_acls=True), ME, None)
+        assert not decide_object(principal(), action, Bucket(has_acls=True), OTHER, None)
+
+
+def test_a_policy_denies_even_the_owner() -> None:
+    """What a policy denies is denied to all but a SuperUser; what it allows is allowed."""
+    own, others = Bucket(ME), Bucket(OTHER)
+    assert decide(principal(), "s3:PutObject", own, Effect.DENY) is DENY
+    assert decide(principal(Role.SUPERUSER), "s3:PutObject", own, Effect.DENY) is ALLOW
+    assert decide(None, "s3:GetObject", others, Effect.ALLOW) is ALLOW
+    assert decide(principal(Role.READER), "s3:PutObject", others, Effect.ALLOW) is DENY
+
+
+def test_a_policy_speaks_for_the_objects_of_the_buckets_owner() -> None:
+    """Where objects have owners of their own, a policy gives away its author's alone."""
+    bucket = Bucket(OTHER, has_acls=True)
+    assert decide(principal(), "s3:GetObject", bucket, Effect.ALLOW) is BY_OBJECT
+    assert decide_object(principal(), "s3:GetObject", bucket, OTHER, None, Effect.ALLOW)
+    assert not decide_object(principal(), "s3:GetObject", bucket, "c" * 64, None, Effect.ALLOW)
 
 
 @given(st.text(), st.none() | st.text(alphabet="0123456789abcdef", min_size=64, max_size=64))
@@ -55,14 +209,17 @@ def test_a_superuser_may_do_anything_nobody_else_touches_a_stranger(
     action: str, owner: str | None
 ) -> None:
     """Whatever the action, a SuperUser may do it, and others nothing on a bucket not theirs."""
-    assert is_allowed(principal(Role.SUPERUSER), action, owner)
+    bucket: Place | None = None if owner is None else Bucket(owner)
+    assert decide(principal(Role.SUPERUSER), action, bucket) is ALLOW
+    assert decide(None, action, bucket) is DENY
     if owner != ME and action not in {"s3:ListAllMyBuckets", "s3:CreateBucket"}:
-        assert not is_allowed(principal(Role.WRITER), action, owner)
-        assert not is_allowed(principal(Role.READER), action, owner)
+        assert decide(principal(Role.WRITER), action, bucket) is DENY
+        assert decide(principal(Role.READER), action, bucket) is DENY
 
 
 @given(st.text(min_size=1).map("s3:".__add__), st.sampled_from([ME, OTHER, None]))
 def test_a_writer_may_do_what_a_reader_may(action: str, owner: str | None) -> None:
     """No action is open to a Reader and closed to a Writer."""
-    reader = is_allowed(principal(Role.READER), action, owner)
-    assert is_allowed(principal(Role.WRITER), action, owner) or not reader
+    bucket = None if owner is None else Bucket(owner)
+    reader = decide(principal(Role.READER), action, bucket)
+    assert decide(principal(Role.WRITER), action, bucket) is ALLOW or reader is DENY
