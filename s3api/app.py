@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("s3api")
 
-DOCUMENT_BYTES_MAX: Final = 8 * 1024**2  # 1,000 escaped keys or 10,000 parts fit
 STEP_BYTES: Final = 512 * 1024
 TROUBLE: Final = 500  # statuses from here on tell of the server, not of the request
 XML: Final = (b"content-type", b"application/xml")
@@ -175,11 +174,16 @@ async def _read_document(call: Call) -> bytes:
     request = call.request
     expectations = Expectations(call)
     reader = PayloadReader(request.body, call.identity.payload, request.content_length)
-    document = await reader.read_all(DOCUMENT_BYTES_MAX)
+    document = await reader.read_all(call.operation.document_bytes_max)
     if expectations.exist:
         digests = Digests(expectations.algorithms(None))
         digests.update(document)
         expectations.check_digests(digests, reader)
+    elif call.operation.demands_checksum and document:
+        raise S3Error(
+            "InvalidRequest",
+            "Missing required header for this request: Content-MD5 OR x-amz-checksum-*",
+        )
     return document
 
 

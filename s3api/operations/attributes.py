@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from buckets.configuration import Ownership
 from s3api.errors import S3Error
+from s3api.operations import tags
 from storage_engine import ObjectAttributes
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ REFUSALS: Final[tuple[tuple[bytes, str, str], ...]] = (
         "NotImplemented",
         "Encryption is not implemented.",
     ),
-    (b"x-amz-tagging", "NotImplemented", "Object tagging is not implemented."),
     (
         b"x-amz-object-lock-",
         "InvalidRequest",
@@ -46,8 +46,6 @@ REFUSALS: Final[tuple[tuple[bytes, str, str], ...]] = (
     (b"x-amz-grant-", "AccessControlListNotSupported", "The bucket does not allow ACLs"),
     (b"x-amz-write-offset-bytes", "NotImplemented", "Appending to objects is not implemented."),
 )
-# Tagging directives of a copy name no tags of their own.
-HARMLESS: Final = {b"x-amz-tagging-directive"}
 OWNER_ACLS: Final = {"private", "bucket-owner-full-control"}  # what holds anyhow
 
 
@@ -57,7 +55,7 @@ def refuse_unkept(request: Request) -> None:
         if not name.startswith(b"x-amz-") or name.startswith(METADATA_PREFIX):
             continue
         for prefix, code, message in REFUSALS:
-            if name.startswith(prefix) and name not in HARMLESS:
+            if name.startswith(prefix):
                 raise S3Error(code, message)
     acl = request.header("x-amz-acl")
     if acl is not None and acl not in OWNER_ACLS:
@@ -84,6 +82,9 @@ def new_attributes(call: Call, **fields: Any) -> ObjectAttributes:
     """
     refuse_unkept(call.request)
     fields.setdefault("headers", stored_headers(call.request))
+    tagging = call.request.header(tags.HEADER)
+    if tagging is not None:
+        fields.setdefault("tags", tags.read_tagging_header(tagging))
     return ObjectAttributes(**{"etag": "", "owner": new_owner(call)} | fields)
 
 

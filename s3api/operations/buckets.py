@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from buckets.configuration import AS_NEW
 from s3api.context import Answer
 from s3api.errors import S3Error
 from s3api.operations.attributes import OWNER_ACLS
+from s3api.operations.tags import NEW_BUCKET_TAGS, read_tag_set
 
 if TYPE_CHECKING:
     from s3api.context import Call
@@ -21,10 +24,21 @@ async def create_bucket(call: Call) -> Answer:
     assert name is not None, "routed by a bucket's name"
     _refuse_unkept(call)
     _check_location(call)
+    configuration = msgspec.structs.replace(AS_NEW, tags=_tags(call))
     await call.store.on_sql(
-        call.store.control.create_bucket, name, call.caller_id, call.store.config.region, AS_NEW
+        call.store.control.create_bucket,
+        name,
+        call.caller_id,
+        call.store.config.region,
+        configuration,
     )
     return Answer({"Location": f"/{name}"})
+
+
+def _tags(call: Call) -> dict[str, str]:
+    """Read the tags that the new bucket is to have."""
+    document = call.arguments.get("CreateBucketConfiguration") or {}
+    return read_tag_set(document.get("Tags", ()), NEW_BUCKET_TAGS)
 
 
 def _check_location(call: Call) -> None:
@@ -33,8 +47,8 @@ def _check_location(call: Call) -> None:
     constraint = configuration.get("LocationConstraint")
     if constraint and constraint != call.store.config.region:
         raise S3Error("InvalidLocationConstraint", LocationConstraint=constraint)
-    if configuration.get("Tags") or configuration.get("Bucket") or configuration.get("Location"):
-        raise S3Error("NotImplemented", "Only LocationConstraint is implemented here.")
+    if configuration.get("Bucket") or configuration.get("Location"):
+        raise S3Error("NotImplemented", "Directory buckets are not implemented.")
 
 
 def _refuse_unkept(call: Call) -> None:

@@ -94,6 +94,7 @@ async def copy_object(call: Call) -> Answer:
     own = new_attributes(call)
     source = find_source(call)
     replaces = _replaces_metadata(call)
+    replaces_tags = call.arguments.get("TaggingDirective") == "REPLACE"
     _refuse_self_copy(call, source, replaces=replaces)
     known = await _wanted_checksum(call, source)
     redirect = call.request.header(REDIRECT)
@@ -106,6 +107,7 @@ async def copy_object(call: Call) -> Answer:
             own,
             etag=info.etag,
             headers=own.headers if replaces else kept,
+            tags=own.tags if replaces_tags else info.attributes.tags,
             checksums=known.checksums if known else info.attributes.checksums,
             checksum_type="FULL_OBJECT" if known else info.attributes.checksum_type,
         )

@@ -81,6 +81,8 @@ def _describe(call: Call, info: ObjectInfo) -> tuple[Answer, ByteRange | None]:
         output["ContentRange"] = wanted.content_range(info.size)
     if call.arguments.get("ChecksumMode") == "ENABLED" and wanted is None:
         output |= checksum_members(info.attributes.checksums, info.attributes.checksum_type)
+    if info.attributes.tags:
+        output["TagCount"] = len(info.attributes.tags)
     return Answer(output, _object_headers(call, info), status=status), wanted
 
 

@@ -17,6 +17,7 @@ from s3api.operations import (
     multipart,
     put,
     service,
+    tagging,
     upload_listing,
 )
 
@@ -57,4 +58,11 @@ HANDLERS: Final[dict[str, Handler]] = {
     "ListMultipartUploads": Handler(
         upload_listing.list_multipart_uploads, "s3:ListBucketMultipartUploads"
     ),
+    "GetObjectTagging": Handler(tagging.get_object_tagging, "s3:GetObjectTagging"),
+    "PutObjectTagging": Handler(tagging.put_object_tagging, "s3:PutObjectTagging"),
+    "DeleteObjectTagging": Handler(tagging.delete_object_tagging, "s3:DeleteObjectTagging"),
+    "GetBucketTagging": Handler(tagging.get_bucket_tagging, "s3:GetBucketTagging"),
+    "PutBucketTagging": Handler(tagging.put_bucket_tagging, "s3:PutBucketTagging"),
+    # No action of its own: service-authorization, list_amazons3.
+    "DeleteBucketTagging": Handler(tagging.delete_bucket_tagging, "s3:PutBucketTagging"),
 }

@@ -13,6 +13,7 @@ from storage_engine import (
     NamespaceNotEmpty,
     NoSuchKey,
     NoSuchUpload,
+    NoSuchVersion,
     PartChanged,
 )
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 CODES: dict[type[EngineError], str] = {
     NoSuchKey: "NoSuchKey",
     NoSuchUpload: "NoSuchUpload",
+    NoSuchVersion: "NoSuchVersion",
     PartChanged: "InvalidPart",
     NamespaceNotEmpty: "BucketNotEmpty",
     NamespaceClosed: "NoSuchBucket",

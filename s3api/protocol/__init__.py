@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from s3api.protocol import quirks
 from s3api.protocol.binder import Bind, compile_binder
 from s3api.protocol.model import (
     Level,
@@ -24,6 +25,7 @@ from s3api.protocol.model import (
     reads_document,
 )
 from s3api.protocol.router import Headers, find_operation
+from s3api.protocol.xml_reader import DOCUMENT_BYTES_MAX
 from s3api.protocol.xml_writer import Rendered, compile_renderer, render_error
 
 if TYPE_CHECKING:
@@ -47,7 +49,8 @@ class Operation:
     streams_input: bool  # the body is an object's bytes: bind is given b""
     streams_output: bool  # the body is an object's bytes: render leaves it to others
     reads_body: bool  # bind wants the whole body: an XML document, or a policy
-    requires_checksum: bool  # AWS demands Content-MD5 or an x-amz-checksum-* of the body
+    document_bytes_max: int
+    demands_checksum: bool  # S3 refuses the document without Content-MD5 or an x-amz-checksum-*
     bind: Bind
     render: Callable[[dict[str, Any]], Rendered]
 
@@ -58,7 +61,8 @@ def _compile(model: OperationModel) -> Operation:
         streams_input=is_streamed(model.input),
         streams_output=is_streamed(model.output),
         reads_body=reads_document(model),
-        requires_checksum=model.requires_checksum,
+        document_bytes_max=quirks.DOCUMENT_BYTES_MAX.get(model.name, DOCUMENT_BYTES_MAX),
+        demands_checksum=model.name in quirks.CHECKSUM_DEMANDED,
         bind=compile_binder(model),
         render=compile_renderer(model),
     )

@@ -1,8 +1,10 @@
 """What AWS S3 does that its service model does not say: tables only, each with its source.
 
-REF is docs.aws.amazon.com/AmazonS3/latest/API/, GUIDE is .../latest/userguide/. MEASURED marks
-answers of S3 itself, as recorded with dates in github.com/brekkylab/backlot,
-backlot/routers/s3.py. What stands here without a source is S4's own choice, and says so.
+REF is docs.aws.amazon.com/AmazonS3/latest/API/, GUIDE is .../latest/userguide/. MEASURED and
+RECORDED mark answers of S3 itself, kept with dates: the first in github.com/brekkylab/backlot,
+backlot/routers/s3.py, the others in github.com/localstack/localstack,
+tests/aws/services/s3/*.snapshot.json. What stands here without a source is S4's own choice, and
+says so.
 """
 
 from __future__ import annotations
@@ -11,8 +13,8 @@ from typing import Any, Final
 
 # --- answers ---------------------------------------------------------------------------------
 
-# REF API_PutBucketPolicy, sample response.
-STATUS: Final = {"PutBucketPolicy": 204}
+# REF API_PutBucketPolicy, sample response. RECORDED for the tags of a bucket.
+STATUS: Final = {"PutBucketPolicy": 204, "PutBucketTagging": 204}
 
 # Root tags of outputs that are not a payload member: the "Response Syntax" of each REF API_* page.
 ROOTS: Final = {
@@ -392,6 +394,18 @@ DOCUMENT_REQUIRED: Final = frozenset(
         "SelectObjectContent",
     }
 )
+
+# Elements that may be missing although the model requires them, by shape: RECORDED (an empty
+# <Tagging/> takes all tags off).
+OPTIONAL_ELEMENTS: Final = {"Tagging": frozenset({"TagSet"})}
+
+# Operations that S3 refuses without Content-MD5 or a checksum of the document. The model says it of
+# many more that S3 was seen to serve. Of these it is said in REF RESTBucketPUTtagging and
+# RESTBucketPUTcors (2019) and brendanhay/amazonka, issue 610.
+CHECKSUM_DEMANDED: Final = frozenset({"PutBucketCors", "PutBucketTagging", "PutObjectTagging"})
+
+# Limits of documents in bytes where they are not those of all: REF API_PutBucketCors.
+DOCUMENT_BYTES_MAX: Final = {"PutBucketCors": 64 * 1024}
 
 # Documents whose refusal is not MalformedXML: REF ErrorResponses.
 MALFORMED: Final = {"AccessControlPolicy": "MalformedACLError"}

@@ -70,7 +70,8 @@ def compile_reader(root: str, shape: Shape) -> Callable[[bytes], dict[str, Any]]
 
 
 def _element(member: str, shape: Shape, *, repeats: bool = False) -> Element:
-    element = Element(member, shape.kind, repeats=repeats, required=shape.required)
+    required = shape.required - quirks.OPTIONAL_ELEMENTS.get(shape.name, frozenset())
+    element = Element(member, shape.kind, repeats=repeats, required=required)
     if shape.kind == "structure":
         for child in shape.members:
             places = element.attributes if child.is_attribute else element.children

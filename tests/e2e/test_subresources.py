@@ -20,10 +20,9 @@ pytestmark = pytest.mark.e2e
 
 BODY = b"the object as it was"
 OF_OBJECTS = {
-    "GET": ["acl", "tagging", "retention", "legal-hold", "torrent", "attributes"],
-    "PUT": ["acl", "tagging", "retention", "legal-hold", "renameObject"],
+    "GET": ["acl", "retention", "legal-hold", "torrent", "attributes"],
+    "PUT": ["acl", "retention", "legal-hold", "renameObject"],
     "POST": ["restore", "select&select-type=2"],
-    "DELETE": ["tagging"],
 }
 OF_BUCKETS = {
     "GET": [
@@ -45,7 +44,6 @@ OF_BUCKETS = {
         "publicAccessBlock",
         "replication",
         "requestPayment",
-        "tagging",
         "versioning",
         "versions",
         "website",
@@ -64,7 +62,6 @@ OF_BUCKETS = {
         "publicAccessBlock",
         "replication",
         "requestPayment",
-        "tagging",
         "versioning",
         "website",
     ],
@@ -76,7 +73,6 @@ OF_BUCKETS = {
         "policy",
         "publicAccessBlock",
         "replication",
-        "tagging",
         "website",
     ],
 }
@@ -156,7 +152,6 @@ def test_a_method_that_is_not_s3s_is_refused(
     [
         {"x-amz-server-side-encryption": "AES256"},
         {"x-amz-server-side-encryption-customer-algorithm": "AES256"},
-        {"x-amz-tagging": "a=b"},
         {"x-amz-object-lock-mode": "COMPLIANCE"},
         {"x-amz-acl": "public-read"},
         {"x-amz-grant-read": 'uri="http://acs.amazonaws.com/groups/global/AllUsers"'},
@@ -167,7 +162,7 @@ def test_a_method_that_is_not_s3s_is_refused(
 def test_a_promise_that_cannot_be_kept_is_not_made(
     server: Server, s3: BaseClient, settled: str, headers: dict[str, str]
 ) -> None:
-    """A PUT that asks for encryption, locks, tags or public access is refused, not stored plain."""
+    """A PUT that asks for encryption, locks or public access is refused, not stored plain."""
     for key in ("k", "new"):
         reply = server.caller.ask("PUT", path_of(settled, key), b"other", headers)
         assert reply.status in {400, 501}

@@ -158,7 +158,7 @@ def test_a_document_beside_its_schema_is_malformed(document: bytes) -> None:
             ),
         ),
         ("PutBucketLifecycleConfiguration", "<LifecycleConfiguration/>"),
-        ("PutBucketTagging", "<Tagging/>"),
+        ("PutBucketTagging", "<Tagging><TagSet><Tag/></TagSet></Tagging>"),
     ],
 )
 def test_a_value_outside_of_its_type_is_malformed(name: str, document: str) -> None:
