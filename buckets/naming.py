@@ -39,6 +39,8 @@ def _objection(name: str) -> str | None:
         return "A bucket name begins and ends with a letter or digit."
     if ".." in name:
         return "A bucket name has no two dots in a row."
+    if ".-" in name or "-." in name:  # such a name is no host: AWS's SDKs and CloudTrail refuse it
+        return "A bucket name has no hyphen next to a dot."
     if _IP_ADDRESS.fullmatch(name):
         return "A bucket name does not look like an IP address."
     if name.startswith(_RESERVED_PREFIXES):

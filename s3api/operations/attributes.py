@@ -113,11 +113,14 @@ def stored_headers(request: Request) -> dict[str, str]:
 
 
 def _drop_transfer_coding(headers: dict[str, str]) -> None:
-    """Take `aws-chunked` out of content-encoding: it ends with the transfer."""
-    codings = [coding.strip() for coding in headers["content-encoding"].split(",")]
-    kept = ",".join(coding for coding in codings if coding and coding.lower() != "aws-chunked")
+    """Take `aws-chunked` out of content-encoding: it ends with the transfer.
+
+    The rest stays as it was sent.
+    """
+    codings = headers["content-encoding"].split(",")
+    kept = [coding for coding in codings if coding.strip().lower() not in {"aws-chunked", ""}]
     if kept:
-        headers["content-encoding"] = kept
+        headers["content-encoding"] = ",".join(kept).strip()
     else:
         del headers["content-encoding"]
 

@@ -9,10 +9,12 @@ import msgspec
 from buckets.configuration import AS_NEW
 from s3api.context import Answer
 from s3api.errors import S3Error
+from s3api.operations.access import existing_bucket
 from s3api.operations.attributes import OWNER_ACLS
 from s3api.operations.tags import NEW_BUCKET_TAGS, read_tag_set
 
 if TYPE_CHECKING:
+    from buckets.configuration import BucketConfiguration
     from s3api.context import Call
 
 CLASSIC_REGION = "us-east-1"
@@ -25,14 +27,30 @@ async def create_bucket(call: Call) -> Answer:
     _refuse_unkept(call)
     _check_location(call)
     configuration = msgspec.structs.replace(AS_NEW, tags=_tags(call))
-    await call.store.on_sql(
-        call.store.control.create_bucket,
-        name,
-        call.caller_id,
-        call.store.config.region,
-        configuration,
-    )
+    try:
+        await call.store.on_sql(
+            call.store.control.create_bucket,
+            name,
+            call.caller_id,
+            call.store.config.region,
+            configuration,
+        )
+    except S3Error as error:
+        if error.code != "BucketAlreadyOwnedByYou" or call.store.config.region != CLASSIC_REGION:
+            raise
+        await _reset_acl(call, configuration)
     return Answer({"Location": f"/{name}"})
+
+
+async def _reset_acl(call: Call, configuration: BucketConfiguration) -> None:
+    """Make one's own bucket again: in the classic region that succeeds, and resets the ACL.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html (BucketAlreadyOwnedByYou)
+    """
+    assert call.target.bucket is not None, "routed by a bucket's name"
+    await call.store.refresh()  # another worker may have made it a moment ago
+    bucket = existing_bucket(call, call.target.bucket)
+    await call.store.configure(bucket, grants=configuration.grants)
 
 
 def _tags(call: Call) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
+from urllib.parse import quote_plus
 
 from s3api.context import Answer
 from s3api.errors import S3Error
@@ -34,8 +34,8 @@ class Names:
         self.is_encoded = self.encoding == "url"
 
     def write(self, name: str) -> str:
-        """Write one name; `/` stays as it is, as in AWS."""
-        return quote(name, safe="/~") if self.is_encoded else name
+        """Write one name; as in AWS a space is `+`, `/` and `*` stay as they are, `~` does not."""
+        return quote_plus(name, safe="/*").replace("~", "%7E") if self.is_encoded else name
 
     def optional(self, name: str | None) -> str | None:
         """Write one name that may be missing."""
@@ -64,7 +64,7 @@ async def list_objects_v2(call: Call) -> Answer:
     page = _page(call, after, limit)
     output = _common(call, names, page, limit)
     output["ContinuationToken"] = token
-    output["StartAfter"] = names.optional(start_after)
+    output["StartAfter"] = names.optional(start_after) if token is None else None
     output["KeyCount"] = len(page.objects) + len(page.common_prefixes)
     if page.is_truncated:
         output["NextContinuationToken"] = write_token(page.next_after)

@@ -115,6 +115,20 @@ def test_a_page_tells_what_was_asked(s3: BaseClient, filled: str) -> None:
     assert shown_by(page) == ["photos/2026/", "photos/cover.jpg"]
 
 
+def test_a_token_displaces_start_after(s3: BaseClient, filled: str) -> None:
+    """A page continued by a token goes on from there, and does not repeat StartAfter."""
+    first = s3.list_objects_v2(Bucket=filled, Prefix="photos/", MaxKeys=1)
+    token = first["NextContinuationToken"]
+    page = s3.list_objects_v2(
+        Bucket=filled, Prefix="photos/", ContinuationToken=token, StartAfter="photos/zzz"
+    )
+    assert page["ContinuationToken"] == token
+    assert "StartAfter" not in page
+    assert first["KeyCount"] + page["KeyCount"] == len(
+        s3.list_objects_v2(Bucket=filled, Prefix="photos/")["Contents"]
+    )
+
+
 def test_a_row_describes_its_object(s3: BaseClient, filled: str) -> None:
     """A row holds size, ETag, date and class of its object, and its owner when asked."""
     head = s3.head_object(Bucket=filled, Key="photos/cover.jpg")
