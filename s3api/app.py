@@ -104,7 +104,7 @@ class S3App:
         except S3Error as error:
             await _refuse(reply, error, target)
         except EngineError as error:
-            refusal = s3_error(error, target)
+            refusal = s3_error(error, target, scope["method"])
             if refusal.status >= TROUBLE:  # a key that is not there is no trouble of ours
                 log.error("engine_error", request_id=reply.request_id, error=repr(error))  # noqa: TRY400  # its kind says it all
             await _refuse(reply, refusal, target)

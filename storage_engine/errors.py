@@ -35,7 +35,16 @@ class IsDeleteMarker(MarkerError):
 
 
 class NoSuchVersion(EngineError):
-    """The key has no version of that id, or no version can have it."""
+    """The key has no version of that id."""
+
+    def __init__(self, version_id: str, key: str = "") -> None:
+        super().__init__(version_id)
+        self.version_id = version_id
+        self.key = key
+
+
+class InvalidVersionId(NoSuchVersion):
+    """Nothing can have that version id."""
 
 
 class ObjectLocked(EngineError):

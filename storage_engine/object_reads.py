@@ -84,7 +84,7 @@ class ObjectReads:
         """Return a page of versions and common prefixes.
 
         It goes on behind that version of the key `query.after`, or, without an id, after the key.
-        NoSuchVersion when nothing can have that id.
+        InvalidVersionId.
         """
         if after_version_id:
             parse_version_id(after_version_id)

@@ -159,7 +159,7 @@ class ObjectVerbs:
         """Remove one version, object or marker, for good; the newest left becomes current.
 
         The future holds what it was, or None if there was none of that id. The guard sees the
-        version, None for a marker. ObjectLocked; NoSuchVersion when nothing can have that id.
+        version, None for a marker. ObjectLocked, InvalidVersionId.
         """
         target = ObjectRef(bucket_id, key)
         operation = DeleteVersion(target, version_id, guard, bypass_governance)
@@ -262,7 +262,7 @@ class ObjectVerbs:
         """List versions and delete markers by key, newest first, and common prefixes.
 
         Goes on behind a version of `after_key`, which may be gone by now, or, without an id, with
-        the next key. NoSuchVersion when nothing can have that id.
+        the next key. InvalidVersionId.
         """
         query = Query(prefix.encode(), delimiter.encode(), after_key.encode(), page_limit(limit))
         return self._index.view(

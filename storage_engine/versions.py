@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from storage_engine import blobs, keys, locks, quotas, rows
-from storage_engine.errors import IsDeleteMarker, KeyDeleted, NoSuchKey, NoSuchVersion, ObjectLocked
+from storage_engine.errors import (
+    InvalidVersionId,
+    IsDeleteMarker,
+    KeyDeleted,
+    NoSuchKey,
+    NoSuchVersion,
+    ObjectLocked,
+)
 from storage_engine.values import NO_LOCK, Versioning
 
 if TYPE_CHECKING:
@@ -32,17 +39,17 @@ replace: Final = msgspec.structs.replace
 
 
 def parse_version_id(version_id: str) -> int | None:
-    """Return the number in an id, None for the null version's; NoSuchVersion for what is no id."""
+    """Return the number in an id, None for the null version's; InvalidVersionId."""
     number = rows.version_number(version_id)
     if number is None and version_id != rows.NULL_VERSION_ID:
-        raise NoSuchVersion(version_id)
+        raise InvalidVersionId(version_id)
     return number
 
 
 def find_version(
     txn: lmdb.Transaction[bytes], tables: Tables, current: rows.Entry | None, version_id: str
 ) -> rows.Entry | None:
-    """Return the version of that id, if the key has it; NoSuchVersion when nothing can have it."""
+    """Return the version of that id, if the key has it; InvalidVersionId."""
     number = parse_version_id(version_id)
     is_null = number is None
     if current is None:
@@ -80,7 +87,7 @@ def versions_behind(
 def check_readable(entry: rows.Entry | None, key: str, version_id: str | None) -> rows.Entry:
     """Return what was found under a key, or under an id; refuse nothing, and delete markers."""
     if entry is None:
-        raise NoSuchKey(key) if version_id is None else NoSuchVersion(version_id)
+        raise NoSuchKey(key) if version_id is None else NoSuchVersion(version_id, key)
     if entry.is_marker:
         kind = KeyDeleted if version_id is None else IsDeleteMarker
         raise kind(key, entry.version_id, entry.modified_ms)
@@ -119,7 +126,7 @@ class History:
         return entry.info(self.key, is_latest=self._is_current(entry))
 
     def find(self, version_id: str | None) -> rows.Entry | None:
-        """Return the version of that id, or the current one; NoSuchVersion for what is no id."""
+        """Return the version of that id, or the current one; InvalidVersionId."""
         if version_id is None:
             return self.current
         transaction = self._transaction

@@ -111,14 +111,14 @@ def check_source(conditions: Conditions, etag: str, modified_ms: int) -> None:
         raise _refuse(conditions, name)
 
 
-def check_write(conditions: Conditions, etag: str | None) -> None:
-    """Decide a write against the current ETag (unquoted; None: there is no object).
+def check_write(conditions: Conditions, key: str, etag: str | None) -> None:
+    """Decide a write to a key against the current ETag (unquoted; None: there is no object).
 
     Raises S3Error PreconditionFailed, and NoSuchKey for If-Match without an object, as AWS does.
     """
     if conditions.if_match is not None:
         if etag is None:
-            raise S3Error("NoSuchKey")
+            raise S3Error("NoSuchKey", Key=key)
         if not _names(conditions.if_match, etag, is_weak_enough=False):
             raise _refuse(conditions, "If-Match")
     if (

@@ -125,16 +125,9 @@ def _drop_transfer_coding(headers: dict[str, str]) -> None:
         del headers["content-encoding"]
 
 
-def refuse_version(call: Call) -> None:
-    """Refuse a version id other than `null`: the bucket has no versions."""
-    version_id = call.arguments.get("VersionId")
-    if version_id not in {None, "null"}:
-        raise S3Error(
-            "InvalidArgument",
-            "Invalid version id specified",
-            ArgumentName="versionId",
-            ArgumentValue=str(version_id),
-        )
+def marker_attributes(call: Call) -> ObjectAttributes:
+    """Collect what is kept with a delete marker: whose it is."""
+    return ObjectAttributes(etag="", headers={}, owner=new_owner(call))
 
 
 def check_expected_owner(call: Call) -> None:

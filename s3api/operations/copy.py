@@ -5,7 +5,8 @@ A copy costs metadata only: the engine counts one more reference to the same byt
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_to_bytes
 
@@ -14,13 +15,17 @@ import msgspec
 from s3api.context import Answer
 from s3api.errors import S3Error
 from s3api.http.preconditions import COPY_SOURCE, check_source, read_conditions
-from s3api.operations.access import authorise, existing_bucket
+from s3api.operations.access import OF_VERSION, authorise, existing_bucket
 from s3api.operations.attributes import new_attributes
 from s3api.operations.ingest import Digests
 from s3api.operations.put import checksum_members, write_guard
-from storage_engine import ObjectRef
+from s3api.operations.translate import s3_error
+from s3api.operations.versioning import own_version, shown_version
+from storage_engine import IsDeleteMarker, NoSuchKey, ObjectRef
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from buckets.registry import BucketState
     from s3api.context import Call
     from s3api.decision import OpenDecision
@@ -33,10 +38,11 @@ REDIRECT: Final = "x-amz-website-redirect-location"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The object a copy reads."""
+    """The object a copy reads; without a version id the current one."""
 
     bucket: BucketState
     key: str
+    version_id: str | None
     decision: OpenDecision | None  # whether it may be read, where that depends on it
 
     def settle(self, info: ObjectInfo | None) -> None:
@@ -45,20 +51,42 @@ class Source:
             self.decision.settle(info)
 
 
+@contextmanager
+def reading_source(call: Call, source: Source) -> Iterator[None]:
+    """Say in a copy's words that its source is not there: REF API_CopyObject, "VersionId"."""
+    try:
+        yield
+    except IsDeleteMarker as error:
+        raise S3Error(
+            "InvalidRequest",
+            "The source of a copy request may not specifically refer to a delete marker by "
+            "version id.",
+        ) from error
+    except NoSuchKey as error:
+        raise s3_error(error, replace(call.target, key=source.key)) from error
+
+
 def find_source(call: Call) -> Source:
     """Read x-amz-copy-source and make sure that the caller may read what it names."""
-    bucket_name, key = _parse_source(call.arguments["CopySource"])
+    bucket_name, key, version_id = _parse_source(call.arguments["CopySource"])
     bucket = existing_bucket(call, bucket_name)
-    call.source_decision = authorise(call, "s3:GetObject", bucket)
+    action = "s3:GetObject" if version_id is None else OF_VERSION["s3:GetObject"]
+    call.source_decision = authorise(call, action, bucket)
     expected = call.arguments.get("ExpectedSourceBucketOwner")
     if expected and expected != bucket.owner_canonical_id:
         raise S3Error("AccessDenied")
-    return Source(bucket, key, call.source_decision)
+    return Source(bucket, key, version_id, call.source_decision)
 
 
-def _parse_source(value: str) -> tuple[str, str]:
+def open_source(call: Call, source: Source) -> ObjectReader:
+    """Open the object a copy reads; the caller closes it."""
+    with reading_source(call, source):
+        return call.engine.open_object(source.bucket.id, source.key, source.version_id)
+
+
+def _parse_source(value: str) -> tuple[str, str, str | None]:
     """Split `/bucket/key?versionId=...`, percent-encoded, with or without its first slash."""
-    path, _, version = value.partition("?versionId=")
+    path, mark, version_id = value.partition("?versionId=")
     try:
         bucket, _, key = unquote_to_bytes(path).decode().removeprefix("/").partition("/")
     except UnicodeDecodeError:
@@ -70,9 +98,7 @@ def _parse_source(value: str) -> tuple[str, str]:
             ArgumentName="x-amz-copy-source",
             ArgumentValue=value,
         )
-    if version not in {"", "null"}:
-        raise S3Error("NoSuchVersion", Key=key, VersionId=version)
-    return bucket, key
+    return bucket, key, version_id if mark else None
 
 
 def source_guard(call: Call, source: Source) -> Guard:
@@ -98,8 +124,11 @@ async def copy_object(call: Call) -> Answer:
     _refuse_self_copy(call, source, replaces=replaces)
     known = await _wanted_checksum(call, source)
     redirect = call.request.header(REDIRECT)
+    copied: ObjectInfo | None = None
 
     def attributes(info: ObjectInfo) -> ObjectAttributes:
+        nonlocal copied
+        copied = info
         kept = {name: text for name, text in info.attributes.headers.items() if name != REDIRECT}
         if redirect is not None:
             kept[REDIRECT] = redirect
@@ -125,18 +154,28 @@ async def copy_object(call: Call) -> Answer:
         if current is not None and known is not None and not known.is_of(current):
             raise S3Error("ConditionalRequestConflict")
 
-    info = await call.store.committed(
-        call.engine.copy_object(
-            ObjectRef(source.bucket.id, source.key),
-            ObjectRef(call.bucket.id, call.key),
-            attributes,
-            source_guard=guard,
-            guard=write_guard(call),
+    with reading_source(call, source):
+        info = await call.store.committed(
+            call.engine.copy_object(
+                ObjectRef(source.bucket.id, source.key),
+                ObjectRef(call.bucket.id, call.key),
+                attributes,
+                source_version_id=source.version_id,
+                source_guard=guard,
+                guard=write_guard(call),
+                versioning=call.versioning,
+            )
         )
-    )
+    assert copied is not None, "the commit asked for the attributes"
     result: dict[str, Any] = {"ETag": f'"{info.etag}"', "LastModified": info.modified_ms}
     result |= checksum_members(info.attributes.checksums, info.attributes.checksum_type)
-    return Answer({"CopyObjectResult": result})
+    return Answer(
+        {
+            "CopyObjectResult": result,
+            "CopySourceVersionId": own_version(copied),
+            "VersionId": shown_version(call, info),
+        }
+    )
 
 
 def _replaces_metadata(call: Call) -> bool:
@@ -152,8 +191,12 @@ def _replaces_metadata(call: Call) -> bool:
 
 
 def _refuse_self_copy(call: Call, source: Source, *, replaces: bool) -> None:
-    """Refuse a copy onto itself that would change nothing."""
-    is_self = source.bucket.id == call.bucket.id and source.key == call.key
+    """Refuse a copy onto itself that would change nothing; an older version may be brought back.
+
+    docs.aws.amazon.com/AmazonS3/latest/userguide/RestoringPreviousVersions.html
+    """
+    is_self = (source.bucket.id, source.key) == (call.bucket.id, call.key)
+    is_self = is_self and source.version_id is None
     changes = (
         replaces or call.request.header(REDIRECT) or call.request.header("x-amz-storage-class")
     )
@@ -184,8 +227,7 @@ async def _wanted_checksum(call: Call, source: Source) -> Known | None:
     algorithm = call.arguments.get("ChecksumAlgorithm")
     if algorithm is None:
         return None
-    reader = call.engine.open_object(source.bucket.id, source.key)
-    with reader:
+    with open_source(call, source) as reader:
         info = reader.info
         source.settle(info)
         held = info.attributes

@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING, Any, Final
 from s3api.context import Answer
 from s3api.errors import S3Error
 from s3api.http.preconditions import Conditions, check_write
-from s3api.operations.attributes import refuse_version
+from s3api.operations.access import may
+from s3api.operations.attributes import marker_attributes
 from s3api.operations.translate import s3_error
-from storage_engine import EngineError
+from storage_engine import Deletion, EngineError, InvalidVersionId, Versioning
 
 if TYPE_CHECKING:
     from s3api.context import Call
     from storage_engine import Guard, ObjectInfo
 
 KEYS_MAX: Final = 1000
-KEY_BYTES_MAX: Final = 1024
 SECOND_MS: Final = 1000
 
 
-def delete_guard(etag: str | None, size: int | None, modified_ms: int | None) -> Guard | None:
+def delete_guard(
+    key: str, etag: str | None, size: int | None, modified_ms: int | None
+) -> Guard | None:
     """Make the check of a conditional delete; None when there is no condition.
 
     An absent object satisfies nothing (NoSuchKey); times are compared by the second, as the
@@ -31,9 +33,9 @@ def delete_guard(etag: str | None, size: int | None, modified_ms: int | None) ->
 
     def guard(current: ObjectInfo | None) -> None:
         if current is None:
-            raise S3Error("NoSuchKey")
+            raise S3Error("NoSuchKey", Key=key)
         if etag is not None:
-            check_write(Conditions(if_match=etag), current.etag)
+            check_write(Conditions(if_match=etag), key, current.etag)
         if size is not None and current.size != size:
             raise S3Error("PreconditionFailed", Condition="x-amz-if-match-size")
         if modified_ms is not None and current.modified_ms // SECOND_MS != modified_ms // SECOND_MS:
@@ -56,66 +58,97 @@ def _settling(call: Call, check: Guard | None) -> Guard | None:
 
 
 async def delete_object(call: Call) -> Answer:
-    """Delete an object; deleting what is not there succeeds too."""
-    refuse_version(call)
-    arguments = call.arguments
+    """Delete an object, or for good one of its versions; there may be nothing to delete."""
+    arguments, version_id = call.arguments, call.arguments.get("VersionId")
+    _refuse_bypass(call)
     guard = _settling(
         call,
         delete_guard(
+            call.key,
             arguments.get("IfMatch"),
             arguments.get("IfMatchSize"),
             arguments.get("IfMatchLastModifiedTime"),
         ),
     )
-    await call.store.committed(call.engine.delete_object(call.bucket.id, call.key, guard=guard))
-    return Answer()
+    if version_id is None:
+        future = call.engine.delete_object(
+            call.bucket.id,
+            call.key,
+            guard=guard,
+            versioning=call.versioning,
+            marker=marker_attributes(call),
+        )
+    else:
+        future = call.engine.delete_version(call.bucket.id, call.key, version_id, guard=guard)
+    gone = await call.store.committed(future)
+    if gone is None or not gone.is_marker:
+        shown = None if call.versioning is Versioning.UNVERSIONED else version_id
+        return Answer({"VersionId": shown})
+    return Answer({"DeleteMarker": True, "VersionId": gone.version_id})
+
+
+def _refuse_bypass(call: Call) -> None:
+    """Refuse to go past a lock that no bucket has."""
+    if "BypassGovernanceRetention" in call.arguments:
+        name = "x-amz-bypass-governance-retention"
+        message = f"{name} is only applicable to Object Lock enabled buckets."
+        raise S3Error("InvalidArgument", message, ArgumentName=name)
 
 
 async def delete_objects(call: Call) -> Answer:
-    """Delete up to 1,000 objects in one commit; each key has its own outcome."""
+    """Delete up to 1,000 objects or versions in one commit; each has its own outcome."""
+    _refuse_bypass(call)
     document = call.arguments.get("Delete") or {}
     wanted = document.get("Objects") or []
-    if not 1 <= len(wanted) <= KEYS_MAX:
+    if not 1 <= len(wanted) <= KEYS_MAX or not all(entry.get("Key") for entry in wanted):
         raise S3Error("MalformedXML")
-    refused = [_refusal(entry) for entry in wanted]
     outcomes = await call.store.committed(
         call.engine.delete_objects(
             call.bucket.id,
-            [
-                (entry["Key"], _settling(call, _entry_guard(entry)))
-                for entry, refusal in zip(wanted, refused, strict=True)
-                if refusal is None
-            ],
+            [_deletion(call, entry) for entry in wanted],
+            versioning=call.versioning,
+            marker=marker_attributes(call),
         )
     )
-    deleted, errors, remaining = [], [], iter(outcomes)
-    for entry, refusal in zip(wanted, refused, strict=True):
-        outcome: Any = refusal if refusal is not None else next(remaining)
-        if isinstance(outcome, EngineError):
-            outcome = s3_error(outcome, call.target)
-        if isinstance(outcome, S3Error):
-            errors.append(_error_row(entry, outcome))
-        elif isinstance(outcome, Exception):
-            raise outcome
+    deleted, errors = [], []
+    for entry, outcome in zip(wanted, outcomes, strict=True):
+        if isinstance(outcome, Exception):
+            errors.append(_error_row(entry, _refusal(call, outcome)))
         else:
-            deleted.append({"Key": entry["Key"], "VersionId": entry.get("VersionId")})
+            deleted.append(_deleted_row(entry, outcome))
     return Answer({"Deleted": [] if document.get("Quiet") else deleted, "Errors": errors})
 
 
-def _refusal(entry: dict[str, Any]) -> S3Error | None:
-    """Tell what is wrong with one entry before the engine is asked."""
-    key = entry.get("Key")
-    if not key:
-        raise S3Error("MalformedXML")
-    if len(key.encode()) > KEY_BYTES_MAX:
-        return S3Error("KeyTooLongError")
-    if entry.get("VersionId") not in {None, "", "null"}:
+def _refusal(call: Call, error: Exception) -> S3Error:
+    """Say in S3's words why one entry was not deleted."""
+    if isinstance(error, InvalidVersionId):  # as recorded from S3: test_delete_objects_versioned
         return S3Error("NoSuchVersion")
-    return None
+    if isinstance(error, EngineError):
+        return s3_error(error, call.target)
+    if isinstance(error, S3Error):
+        return error
+    raise error
 
 
-def _entry_guard(entry: dict[str, Any]) -> Guard | None:
-    return delete_guard(entry.get("ETag"), entry.get("Size"), entry.get("LastModifiedTime"))
+def _deleted_row(entry: dict[str, Any], gone: ObjectInfo | None) -> dict[str, Any]:
+    row = {"Key": entry["Key"], "VersionId": entry.get("VersionId") or None}
+    if gone is not None and gone.is_marker:
+        row |= {"DeleteMarker": True, "DeleteMarkerVersionId": gone.version_id}
+    return row
+
+
+def _deletion(call: Call, entry: dict[str, Any]) -> Deletion:
+    """Say what one entry wants of the engine; removing versions is an action of its own."""
+    key, version_id = entry["Key"], entry.get("VersionId") or None
+    if version_id is not None and not may(call, "s3:DeleteObjectVersion"):
+        return Deletion(key, _deny, version_id)
+    modified_ms = entry.get("LastModifiedTime")
+    check = delete_guard(key, entry.get("ETag"), entry.get("Size"), modified_ms)
+    return Deletion(key, _settling(call, check), version_id)
+
+
+def _deny(_: ObjectInfo | None) -> None:
+    raise S3Error("AccessDenied")
 
 
 def _error_row(entry: dict[str, Any], error: S3Error) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from s3api.http.preconditions import (
     parse_range,
     read_conditions,
 )
-from s3api.operations.attributes import refuse_version
 from s3api.operations.put import checksum_members
+from s3api.operations.versioning import shown_version
 
 if TYPE_CHECKING:
     from s3api.context import Call
@@ -33,8 +33,8 @@ OVERRIDE_PREFIX: Final = "response-"
 
 async def get_object(call: Call) -> Answer:
     """Answer an object's bytes, or the range or part of them that was asked for."""
-    refuse_version(call)
-    reader = call.engine.open_object(call.bucket.id, call.key)
+    version_id = call.arguments.get("VersionId")
+    reader = call.engine.open_object(call.bucket.id, call.key, version_id)
     try:
         call.settle(reader.info)
         answer, wanted = _describe(call, reader.info)
@@ -60,8 +60,8 @@ def _piece(reader: ObjectReader, wanted: ByteRange | None) -> Piece:
 
 async def head_object(call: Call) -> Answer:
     """Answer what GetObject would, without the bytes."""
-    refuse_version(call)
-    info = call.engine.head_object(call.bucket.id, call.key)
+    version_id = call.arguments.get("VersionId")
+    info = call.engine.head_object(call.bucket.id, call.key, version_id)
     call.settle(info)
     answer, _ = _describe(call, info)
     return answer
@@ -75,6 +75,7 @@ def _describe(call: Call, info: ObjectInfo) -> tuple[Answer, ByteRange | None]:
     if conditions is not None and not is_modified(conditions, info.etag, info.modified_ms):
         return Answer(output, _caching_headers(info), status=NOT_MODIFIED), None
     output["AcceptRanges"] = "bytes"
+    output["VersionId"] = shown_version(call, info)
     wanted, status = _range(call, info, output)
     output["ContentLength"] = info.size if wanted is None else wanted.length
     if wanted is not None and status == PARTIAL_CONTENT:
@@ -155,7 +156,8 @@ def _part(
         if number != 1:
             raise S3Error("InvalidPartNumber")
         return (ByteRange(0, info.size - 1) if info.size else None), PARTIAL_CONTENT
-    parts = {part.number: part for part in call.engine.object_parts(call.bucket.id, call.key)}
+    found = call.engine.object_parts(call.bucket.id, call.key, info.version_id)
+    parts = {part.number: part for part in found}
     if sum(part.size for part in parts.values()) != info.size:
         raise S3Error("ServiceUnavailable")  # replaced between two looks: the client asks again
     part = parts.get(number)

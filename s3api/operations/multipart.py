@@ -11,7 +11,7 @@ from s3api.errors import S3Error
 from s3api.http.checksum_headers import expected_checksum
 from s3api.http.preconditions import COPY_SOURCE, check_source, parse_copy_range, read_conditions
 from s3api.operations.attributes import new_attributes, refuse_unkept
-from s3api.operations.copy import STEP_BYTES, find_source
+from s3api.operations.copy import STEP_BYTES, find_source, open_source
 from s3api.operations.ingest import DEFAULT_ALGORITHM, Digests, receive_payload
 from s3api.operations.multipart_checksums import (
     check_completion_type,
@@ -22,6 +22,7 @@ from s3api.operations.multipart_checksums import (
     object_checksums,
 )
 from s3api.operations.put import checksum_members, write_guard
+from s3api.operations.versioning import own_version
 from storage_engine import Origin, PartInfo
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ async def upload_part_copy(call: Call) -> Answer:
     refuse_unkept(call.request)
     source = find_source(call)
     algorithm = upload.attributes.checksum_algorithm or DEFAULT_ALGORITHM
-    with call.engine.open_object(source.bucket.id, source.key) as reader:
+    with open_source(call, source) as reader:
         info = reader.info
         source.settle(info)
         conditions = read_conditions(call.request, COPY_SOURCE)
@@ -133,7 +134,7 @@ async def upload_part_copy(call: Call) -> Answer:
     result: dict[str, Any] = {"ETag": f'"{etag}"', "LastModified": part.modified_ms}
     if upload.attributes.checksum_algorithm:
         result |= checksum_members(digests.checksums(), "")
-    return Answer({"CopyPartResult": result})
+    return Answer({"CopyPartResult": result, "CopySourceVersionId": own_version(info)})
 
 
 def _copied(call: Call, info: ObjectInfo) -> tuple[int, int]:
@@ -200,6 +201,7 @@ async def complete_multipart_upload(call: Call) -> Answer:
             parts,
             attributes,
             guard=guard,
+            versioning=call.versioning,
             record=record,
         )
     )
@@ -214,6 +216,7 @@ def _completed(call: Call, info: ObjectInfo) -> Answer:
         "Bucket": call.bucket.name,
         "Key": call.key,
         "ETag": f'"{info.etag}"',
+        "VersionId": own_version(info),
     }
     output |= checksum_members(info.attributes.checksums, info.attributes.checksum_type)
     return Answer(output)

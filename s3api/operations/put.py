@@ -8,6 +8,7 @@ from s3api.context import Answer
 from s3api.http.preconditions import check_write, read_conditions
 from s3api.operations.attributes import new_attributes
 from s3api.operations.ingest import receive_payload
+from s3api.operations.versioning import own_version
 from storage_engine import Origin
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def write_guard(call: Call) -> Guard | None:
         return None
 
     def guard(current: ObjectInfo | None) -> None:
-        check_write(conditions, current.etag if current is not None else None)
+        check_write(conditions, call.key, current.etag if current is not None else None)
 
     return guard
 
@@ -41,9 +42,17 @@ async def put_object(call: Call) -> Answer:
     guard = write_guard(call)
     received = await receive_payload(call, Origin(call.bucket.id, call.key, promised))
     attributes = promised.with_digests(received.etag, received.checksums)
-    await call.store.committed(
-        call.engine.put_object(call.bucket.id, call.key, received.blob, attributes, guard=guard)
+    info = await call.store.committed(
+        call.engine.put_object(
+            call.bucket.id,
+            call.key,
+            received.blob,
+            attributes,
+            guard=guard,
+            versioning=call.versioning,
+        )
     )
     output = checksum_members(received.checksums, "FULL_OBJECT")
     output["ETag"] = f'"{received.etag}"'
+    output["VersionId"] = own_version(info)
     return Answer(output)

@@ -19,6 +19,7 @@ from s3api.operations import (
     service,
     tagging,
     upload_listing,
+    versioning,
 )
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ HANDLERS: Final[dict[str, Handler]] = {
     "CreateBucket": Handler(buckets.create_bucket, "s3:CreateBucket", needs_bucket=False),
     "HeadBucket": Handler(buckets.head_bucket, "s3:ListBucket"),
     "DeleteBucket": Handler(buckets.delete_bucket, "s3:DeleteBucket"),
+    "GetBucketVersioning": Handler(versioning.get_bucket_versioning, "s3:GetBucketVersioning"),
+    "PutBucketVersioning": Handler(versioning.put_bucket_versioning, "s3:PutBucketVersioning"),
     "GetBucketLocation": Handler(buckets.get_bucket_location, "s3:GetBucketLocation"),
     "ListObjects": Handler(listing.list_objects, "s3:ListBucket"),
     "ListObjectsV2": Handler(listing.list_objects_v2, "s3:ListBucket"),

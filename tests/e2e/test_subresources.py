@@ -44,7 +44,6 @@ OF_BUCKETS = {
         "publicAccessBlock",
         "replication",
         "requestPayment",
-        "versioning",
         "versions",
         "website",
     ],
@@ -62,7 +61,6 @@ OF_BUCKETS = {
         "publicAccessBlock",
         "replication",
         "requestPayment",
-        "versioning",
         "website",
     ],
     "DELETE": [

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from storage_engine import NoSuchVersion, Versioning
+from storage_engine import InvalidVersionId, Versioning
 from storage_engine.listing import Query
 from storage_engine.namespace import Namespace
 from tests.storage_engine.engine_steps import BUCKET, attributes, put
@@ -64,7 +64,7 @@ def test_a_marker_that_can_be_no_id_is_refused(engine: StorageEngine, marker: st
     """Whatever key it is of, be there such a key or none, before or behind what is listed."""
     put(engine, "a", b"x")
     for after, limit in product(("", "a", "b", "zz"), (0, 10)):
-        with pytest.raises(NoSuchVersion):
+        with pytest.raises(InvalidVersionId):
             engine.list_versions(
                 BUCKET, prefix="a", after_key=after, after_version_id=marker, limit=limit
             )

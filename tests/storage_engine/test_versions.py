@@ -8,6 +8,7 @@ import pytest
 
 from storage_engine import (
     Deletion,
+    InvalidVersionId,
     IsDeleteMarker,
     KeyDeleted,
     NamespaceClosed,
@@ -146,12 +147,12 @@ def test_deleting_what_never_was_leaves_a_marker(engine: StorageEngine) -> None:
 def test_what_can_be_no_id_names_no_version(engine: StorageEngine, version_id: str) -> None:
     """Anything but `null` and sixteen lower-case digits is refused everywhere."""
     put_version(engine, b"data")
-    with pytest.raises(NoSuchVersion):
+    with pytest.raises(InvalidVersionId):
         engine.head_object(BUCKET, "k", version_id)
-    with pytest.raises(NoSuchVersion):
+    with pytest.raises(InvalidVersionId):
         engine.delete_version(BUCKET, "k", version_id).result()
     if version_id:
-        with pytest.raises(NoSuchVersion):
+        with pytest.raises(InvalidVersionId):
             engine.list_versions(BUCKET, after_key="k", after_version_id=version_id)
 
 
@@ -161,8 +162,10 @@ def test_an_id_of_another_version_names_none(engine: StorageEngine) -> None:
     put_version(engine, b"data")
     place = engine.list_versions(BUCKET).next_version_id
     for version_id in ("f" * 16, place):
-        with pytest.raises(NoSuchVersion):
+        with pytest.raises(NoSuchVersion) as refusal:
             engine.head_object(BUCKET, "k", version_id)
+        assert type(refusal.value) is NoSuchVersion
+        assert (refusal.value.version_id, refusal.value.key) == (version_id, "k")
         assert engine.delete_version(BUCKET, "k", version_id).result() is None
     assert engine.namespace_counts(BUCKET).versions == 2
 

@@ -121,10 +121,10 @@ def test_copy_sources(conditions: Conditions, condition: str | None) -> None:
 def test_writes(conditions: Conditions, etag: str | None, code: str | None) -> None:
     """A write goes ahead or is refused by what stands under the key at that moment."""
     if code is None:
-        check_write(conditions, etag)
+        check_write(conditions, "k", etag)
         return
     with pytest.raises(S3Error) as refusal:
-        check_write(conditions, etag)
+        check_write(conditions, "k", etag)
     assert refusal.value.code == code
 
 
