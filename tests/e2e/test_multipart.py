@@ -37,12 +37,13 @@ class Upload:
         self.s3 = s3
         made = s3.create_multipart_upload(Bucket=bucket, Key=key, **options)
         self.names = {"Bucket": bucket, "Key": key, "UploadId": made["UploadId"]}
+        self.has_checksums = "ChecksumAlgorithm" in options
 
     def part(self, number: int, body: bytes, **options: Any) -> dict[str, Any]:
         """Upload one part and answer how Complete names it."""
         made = self.s3.upload_part(**self.names, PartNumber=number, Body=body, **options)
-        sums = {name: made[name] for name in made if name.startswith("Checksum")}
-        return {"PartNumber": number, "ETag": made["ETag"], **sums}
+        names = [name for name in made if name.startswith("Checksum") and self.has_checksums]
+        return {"PartNumber": number, "ETag": made["ETag"], **{name: made[name] for name in names}}
 
     def complete(self, parts: list[dict[str, Any]], **options: Any) -> dict[str, Any]:
         """Complete the upload."""
