@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from s3api.auth import authenticate
+from s3api.auth import Identity, Payload, PayloadKind, authenticate
 from s3api.context import Answer, Call, Store
 from s3api.errors import S3Error
 from s3api.http.body import ClientDisconnected
+from s3api.http.cors import Headers, cors_headers
 from s3api.http.payload import PayloadReader
 from s3api.http.request import Request
 from s3api.http.target import Target, parse_target
@@ -29,7 +30,7 @@ from s3api.operations.access import (
 )
 from s3api.operations.attributes import check_expected_owner
 from s3api.operations.ingest import Digests, Expectations
-from s3api.operations.registry import HANDLERS, Handler
+from s3api.operations.registry import HANDLERS, OPEN, Handler
 from s3api.operations.translate import s3_error
 from s3api.protocol import Level, Operation, render_error, route
 from storage_engine import EngineError
@@ -49,6 +50,7 @@ STEP_BYTES: Final = 512 * 1024
 TROUBLE: Final = 500  # statuses from here on tell of the server, not of the request
 XML: Final = (b"content-type", b"application/xml")
 NOWHERE: Final = Target(bucket=None, key=None, is_virtual_host=False, resource="/")
+NOBODY: Final = Identity(None, Payload(PayloadKind.UNSIGNED))
 HOST_ID: Final = os.urandom(16).hex()
 
 
@@ -60,10 +62,12 @@ class Reply:
         self.is_head = is_head
         self.request_id = f"{HOST_ID[:8]}{number:08x}".upper()
         self.has_begun = False
+        self.cors: Headers = []
 
     async def start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         """Send status and headers, with the ids every S3 reply carries."""
         self.has_begun = True
+        headers += self.cors
         headers.append((b"x-amz-request-id", self.request_id.encode()))
         headers.append((b"x-amz-id-2", HOST_ID.encode()))
         await self._give({"type": "http.response.start", "status": status, "headers": headers})
@@ -116,11 +120,17 @@ class S3App:
         """Take one request through the rooms."""
         store = self.store
         now = time.time()
+        if b"origin" in request.header_map and target.bucket is not None:
+            await store.refresh()
+            reply.cors = _cors_headers(store, request, target.bucket)
         operation = route(request.method, _level(target), request.query, request)
         await store.refresh()
-        identity = authenticate(
-            request, store.snapshots.keyring, region=store.config.region, now=now
-        )
+        if operation.name in OPEN:
+            identity = NOBODY
+        else:
+            identity = authenticate(
+                request, store.snapshots.keyring, region=store.config.region, now=now
+            )
         if "X-Amz-Signature" in request.query:
             request.adopt_query_headers()
         call = Call(store, request, target, operation, identity, None, {}, int(now * 1000))
@@ -128,13 +138,20 @@ class S3App:
         if handler.needs_bucket:
             assert target.bucket is not None, "routed by a bucket's name"
             call.bucket_or_none = existing_bucket(call, target.bucket)
-        authorise_operation(call, handler.action)
+        if handler.action is not None:
+            authorise_operation(call, handler.action)
         document = await _read_document(call) if operation.reads_body else b""
         call.arguments = operation.bind(
             target.bucket, target.key, request.query, request.header_items, document
         )
         check_expected_owner(call)
         await _respond(reply, call, await _operate(call, handler))
+
+
+def _cors_headers(store: Store, request: Request, bucket_name: str) -> Headers:
+    """Write what every reply to a request from another origin carries, refusals too."""
+    bucket = store.snapshots.registry.find(bucket_name)
+    return cors_headers(bucket.configuration.cors, request) if bucket is not None else []
 
 
 def _level(target: Target) -> Level:

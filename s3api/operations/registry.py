@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from s3api.operations import (
     buckets,
     copy,
+    cors,
     delete,
     get,
     listing,
@@ -29,10 +30,13 @@ if TYPE_CHECKING:
 
 
 class Handler(NamedTuple):
-    """How one operation is served; `needs_bucket`: the bucket must be there already."""
+    """How one operation is served; `needs_bucket`: the bucket must be there already.
+
+    An action of None means that anybody may ask, whatever he signs.
+    """
 
     serve: Callable[[Call], Awaitable[Answer]]
-    action: str
+    action: str | None
     needs_bucket: bool = True
 
 
@@ -68,4 +72,10 @@ HANDLERS: Final[dict[str, Handler]] = {
     "PutBucketTagging": Handler(tagging.put_bucket_tagging, "s3:PutBucketTagging"),
     # No action of its own: service-authorization, list_amazons3.
     "DeleteBucketTagging": Handler(tagging.delete_bucket_tagging, "s3:PutBucketTagging"),
+    "GetBucketCors": Handler(cors.get_bucket_cors, "s3:GetBucketCORS"),
+    "PutBucketCors": Handler(cors.put_bucket_cors, "s3:PutBucketCORS"),
+    "DeleteBucketCors": Handler(cors.delete_bucket_cors, "s3:PutBucketCORS"),
+    "OptionsObject": Handler(cors.options_object, None, needs_bucket=False),
 }
+
+OPEN: Final = frozenset(name for name, handler in HANDLERS.items() if handler.action is None)

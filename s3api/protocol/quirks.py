@@ -123,7 +123,6 @@ EXTRA_OPERATIONS: Final[dict[str, dict[str, Any]]] = {
         "method": "OPTIONS",
         "uri": "/{Bucket}/{Key+}",
         "input": "OptionsObjectRequest",
-        "output": "OptionsObjectOutput",
     },
     "PostObject": {
         "method": "POST",
@@ -134,27 +133,7 @@ EXTRA_OPERATIONS: Final[dict[str, dict[str, Any]]] = {
     },
 }
 EXTRA_SHAPES: Final[dict[str, dict[str, Any]]] = {
-    "OptionsObjectRequest": {
-        "type": "structure",
-        "members": {
-            **_URI,
-            "Origin": _header("Origin"),
-            "AccessControlRequestMethod": _header("Access-Control-Request-Method"),
-            "AccessControlRequestHeaders": _header("Access-Control-Request-Headers"),
-        },
-    },
-    "OptionsObjectOutput": {
-        "type": "structure",
-        "members": {
-            "AllowOrigin": _header("Access-Control-Allow-Origin"),
-            "AllowMethods": _header("Access-Control-Allow-Methods"),
-            "AllowHeaders": _header("Access-Control-Allow-Headers"),
-            "ExposeHeaders": _header("Access-Control-Expose-Headers"),
-            "MaxAgeSeconds": _header("Access-Control-Max-Age", "MaxAgeSeconds"),
-            "AllowCredentials": _header("Access-Control-Allow-Credentials", "IsEnabled"),
-            "Vary": _header("Vary"),
-        },
-    },
+    "OptionsObjectRequest": {"type": "structure", "members": _URI},
     "PostObjectRequest": {
         "type": "structure",
         "members": {

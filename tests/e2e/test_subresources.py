@@ -29,7 +29,6 @@ OF_BUCKETS = {
         "accelerate",
         "acl",
         "analytics",
-        "cors",
         "encryption",
         "intelligent-tiering",
         "inventory",
@@ -50,7 +49,6 @@ OF_BUCKETS = {
     "PUT": [
         "accelerate",
         "acl",
-        "cors",
         "encryption",
         "lifecycle",
         "logging",
@@ -64,7 +62,6 @@ OF_BUCKETS = {
         "website",
     ],
     "DELETE": [
-        "cors",
         "encryption",
         "lifecycle",
         "ownershipControls",

@@ -205,16 +205,6 @@ def test_an_object_is_left_to_others_and_its_headers_are_not() -> None:
     ]
 
 
-def test_a_preflight_is_answered_with_headers() -> None:
-    """OptionsObject is rendered from its members as any operation."""
-    output = {"AllowOrigin": "*", "MaxAgeSeconds": 60, "AllowCredentials": True}
-    assert headers("OptionsObject", output) == {
-        b"Access-Control-Allow-Origin": b"*",
-        b"Access-Control-Max-Age": b"60",
-        b"Access-Control-Allow-Credentials": b"true",
-    }
-
-
 @given(st.text(max_size=20))
 def test_no_text_can_leave_its_header(text: str) -> None:
     """A header's value is one line of Latin-1, and Latin-1 is kept byte for byte."""
