@@ -7,14 +7,15 @@ afterwards. Headers that carry tags are read in `attributes`.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from s3api.context import Answer
 from s3api.errors import S3Error
 from s3api.operations.tags import BUCKET_TAGS, OBJECT_TAGS, read_tag_set, write_tag_set
-from storage_engine import IsDeleteMarker, KeyDeleted, Versioning
+from s3api.operations.versioning import shown_version
+from storage_engine import IsDeleteMarker, KeyDeleted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,10 +27,12 @@ if TYPE_CHECKING:
 
 async def get_object_tagging(call: Call) -> Answer:
     """Answer the tags of an object or of one of its versions; none is an empty set."""
-    with _markers_refused(call):
+    with _markers_refused():
         info = call.engine.head_object(call.bucket.id, call.key, call.arguments.get("VersionId"))
     call.settle(info)
-    return Answer({"TagSet": write_tag_set(info.attributes.tags), **_version(call, info)})
+    return Answer(
+        {"TagSet": write_tag_set(info.attributes.tags), "VersionId": shown_version(call, info)}
+    )
 
 
 async def put_object_tagging(call: Call) -> Answer:
@@ -47,22 +50,17 @@ async def _set_object_tags(call: Call, tags: dict[str, str]) -> Answer:
         call.settle(info)
         return msgspec.structs.replace(info.attributes, tags=tags)
 
-    with _markers_refused(call):
+    with _markers_refused():
         info = await call.store.committed(
             call.engine.set_attributes(
                 call.bucket.id, call.key, call.arguments.get("VersionId"), change
             )
         )
-    return Answer(_version(call, info))
-
-
-def _version(call: Call, info: ObjectInfo) -> dict[str, Any]:
-    """Name the version that was read or changed, where the bucket has versions."""
-    return {} if call.versioning is Versioning.UNVERSIONED else {"VersionId": info.version_id}
+    return Answer({"VersionId": shown_version(call, info)})
 
 
 @contextmanager
-def _markers_refused(call: Call) -> Iterator[None]:
+def _markers_refused() -> Iterator[None]:
     """Refuse a delete marker, also when it is the current version: it can have no tags.
 
     S3 answers 405 to both, where a GET of the object itself would be a 404: localstack,
@@ -70,10 +68,8 @@ def _markers_refused(call: Call) -> Iterator[None]:
     """
     try:
         yield
-    except (KeyDeleted, IsDeleteMarker) as error:
-        raise S3Error(
-            "MethodNotAllowed", Method=call.request.method, ResourceType="DeleteMarker"
-        ) from error
+    except KeyDeleted as error:
+        raise IsDeleteMarker(error.key, error.version_id, error.modified_ms) from error
 
 
 def _tags_sent(call: Call, rules: TagRules) -> dict[str, str]:

@@ -227,6 +227,42 @@ def test_what_is_not_there_has_no_tags(s3: BaseClient, bucket: str) -> None:
         assert refusal(s3.delete_object_tagging, **place) == (404, code)
 
 
+def test_each_version_has_tags_of_its_own(s3: BaseClient, bucket: str) -> None:
+    """Tags belong to a version, the current one or the one named, and the answer names it."""
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    first, second = (
+        s3.put_object(Bucket=bucket, Key="k", Body=BODY, Tagging=tags)["VersionId"]
+        for tags in ("test=v1", "")
+    )
+    assert give(s3, bucket, "k", OTHER)["VersionId"] == second
+    old = {"Bucket": bucket, "Key": "k", "VersionId": first}
+    read = s3.get_object_tagging(**old)
+    assert (read["VersionId"], read["TagSet"]) == (first, [{"Key": "test", "Value": "v1"}])
+    assert s3.put_object_tagging(**old, Tagging={"TagSet": TAGS})["VersionId"] == first
+    assert s3.get_object_tagging(**old)["TagSet"] == TAGS
+    assert s3.head_object(**old)["TagCount"] == 2
+    assert tags_of(s3, bucket, "k") == OTHER
+    assert s3.delete_object_tagging(**old)["VersionId"] == first
+    assert s3.get_object_tagging(**old)["TagSet"] == []
+    assert tags_of(s3, bucket, "k") == OTHER
+    s3.copy_object(Bucket=bucket, Key="copy", CopySource={"Bucket": bucket, "Key": "k"})
+    assert tags_of(s3, bucket, "copy") == OTHER
+    never = {"Bucket": bucket, "Key": "k", "VersionId": "no version can have this id"}
+    assert refusal(s3.get_object_tagging, **never) == (400, "InvalidArgument")
+
+
+def test_a_delete_marker_has_no_tags(s3: BaseClient, bucket: str, key: str) -> None:
+    """A delete marker refuses tags, named or as the current version."""
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    marker = s3.delete_object(Bucket=bucket, Key=key)["VersionId"]
+    not_allowed = (405, "MethodNotAllowed")
+    for version in ({}, {"VersionId": marker}):
+        names: dict[str, Any] = {"Bucket": bucket, "Key": key, **version}
+        assert refusal(s3.get_object_tagging, **names) == not_allowed
+        assert refusal(s3.put_object_tagging, **names, Tagging={"TagSet": TAGS}) == not_allowed
+        assert refusal(s3.delete_object_tagging, **names) == not_allowed
+
+
 def put_document(server: Server, target: str, document: bytes) -> Reply:
     """Put a document with its digest."""
     digest = b64encode(md5(document, usedforsecurity=False).digest()).decode()
