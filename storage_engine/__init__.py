@@ -41,6 +41,7 @@ from storage_engine.errors import (
     StoreInUse,
     TargetExists,
     TargetTooLarge,
+    TokenReused,
 )
 from storage_engine.options import EngineOptions
 from storage_engine.reader import ObjectReader
@@ -68,6 +69,7 @@ from storage_engine.values import (
     PartPage,
     QuarantinedBlob,
     Quota,
+    Receipt,
     UploadInfo,
     UploadPage,
     Versioning,
@@ -126,6 +128,7 @@ __all__ = [
     "Quota",
     "QuotaExceeded",
     "RebuildReport",
+    "Receipt",
     "SalvageReport",
     "ScrubOptions",
     "ScrubReport",
@@ -136,6 +139,7 @@ __all__ = [
     "StoreInUse",
     "TargetExists",
     "TargetTooLarge",
+    "TokenReused",
     "UploadInfo",
     "UploadPage",
     "VersionPage",

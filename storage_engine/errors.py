@@ -63,6 +63,10 @@ class TargetTooLarge(EngineError):
     """A rename would have to remove too much at its target: delete it first."""
 
 
+class TokenReused(EngineError):
+    """Another request was carried out under this token."""
+
+
 class NoSuchPrefix(EngineError):
     """No key begins with the prefix that is to be renamed."""
 

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from storage_engine import keys, meta, rows
+from storage_engine import keys, meta, receipts, rows
 from storage_engine.commit import Operation
 from storage_engine.disk import try_own, try_seize_range
 from storage_engine.limits import HOUSEKEEPING_BATCH, PUNCH_GRACE_MS
 from storage_engine.transaction import LAST_VOLUME, number
-from storage_engine.uploads import Due
 from storage_engine.volume import volume_ids, volume_path
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ class InUse(Exception):  # noqa: N818  # a reason to leave a volume alone, not a
 
 @dataclass(slots=True)
 class ExpireDue(Operation[int]):
-    """Forgets completed uploads whose time is over."""
+    """Forgets completed uploads, and requests with a token, whose time is over."""
 
     needs_room: ClassVar[bool] = False
     now_ms: int
@@ -49,8 +48,11 @@ class ExpireDue(Operation[int]):
             due_ms, kind, subject = keys.due_parts(key)
             if due_ms > self.now_ms:
                 break
-            assert kind == Due.TOMBSTONE
-            transaction.delete(tables.uploads, keys.upload(subject))
+            if kind == keys.Due.RECEIPT:
+                receipts.forget(transaction, subject)
+            else:
+                assert kind == keys.Due.TOMBSTONE
+                transaction.delete(tables.uploads, keys.upload(subject))
             transaction.delete(tables.due, key)
             expired += 1
         return expired

@@ -7,7 +7,7 @@ known here: no transaction, no value, no meaning. FORMAT.md states the same in p
 from __future__ import annotations
 
 import struct
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Final
 
 from storage_engine.limits import DUE_SUBJECT_BYTES_MAX, NAME_BYTES_MAX
@@ -50,6 +50,13 @@ class Table(StrEnum):
     QUARANTINE = "quarantine"  # blob(): none
     MARKERS = "markers"  # entry(): as ENTRIES, for the keys whose current version is a marker
     VERSIONS = "versions"  # version(): newest first, within one key
+
+
+class Due(IntEnum):
+    """What falls due: the kinds of rows in the DUE table."""
+
+    TOMBSTONE = 1  # a completed upload is forgotten
+    RECEIPT = 2  # and a request with a token
 
 
 def sequence(number: int) -> bytes:
@@ -187,6 +194,16 @@ def due_parts(key: bytes) -> tuple[int, int, bytes]:
     """Decode a key made by `due` into (time, kind, subject)."""
     at_ms, kind = _DUE.unpack_from(key)
     return int(at_ms), int(kind), key[_DUE.size :]
+
+
+RECEIPTS: Final = b"receipt."
+TOKEN_BYTES: Final = 16
+
+
+def receipt(token: bytes) -> bytes:
+    """Encode the name of a receipt in the table of single values."""
+    assert len(token) == TOKEN_BYTES
+    return RECEIPTS + token
 
 
 def meta(name: str) -> bytes:

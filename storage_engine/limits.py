@@ -180,6 +180,9 @@ EXTENTS_RESOLVED_MAX: Final = 256
 TOMBSTONE_MS: Final = 24 * 60 * 60 * 1000
 """How long a completed upload is remembered, for clients that ask to complete it again."""
 
+RECEIPT_MS: Final = 15 * 60 * 1000
+"""How long a request with a token is remembered; no client retries for so long."""
+
 HOUSEKEEPING_BATCH: Final = 256
 """Things one housekeeping commit touches, so that requests are never held up."""
 

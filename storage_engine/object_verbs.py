@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         ObjectInfo,
         ObjectLock,
         ObjectPart,
+        Receipt,
         VersionPage,
     )
 
@@ -185,7 +186,7 @@ class ObjectVerbs:
 
     # --- renaming ------------------------------------------------------------------------------
 
-    def rename_object(  # two names, two guards
+    def rename_object(  # noqa: PLR0913  # two names, two guards
         self,
         bucket_id: int,
         source_key: str,
@@ -194,27 +195,39 @@ class ObjectVerbs:
         guard: Guard | None = None,
         source_guard: Guard | None = None,
         replace: bool = False,
-    ) -> Future[ObjectInfo]:
+        receipt: Receipt | None = None,
+    ) -> Future[ObjectInfo | None]:
         """Give an object, with all its versions, another key: ids, times and payloads stay.
 
         With `replace` every version of the target goes in the same commit, up to 1,000 of them and
         10,000 parts in them. NoSuchKey, TargetExists (also when both are the same),
-        TargetTooLarge, KeyTooLong, ObjectLocked.
+        TargetTooLarge, KeyTooLong, ObjectLocked. With a receipt the same request does nothing, and
+        its future holds None, for a quarter of an hour after it was carried out; TokenReused.
         """
         operation = RenameObject(bucket_id, source_key, target_key, guard, source_guard, replace)
+        operation.receipt = receipt
         return self._committer.submit(operation)
 
     def rename_prefix(
-        self, bucket_id: int, source: str, target: str, *, replace: bool = False
+        self,
+        bucket_id: int,
+        source: str,
+        target: str,
+        *,
+        guard: Callable[[bool], None] | None = None,
+        replace: bool = False,
+        receipt: Receipt | None = None,
     ) -> Future[None]:
         """Give all keys below a prefix another; both end in `/`. The cost is that of one key.
 
         With `replace` all below the target goes in the same commit, up to 1,000 versions and
-        10,000 parts in them. Open uploads stay with their keys. NoSuchPrefix, PrefixOverlap,
+        10,000 parts in them. The guard is told whether there is anything. Receipts count as for
+        `rename_object`. Open uploads stay with their keys. NoSuchPrefix, PrefixOverlap,
         TargetExists, TargetTooLarge, KeyTooLong; ObjectLocked as long as any version in the bucket
         carries a lock, expired or not: which lie below a prefix is known only by a look at each.
         """
-        return self._committer.submit(RenamePrefix(bucket_id, source, target, replace))
+        operation = RenamePrefix(bucket_id, source, target, replace, guard, receipt)
+        return self._committer.submit(operation)
 
     # --- reading -------------------------------------------------------------------------------
 

@@ -204,7 +204,7 @@ class Recount:
         places = {key[8:]: key[:8] for key, _ in self._rows(self._tables.open_uploads)}
         for name_id in ids ^ set(places.values()):
             self._say(f"open uploads of name {name_id.hex()} and the names disagree")
-        due = {keys.due_parts(key)[2] for key, _ in self._rows(self._tables.due)}
+        due = self._check_due()
         for raw_id, value in self._rows(self._tables.uploads):
             row = rows.decode_upload(value)
             is_open = row.completed is None
@@ -217,6 +217,21 @@ class Recount:
             due.discard(raw_id)
         for raw_id in due.union(places):
             self._say(f"upload {raw_id.hex()} is listed as open or due and does not exist")
+
+    def _check_due(self) -> set[bytes]:
+        """Check that receipts fall due and that what falls due is there; return the uploads."""
+        uploads: set[bytes] = set()
+        receipts: set[bytes] = set()
+        for key, _ in self._rows(self._tables.due):
+            _, kind, subject = keys.due_parts(key)
+            (receipts if kind == keys.Due.RECEIPT else uploads).add(subject)
+        start = len(keys.RECEIPTS)
+        held = {
+            key[start:] for key, _ in self._rows(self._tables.meta) if key.startswith(keys.RECEIPTS)
+        }
+        for token in receipts ^ held:
+            self._say(f"receipt {token.hex()} is not remembered as it should be")
+        return uploads
 
     def _check_object_parts(self, user: str, entry: rows.Entry) -> None:
         assert isinstance(entry.payload, bytes)

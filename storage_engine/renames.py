@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, ClassVar
 
+from storage_engine import receipts
 from storage_engine.commit import Operation
 from storage_engine.errors import (
     KeyTooLong,
@@ -25,9 +26,11 @@ from storage_engine.values import ObjectRef
 from storage_engine.versions import History, check_readable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from storage_engine.namespace import Namespace
     from storage_engine.transaction import Transaction
-    from storage_engine.values import Guard, ObjectInfo
+    from storage_engine.values import Guard, ObjectInfo, Receipt
 
 
 @dataclass(slots=True)
@@ -49,8 +52,11 @@ class Allowance:
 
 
 @dataclass(slots=True)
-class RenameObject(Operation["ObjectInfo"]):
-    """Gives a key, with all its versions, another name in the same bucket."""
+class RenameObject(Operation["ObjectInfo | None"]):
+    """Gives a key, with all its versions, another name in the same bucket.
+
+    The outcome is None when a receipt tells that this was done before.
+    """
 
     needs_room: ClassVar[bool] = False
     bucket_id: int
@@ -59,11 +65,16 @@ class RenameObject(Operation["ObjectInfo"]):
     guard: Guard | None
     source_guard: Guard | None
     is_replacing: bool
+    receipt: Receipt | None = None
+    is_repeated: bool = field(default=False, init=False)
     source: History | None = field(default=None, init=False)
     target: History | None = field(default=None, init=False)
 
     def check(self, transaction: Transaction) -> None:
         """Refuse what is not there, is in the way, or is locked; ask the guards."""
+        self.is_repeated = receipts.is_repeated(transaction, self.receipt)
+        if self.is_repeated:
+            return
         source = self.source = History(transaction, ObjectRef(self.bucket_id, self.source_key))
         if self.source_guard is not None:
             self.source_guard(source.visible_info())
@@ -79,8 +90,11 @@ class RenameObject(Operation["ObjectInfo"]):
         Allowance().take(target)
         target.check_unlocked(RENAME_VERSIONS_MAX)
 
-    def mutate(self, _transaction: Transaction) -> ObjectInfo:
+    def mutate(self, transaction: Transaction) -> ObjectInfo | None:
         """Remove what is replaced, then move the entry."""
+        if self.is_repeated:
+            return None
+        receipts.keep(transaction, self.receipt)
         source, target = self.source, self.target
         assert source is not None
         assert target is not None
@@ -99,11 +113,17 @@ class RenamePrefix(Operation[None]):
     source: str
     target: str
     is_replacing: bool
+    guard: Callable[[bool], None] | None = None
+    receipt: Receipt | None = None
+    is_repeated: bool = field(default=False, init=False)
     replaced: list[str] = field(default_factory=list, init=False)
     moves: list[tuple[Namespace, int]] = field(default_factory=list, init=False)
 
     def check(self, transaction: Transaction) -> None:
         """Refuse what is not there, does not fit, is in the way, or may be locked."""
+        self.is_repeated = receipts.is_repeated(transaction, self.receipt)
+        if self.is_repeated:
+            return
         assert self.source.endswith("/")
         assert self.target.endswith("/")
         if self.source.startswith(self.target) or self.target.startswith(self.source):
@@ -117,12 +137,17 @@ class RenamePrefix(Operation[None]):
             raise NoSuchPrefix(self.source)
         self.moves = [(tree, self._measure(transaction, tree)) for tree in held]
         taken = [tree for tree in trees if tree.has_prefix(txn, self.bucket_id, target)]
+        if self.guard is not None:
+            self.guard(bool(taken))
         if taken and not self.is_replacing:
             raise TargetExists(self.target)
         self.replaced = self._list_replaced(transaction, taken)
 
     def mutate(self, transaction: Transaction) -> None:
         """Remove what is replaced, then move one entry in each tree."""
+        if self.is_repeated:
+            return
+        receipts.keep(transaction, self.receipt)
         for key in self.replaced:
             History(transaction, ObjectRef(self.bucket_id, key)).erase()
         source, target = self.source.encode(), self.target.encode()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar
 
 from storage_engine import blobs, keys, rows
@@ -43,12 +42,6 @@ if TYPE_CHECKING:
 ID_TIME_BYTES = 6
 COMPLETION = 0
 """In place of a part's number: the blob that tells salvage which parts make up the object."""
-
-
-class Due(IntEnum):
-    """What falls due: the kinds of rows in the DUE table."""
-
-    TOMBSTONE = 1
 
 
 def new_upload_id(initiated_ms: int) -> bytes:
@@ -225,7 +218,7 @@ class CompleteUpload(Operation[ObjectInfo]):
             [(part.number, part.etag) for part in self.parts],
         )
         transaction.put(tables.uploads, keys.upload(self.raw_id), rows.encode(tombstone))
-        due = keys.due(transaction.now_ms + TOMBSTONE_MS, Due.TOMBSTONE, self.raw_id)
+        due = keys.due(transaction.now_ms + TOMBSTONE_MS, keys.Due.TOMBSTONE, self.raw_id)
         transaction.put(tables.due, due, b"")
         return history.info(entry)
 

@@ -157,6 +157,13 @@ class Deletion(NamedTuple):
     bypass_governance: bool = False
 
 
+class Receipt(NamedTuple):
+    """Tells a request that is repeated from a new one; digests that the caller makes."""
+
+    token: bytes  # 16 bytes: what the client named its request
+    request: bytes  # all that it asks for
+
+
 class ObjectPart(NamedTuple):
     """A part of a completed multipart object, and where it lies in it."""
 

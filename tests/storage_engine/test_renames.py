@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,8 +15,10 @@ from storage_engine import (
     NoSuchKey,
     NoSuchPrefix,
     PrefixOverlap,
+    Receipt,
     TargetExists,
     TargetTooLarge,
+    TokenReused,
     Versioning,
     limits,
     renames,
@@ -246,3 +249,56 @@ def test_readers_see_a_prefix_in_one_place(engine: StorageEngine) -> None:
     reader.join()
     assert wrong == []
     assert moved(engine) == 100
+
+
+def test_a_rename_with_a_receipt_is_done_once(engine: StorageEngine) -> None:
+    """The same request again changes nothing, whatever came since; another is refused."""
+    first, other = Receipt(b"t" * 16, b"first"), Receipt(b"t" * 16, b"other")
+    put(engine, "a", b"a")
+    assert engine.rename_object(BUCKET, "a", "b", receipt=first).result() is not None
+    put(engine, "a", b"new")
+    assert engine.rename_object(BUCKET, "a", "b", receipt=first, replace=True).result() is None
+    assert (get(engine, "a"), get(engine, "b")) == (b"new", b"a")
+    with pytest.raises(TokenReused):
+        engine.rename_object(BUCKET, "a", "c", receipt=other).result()
+    put(engine, "p/1", b"1")
+    once = Receipt(b"p" * 16, b"prefix")
+    for _ in range(2):
+        engine.rename_prefix(BUCKET, "p/", "q/", receipt=once).result()
+    assert moved(engine) == 1
+    assert list(engine.verify()) == []
+
+
+def test_a_rename_that_was_refused_leaves_no_receipt(engine: StorageEngine) -> None:
+    """Only what was carried out is remembered, so the request may succeed later."""
+    receipt = Receipt(b"t" * 16, b"request")
+    for _ in range(2):
+        with pytest.raises(NoSuchKey):
+            engine.rename_object(BUCKET, "a", "b", receipt=receipt).result()
+    put(engine, "a", b"a")
+    assert engine.rename_object(BUCKET, "a", "b", receipt=receipt).result() is not None
+
+
+def test_a_receipt_is_forgotten_in_time(engine: StorageEngine) -> None:
+    """Housekeeping forgets it after a quarter of an hour; then the token is free."""
+    receipt = Receipt(b"t" * 16, b"request")
+    put(engine, "a", b"a")
+    engine.rename_object(BUCKET, "a", "b", receipt=receipt).result()
+    now_ms = time.time_ns() // 1_000_000
+    engine.reclaim(now_ms + limits.RECEIPT_MS - 60_000)
+    assert engine.rename_object(BUCKET, "a", "b", receipt=receipt).result() is None
+    engine.reclaim(now_ms + limits.RECEIPT_MS + 60_000)
+    with pytest.raises(NoSuchKey):
+        engine.rename_object(BUCKET, "a", "b", receipt=receipt).result()
+    assert list(engine.verify()) == []
+
+
+def test_a_guard_of_a_prefix_is_told_what_is_in_the_way(engine: StorageEngine) -> None:
+    """It learns inside the commit whether anything is below the target, a marker too."""
+    seen: list[bool] = []
+    put(engine, "a/1", b"1")
+    engine.rename_prefix(BUCKET, "a/", "b/", guard=seen.append).result()
+    engine.delete_object(BUCKET, "a/gone", versioning=ENABLED).result()
+    engine.rename_prefix(BUCKET, "b/", "a/", guard=seen.append, replace=True).result()
+    assert seen == [False, True]
+    assert all_keys(engine) == ["a/1"]
