@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from s3api.http.request import Request
 
 COPY_SOURCE: Final = "x-amz-copy-source-"
+RENAME_SOURCE: Final = "x-amz-rename-source-"
 # Digits enough for any size; a longer number is no byte range but an attempt to make us count.
 _RANGE: Final = re.compile(r"bytes\s*=\s*(\d{0,30})\s*-\s*(\d{0,30})", re.IGNORECASE | re.ASCII)
 _COPY_RANGE: Final = re.compile(r"bytes=(\d{1,30})-(\d{1,30})", re.ASCII)
@@ -127,6 +128,21 @@ def check_write(conditions: Conditions, key: str, etag: str | None) -> None:
         and _names(conditions.if_none_match, etag, is_weak_enough=True)
     ):
         raise _refuse(conditions, "If-None-Match")
+
+
+def check_replaced(conditions: Conditions, etag: str | None, modified_ms: int) -> None:
+    """Decide what a rename puts its source in place of (unquoted; None: nothing is there).
+
+    As for a write, and the two times (REF API_RenameObject): modified since asks for an object.
+    """
+    check_write(conditions, etag)
+    if etag is not None:
+        _check_unchanged(conditions, etag, modified_ms)
+        name = _unchanged_by(conditions, etag, modified_ms)
+        if name is not None:
+            raise _refuse(conditions, name)
+    elif conditions.if_modified_since is not None and conditions.if_none_match is None:
+        raise _refuse(conditions, "If-Modified-Since")
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,11 @@ REFUSALS: Final[tuple[tuple[bytes, str, str], ...]] = (
         "Bucket is missing Object Lock Configuration",
     ),
     (b"x-amz-grant-", "AccessControlListNotSupported", "The bucket does not allow ACLs"),
+    (
+        b"x-amz-rename-source",
+        "InvalidRequest",
+        "A rename is a request with ?renameObject; this one would write an object.",
+    ),
     (b"x-amz-write-offset-bytes", "NotImplemented", "Appending to objects is not implemented."),
 )
 OWNER_ACLS: Final = {"private", "bucket-owner-full-control"}  # what holds anyhow
