@@ -22,8 +22,10 @@ from s3api.http.preconditions import (
 )
 from s3api.operations.access import authorise
 from storage_engine import (
+    KeyTooLong,
     NoSuchKey,
     NoSuchPrefix,
+    ObjectLocked,
     PrefixOverlap,
     Receipt,
     TargetExists,
@@ -34,6 +36,7 @@ from storage_engine import (
 
 if TYPE_CHECKING:
     from s3api.context import Call
+    from s3api.decision import OpenDecision
     from s3api.http.preconditions import Conditions
     from storage_engine import EngineError, Guard, ObjectInfo
 
@@ -41,6 +44,7 @@ SOURCE_HEADER: Final = "x-amz-rename-source"
 TOKEN_CHARACTERS_MAX: Final = 64
 TOKEN_BYTES: Final = 16  # of its digest: what the engine keeps
 ANYTHING: Final = "*"
+READ: Final = "s3:GetObject"
 # A rename changes nothing but the name: headers that ask for more are refused.
 NO_PART_OF_IT: Final = (
     b"x-amz-acl",
@@ -56,6 +60,8 @@ NO_PART_OF_IT: Final = (
 REFUSALS: Final[dict[type[EngineError], tuple[str, str | None]]] = {
     NoSuchKey: ("NoSuchKey", None),
     NoSuchPrefix: ("NoSuchKey", None),
+    KeyTooLong: ("KeyTooLongError", None),
+    ObjectLocked: ("AccessDenied", None),
     PrefixOverlap: ("InvalidRequest", "One prefix of the rename lies inside the other."),
     TargetExists: (
         "PreconditionFailed",
@@ -73,14 +79,13 @@ async def rename_object(call: Call) -> Answer:
     """Give a key, or all keys below a prefix, another name in the same bucket; all or nothing."""
     source = _source(call)
     _check_names(call, source)
-    for action in ("s3:GetObject", "s3:DeleteObject"):
-        authorise(call, action, call.bucket)
+    open_decisions = _authorise(call)
     receipt = _receipt(call, source)
     try:
         if source.endswith("/"):
-            await _rename_prefix(call, source, receipt)
+            await _rename_prefix(call, source, open_decisions, receipt)
         else:
-            await _rename_key(call, source, receipt)
+            await _rename_key(call, source, open_decisions, receipt)
     except tuple(REFUSALS) as error:
         code, message = next(REFUSALS[kind] for kind in REFUSALS if isinstance(error, kind))
         refusal = S3Error(code, message)
@@ -127,6 +132,18 @@ def _check_names(call: Call, source: str) -> None:
             )
 
 
+def _authorise(call: Call) -> list[OpenDecision]:
+    """Refuse who may not take the source away and read it; return what depends on the object.
+
+    Reading, for the name may decide who may read. Where versions are kept, all of them go.
+    """
+    actions = [READ, "s3:DeleteObject"]
+    if call.versioning is not Versioning.UNVERSIONED:
+        actions.append("s3:DeleteObjectVersion")
+    decisions = [authorise(call, action, call.bucket) for action in actions]
+    return [decision for decision in decisions if decision is not None]
+
+
 def _receipt(call: Call, source: str) -> Receipt | None:
     """Digest who names his request how, and all that the request asks for; None without a token."""
     token = call.arguments.get("ClientToken")
@@ -140,7 +157,7 @@ def _receipt(call: Call, source: str) -> Receipt | None:
             ArgumentName="x-amz-client-token",
             ArgumentValue=token,
         )
-    name = "\0".join((str(call.bucket.id), call.owner_id, token))
+    name = "\0".join((str(call.bucket.id), call.caller_id, token))
     conditions = read_conditions(call.request), read_conditions(call.request, RENAME_SOURCE)
     request = "\0".join((source, call.key, repr(conditions)))
     return Receipt(sha256(name.encode()).digest()[:TOKEN_BYTES], sha256(request.encode()).digest())
@@ -149,7 +166,9 @@ def _receipt(call: Call, source: str) -> Receipt | None:
 # --- one key --------------------------------------------------------------------------------
 
 
-async def _rename_key(call: Call, source: str, receipt: Receipt | None) -> None:
+async def _rename_key(
+    call: Call, source: str, open_decisions: list[OpenDecision], receipt: Receipt | None
+) -> None:
     """Rename one key, over an existing one as AWS does.
 
     Where versions are kept those of the target would go too, so there it must be asked for.
@@ -157,15 +176,13 @@ async def _rename_key(call: Call, source: str, receipt: Receipt | None) -> None:
     conditions = read_conditions(call.request)
     is_asked = conditions is not None and conditions.if_match is not None
     is_unversioned = call.versioning is Versioning.UNVERSIONED
-    if is_asked and not is_unversioned:
-        authorise(call, "s3:DeleteObjectVersion", call.bucket)
     await call.store.committed(
         call.engine.rename_object(
             call.bucket.id,
             source,
             call.key,
             guard=_target_guard(conditions),
-            source_guard=_source_guard(read_conditions(call.request, RENAME_SOURCE)),
+            source_guard=_source_guard(call, open_decisions),
             replace=is_unversioned or is_asked,
             receipt=receipt,
         )
@@ -185,12 +202,13 @@ def _target_guard(conditions: Conditions | None) -> Guard | None:
     return guard
 
 
-def _source_guard(conditions: Conditions | None) -> Guard | None:
-    if conditions is None:
-        return None
+def _source_guard(call: Call, open_decisions: list[OpenDecision]) -> Guard:
+    conditions = read_conditions(call.request, RENAME_SOURCE)
 
     def guard(current: ObjectInfo | None) -> None:
-        if current is not None:  # or else the engine raises NoSuchKey
+        for decision in open_decisions:
+            decision.settle(current)
+        if conditions is not None and current is not None:  # without it the engine refuses
             check_source(conditions, current.etag, current.modified_ms)
 
     return guard
@@ -199,14 +217,20 @@ def _source_guard(conditions: Conditions | None) -> Guard | None:
 # --- all keys below a prefix ----------------------------------------------------------------
 
 
-async def _rename_prefix(call: Call, source: str, receipt: Receipt | None) -> None:
-    """Rename a prefix, over what is below the target only with `If-Match: *`."""
+async def _rename_prefix(
+    call: Call, source: str, open_decisions: list[OpenDecision], receipt: Receipt | None
+) -> None:
+    """Rename a prefix, over what is below the target only with `If-Match: *`.
+
+    Whose each object is nobody looks at; what its ACL grants goes with it, so only who may read
+    can be left open.
+    """
+    if any(decision.action != READ for decision in open_decisions):
+        raise S3Error("AccessDenied")
     conditions = read_conditions(call.request)
     is_replacing = _is_replacing(conditions)
     if read_conditions(call.request, RENAME_SOURCE) is not None:
         raise _no_condition()
-    if is_replacing and call.versioning is not Versioning.UNVERSIONED:
-        authorise(call, "s3:DeleteObjectVersion", call.bucket)
 
     def guard(is_taken: bool) -> None:  # noqa: FBT001  # it is the engine's question
         if is_replacing and not is_taken:

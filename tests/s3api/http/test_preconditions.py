@@ -12,6 +12,7 @@ from s3api.http.preconditions import (
     COPY_SOURCE,
     ByteRange,
     Conditions,
+    check_replaced,
     check_source,
     check_write,
     if_range_holds,
@@ -126,6 +127,35 @@ def test_writes(conditions: Conditions, etag: str | None, code: str | None) -> N
     with pytest.raises(S3Error) as refusal:
         check_write(conditions, "k", etag)
     assert refusal.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("conditions", "etag", "code"),
+    [
+        (Conditions(), None, None),
+        (Conditions(), ETAG, None),
+        (Conditions(if_none_match="*"), None, None),
+        (Conditions(if_none_match="*"), ETAG, "PreconditionFailed"),
+        (Conditions(if_match=ETAG), None, "NoSuchKey"),
+        (Conditions(if_match=OTHER), ETAG, "PreconditionFailed"),
+        (Conditions(if_modified_since=EARLIER), None, "PreconditionFailed"),
+        (Conditions(if_modified_since=EARLIER), ETAG, None),
+        (Conditions(if_modified_since=LATER), ETAG, "PreconditionFailed"),
+        (Conditions(if_unmodified_since=EARLIER), None, None),
+        (Conditions(if_unmodified_since=EARLIER), ETAG, "PreconditionFailed"),
+        (Conditions(if_unmodified_since=LATER), ETAG, None),
+        # As for reading, a condition on the ETag outweighs that on the time beside it.
+        (Conditions(if_match=ETAG, if_unmodified_since=EARLIER), ETAG, None),
+        (Conditions(if_none_match="*", if_modified_since=LATER), None, None),
+        (Conditions(if_none_match=OTHER, if_modified_since=LATER), ETAG, None),
+    ],
+)
+def test_what_a_rename_replaces(conditions: Conditions, etag: str | None, code: str | None) -> None:
+    """A rename goes ahead or is refused by what it would put its source in place of."""
+    if code is None:
+        check_replaced(conditions, etag, MODIFIED_MS)
+        return
+    assert code_of(check_replaced, conditions, etag, MODIFIED_MS) == code
 
 
 def test_conditions_are_read_from_headers() -> None:
