@@ -130,12 +130,12 @@ def check_write(conditions: Conditions, key: str, etag: str | None) -> None:
         raise _refuse(conditions, "If-None-Match")
 
 
-def check_replaced(conditions: Conditions, etag: str | None, modified_ms: int) -> None:
-    """Decide what a rename puts its source in place of (unquoted; None: nothing is there).
+def check_replaced(conditions: Conditions, key: str, etag: str | None, modified_ms: int) -> None:
+    """Decide a rename to a key against the current ETag (unquoted; None: there is no object).
 
     As for a write, and the two times (REF API_RenameObject): modified since asks for an object.
     """
-    check_write(conditions, etag)
+    check_write(conditions, key, etag)
     if etag is not None:
         _check_unchanged(conditions, etag, modified_ms)
         name = _unchanged_by(conditions, etag, modified_ms)

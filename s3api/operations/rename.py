@@ -22,10 +22,8 @@ from s3api.http.preconditions import (
 )
 from s3api.operations.access import authorise
 from storage_engine import (
-    KeyTooLong,
     NoSuchKey,
     NoSuchPrefix,
-    ObjectLocked,
     PrefixOverlap,
     Receipt,
     TargetExists,
@@ -60,8 +58,6 @@ NO_PART_OF_IT: Final = (
 REFUSALS: Final[dict[type[EngineError], tuple[str, str | None]]] = {
     NoSuchKey: ("NoSuchKey", None),
     NoSuchPrefix: ("NoSuchKey", None),
-    KeyTooLong: ("KeyTooLongError", None),
-    ObjectLocked: ("AccessDenied", None),
     PrefixOverlap: ("InvalidRequest", "One prefix of the rename lies inside the other."),
     TargetExists: (
         "PreconditionFailed",
@@ -181,7 +177,7 @@ async def _rename_key(
             call.bucket.id,
             source,
             call.key,
-            guard=_target_guard(conditions),
+            guard=_target_guard(call.key, conditions),
             source_guard=_source_guard(call, open_decisions),
             replace=is_unversioned or is_asked,
             receipt=receipt,
@@ -189,15 +185,15 @@ async def _rename_key(
     )
 
 
-def _target_guard(conditions: Conditions | None) -> Guard | None:
+def _target_guard(key: str, conditions: Conditions | None) -> Guard | None:
     if conditions is None:
         return None
 
     def guard(current: ObjectInfo | None) -> None:
         if current is None:
-            check_replaced(conditions, None, 0)
+            check_replaced(conditions, key, None, 0)
         else:
-            check_replaced(conditions, current.etag, current.modified_ms)
+            check_replaced(conditions, key, current.etag, current.modified_ms)
 
     return guard
 

@@ -153,9 +153,9 @@ def test_writes(conditions: Conditions, etag: str | None, code: str | None) -> N
 def test_what_a_rename_replaces(conditions: Conditions, etag: str | None, code: str | None) -> None:
     """A rename goes ahead or is refused by what it would put its source in place of."""
     if code is None:
-        check_replaced(conditions, etag, MODIFIED_MS)
+        check_replaced(conditions, "k", etag, MODIFIED_MS)
         return
-    assert code_of(check_replaced, conditions, etag, MODIFIED_MS) == code
+    assert code_of(check_replaced, conditions, "k", etag, MODIFIED_MS) == code
 
 
 def test_conditions_are_read_from_headers() -> None:
