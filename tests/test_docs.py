@@ -9,6 +9,7 @@ import pytest
 
 from s3api.errors import CODES
 from s3api.operations.registry import HANDLERS
+from s3api.operations.unconfigured import UNCONFIGURED
 from s3api.protocol import OPERATIONS
 from s4project.configuration import SETTINGS, Setting
 
@@ -55,10 +56,13 @@ def test_every_setting_is_documented_as_it_is() -> None:
 
 
 def test_every_operation_offered_is_documented() -> None:
-    """The table of operations offered names exactly those that have a handler."""
-    offered = section(page("compatibility.md"), "## Offered").partition("### ")[0]
-    named = [row[0].strip("`") for row in rows(offered)]
-    assert sorted(named) == sorted(HANDLERS)
+    """The tables of what is offered and of what is not configured name all that has a handler."""
+    text = page("compatibility.md")
+    named = [row[0].strip("`") for row in rows(section(text, "## Offered").partition("### ")[0])]
+    probed = rows(section(text, "## Answered as not configured"))
+    unconfigured = [name for row in probed for name in NAME.findall(row[1])]
+    assert sorted(unconfigured) == sorted(UNCONFIGURED)
+    assert sorted(named + unconfigured) == sorted(HANDLERS)
 
 
 def test_every_operation_refused_is_documented() -> None:

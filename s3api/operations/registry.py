@@ -20,6 +20,7 @@ from s3api.operations import (
     rename,
     service,
     tagging,
+    unconfigured,
     upload_listing,
     versioning,
 )
@@ -78,6 +79,13 @@ HANDLERS: Final[dict[str, Handler]] = {
     "PutBucketCors": Handler(cors.put_bucket_cors, "s3:PutBucketCORS"),
     "DeleteBucketCors": Handler(cors.delete_bucket_cors, "s3:PutBucketCORS"),
     "OptionsObject": Handler(cors.options_object, None, needs_bucket=False),
+    "PutBucketRequestPayment": Handler(
+        unconfigured.put_bucket_request_payment, "s3:PutBucketRequestPayment"
+    ),
+    **{
+        name: Handler(unconfigured.answer_unconfigured, row.action)
+        for name, row in unconfigured.UNCONFIGURED.items()
+    },
 }
 
 OPEN: Final = frozenset(name for name, handler in HANDLERS.items() if handler.action is None)
