@@ -23,7 +23,7 @@ NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 BODY = b"the object as it was"
 OF_OBJECTS = {
     "GET": ["acl", "torrent", "attributes"],
-    "PUT": ["acl", "retention", "legal-hold", "renameObject"],
+    "PUT": ["acl", "retention", "legal-hold"],
     "POST": ["restore", "select&select-type=2"],
 }
 OF_BUCKETS = {
