@@ -97,12 +97,14 @@ def main() -> int:
     parser.add_argument("runner", type=Path, help="program that drives the suite")
     parser.add_argument("suite", type=Path, help="checkout of ceph/s3-tests")
     parser.add_argument("--out", type=Path, default=Path("conformance.json"), help="the report")
+    parser.add_argument("--region", default="us-east-1", help="where the store is")
     parser.add_argument("--keep", action="store_true", help="keep the server's directory")
     options, further = parser.parse_known_args()
     directory = Path(tempfile.mkdtemp(prefix="s4-conformance-"))
-    server = Server(directory, log_level="warning", **SETTINGS)
+    server = Server(directory, log_level="warning", region=options.region, **SETTINGS)
     options.out.unlink(missing_ok=True)
-    arguments = ["--suite", str(options.suite), "--out", str(options.out), *further]
+    arguments = ["--suite", str(options.suite), "--out", str(options.out)]
+    arguments += ["--region", options.region, *further]
     try:
         server.start()
         status = run_suite(server, options.runner, arguments)
