@@ -22,6 +22,15 @@ class InvalidBucketName(ValueError):  # noqa: N818  # AWS's name of the error
     """A name that no bucket may have; the text says why."""
 
 
+def bucket_arn(name: str) -> str:
+    """Write a bucket's Amazon resource name.
+
+    >>> bucket_arn("photos")
+    'arn:aws:s3:::photos'
+    """
+    return f"arn:aws:s3:::{name}"
+
+
 def check_bucket_name(name: str) -> None:
     """Raise InvalidBucketName, with the reason, when `name` breaks a rule."""
     reason = _objection(name)

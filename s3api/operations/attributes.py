@@ -67,7 +67,7 @@ def refuse_unkept(request: Request) -> None:
         raise S3Error("AccessControlListNotSupported")
     storage_class = request.header("x-amz-storage-class")
     if storage_class not in {None, "STANDARD"}:
-        raise S3Error("InvalidStorageClass")
+        raise S3Error("InvalidStorageClass", StorageClassRequested=str(storage_class))
 
 
 def new_owner(call: Call) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from buckets.configuration import AS_NEW
+from buckets.naming import bucket_arn
 from s3api.context import Answer
 from s3api.errors import S3Error
 from s3api.operations.access import existing_bucket
@@ -39,7 +40,7 @@ async def create_bucket(call: Call) -> Answer:
         if error.code != "BucketAlreadyOwnedByYou" or call.store.config.region != CLASSIC_REGION:
             raise
         await _reset_acl(call, configuration)
-    return Answer({"Location": f"/{name}"})
+    return Answer({"Location": f"/{name}", "BucketArn": bucket_arn(name)})
 
 
 async def _reset_acl(call: Call, configuration: BucketConfiguration) -> None:
@@ -63,8 +64,15 @@ def _check_location(call: Call) -> None:
     """Accept no constraint, or the store's own region."""
     configuration = call.arguments.get("CreateBucketConfiguration") or {}
     constraint = configuration.get("LocationConstraint")
-    if constraint and constraint != call.store.config.region:
-        raise S3Error("InvalidLocationConstraint", LocationConstraint=constraint)
+    region = call.store.config.region
+    if constraint and constraint != region:
+        if region == CLASSIC_REGION:
+            raise S3Error("InvalidLocationConstraint", LocationConstraint=constraint)
+        raise S3Error(
+            "IllegalLocationConstraintException",
+            f"The {constraint} location constraint is incompatible for the region specific "
+            "endpoint this request was sent to.",
+        )
     if configuration.get("Bucket") or configuration.get("Location"):
         raise S3Error("NotImplemented", "Directory buckets are not implemented.")
 
@@ -83,7 +91,10 @@ def _refuse_unkept(call: Call) -> None:
 
 async def head_bucket(call: Call) -> Answer:
     """Say that the bucket is there, and where."""
-    return Answer({"BucketRegion": call.bucket.region, "AccessPointAlias": False})
+    name, region = call.bucket.name, call.bucket.region
+    return Answer(
+        {"BucketArn": bucket_arn(name), "BucketRegion": region, "AccessPointAlias": False}
+    )
 
 
 async def delete_bucket(call: Call) -> Answer:

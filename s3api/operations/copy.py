@@ -85,20 +85,27 @@ def open_source(call: Call, source: Source) -> ObjectReader:
 
 
 def _parse_source(value: str) -> tuple[str, str, str | None]:
-    """Split `/bucket/key?versionId=...`, percent-encoded, with or without its first slash."""
+    """Split `/bucket/key?versionId=...`, encoded like a form, with or without its first slash.
+
+    That `+` is a space, and the words of the refusals, were seen at AWS.
+    """
     path, mark, version_id = value.partition("?versionId=")
     try:
-        bucket, _, key = unquote_to_bytes(path).decode().removeprefix("/").partition("/")
+        plain = unquote_to_bytes(path.replace("+", " ")).decode()
     except UnicodeDecodeError:
-        bucket = key = ""
-    if not bucket or not key:
-        raise S3Error(
-            "InvalidArgument",
-            "Copy Source must mention the source bucket and key: sourcebucket/sourcekey",
-            ArgumentName="x-amz-copy-source",
-            ArgumentValue=value,
-        )
+        raise _bad_source("Invalid copy source encoding", value) from None
+    bucket, _, key = plain.removeprefix("/").partition("/")
+    if not bucket:
+        raise _bad_source("Invalid copy source bucket name", value)
+    if not key:
+        raise _bad_source("Invalid copy source object key", value)
     return bucket, key, version_id if mark else None
+
+
+def _bad_source(message: str, value: str) -> S3Error:
+    return S3Error(
+        "InvalidArgument", message, ArgumentName="x-amz-copy-source", ArgumentValue=value
+    )
 
 
 def source_guard(call: Call, source: Source) -> Guard:

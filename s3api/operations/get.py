@@ -154,7 +154,7 @@ def _part(
     """Find a part's bytes; an object written in one piece is its own part 1."""
     if not info.part_count:
         if number != 1:
-            raise S3Error("InvalidPartNumber")
+            raise _no_such_part(number, 1)
         return (ByteRange(0, info.size - 1) if info.size else None), PARTIAL_CONTENT
     found = call.engine.object_parts(call.bucket.id, call.key, info.version_id)
     parts = {part.number: part for part in found}
@@ -162,8 +162,12 @@ def _part(
         raise S3Error("ServiceUnavailable")  # replaced between two looks: the client asks again
     part = parts.get(number)
     if part is None:
-        raise S3Error("InvalidPartNumber")
+        raise _no_such_part(number, info.part_count)
     output["PartsCount"] = info.part_count
     if call.arguments.get("ChecksumMode") == "ENABLED":
         output |= checksum_members(part.checksums, info.attributes.checksum_type)
     return ByteRange(part.offset, part.offset + part.size - 1), PARTIAL_CONTENT
+
+
+def _no_such_part(number: int, count: int) -> S3Error:
+    return S3Error("InvalidPartNumber", PartNumberRequested=str(number), ActualPartCount=str(count))

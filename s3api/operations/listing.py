@@ -46,7 +46,7 @@ async def list_objects(call: Call) -> Answer:
     """List a page of keys in UTF-8 byte order (the first form of the operation)."""
     arguments, names = call.arguments, Names(call)
     marker, limit = arguments.get("Marker", ""), page_limit(call, "MaxKeys")
-    page = _page(call, marker, limit)
+    page = _page(call, _past_rolled_up(call, marker), limit)
     output = _common(call, names, page, limit)
     output["Marker"] = names.write(marker)
     if page.is_truncated and arguments.get("Delimiter"):
@@ -70,6 +70,19 @@ async def list_objects_v2(call: Call) -> Answer:
         output["NextContinuationToken"] = write_token(page.next_after)
     output["Contents"] = _rows(call, names, page, with_owner=bool(arguments.get("FetchOwner")))
     return Answer(output)
+
+
+def _past_rolled_up(call: Call, marker: str) -> str:
+    """Let a marker inside a common prefix stand for all of it, as was seen at AWS.
+
+    ListObjectsV2 shows the common prefix if a key in it comes after StartAfter.
+    """
+    prefix: str = call.arguments.get("Prefix", "")
+    delimiter: str = call.arguments.get("Delimiter", "")
+    if not delimiter or not marker.startswith(prefix):
+        return marker
+    head, found, _ = marker[len(prefix) :].partition(delimiter)
+    return prefix + head + found
 
 
 def _page(call: Call, after: str, limit: int) -> ListPage:

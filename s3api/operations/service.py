@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from buckets.naming import bucket_arn
 from s3api.context import Answer
 from s3api.errors import S3Error
 from s3api.operations.tokens import read_token, write_token
@@ -22,7 +23,7 @@ async def list_buckets(call: Call) -> Answer:
         raise S3Error("AccessDenied")
     arguments = call.arguments
     prefix, region = arguments.get("Prefix", ""), arguments.get("BucketRegion")
-    after = read_token(arguments.get("ContinuationToken"))
+    after = read_token(arguments.get("ContinuationToken") or None)
     limit = arguments.get("MaxBuckets", BUCKETS_MAX)
     if not 1 <= limit <= BUCKETS_MAX:
         raise S3Error("InvalidArgument", ArgumentName="max-buckets", ArgumentValue=str(limit))
@@ -49,4 +50,5 @@ def _row(bucket: BucketState) -> dict[str, Any]:
         "Name": bucket.name,
         "CreationDate": bucket.created_ms,
         "BucketRegion": bucket.region,
+        "BucketArn": bucket_arn(bucket.name),
     }

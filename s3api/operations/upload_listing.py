@@ -12,7 +12,7 @@ from s3api.operations.put import checksum_members
 
 if TYPE_CHECKING:
     from s3api.context import Call
-    from storage_engine import PartInfo, UploadInfo
+    from storage_engine import PartInfo, UploadInfo, UploadPage
 
 
 async def list_parts(call: Call) -> Answer:
@@ -34,7 +34,7 @@ async def list_parts(call: Call) -> Answer:
         "Key": call.key,
         "UploadId": upload.upload_id,
         "PartNumberMarker": marker,
-        "NextPartNumberMarker": page.parts[-1].number if page.parts else marker,
+        "NextPartNumberMarker": page.parts[-1].number if page.parts else 0,
         "MaxParts": limit,
         "IsTruncated": page.is_truncated,
         "Parts": [_part_row(part, held.checksum_algorithm) for part in page.parts],
@@ -87,13 +87,14 @@ async def list_multipart_uploads(call: Call) -> Answer:
         after_upload_id=id_marker,
         limit=limit,
     )
+    next_key, next_id = _next_markers(page)
     return Answer(
         {
             "Bucket": call.bucket.name,
             "KeyMarker": names.write(key_marker),
             "UploadIdMarker": id_marker,
-            "NextKeyMarker": names.write(page.next_key) if page.is_truncated else None,
-            "NextUploadIdMarker": page.next_upload_id if page.is_truncated else None,
+            "NextKeyMarker": names.write(next_key),
+            "NextUploadIdMarker": next_id,
             "Prefix": names.optional(arguments.get("Prefix") or None),
             "Delimiter": names.optional(arguments.get("Delimiter") or None),
             "MaxUploads": limit,
@@ -103,6 +104,13 @@ async def list_multipart_uploads(call: Call) -> Answer:
             "CommonPrefixes": [{"Prefix": names.write(name)} for name in page.common_prefixes],
         }
     )
+
+
+def _next_markers(page: UploadPage) -> tuple[str, str]:
+    """Answer where the next page begins; on the last page AWS names its last upload."""
+    if page.is_truncated:
+        return page.next_key, page.next_upload_id
+    return (page.uploads[-1].key, page.uploads[-1].upload_id) if page.uploads else ("", "")
 
 
 def _upload_row(call: Call, names: Names, upload: UploadInfo) -> dict[str, Any]:

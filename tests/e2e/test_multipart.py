@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from boto3.s3.transfer import TransferConfig
+from botocore.exceptions import ClientError
 
 from tests.e2e.content import content
 from tests.e2e.outcome import refusal
@@ -97,7 +98,14 @@ def test_a_part_can_be_read_alone(s3: BaseClient, bucket: str) -> None:
     assert read["ContentRange"] == f"bytes {first}-{first + len(PARTS[1]) - 1}/{total}"
     head = s3.head_object(Bucket=bucket, Key="k", PartNumber=3)
     assert (head["ContentLength"], head["PartsCount"]) == (len(LAST), 3)
-    assert refusal(s3.get_object, Bucket=bucket, Key="k", PartNumber=4)[0] == 416
+    with pytest.raises(ClientError) as caught:
+        s3.get_object(Bucket=bucket, Key="k", PartNumber=4)
+    told = caught.value.response["Error"]
+    assert (told["Code"], told["PartNumberRequested"], told["ActualPartCount"]) == (
+        "InvalidPartNumber",
+        "4",
+        "3",
+    )
 
 
 @pytest.mark.parametrize(
@@ -195,6 +203,7 @@ def test_parts_are_listed_in_pages(s3: BaseClient, bucket: str) -> None:
     tail = s3.list_parts(**upload.names, PartNumberMarker=6)
     assert [row["PartNumber"] for row in tail["Parts"]] == [7]
     assert tail["StorageClass"] == "STANDARD"
+    assert s3.list_parts(**upload.names, PartNumberMarker=7)["NextPartNumberMarker"] == 0
 
 
 def test_uploads_are_listed_in_pages(s3: BaseClient, bucket: str) -> None:
@@ -213,6 +222,9 @@ def test_uploads_are_listed_in_pages(s3: BaseClient, bucket: str) -> None:
     assert [row["Key"] for row in page["Uploads"]] == ["a", "a", "a", "c"]
     page = s3.list_multipart_uploads(Bucket=bucket, Prefix="b/")
     assert [row["Key"] for row in page["Uploads"]] == ["b/1", "b/2"]
+    assert (page["NextKeyMarker"], page["NextUploadIdMarker"]) == ("b/2", made[2])
+    page = s3.list_multipart_uploads(Bucket=bucket, Prefix="none")
+    assert (page["NextKeyMarker"], page["NextUploadIdMarker"]) == ("", "")
 
 
 def test_parts_are_copied_from_objects(s3: BaseClient, bucket: str) -> None:
