@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 CRASH_SUITES := $(addprefix tests/storage_engine/test_,power_cut.py crash.py races.py model.py)
 
-.PHONY: serve test test-long test-crash test-scale conformance coverage check format lock bench help clean
+.PHONY: serve test test-long test-crash test-scale conformance fuzz coverage check format lock bench help clean
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -44,6 +44,11 @@ test-crash: $(STAMP)
 #: make conformance RUNNER=... SUITE=...  a public suite against a fresh server (docs/conformance.md; ARGS: more for the runner)
 conformance: $(STAMP)
 	@$(BIN)/python -m tests.conformance.run $(RUNNER) $(SUITE) $(ARGS)
+
+#: make fuzz      random requests against every room of the S3 side and against all of it, for SECONDS=3600
+SECONDS ?= 3600
+fuzz: $(STAMP)
+	@S4_TEST_FUZZ_SECONDS=$(SECONDS) nice $(BIN)/python -m pytest -q --timeout 0 tests/fuzz
 
 #: make coverage  tests with branch coverage, report in the terminal
 coverage: $(STAMP)

@@ -193,16 +193,17 @@ def parse_query(query: Query) -> tuple[Claim, str]:
 def parse_expires(value: str) -> int:
     """Read X-Amz-Expires, seconds up to a week; S3Error AuthorizationQueryParametersError."""
     digits = value.removeprefix("-")
+    significant = digits.lstrip("0") or "0"  # thousands of zeros are more than int() takes
     reason = None
-    if not (digits.isascii() and digits.isdigit()) or int(digits[:20]) > _INT64_MAX:
+    if not (digits.isascii() and digits.isdigit()) or int(significant[:20]) > _INT64_MAX:
         reason = "X-Amz-Expires should be a number"
     elif value.startswith("-"):
         reason = "X-Amz-Expires must be non-negative"
-    elif int(value) > _WEEK_SECONDS:
+    elif int(significant) > _WEEK_SECONDS:
         reason = (
             "X-Amz-Expires must be less than a week (in seconds); that is, the given "
             "X-Amz-Expires must be less than 604800 seconds"
         )
     if reason is not None:
         raise S3Error("AuthorizationQueryParametersError", reason)
-    return int(value)
+    return int(significant)

@@ -36,6 +36,7 @@ TRAILER_KINDS: Final = frozenset(
     {PayloadKind.STREAMING_SIGNED_TRAILER, PayloadKind.STREAMING_UNSIGNED_TRAILER}
 )
 STREAMS: Final = SIGNED_STREAMS | TRAILER_KINDS
+LENGTH_DIGITS_MAX: Final = 19  # of a 64-bit integer
 
 
 class Payload(msgspec.Struct, frozen=True):
@@ -67,12 +68,13 @@ def stream_payload(request: Request, kind: PayloadKind, verifier: ChunkVerifier 
     Raises S3Error MissingContentLength when x-amz-decoded-content-length is not a number.
     """
     length = request.header("x-amz-decoded-content-length") or ""
-    if not (length.isascii() and length.isdigit()):
+    digits = length.lstrip("0") or "0"
+    if not (length.isascii() and length.isdigit()) or len(digits) > LENGTH_DIGITS_MAX:
         raise S3Error("MissingContentLength")
     names = request.header("x-amz-trailer") if kind in TRAILER_KINDS else None
     return Payload(
         kind,
-        decoded_length=int(length),
+        decoded_length=int(digits),
         trailer_names=tuple(split_trailer_names(names)) if names else (),
         verifier=verifier,
     )

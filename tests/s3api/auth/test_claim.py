@@ -190,6 +190,7 @@ PARSING = "Error parsing the X-Amz-Credential parameter; "
         ({"X-Amz-Expires": str(2**63 - 1)}, WEEK),
         ({"X-Amz-Expires": str(2**63)}, "X-Amz-Expires should be a number"),
         ({"X-Amz-Expires": "9" * 5000}, "X-Amz-Expires should be a number"),
+        ({"X-Amz-Expires": "0" * 5000 + "604801"}, WEEK),
         ({"X-Amz-Expires": "foo"}, "X-Amz-Expires should be a number"),
         ({"X-Amz-Expires": "٣"}, "X-Amz-Expires should be a number"),
         ({"X-Amz-Expires": "1.5"}, "X-Amz-Expires should be a number"),

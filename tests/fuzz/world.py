@@ -1,0 +1,325 @@
+"""A whole S3 side in one process, with something in it: real engine, real SQL, no socket.
+
+It can tell what is stored, so that a refused request can be shown to have changed nothing, and
+put back what an accepted one has changed, so that every input meets the same store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from buckets import services as bucket_services
+from buckets.configuration import AS_NEW
+from iam import services
+from iam.keyring import Role
+from s3api.http.request import FIELD_VALUE, TOKEN
+from s4project.s3side import make_s3_app
+from storage_engine import ObjectAttributes, Versioning
+from tests.e2e.signing import Signer
+from tests.fuzz.refusing import parsed
+from tests.s3api.http.requests import receive_of
+from tests.stores import opened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from pytest_django.fixtures import SettingsWrapper
+
+    from buckets.registry import BucketState
+    from storage_engine import ObjectInfo, StorageEngine, UploadInfo
+
+DOMAIN: Final = "s3.test"
+SECRET: Final = "s" * 40
+KEYS: Final = {"owner": "S4AKOWNER", "other": "S4AKOTHER", "reader": "S4AKREADER"}
+LARGE: Final = bytes(range(256)) * 300  # more than stays in the index
+PLAIN: Final = b"0123456789abcdefghij"
+OBJECTS: Final[dict[str, list[tuple[str, bytes]]]] = {
+    "alpha": [
+        ("plain", PLAIN),
+        ("dir/one", b"one"),
+        ("dir/two", b""),
+        ("large", LARGE),
+        ("ü#?%", b"ugly"),
+    ],
+    "beta": [],
+    "foreign": [("secret", b"not yours")],
+    "versioned": [("plain", b"first"), ("plain", b"second")],
+}
+OWNERS: Final = {"foreign": "other"}
+PARTS: Final = [b"p" * 70_000, b"q" * 9]
+TOKEN_NAMES: Final = re.compile(r"<<([a-z-]+)>>")
+SUMS: Final = {"CRC64NVME": "AAAAAAAAAAA="}
+HEADERS: Final = {"content-type": "text/plain", "x-amz-meta-a": "b"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One reply; header names are lower-case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def code(self) -> str:
+        """The S3 error code in the body; "" where there is none."""
+        match = re.search(rb"<Code>([^<]*)</Code>", self.body)
+        return match[1].decode() if match else ""
+
+
+@dataclass
+class _Received:
+    """What an application sends, held against ASGI's rules and HTTP's as it comes."""
+
+    status: int = 0
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    body: bytearray = field(default_factory=bytearray)
+    is_ended: bool = False
+
+    async def send(self, message: dict[str, Any]) -> None:
+        """Take one message."""
+        assert not self.is_ended, "nothing follows the end"
+        if message["type"] == "http.response.start":
+            assert not self.status, "one reply for each request"
+            self.status, self.headers = message["status"], message["headers"]
+            for name, value in self.headers:
+                assert name, "every header has a name"
+                assert not name.translate(None, TOKEN), name
+                assert not value.translate(None, FIELD_VALUE), value
+        else:
+            assert self.status, "a body follows its head"
+            self.body += message.get("body", b"")
+            self.is_ended = not message.get("more_body", False)
+
+
+class World:
+    """The store, the people, and the application."""
+
+    def __init__(self, engine: StorageEngine, settings: SettingsWrapper) -> None:
+        self.engine = engine
+        settings.S4 = replace(settings.S4, domain=(DOMAIN,))
+        self.runner = asyncio.Runner()
+        self.ids: dict[str, str] = {}
+        for name, key in KEYS.items():
+            role = Role.READER if name == "reader" else Role.WRITER
+            user = services.create_user(name, role, email=f"{name}@example.org")
+            services.create_key(user.pk, access_key=key, secret_key=SECRET)
+            self.ids[name] = user.canonical_id
+        self.signers = {name: Signer(key, SECRET) for name, key in KEYS.items()}
+        self.app = make_s3_app(engine, settings.S4)
+        self._generation = -1
+        self._registry: list[BucketState] = []
+        self._at_rest: dict[str, Any] = {}
+        self.words = {"owner": self.ids["owner"], "other": self.ids["other"]}
+        self.fill()
+
+    # --- what is in it ---
+
+    def fill(self) -> None:
+        """Bring the store into the one state that every input begins with."""
+        state = self.state()
+        for bucket in self.buckets():
+            if bucket.name not in OBJECTS or state[bucket.name] != self._at_rest.get(bucket.name):
+                self._clear(bucket)
+        there = {bucket.name for bucket in self.buckets()}
+        for name in OBJECTS.keys() - there:
+            self._make(name)
+        self._at_rest = self.state()
+
+    def _clear(self, bucket: BucketState) -> None:
+        """Remove a bucket with all that is in it."""
+        while versions := self.engine.list_versions(bucket.id).versions:
+            for future in [
+                self.engine.delete_version(bucket.id, info.key, info.version_id)
+                for info in versions
+            ]:
+                future.result()
+        bucket_services.delete_bucket(bucket.name)
+
+    def _make(self, name: str) -> None:
+        """Make a bucket with what belongs into it."""
+        configuration = AS_NEW
+        if name == "versioned":
+            configuration = msgspec.structs.replace(AS_NEW, versioning=Versioning.ENABLED)
+        owner = self.ids[OWNERS.get(name, "owner")]
+        bucket = bucket_services.create_bucket(name, owner, configuration=configuration)
+        puts = [
+            self._put(bucket.id, key, data, configuration.versioning) for key, data in OBJECTS[name]
+        ]
+        version_id = [future.result() for future in puts][-1].version_id if puts else ""
+        if name == "versioned":
+            self.words["version"] = version_id
+        if name == "alpha":
+            self._multipart(bucket.id)
+            self.words |= {"etag": md5(PLAIN), "part-etag": md5(PARTS[0])}
+
+    def _put(
+        self, bucket_id: int, key: str, data: bytes, versioning: Versioning
+    ) -> Future[ObjectInfo]:
+        """Put an object as PutObject would."""
+        attributes = ObjectAttributes(
+            etag=md5(data), headers=HEADERS, owner=self.ids["owner"], checksum_type="FULL_OBJECT"
+        )
+        blob = self.engine.stage_bytes(data)
+        return self.engine.put_object(bucket_id, key, blob, attributes, versioning=versioning)
+
+    def _multipart(self, bucket_id: int) -> None:
+        """Make an object of parts, smaller than S3 would allow, and leave another upload open."""
+        attributes = ObjectAttributes(
+            etag="", headers=HEADERS, owner=self.ids["owner"], checksum_type="FULL_OBJECT"
+        )
+        done, still_open = [
+            self._upload(bucket_id, key, attributes, parts)
+            for key, parts in (("parts", PARTS), ("up", PARTS[:1]))
+        ]
+        page = self.engine.list_parts(bucket_id, "parts", done.upload_id)
+        kept = attributes.with_digests(f"{md5(b'')}-2", SUMS)
+        self.engine.complete_upload(bucket_id, "parts", done.upload_id, page.parts, kept).result()
+        self.words["upload"] = still_open.upload_id
+
+    def _upload(
+        self, bucket_id: int, key: str, attributes: ObjectAttributes, parts: Sequence[bytes]
+    ) -> UploadInfo:
+        upload = self.engine.create_upload(bucket_id, key, attributes).result()
+        for number, data in enumerate(parts, 1):
+            blob, place = self.engine.stage_bytes(data), (bucket_id, key, upload.upload_id)
+            self.engine.put_part(*place, number, blob, md5(data), SUMS).result()
+        return upload
+
+    # --- what is stored ---
+
+    def buckets(self) -> list[BucketState]:
+        """List all buckets as SQL has them."""
+        generation = self.engine.generation()
+        if generation != self._generation:
+            self._registry = bucket_services.load_registry().all()
+            self._generation = generation
+        return self._registry
+
+    def state(self) -> dict[str, Any]:
+        """Answer all that is stored, as a value."""
+        stats = self.engine.stats()
+        state: dict[str, Any] = {
+            "": (stats.blobs, stats.inline_payloads, stats.live_bytes, stats.versions)
+        }
+        for bucket in self.buckets():
+            uploads = self.engine.list_uploads(bucket.id).uploads
+            state[bucket.name] = (
+                bucket,
+                self.engine.namespace_counts(bucket.id),
+                self.engine.list_versions(bucket.id).versions,
+                [
+                    (upload, self.engine.list_parts(bucket.id, upload.key, upload.upload_id).parts)
+                    for upload in uploads
+                ],
+            )
+        return state
+
+    def settle(self) -> None:
+        """Put back what was changed."""
+        if self.state() != self._at_rest:
+            self.fill()
+
+    def insist_unchanged(self) -> None:
+        """Insist that all is as every input finds it."""
+        assert self.state() == self._at_rest
+
+    def verify(self) -> None:
+        """Insist that the store agrees with itself."""
+        assert list(self.engine.verify()) == []
+
+    # --- asking ---
+
+    def word(self, text: str) -> str:
+        """Write the ids of this store where an input names them."""
+        return TOKEN_NAMES.sub(lambda match: self.words.get(match[1], match[0]), text)
+
+    def ask(
+        self,
+        method: str,
+        target: str,
+        headers: Sequence[tuple[bytes, bytes]],
+        pieces: Sequence[bytes] = (),
+        *,
+        is_cut: bool = False,
+    ) -> Reply | None:
+        """Send a request and hold its reply against S3's rules; None: nobody was left to answer.
+
+        `is_cut`: the client goes away in the middle of its body.
+        """
+        path, _, query = target.partition("?")
+        scope = {
+            "type": "http",
+            "method": method,
+            "scheme": "http",
+            "raw_path": path.encode(),
+            "path": path,
+            "query_string": query.encode(),
+            "headers": list(headers),
+            "client": ("127.0.0.1", 4711),
+            "server": ("127.0.0.1", 9000),
+        }
+        received = _Received()
+        receive = receive_of(pieces, disconnect=is_cut)
+        self.runner.run(self.app(scope, receive, received.send))
+        if not received.status:
+            assert is_cut, "every request is answered"
+            return None
+        assert received.is_ended or is_cut, "every reply ends"
+        names = [name.lower().decode() for name, _ in received.headers]
+        values = [value.decode("latin-1") for _, value in received.headers]
+        reply = Reply(received.status, dict(zip(names, values, strict=True)), bytes(received.body))
+        check_reply(method, reply)
+        return reply
+
+
+def md5(data: bytes) -> str:
+    """Compute an ETag."""
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+REFUSED: Final = 400
+TROUBLE: Final = 500
+NOT_IMPLEMENTED: Final = 501
+BODILESS: Final = {204, 304}
+
+
+def check_reply(method: str, reply: Reply) -> None:
+    """Hold a reply against what is true of every reply of S3's."""
+    assert reply.status < TROUBLE or reply.status == NOT_IMPLEMENTED, (reply.status, reply.body)
+    assert reply.headers["x-amz-request-id"]
+    assert reply.headers["x-amz-id-2"]
+    if method == "HEAD" or reply.status in BODILESS:
+        assert reply.body == b""
+        return
+    assert int(reply.headers["content-length"]) == len(reply.body)
+    if reply.status >= REFUSED:
+        assert reply.headers["content-type"] == "application/xml"
+        document = parsed(reply.body)
+        assert document.tag == "Error"
+        for name in ("Code", "Message", "RequestId", "HostId"):
+            assert document.findtext(name), name
+        assert document.findtext("RequestId") == reply.headers["x-amz-request-id"]
+
+
+@contextmanager
+def living(settings: SettingsWrapper, data_dir: Path) -> Iterator[World]:
+    """Make a world, and end it."""
+    with opened(settings, data_dir) as engine:
+        world = World(engine, settings)
+        try:
+            yield world
+            world.verify()
+        finally:
+            world.runner.run(asyncio.sleep(0))
+            world.app.close()
+            world.runner.close()
