@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from iam.acl import ANONYMOUS_ID
+from s3api.http.percent import encode_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -183,6 +184,14 @@ class Call:
         """The key the request names; only for operations that have one."""
         assert self.target.key is not None, "the operation names no key"
         return self.target.key
+
+    @property
+    def object_url(self) -> str:
+        """The object's URL as S3 writes it: escaped, its slashes too (aws-sdk-js issue 1158)."""
+        place = f"{self.request.scheme}://{self.request.header('host')}"
+        if not self.target.is_virtual_host:
+            place += f"/{self.target.bucket}"
+        return f"{place}/{encode_name(self.key)}"
 
     @property
     def principal(self) -> Principal | None:

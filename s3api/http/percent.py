@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
-from urllib.parse import quote_from_bytes, unquote_to_bytes
+from urllib.parse import quote_from_bytes, quote_plus, unquote_to_bytes
 
 from s3api.errors import S3Error
 
@@ -41,3 +41,12 @@ def encode(value: str) -> bytes:
     if not raw.translate(None, UNRESERVED):
         return raw
     return quote_from_bytes(raw, safe="~").encode()
+
+
+def encode_name(name: str, *, keep: str = "") -> str:
+    """Encode a key the way S3 shows it in documents: a space is `+`; `*` and `keep` stay.
+
+    >>> encode_name("a b/~c", keep="/")
+    'a+b/%7Ec'
+    """
+    return quote_plus(name, safe=f"*{keep}").replace("~", "%7E")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote_plus
 
 from s3api.context import Answer
 from s3api.errors import S3Error
+from s3api.http.percent import encode_name
 from s3api.operations.tokens import read_token, write_token
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ class Names:
         self.is_encoded = self.encoding == "url"
 
     def write(self, name: str) -> str:
-        """Write one name; as in AWS a space is `+`, `/` and `*` stay as they are, `~` does not."""
-        return quote_plus(name, safe="/*").replace("~", "%7E") if self.is_encoded else name
+        """Write one name; `/` stays as it is, as in AWS."""
+        return encode_name(name, keep="/") if self.is_encoded else name
 
     def optional(self, name: str | None) -> str | None:
         """Write one name that may be missing."""

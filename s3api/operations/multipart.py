@@ -209,10 +209,8 @@ async def complete_multipart_upload(call: Call) -> Answer:
 
 
 def _completed(call: Call, info: ObjectInfo) -> Answer:
-    host = call.request.header("host") or ""
-    path = call.target.resource
     output: dict[str, Any] = {
-        "Location": f"{call.request.scheme}://{host}{path}",
+        "Location": call.object_url,
         "Bucket": call.bucket.name,
         "Key": call.key,
         "ETag": f'"{info.etag}"',

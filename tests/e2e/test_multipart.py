@@ -11,11 +11,14 @@ from botocore.exceptions import ClientError
 
 from tests.e2e.content import content
 from tests.e2e.outcome import refusal
+from tests.e2e.server import DOMAIN
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from botocore.client import BaseClient
+
+    from tests.e2e.server import Server
 
 pytestmark = pytest.mark.e2e
 
@@ -67,6 +70,17 @@ def whole(s3: BaseClient) -> str:
     upload = Upload(s3, "whole")
     upload.complete([upload.part(n, body) for n, body in enumerate([*PARTS, LAST], 1)])
     return "whole"
+
+
+def test_a_completion_tells_where_the_object_is(server: Server, bucket: str) -> None:
+    """Location is the object's URL, whole and escaped, in the style the request came in."""
+    for style in ("path", "virtual"):
+        client = server.client(style)
+        made = Upload(client, bucket, "a b/\u00e9")
+        place = made.complete([made.part(1, LAST)])["Location"]
+        start = server.url + f"/{bucket}" if style == "path" else f"http://{bucket}.{DOMAIN}"
+        assert place.startswith(start)
+        assert place.endswith("/a+b%2F%C3%A9")
 
 
 def test_parts_become_the_object(s3: BaseClient, bucket: str) -> None:

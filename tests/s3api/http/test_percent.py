@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote, unquote_plus, unquote_to_bytes
 
 import pytest
 from hypothesis import given
@@ -28,6 +28,16 @@ def test_decoding_undoes_any_encoding(text: str) -> None:
     assert percent.decode(quote(text, safe="").encode()) == text
     assert percent.decode(quote(text, safe="/+=&,:").encode()) == text
     assert percent.decode(percent.encode(text)) == text
+
+
+@given(st.text())
+def test_a_name_in_a_document_decodes_like_a_form(name: str) -> None:
+    """What is shown of a key is ASCII, and any reader of forms gets the key back."""
+    for keep in ("", "/"):
+        shown = percent.encode_name(name, keep=keep)
+        assert shown.isascii()
+        assert unquote_plus(shown) == name
+    assert percent.encode_name("a b/c~*+%") == "a+b%2Fc%7E*%2B%25"
 
 
 @pytest.mark.parametrize("raw", [b"%", b"a%2", b"%zz", b"%%20", b"%ff", b"%c3", b"\xff", b"%+1"])
