@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from buckets.configuration import CorsRule
 from s3api.http.cors import cors_headers, requested_names
@@ -193,3 +195,41 @@ def test_names_are_read_from_repeated_headers() -> None:
     """The lines of a repeated header are one list."""
     lines = [(b"access-control-request-headers", value) for value in (b"A, b", b"c")]
     assert requested_names(make_request(headers=lines)) == ["a", "b", "c"]
+
+
+CONTROLS = bytes({*range(32), 127} - {9})
+FIELD = st.binary(max_size=24).map(lambda raw: raw.translate(None, CONTROLS))
+WORDS = st.lists(st.text(max_size=6), max_size=3).map(tuple)
+
+
+@given(
+    origin=FIELD,
+    wanted=st.sampled_from([b"GET", b"", b"get"]),
+    names=FIELD,
+    origins=WORDS,
+    headers=WORDS,
+)
+def test_whatever_is_asked_yields_legal_headers(
+    origin: bytes,
+    wanted: bytes,
+    names: bytes,
+    origins: tuple[str, ...],
+    headers: tuple[str, ...],
+) -> None:
+    """No origin and no names make anything but lines that a reply can carry, or none."""
+    lines = [
+        (b"origin", origin),
+        (b"access-control-request-method", wanted),
+        (b"access-control-request-headers", names),
+    ]
+    for rules in ([rule("*", allowed_headers=("*",))], [rule(allowed_headers=headers)]):
+        own = [
+            CorsRule(
+                allowed_origins=(*origins, origin.decode("latin-1")),
+                allowed_methods=("GET",),
+                allowed_headers=headers,
+            )
+        ]
+        for name, value in cors_headers([*own, *rules], make_request(headers=lines)):
+            assert name.isascii()
+            assert not set(value) & {0, 10, 13}
