@@ -14,7 +14,7 @@ import msgspec
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 
-from buckets.configuration import AS_NEW, BucketConfiguration
+from buckets.configuration import NOTHING_PUBLIC, BucketConfiguration, Ownership
 from buckets.models import Bucket
 from buckets.naming import InvalidBucketName, check_bucket_name
 from buckets.registry import BucketState, Registry
@@ -36,6 +36,7 @@ __all__ = [
     "delete_bucket",
     "finish_deletions",
     "load_registry",
+    "new_configuration",
 ]
 
 
@@ -98,13 +99,22 @@ def bucket_names() -> dict[int, str] | None:
     return dict(Bucket.objects.values_list("id", "name"))
 
 
+def new_configuration() -> BucketConfiguration:
+    """Make the configuration of a bucket of which nothing is said, by the settings."""
+    ownership = settings.S4.default_object_ownership
+    return BucketConfiguration(
+        ownership=None if ownership == "none" else Ownership(ownership),
+        public_access_block=NOTHING_PUBLIC if settings.S4.default_public_access_block else None,
+    )
+
+
 def create_bucket(
     name: str,
     owner_canonical_id: str,
     region: str = "",
     configuration: BucketConfiguration | None = None,
 ) -> BucketState:
-    """Make a bucket, in the configured region and configured as new unless told otherwise.
+    """Make a bucket, in the configured region and as the settings have it unless told otherwise.
 
     Its namespace in the engine opens by itself at the first write. Raises InvalidBucketName,
     BucketAlreadyExists, and iam's NoSuchUser when there is no such owner.
@@ -117,7 +127,7 @@ def create_bucket(
                 name=name,
                 owner=owner,
                 region=region or settings.S4.region,
-                **_columns(configuration or AS_NEW),
+                **_columns(configuration or new_configuration()),
             )
             _announce_change()
     except IntegrityError as error:

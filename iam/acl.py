@@ -72,3 +72,32 @@ def is_public(grants: Iterable[tuple[str, str]] | None) -> bool:
     access-control-block-public-access.html, "The meaning of public".
     """
     return any(grantee in PUBLIC_GROUPS for grantee, _ in grants or ())
+
+
+EC2_ID: Final = "6aa5a366c34c1cbe25dc49211496e913e0351eb0e8c37aa3477e40942ec6b97c"
+OWNER_FULL: Final = "bucket-owner-full-control"
+# What each canned ACL grants beside the owner's full control, to whom: acl-overview.html, "Canned
+# ACL". "" is the bucket's owner: for a bucket he is the owner anyhow, and S3 ignores the word.
+_CANNED: Final[dict[str, tuple[Grant, ...]]] = {
+    "private": (),
+    "public-read": (Grant(ALL_USERS, "READ"),),
+    "public-read-write": (Grant(ALL_USERS, "READ"), Grant(ALL_USERS, "WRITE")),
+    "authenticated-read": (Grant(AUTHENTICATED_USERS, "READ"),),
+    "aws-exec-read": (Grant(EC2_ID, "READ"),),
+    "bucket-owner-read": (Grant("", "READ"),),
+    OWNER_FULL: (Grant("", "FULL_CONTROL"),),
+    "log-delivery-write": (Grant(LOG_DELIVERY, "WRITE"), Grant(LOG_DELIVERY, "READ_ACP")),
+}
+BUCKET_CANNED: Final = frozenset(_CANNED)
+OBJECT_CANNED: Final = BUCKET_CANNED - {"log-delivery-write"}
+
+
+def canned_grants(name: str, owner: str, bucket_owner: str) -> tuple[Grant, ...]:
+    """Spell a canned ACL out, for an object (or a bucket) of `owner` in a bucket of another."""
+    others = (grant._replace(grantee=grant.grantee or bucket_owner) for grant in _CANNED[name])
+    return (*private_grants(owner), *(grant for grant in others if grant.grantee != owner))
+
+
+def private_grants(owner: str) -> tuple[Grant, ...]:
+    """Spell out the ACL that gives its owner everything and nobody else anything."""
+    return (Grant(owner, Permission.FULL_CONTROL.value),)

@@ -53,11 +53,15 @@ class Credential:
 class Keyring:
     """Enabled keys of active users, and all users by canonical id. Never changes once made."""
 
-    __slots__ = ("_credentials", "_principals")
+    __slots__ = ("_by_email", "_credentials", "_principals")
 
     def __init__(self, credentials: Iterable[Credential], principals: Iterable[Principal]) -> None:
         self._credentials = {credential.access_key: credential for credential in credentials}
         self._principals = {principal.canonical_id: principal for principal in principals}
+        self._by_email: dict[str, list[Principal]] = {}
+        for principal in self._principals.values():
+            if principal.email:
+                self._by_email.setdefault(principal.email.lower(), []).append(principal)
 
     def __len__(self) -> int:
         return len(self._credentials)
@@ -80,3 +84,7 @@ class Keyring:
         For naming owners in answers: being found here gives no right.
         """
         return self._principals.get(canonical_id)
+
+    def principals_by_email(self, email: str) -> list[Principal]:
+        """List the users who have an e-mail address; several may share one."""
+        return list(self._by_email.get(email.lower(), ()))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from buckets.configuration import AS_NEW
 from iam.acl import ANONYMOUS_ID
 from s3api.http.percent import encode_name
 
@@ -60,6 +61,7 @@ class S3Config:
     region: str = "us-east-1"
     domains: str | None = None  # separated by commas
     object_bytes_max: int = 5 * 1024**3
+    new_bucket: BucketConfiguration = AS_NEW  # what is not said when a bucket is made
     threads: int = 32
 
 

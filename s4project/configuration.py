@@ -209,6 +209,18 @@ SETTINGS: Final[dict[str, Setting]] = {
         "Its secret; empty: generated and shown once.",
         is_secret=True,
     ),
+    "default_object_ownership": Setting(
+        "S4_DEFAULT_OBJECT_OWNERSHIP",
+        "BucketOwnerEnforced",
+        one_of("BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter", "none"),
+        "Object ownership of new buckets; none: without controls, as AWS's of before April 2023.",
+    ),
+    "default_public_access_block": Setting(
+        "S4_DEFAULT_PUBLIC_ACCESS_BLOCK",
+        "true",
+        parse_flag,
+        "Whether new buckets block public access, by all four settings of AWS.",
+    ),
     "max_upload_size": Setting(
         "S4_MAX_UPLOAD_SIZE",
         "5G",
@@ -296,6 +308,8 @@ class Configuration:
     root_password: str = field(repr=False)
     access_key_id: str
     secret_access_key: str = field(repr=False)
+    default_object_ownership: str
+    default_public_access_block: bool
     max_upload_size: int
     multipart_upload_ttl_hours: int
     snapshot_interval_hours: int

@@ -81,5 +81,6 @@ def make_s3_app(engine: StorageEngine, configuration: Configuration) -> S3App:
         region=configuration.region,
         domains=",".join(configuration.domain) or None,
         object_bytes_max=configuration.max_upload_size,
+        new_bucket=bucket_services.new_configuration(),
     )
     return S3App(engine, Services(), config)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from buckets.configuration import Ownership
 from s3api.errors import S3Error
 from s3api.operations import tags
+from s3api.operations.grants import new_owner_and_grants
 from storage_engine import ObjectAttributes
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ REFUSALS: Final[tuple[tuple[bytes, str, str], ...]] = (
         "InvalidRequest",
         "Bucket is missing Object Lock Configuration",
     ),
-    (b"x-amz-grant-", "AccessControlListNotSupported", "The bucket does not allow ACLs"),
     (
         b"x-amz-rename-source",
         "InvalidRequest",
@@ -51,7 +50,6 @@ REFUSALS: Final[tuple[tuple[bytes, str, str], ...]] = (
     ),
     (b"x-amz-write-offset-bytes", "NotImplemented", "Appending to objects is not implemented."),
 )
-OWNER_ACLS: Final = {"private", "bucket-owner-full-control"}  # what holds anyhow
 
 
 def refuse_unkept(request: Request) -> None:
@@ -62,22 +60,9 @@ def refuse_unkept(request: Request) -> None:
         for prefix, code, message in REFUSALS:
             if name.startswith(prefix):
                 raise S3Error(code, message)
-    acl = request.header("x-amz-acl")
-    if acl is not None and acl not in OWNER_ACLS:
-        raise S3Error("AccessControlListNotSupported")
     storage_class = request.header("x-amz-storage-class")
     if storage_class not in {None, "STANDARD"}:
         raise S3Error("InvalidStorageClass", StorageClassRequested=str(storage_class))
-
-
-def new_owner(call: Call) -> str:
-    """Say whose the object is that the call writes: about-object-ownership.html."""
-    bucket = call.bucket
-    gives_away = (
-        bucket.configuration.ownership is Ownership.BUCKET_OWNER_PREFERRED
-        and call.arguments.get("ACL") == "bucket-owner-full-control"
-    )
-    return bucket.owner_canonical_id if gives_away or not bucket.has_acls else call.caller_id
 
 
 def new_attributes(call: Call, **fields: Any) -> ObjectAttributes:
@@ -90,7 +75,8 @@ def new_attributes(call: Call, **fields: Any) -> ObjectAttributes:
     tagging = call.request.header(tags.HEADER)
     if tagging is not None:
         fields.setdefault("tags", tags.read_tagging_header(tagging))
-    return ObjectAttributes(**{"etag": "", "owner": new_owner(call)} | fields)
+    owner, grants = new_owner_and_grants(call)
+    return ObjectAttributes(**{"etag": "", "owner": owner, "grants": grants} | fields)
 
 
 def stored_headers(request: Request) -> dict[str, str]:

@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from buckets.configuration import AS_NEW
+from buckets.configuration import Ownership
 from buckets.naming import bucket_arn
+from iam.acl import BUCKET_CANNED, is_public
 from s3api.context import Answer
 from s3api.errors import S3Error
-from s3api.operations.access import existing_bucket
-from s3api.operations.attributes import OWNER_ACLS
+from s3api.operations.grants import asked_by_headers
 from s3api.operations.tags import NEW_BUCKET_TAGS, read_tag_set
 
 if TYPE_CHECKING:
     from buckets.configuration import BucketConfiguration
+    from iam.acl import Grant
     from s3api.context import Call
 
 CLASSIC_REGION = "us-east-1"
@@ -25,9 +26,12 @@ async def create_bucket(call: Call) -> Answer:
     """Make a bucket that belongs to the caller."""
     name = call.target.bucket
     assert name is not None, "routed by a bucket's name"
-    _refuse_unkept(call)
+    if call.arguments.get("ObjectLockEnabledForBucket"):
+        raise S3Error("NotImplemented", "Object Lock is not implemented.")
     _check_location(call)
-    configuration = msgspec.structs.replace(AS_NEW, tags=_tags(call))
+    asked = asked_by_headers(call, BUCKET_CANNED)
+    grants = asked.grants_of(call.caller_id, call.caller_id) if asked else None
+    configuration = _configured(call, grants)
     try:
         await call.store.on_sql(
             call.store.control.create_bucket,
@@ -37,21 +41,48 @@ async def create_bucket(call: Call) -> Answer:
             configuration,
         )
     except S3Error as error:
-        if error.code != "BucketAlreadyOwnedByYou" or call.store.config.region != CLASSIC_REGION:
+        if error.code != "BucketAlreadyOwnedByYou" or configuration.tags:
             raise
-        await _reset_acl(call, configuration)
+        await _create_again(call, name, grants, error)
     return Answer({"Location": f"/{name}", "BucketArn": bucket_arn(name)})
 
 
-async def _reset_acl(call: Call, configuration: BucketConfiguration) -> None:
-    """Make one's own bucket again: in the classic region that succeeds, and resets the ACL.
+def _configured(call: Call, grants: tuple[Grant, ...] | None) -> BucketConfiguration:
+    """Make the configuration of a new bucket: the store's own, and what the request asks for."""
+    ownership = call.arguments.get("ObjectOwnership")
+    configuration = msgspec.structs.replace(
+        call.store.config.new_bucket, tags=_tags(call), grants=grants
+    )
+    if ownership is not None:
+        configuration = msgspec.structs.replace(configuration, ownership=Ownership(ownership))
+    _check_acl(configuration, grants)
+    return configuration
 
-    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html (BucketAlreadyOwnedByYou)
+
+def _check_acl(configuration: BucketConfiguration, grants: tuple[Grant, ...] | None) -> None:
+    """Refuse an ACL that a bucket so configured would not take: API_CreateBucket."""
+    if grants is not None and configuration.ownership is Ownership.BUCKET_OWNER_ENFORCED:
+        raise S3Error("InvalidBucketAclWithObjectOwnership")
+    block = configuration.public_access_block
+    if block is not None and block.block_public_acls and is_public(grants):
+        raise S3Error("InvalidBucketAclWithBlockPublicAccessError")
+
+
+async def _create_again(
+    call: Call, name: str, grants: tuple[Grant, ...] | None, refusal: S3Error
+) -> None:
+    """Create a bucket that the caller has: in the classic region its ACL is reset, no more.
+
+    API_CreateBucket, BucketAlreadyOwnedByYou. One who names tags is refused, as recorded from S3:
+    LocalStack, tests/aws/services/s3/test_s3_api.py, test_create_bucket_with_tags_us_east_1.
     """
-    assert call.target.bucket is not None, "routed by a bucket's name"
-    await call.store.refresh()  # another worker may have made it a moment ago
-    bucket = existing_bucket(call, call.target.bucket)
-    await call.store.configure(bucket, grants=configuration.grants)
+    await call.store.refresh()
+    bucket = call.store.snapshots.registry.find(name)
+    if bucket is None or bucket.region != CLASSIC_REGION:
+        raise refusal
+    _check_acl(bucket.configuration, grants)
+    if bucket.grants != grants:
+        await call.store.configure(bucket, grants=grants)
 
 
 def _tags(call: Call) -> dict[str, str]:
@@ -75,18 +106,6 @@ def _check_location(call: Call) -> None:
         )
     if configuration.get("Bucket") or configuration.get("Location"):
         raise S3Error("NotImplemented", "Directory buckets are not implemented.")
-
-
-def _refuse_unkept(call: Call) -> None:
-    """Refuse what would be promised and not kept."""
-    arguments = call.arguments
-    if arguments.get("ObjectLockEnabledForBucket"):
-        raise S3Error("NotImplemented", "Object Lock is not implemented.")
-    if arguments.get("ObjectOwnership") not in {None, "BucketOwnerEnforced"}:
-        raise S3Error("NotImplemented", "Only BucketOwnerEnforced ownership is implemented.")
-    grants = any(name.startswith("Grant") for name in arguments)
-    if grants or arguments.get("ACL") not in {None, *OWNER_ACLS}:
-        raise S3Error("InvalidBucketAclWithObjectOwnership")
 
 
 async def head_bucket(call: Call) -> Answer:

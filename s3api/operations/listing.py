@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from s3api.context import Answer
 from s3api.errors import S3Error
 from s3api.http.percent import encode_name
+from s3api.operations.grants import user_row
 from s3api.operations.tokens import read_token, write_token
 
 if TYPE_CHECKING:
@@ -133,11 +134,10 @@ def _row(
 
 
 def owner_row(call: Call, canonical_id: str) -> dict[str, str]:
-    """Describe the owner of something in the bucket; one who is gone keeps only the id.
+    """Describe the owner of something in the bucket.
 
     Where there are no ACLs everything is the bucket's owner's, whoever wrote it.
     """
     if not call.bucket.has_acls:
         canonical_id = call.bucket.owner_canonical_id
-    principal = call.store.snapshots.keyring.principal(canonical_id)
-    return {"ID": canonical_id, "DisplayName": principal.display_name if principal else ""}
+    return user_row(call, canonical_id)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from s3api.operations import (
+    acl,
+    bucket_access,
     buckets,
     copy,
     cors,
@@ -79,6 +81,28 @@ HANDLERS: Final[dict[str, Handler]] = {
     "PutBucketCors": Handler(cors.put_bucket_cors, "s3:PutBucketCORS"),
     "DeleteBucketCors": Handler(cors.delete_bucket_cors, "s3:PutBucketCORS"),
     "OptionsObject": Handler(cors.options_object, None, needs_bucket=False),
+    "GetBucketAcl": Handler(acl.get_bucket_acl, "s3:GetBucketAcl"),
+    "PutBucketAcl": Handler(acl.put_bucket_acl, "s3:PutBucketAcl"),
+    "GetObjectAcl": Handler(acl.get_object_acl, "s3:GetObjectAcl"),
+    "PutObjectAcl": Handler(acl.put_object_acl, "s3:PutObjectAcl"),
+    "GetBucketOwnershipControls": Handler(
+        bucket_access.get_bucket_ownership_controls, "s3:GetBucketOwnershipControls"
+    ),
+    "PutBucketOwnershipControls": Handler(
+        bucket_access.put_bucket_ownership_controls, "s3:PutBucketOwnershipControls"
+    ),
+    "DeleteBucketOwnershipControls": Handler(
+        bucket_access.delete_bucket_ownership_controls, "s3:PutBucketOwnershipControls"
+    ),
+    "GetPublicAccessBlock": Handler(
+        bucket_access.get_public_access_block, "s3:GetBucketPublicAccessBlock"
+    ),
+    "PutPublicAccessBlock": Handler(
+        bucket_access.put_public_access_block, "s3:PutBucketPublicAccessBlock"
+    ),
+    "DeletePublicAccessBlock": Handler(
+        bucket_access.delete_public_access_block, "s3:PutBucketPublicAccessBlock"
+    ),
     "PutBucketRequestPayment": Handler(
         unconfigured.put_bucket_request_payment, "s3:PutBucketRequestPayment"
     ),

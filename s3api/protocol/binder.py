@@ -250,7 +250,7 @@ def _enumeration(wire: str, values: frozenset[str]) -> Convert:
         if value is None:
             if text == "" and wire in quirks.EMPTY_IS_ABSENT:
                 return None
-            raise _refusal(wire, text, code, message)
+            raise _refusal(wire, text, code, message.replace("{}", text))
         return value
 
     return convert

@@ -278,7 +278,9 @@ SIGNATURE_PARAMETERS: Final = frozenset(
 VERBATIM_SHAPES: Final = frozenset({"Expires", "ResponseExpires"})
 
 # Enumerations whose unknown values are refused by the operation, in its own words, or tolerated.
-OPEN_ENUMS: Final = frozenset({"BucketLocationConstraint", "Event", "RequestPayer"})
+OPEN_ENUMS: Final = frozenset(
+    {"BucketCannedACL", "BucketLocationConstraint", "Event", "ObjectCannedACL", "RequestPayer"}
+)
 
 # Compared without case: MEASURED.
 CASELESS: Final = frozenset(
@@ -319,6 +321,10 @@ ENUM_REFUSALS: Final = {
         "Value for x-amz-checksum-type header is invalid.",
     ),
     "x-amz-metadata-directive": ("InvalidArgument", "Unknown metadata directive."),
+    "x-amz-object-ownership": (
+        "InvalidArgument",
+        "Invalid x-amz-object-ownership header: {}",
+    ),
     "x-amz-object-lock-legal-hold": (
         "InvalidArgument",
         "Legal Hold must be either of 'ON' or 'OFF'",

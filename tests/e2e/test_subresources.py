@@ -22,37 +22,24 @@ pytestmark = pytest.mark.e2e
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 BODY = b"the object as it was"
 OF_OBJECTS = {
-    "GET": ["acl", "torrent", "attributes"],
-    "PUT": ["acl", "retention", "legal-hold"],
+    "GET": ["torrent", "attributes"],
+    "PUT": ["retention", "legal-hold"],
     "POST": ["restore", "select&select-type=2"],
 }
 OF_BUCKETS = {
     "GET": [
-        "acl",
-        "ownershipControls",
-        "policy",
-        "policyStatus",
-        "publicAccessBlock",
         "versions",
     ],
     "PUT": [
         "accelerate",
-        "acl",
         "encryption",
         "lifecycle",
         "logging",
         "notification",
         "object-lock",
-        "ownershipControls",
         "policy",
-        "publicAccessBlock",
         "replication",
         "website",
-    ],
-    "DELETE": [
-        "ownershipControls",
-        "policy",
-        "publicAccessBlock",
     ],
 }
 # Sub-resource of a bucket -> the answer where nothing of the kind is configured: the root of an
@@ -71,11 +58,13 @@ PAGES = {
 MISSING = {
     "encryption": "ServerSideEncryptionConfigurationNotFoundError",
     "lifecycle": "NoSuchLifecycleConfiguration",
+    "policy": "NoSuchBucketPolicy",
+    "policyStatus": "NoSuchBucketPolicy",
     "object-lock": "ObjectLockConfigurationNotFoundError",
     "replication": "ReplicationConfigurationNotFoundError",
     "website": "NoSuchWebsiteConfiguration",
 }
-DELETABLE = ["encryption", "lifecycle", "replication", "website"]
+DELETABLE = ["encryption", "lifecycle", "policy", "replication", "website"]
 UNKNOWN = ["nonsense", "nonsense=1", "ACL", "Tagging", "x-amz-unknown=1", "upload", "uploadid=1"]
 
 
