@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from s3api.errors import S3Error
 from s3api.operations import tags
-from s3api.operations.grants import new_owner_and_grants
+from s3api.operations.grants import new_owner, new_owner_and_grants
 from storage_engine import ObjectAttributes
 
 if TYPE_CHECKING:

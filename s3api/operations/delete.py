@@ -110,6 +110,8 @@ async def delete_objects(call: Call) -> Answer:
             marker=marker_attributes(call),
         )
     )
+    if call.decision is not None:
+        call.decision.is_settled = True  # entry by entry, each by its guard
     deleted, errors = [], []
     for entry, outcome in zip(wanted, outcomes, strict=True):
         if isinstance(outcome, Exception):

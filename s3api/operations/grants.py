@@ -187,14 +187,18 @@ def check_grants(bucket: BucketState, grants: tuple[Grant, ...] | None) -> None:
         raise S3Error("AccessDenied")
 
 
+def new_owner(call: Call) -> str:
+    """Say whose that is which the call puts into the bucket, unless it is given away."""
+    return call.caller_id if call.bucket.has_acls else call.bucket.owner_canonical_id
+
+
 def new_owner_and_grants(call: Call) -> tuple[str, tuple[Grant, ...] | None]:
     """Say whose the object is that the call writes, and what its ACL is to grant.
 
     about-object-ownership.html: where the bucket's owner is preferred, who writes has to give the
     object away by the canned ACL of that name.
     """
-    bucket = call.bucket
-    owner = call.caller_id if bucket.has_acls else bucket.owner_canonical_id
+    bucket, owner = call.bucket, new_owner(call)
     asked = asked_by_headers(call, OBJECT_CANNED)
     if asked is None:
         return owner, None
