@@ -10,6 +10,7 @@ from iam.acl import BUCKET_CANNED, OBJECT_CANNED
 from s3api.context import Answer
 from s3api.errors import S3Error
 from s3api.operations.grants import AskedAcl, acl_output, asked_anyhow, check_grants
+from s3api.operations.versioning import markers_refused
 
 if TYPE_CHECKING:
     from iam.acl import Grant
@@ -58,7 +59,8 @@ async def put_object_acl(call: Call) -> Answer:
         return msgspec.structs.replace(info.attributes, grants=_wanted(call, asked, owner))
 
     version_id = call.arguments.get("VersionId")
-    await call.store.committed(
-        call.engine.set_attributes(call.bucket.id, call.key, version_id, change)
-    )
+    with markers_refused():
+        await call.store.committed(
+            call.engine.set_attributes(call.bucket.id, call.key, version_id, change)
+        )
     return Answer()

@@ -6,7 +6,6 @@ afterwards. Headers that carry tags are read in `attributes`.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,12 +13,9 @@ import msgspec
 from s3api.context import Answer
 from s3api.errors import S3Error
 from s3api.operations.tags import BUCKET_TAGS, OBJECT_TAGS, read_tag_set, write_tag_set
-from s3api.operations.versioning import shown_version
-from storage_engine import IsDeleteMarker, KeyDeleted
+from s3api.operations.versioning import markers_refused, shown_version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from s3api.context import Call
     from s3api.operations.tags import TagRules
     from storage_engine import ObjectAttributes, ObjectInfo
@@ -27,7 +23,7 @@ if TYPE_CHECKING:
 
 async def get_object_tagging(call: Call) -> Answer:
     """Answer the tags of an object or of one of its versions; none is an empty set."""
-    with _markers_refused():
+    with markers_refused():
         info = call.engine.head_object(call.bucket.id, call.key, call.arguments.get("VersionId"))
     call.settle(info)
     return Answer(
@@ -50,26 +46,13 @@ async def _set_object_tags(call: Call, tags: dict[str, str]) -> Answer:
         call.settle(info)
         return msgspec.structs.replace(info.attributes, tags=tags)
 
-    with _markers_refused():
+    with markers_refused():
         info = await call.store.committed(
             call.engine.set_attributes(
                 call.bucket.id, call.key, call.arguments.get("VersionId"), change
             )
         )
     return Answer({"VersionId": shown_version(call, info)})
-
-
-@contextmanager
-def _markers_refused() -> Iterator[None]:
-    """Refuse a delete marker, also when it is the current version: it can have no tags.
-
-    S3 answers 405 to both, where a GET of the object itself would be a 404: localstack,
-    tests/aws/services/s3/test_s3_api.snapshot.json, test_object_tagging_versioned.
-    """
-    try:
-        yield
-    except KeyDeleted as error:
-        raise IsDeleteMarker(error.key, error.version_id, error.modified_ms) from error
 
 
 def _tags_sent(call: Call, rules: TagRules) -> dict[str, str]:

@@ -6,13 +6,16 @@ tests/aws/services/s3 (test_s3_put_object_versioned, test_put_object_on_suspende
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from s3api.context import Answer
 from s3api.errors import S3Error
-from storage_engine import Versioning
+from storage_engine import IsDeleteMarker, KeyDeleted, Versioning
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from s3api.context import Call
     from storage_engine import ObjectInfo
 
@@ -29,6 +32,20 @@ def shown_version(call: Call, info: ObjectInfo) -> str | None:
 def own_version(info: ObjectInfo) -> str | None:
     """Name a version that has an id of its own; the null version is not named to its writer."""
     return None if info.version_id == NULL_VERSION else info.version_id
+
+
+@contextmanager
+def markers_refused() -> Iterator[None]:
+    """Refuse a delete marker, also when it is the current version: it has no tags and no ACL.
+
+    S3 answers 405 to both, where a GET of the object itself would be a 404: localstack,
+    tests/aws/services/s3/test_s3_api.snapshot.json, test_object_tagging_versioned, and
+    test_s3.snapshot.json, test_put_object_acl_on_delete_marker.
+    """
+    try:
+        yield
+    except KeyDeleted as error:
+        raise IsDeleteMarker(error.key, error.version_id, error.modified_ms) from error
 
 
 async def get_bucket_versioning(call: Call) -> Answer:
