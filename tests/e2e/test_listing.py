@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -184,41 +183,3 @@ def test_a_senseless_parameter_is_refused(server: Server, filled: str, query: st
     """A listing parameter out of its range answers InvalidArgument."""
     reply = server.caller.ask("GET", f"/{filled}?list-type=2&{query}")
     assert (reply.status, reply.code) == (400, "InvalidArgument")
-
-
-def test_no_key_is_lost_while_others_write(server: Server, s3: BaseClient, bucket: str) -> None:
-    """A listing in small pages shows every settled key once while others come and go around it."""
-    settled = [f"{number:03d}/settled" for number in range(120)]
-    for key in settled:
-        s3.put_object(Bucket=bucket, Key=key, Body=b"x")
-    ended = threading.Event()
-    failures: list[str] = []
-
-    def write() -> None:
-        target = f"/{bucket}"
-        with server.caller.connect() as connection:
-            number = 0
-            while not ended.is_set():
-                number += 1
-                key = f"{number * 37 % 120:03d}/s{'e' if number % 2 else 'f'}{number % 7}"
-                for method in ("PUT", "DELETE"):
-                    reply = server.caller.ask(method, f"{target}/{key}", over=connection)
-                    if reply.status not in {200, 204}:
-                        failures.append(f"{method} {key}: {reply.status}")
-
-    writers = [threading.Thread(target=write) for _ in range(2)]
-    for writer in writers:
-        writer.start()
-    try:
-        for size in (7, 50, 11):
-            pages = s3.get_paginator("list_objects_v2").paginate(
-                Bucket=bucket, PaginationConfig={"PageSize": size}
-            )
-            seen = [row["Key"] for page in pages for row in page.get("Contents", [])]
-            assert [key for key in seen if key.endswith("/settled")] == settled
-            assert seen == sorted(set(seen))
-    finally:
-        ended.set()
-        for writer in writers:
-            writer.join()
-    assert failures == []
