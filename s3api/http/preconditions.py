@@ -186,7 +186,7 @@ def parse_range(value: str | None, size: int) -> ByteRange | None:
 def parse_copy_range(value: str, size: int) -> ByteRange:
     """Read x-amz-copy-source-range: exactly `bytes=first-last`, within a source of `size` bytes.
 
-    Raises S3Error InvalidArgument.
+    Raises S3Error InvalidArgument, and InvalidRequest for one that lies beyond the source's end.
     """
     match = _COPY_RANGE.fullmatch(value)
     if match is None or int(match[1]) > int(match[2]):
@@ -196,6 +196,10 @@ def parse_copy_range(value: str, size: int) -> ByteRange:
             "and last are the zero-based offsets of the first and last bytes to copy",
             ArgumentName="x-amz-copy-source-range",
             ArgumentValue=value,
+        )
+    if int(match[1]) >= size:
+        raise S3Error(
+            "InvalidRequest", "The specified copy range is invalid for the source object size"
         )
     if int(match[2]) >= size:
         raise S3Error(

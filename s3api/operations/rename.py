@@ -21,22 +21,13 @@ from s3api.http.preconditions import (
     read_conditions,
 )
 from s3api.operations.access import authorise
-from storage_engine import (
-    NoSuchKey,
-    NoSuchPrefix,
-    PrefixOverlap,
-    Receipt,
-    TargetExists,
-    TargetTooLarge,
-    TokenReused,
-    Versioning,
-)
+from storage_engine import NoSuchKey, NoSuchPrefix, Receipt, Versioning
 
 if TYPE_CHECKING:
     from s3api.context import Call
     from s3api.decision import OpenDecision
     from s3api.http.preconditions import Conditions
-    from storage_engine import EngineError, Guard, ObjectInfo
+    from storage_engine import Guard, ObjectInfo
 
 SOURCE_HEADER: Final = "x-amz-rename-source"
 TOKEN_CHARACTERS_MAX: Final = 64
@@ -55,20 +46,6 @@ NO_PART_OF_IT: Final = (
     b"x-amz-tagging",
     b"x-amz-website-",
 )
-REFUSALS: Final[dict[type[EngineError], tuple[str, str | None]]] = {
-    NoSuchKey: ("NoSuchKey", None),
-    NoSuchPrefix: ("NoSuchKey", None),
-    PrefixOverlap: ("InvalidRequest", "One prefix of the rename lies inside the other."),
-    TargetExists: (
-        "PreconditionFailed",
-        "The target exists, and would be removed for good: If-Match says that it may be.",
-    ),
-    TargetTooLarge: (
-        "InvalidRequest",
-        "The target holds more than a rename may replace: delete it first.",
-    ),
-    TokenReused: ("IdempotencyParameterMismatch", None),
-}
 
 
 async def rename_object(call: Call) -> Answer:
@@ -82,12 +59,8 @@ async def rename_object(call: Call) -> Answer:
             await _rename_prefix(call, source, open_decisions, receipt)
         else:
             await _rename_key(call, source, open_decisions, receipt)
-    except tuple(REFUSALS) as error:
-        code, message = next(REFUSALS[kind] for kind in REFUSALS if isinstance(error, kind))
-        refusal = S3Error(code, message)
-        if code == "NoSuchKey":
-            refusal.detail["Key"] = source
-        raise refusal from error
+    except (NoSuchKey, NoSuchPrefix) as error:
+        raise S3Error("NoSuchKey", Key=source) from error
     return Answer()
 
 

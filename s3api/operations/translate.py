@@ -30,6 +30,7 @@ from storage_engine import (
     QuotaExceeded,
     TargetExists,
     TargetTooLarge,
+    TokenReused,
 )
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ CODES: Final[dict[type[EngineError], str]] = {
     InvalidKey: "InvalidArgument",
     TargetExists: "PreconditionFailed",
     TargetTooLarge: "InvalidRequest",
+    TokenReused: "IdempotencyParameterMismatch",
     NoSuchPrefix: "NoSuchKey",
     PrefixOverlap: "InvalidRequest",
     NoSuchUpload: "NoSuchUpload",
@@ -59,6 +61,9 @@ CODES: Final[dict[type[EngineError], str]] = {
 MESSAGES: Final[dict[type[EngineError], str]] = {
     InvalidVersionId: "Invalid version id specified",
     ObjectLocked: "Access Denied because object protected by object lock.",
+    PrefixOverlap: "One prefix of the rename lies inside the other.",
+    TargetExists: "The target exists, and would go for good: If-Match says that it may.",
+    TargetTooLarge: "The target holds more than a rename may replace: delete it first.",
 }
 
 
@@ -89,6 +94,8 @@ def _detail(error: EngineError, code: str, target: Target, method: str) -> dict[
         return {"ArgumentName": "versionId", "ArgumentValue": error.version_id}
     if isinstance(error, NoSuchVersion):
         return {"Key": error.key or target.key or "", "VersionId": error.version_id}
+    if isinstance(error, NoSuchUpload):
+        return {"UploadId": str(error)}
     if code == "NoSuchKey" and target.key:
         return {"Key": target.key}
     if code in {"NoSuchBucket", "BucketNotEmpty"} and target.bucket:

@@ -131,7 +131,7 @@ class Writers:
 
     def wander(self, connection: Connection, number: int) -> None:
         """Put a key, give it another name far away, and take that away."""
-        first = f"{WANDERED[number % len(WANDERED)]}{number}"
+        first = f"{WANDERED[number % len(WANDERED)]}{number}!"
         second = f"{WANDERED[number // 2 % len(WANDERED)]}{number}~"
         check(self.ask(connection, "PUT", first), 200)
         self.rename(connection, first, second)

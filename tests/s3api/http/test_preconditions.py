@@ -267,10 +267,10 @@ def test_no_text_upsets_the_range_reader(value: str, size: int) -> None:
 def test_copy_ranges_are_exact() -> None:
     """A part copied from a range needs both ends, within the source."""
     assert parse_copy_range("bytes=0-4", 5) == ByteRange(0, 4)
-    for value in ("bytes=0-5", "bytes=5-9"):
-        with pytest.raises(S3Error, match="not valid for source object of size: 5") as refusal:
-            parse_copy_range(value, 5)
-        assert refusal.value.detail["ArgumentValue"] == value
+    with pytest.raises(S3Error, match="not valid for source object of size: 5") as refusal:
+        parse_copy_range("bytes=0-5", 5)
+    assert refusal.value.detail["ArgumentValue"] == "bytes=0-5"
+    assert code_of(parse_copy_range, "bytes=5-9", 5) == "InvalidRequest"
     for value in ("bytes=0-", "bytes=-3", "bytes=3-1", "0-4", "bytes=0-1,2-3", "bytes 0-4", ""):
         with pytest.raises(S3Error, match="must be of the form") as refusal:
             parse_copy_range(value, 5)
