@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -39,17 +40,19 @@ class Conditions:
 def read_conditions(request: Request, prefix: str = "") -> Conditions | None:
     """Collect the conditions (`prefix` COPY_SOURCE for a copy's source); None: there are none.
 
-    What is no date is ignored (RFC 9110 13.1.3).
+    What is no date is ignored (RFC 9110 13.1.3), and so is If-Modified-Since in the future, as AWS
+    was seen to do.
     """
     headers = request.header_map
     names = (b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since")
     before = prefix.encode()
     if not any(before + name in headers for name in names):
         return None
+    since = parse_http_date(request.header(f"{prefix}if-modified-since") or "")
     return Conditions(
         request.header(f"{prefix}if-match") or None,
         request.header(f"{prefix}if-none-match") or None,
-        parse_http_date(request.header(f"{prefix}if-modified-since") or ""),
+        since if since is None or since <= time.time() else None,
         parse_http_date(request.header(f"{prefix}if-unmodified-since") or ""),
         prefix,
     )

@@ -68,6 +68,9 @@ def test_creating_a_bucket_again_changes_nothing(s3: BaseClient, bucket: str) ->
     s3.put_object(Bucket=bucket, Key="k", Body=b"kept")
     assert s3.create_bucket(Bucket=bucket)["Location"] == f"/{bucket}"
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"kept"
+    tags = {"Tags": [{"Key": "a", "Value": "b"}]}
+    told = refusal(s3.create_bucket, Bucket=bucket, CreateBucketConfiguration=tags)
+    assert told == (409, "BucketAlreadyOwnedByYou")
 
 
 def test_a_foreign_location_is_refused(s3: BaseClient) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -171,6 +173,13 @@ def test_conditions_are_read_from_headers() -> None:
     assert read_conditions(request) == Conditions(f'"{ETAG}"', "*", MODIFIED, None)
     assert read_conditions(request, COPY_SOURCE) is None
     assert read_conditions(make_request()) is None
+
+
+def test_what_changes_in_the_future_is_no_condition() -> None:
+    """If-Modified-Since of a time that is not yet there is ignored."""
+    tomorrow = (int(time.time()) + 86_400) * 1000
+    request = make_request(headers={"if-modified-since": format_http_date(tomorrow)})
+    assert read_conditions(request) == Conditions()
 
 
 def test_conditions_of_a_copy_source_name_their_header() -> None:
