@@ -239,9 +239,14 @@ class StorageEngine(ObjectVerbs, Upkeep):
         """
         return self._stager.stage_bytes(data, sha256, origin)
 
-    def begin_blob(self, size: int, origin: Origin | None = None) -> BlobWriter:
-        """Reserve room for a payload that arrives in pieces, as `stage_bytes` does."""
-        return self._stager.begin_blob(size, origin)
+    def begin_blob(
+        self, size: int, origin: Origin | None = None, *, is_bound: bool = False
+    ) -> BlobWriter:
+        """Reserve room for a payload that arrives in pieces, as `stage_bytes` does.
+
+        With `is_bound` it may turn out to be shorter than `size`.
+        """
+        return self._stager.begin_blob(size, origin, is_bound=is_bound)
 
     def stage_completion(self, origin: Origin, parts: Sequence[PartInfo]) -> StagedBlob | None:
         """Write what tells salvage that an upload was completed; None when the disk is full."""

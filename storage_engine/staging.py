@@ -142,16 +142,22 @@ class Stager:
             return None
         return staged
 
-    def begin_blob(self, size: int, origin: Origin | None = None) -> BlobWriter:
-        """Begin a payload that arrives in pieces; DiskFull when there is no room for it."""
+    def begin_blob(
+        self, size: int, origin: Origin | None = None, *, is_bound: bool = False
+    ) -> BlobWriter:
+        """Begin a payload that arrives in pieces; DiskFull when there is no room for it.
+
+        With `is_bound` it may turn out to be shorter than `size`.
+        """
         if not 0 <= size <= BLOB_BYTES_MAX:
             raise ValueError(f"no payload can have {size} bytes")
         if self.is_inline(size, origin):
-            return BlobWriter(self, size, None)
+            return BlobWriter(self, size, None, is_bound=is_bound)
         room = 0
         if origin is not None:  # the digests are known when the payload has passed
             room = min(len(describe(origin)) + DIGESTS_BYTES, DESCRIPTION_BYTES_MAX)
-        return BlobWriter(self, size, self._reserve(size, describe(origin, room)), origin)
+        file = self._reserve(size, describe(origin, room))
+        return BlobWriter(self, size, file, origin, is_bound=is_bound)
 
     def _write(self, origin: Origin | None, staged: StagedBlob) -> None:
         assert staged.data is not None
@@ -165,16 +171,15 @@ class Stager:
 
     def _reserve(self, size: int, description: bytes) -> BlobFile:
         region = self.appender.reserve(record_bytes(len(description), size))
-        return BlobFile(self, region, size, description)
+        return BlobFile(self, region, description)
 
 
 class BlobFile:
     """One record being written into its region."""
 
-    def __init__(self, stager: Stager, region: Region, size: int, description: bytes) -> None:
+    def __init__(self, stager: Stager, region: Region, description: bytes) -> None:
         self._stager = stager
         self._region = region
-        self._size = size
         self._description = description
         self._checks = BlockChecks()
         self._pieces: list[bytes] = []
@@ -202,14 +207,16 @@ class BlobFile:
     def finish(self, staged: StagedBlob) -> None:
         """Write what is left, the checksums and the header, sync, and give the place to `staged`.
 
-        When nothing was written yet, all goes in one call: small blobs come this way.
+        When nothing was written yet, all goes in one call: small blobs come this way. Room that
+        the payload did not need is given back.
         """
         checks = self._checks.finish()
         region = self._region
+        region.shrink(record_bytes(len(self._description), staged.size))
         header = RecordHeader(
             volume_id=region.volume.id,
             offset=region.offset,
-            payload_bytes=self._size,
+            payload_bytes=staged.size,
             sha256=staged.sha256,
             checks_crc=crc32c(checks),
             created_ms=time.time_ns() // 1_000_000,
@@ -222,13 +229,13 @@ class BlobFile:
             self._write([*self._pieces, checks], self._at)
             self._write([packed], 0)
         self._stager.appender.sync(region)
-        is_in_index = block_count(self._size) <= BLOCK_CHECKS_IN_INDEX_MAX
+        is_in_index = block_count(staged.size) <= BLOCK_CHECKS_IN_INDEX_MAX
         staged.region = region
         staged.place = rows.Blob(
             volume_id=region.volume.id,
             offset=region.offset,
             header_bytes=len(packed),
-            size=self._size,
+            size=staged.size,
             length=region.length,
             references=1,
             checks_crc=header.checks_crc,
@@ -248,16 +255,23 @@ class BlobFile:
 
 
 class BlobWriter:
-    """Takes a payload of known size in, by one thread at a time.
+    """Takes a payload of known size, or of a size that has a bound, in; by one thread at a time.
 
     A context manager: leaving the block without `finish` gives the region back.
     """
 
     def __init__(
-        self, stager: Stager, size: int, file: BlobFile | None, origin: Origin | None = None
+        self,
+        stager: Stager,
+        size: int,
+        file: BlobFile | None,
+        origin: Origin | None = None,
+        *,
+        is_bound: bool = False,
     ) -> None:
         self._stager = stager
         self._size = size
+        self._is_bound = is_bound
         self._origin = origin
         self._received = 0
         self._file = file  # None: the payload is inline
@@ -286,14 +300,15 @@ class BlobWriter:
         ETag and checksums go into the record, beside the origin that was given.
         """
         with self._lock, self._abort_on_error():
-            if not self._is_open or self._received != self._size:
+            is_short = self._received < self._size and not self._is_bound
+            if not self._is_open or is_short:
                 raise ValueError(f"{self._received} bytes instead of the promised {self._size}")
             if self._file is None:
                 staged = self._stager.stage_bytes(b"".join(self._pieces))
             else:
                 if self._origin is not None and (etag or checksums):
                     self._file.describe(self._origin.with_digests(etag, checksums or {}))
-                staged = StagedBlob(self._size, self._sha256.digest())
+                staged = StagedBlob(self._received, self._sha256.digest())
                 self._file.finish(staged)
             self._is_open = False
             return staged

@@ -139,6 +139,14 @@ class Volume:
             self._open_regions += 1
         return region
 
+    def shrink(self, region: Region, length: int) -> None:
+        """Let what lies behind the first `length` bytes of a region be reserved again.
+
+        Nothing may have been written there. In the middle of a volume it stays a gap.
+        """
+        with self._lock:
+            self._give_back(region.offset + length, region.offset + region.length)
+
     def write(self, buffers: Sequence[bytes], offset: int) -> None:
         """Write at a place inside a reserved region."""
         self.disk.write(self._descriptor, buffers, offset)
@@ -160,14 +168,18 @@ class Volume:
         """Let a region be reserved again, or give back the room of a large one that cannot be."""
         self._erase_header(region)
         with self._lock:
-            self._returned[region.offset + region.length] = region.offset
-            while (start := self._returned.pop(self._tail, None)) is not None:
-                self._tail = start
+            self._give_back(region.offset, region.offset + region.length)
             is_hole = region.offset < self._tail
         if is_hole and region.length >= PUNCH_BYTES_MIN:
             # No commit ever named this region, so no reader can be in it.
             with suppress(OSError):
                 self.disk.punch(self._descriptor, region.offset, region.length)
+
+    def _give_back(self, start: int, end: int) -> None:
+        """Move the tail to before a range that is free, once nothing behind it is reserved."""
+        self._returned[end] = start
+        while (before := self._returned.pop(self._tail, None)) is not None:
+            self._tail = before
 
     def _erase_header(self, region: Region) -> None:
         """Keep a walk over the bytes from meeting a record that nobody may believe.
@@ -242,6 +254,12 @@ class Region:
     def hasten(self, at: int, length: int) -> None:
         """Let the disk begin to write out what was written from `at` on."""
         self.volume.hasten(self.offset + at, length)
+
+    def shrink(self, length: int) -> None:
+        """Give back what lies behind the first `length` bytes; nothing was written there."""
+        if length < self.length:
+            self.volume.shrink(self, length)
+            self.length = length
 
     def keep(self) -> None:
         """End the region: a committed object uses it."""

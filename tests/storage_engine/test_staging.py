@@ -115,6 +115,23 @@ def test_a_payload_of_another_size_than_promised_is_refused(
     assert tail(engine) == before
 
 
+@pytest.mark.parametrize("size", [0, 1, 63, 64, 1000, 99 * KIB, 100 * KIB])
+def test_a_payload_may_be_shorter_than_its_bound(engine: StorageEngine, size: int) -> None:
+    """What was reserved beyond the payload is free again, and the bytes come back."""
+    before = tail(engine)
+    with engine.begin_blob(100 * KIB, is_bound=True) as writer:
+        writer.write(noise(size))
+        commit(engine, "bound", writer.finish())
+    with engine.begin_blob(100 * KIB) as writer:
+        writer.write(noise(100 * KIB, 1))
+        commit(engine, "next", writer.finish())
+    assert get(engine, "bound") == noise(size)
+    assert get(engine, "next") == noise(100 * KIB, 1)
+    assert tail(engine) - before <= size + 103 * KIB
+    with engine.begin_blob(1000, is_bound=True) as writer, pytest.raises(ValueError, match="more"):
+        writer.write(bytes(1001))
+
+
 def test_leaving_the_block_gives_the_room_back(engine: StorageEngine) -> None:
     """A writer that was not finished aborts; one that was finished keeps its payload."""
     before = tail(engine)

@@ -63,6 +63,30 @@ def test_regions_follow_one_another(appender: Appender) -> None:
     assert appender.reserve(10).offset == VOLUME_HEADER_BYTES + 3000
 
 
+def test_a_region_that_shrinks_frees_its_end(appender: Appender) -> None:
+    """The next region follows at once, or, when one follows already, when both are gone."""
+    first = appender.reserve(3000)
+    first.shrink(1000)
+    second = appender.reserve(3000)
+    assert (first.length, second.offset) == (1000, first.offset + 1000)
+    third = appender.reserve(1000)
+    second.shrink(500)
+    assert appender.reserve(1000).offset == third.offset + 1000
+    fourth = appender.reserve(1000)
+    fourth.shrink(2000)  # no region grows
+    assert fourth.length == 1000
+
+
+def test_a_shrunken_region_can_be_given_back_whole(appender: Appender) -> None:
+    """The part that was freed and the part that was kept are one free range in the end."""
+    first = appender.reserve(3000)
+    after = appender.reserve(1000)
+    first.shrink(1000)
+    first.give_back()
+    after.give_back()
+    assert appender.reserve(1000).offset == first.offset
+
+
 def test_what_is_given_back_at_the_end_is_used_again(appender: Appender) -> None:
     """Regions given back from the tail inwards are reserved anew, holes excepted."""
     kept, first, second, third = (appender.reserve(1000) for _ in range(4))
