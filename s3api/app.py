@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from s3api.auth import Identity, Payload, PayloadKind, authenticate
+from s3api.auth import Identity, Payload, PayloadKind, identify
 from s3api.context import Answer, Call, Store
 from s3api.errors import S3Error
 from s3api.http.body import ClientDisconnected
@@ -30,6 +30,7 @@ from s3api.operations.access import (
 )
 from s3api.operations.attributes import check_expected_owner
 from s3api.operations.ingest import Digests, Expectations
+from s3api.operations.post import open_form
 from s3api.operations.registry import HANDLERS, OPEN, Handler
 from s3api.operations.translate import s3_error
 from s3api.protocol import Level, Operation, render_error, route
@@ -51,6 +52,7 @@ TROUBLE: Final = 500  # statuses from here on tell of the server, not of the req
 XML: Final = (b"content-type", b"application/xml")
 NOWHERE: Final = Target(bucket=None, key=None, is_virtual_host=False, resource="/")
 NOBODY: Final = Identity(None, Payload(PayloadKind.UNSIGNED))
+FORM: Final = "PostObject"
 HOST_ID: Final = os.urandom(16).hex()
 
 
@@ -125,15 +127,13 @@ class S3App:
             reply.cors = _cors_headers(store, request, target.bucket)
         operation = route(request.method, _level(target), request.query, request)
         await store.refresh()
-        if operation.name in OPEN:
-            identity = NOBODY
+        form = None
+        if operation.name == FORM:  # alone in not being signed in headers or query
+            form, request, target, identity = await open_form(store, request, target, now)
         else:
-            identity = authenticate(
-                request, store.snapshots.keyring, region=store.config.region, now=now
-            )
-        if "X-Amz-Signature" in request.query:
-            request.adopt_query_headers()
-        call = Call(store, request, target, operation, identity, None, {}, int(now * 1000))
+            identity = _identity(store, request, target, operation, now)
+        now_ms = int(now * 1000)
+        call = Call(store, request, target, operation, identity, None, {}, now_ms, form=form)
         handler = _handler(operation)
         if handler.needs_bucket:
             assert target.bucket is not None, "routed by a bucket's name"
@@ -146,6 +146,22 @@ class S3App:
         )
         check_expected_owner(call)
         await _respond(reply, call, await _operate(call, handler))
+
+
+def _identity(
+    store: Store, request: Request, target: Target, operation: Operation, now: float
+) -> Identity:
+    """Find out who asks; nobody is asked where it makes no difference."""
+    if operation.name in OPEN:
+        return NOBODY
+    return identify(
+        request,
+        target,
+        store.snapshots.keyring,
+        region=store.config.region,
+        now=now,
+        allows_version_2=store.config.signature_v2,
+    )
 
 
 def _cors_headers(store: Store, request: Request, bucket_name: str) -> Headers:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from iam.keyring import Keyring, Principal
     from s3api.auth import Identity
     from s3api.decision import OpenDecision
+    from s3api.http.form import Form
     from s3api.http.request import Request
     from s3api.http.target import Target
     from s3api.protocol import Operation
@@ -62,6 +63,7 @@ class S3Config:
     domains: str | None = None  # separated by commas
     object_bytes_max: int = 5 * 1024**3
     new_bucket: BucketConfiguration = AS_NEW  # what is not said when a bucket is made
+    signature_v2: bool = False
     threads: int = 32
 
 
@@ -155,6 +157,7 @@ class Call:
     now_ms: int
     decision: OpenDecision | None = None  # whether it may be done at all, where that is open
     source_decision: OpenDecision | None = None  # the same of the object that is copied
+    form: Form | None = None  # what a browser posted
 
     def settle(self, info: ObjectInfo | None) -> None:
         """Refuse the call unless the caller may do this to this object; None: it is not there.

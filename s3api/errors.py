@@ -138,8 +138,8 @@ _BY_STATUS: Final[dict[int, dict[str, str]]] = {
             "published schema"
         ),
         "MaxMessageLengthExceeded": "Your request was too big.",
-        "MaxPostPreDataLengthExceededError": (
-            "Your POST request fields preceding the upload file were too large."
+        "MaxPostPreDataLengthExceeded": (  # in the manual its name ends in Error
+            "Your POST request fields preceeding the upload file was too large."
         ),
         "MetadataTooLarge": "Your metadata headers exceed the maximum allowed metadata size",
         "MissingRequestBodyError": "Request Body is empty",

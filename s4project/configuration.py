@@ -158,6 +158,13 @@ SETTINGS: Final[dict[str, Setting]] = {
         matching(r"[a-z0-9-]{1,63}", "a region name such as us-east-1"),
         "Region that clients sign for and that buckets report.",
     ),
+    "signature_v2": Setting(
+        "S4_SIGNATURE_V2",
+        "false",
+        parse_flag,
+        "Whether requests signed with Signature Version 2 are accepted: for old clients only, it "
+        "protects less.",
+    ),
     "domain": Setting(
         "S4_DOMAIN",
         "",
@@ -300,6 +307,7 @@ class Configuration:
     console_bind: Address
     workers: int
     region: str
+    signature_v2: bool
     domain: tuple[str, ...]
     public_url: str
     console_url: str

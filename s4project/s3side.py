@@ -82,5 +82,6 @@ def make_s3_app(engine: StorageEngine, configuration: Configuration) -> S3App:
         domains=",".join(configuration.domain) or None,
         object_bytes_max=configuration.max_upload_size,
         new_bucket=bucket_services.new_configuration(),
+        signature_v2=configuration.signature_v2,
     )
     return S3App(engine, Services(), config)

@@ -164,6 +164,36 @@ def refuse_version_2() -> NoReturn:
     )
 
 
+def two_mechanisms(authorization: str) -> S3Error:
+    """Refuse a request that is signed in more than one place."""
+    return S3Error(
+        "InvalidArgument",
+        "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature "
+        "query string parameter or the Authorization header should be specified",
+        ArgumentName="Authorization",
+        ArgumentValue=authorization,
+    )
+
+
+def parse_form_credential(credential: str) -> Claim:
+    """Read the X-Amz-Credential field of a form, which signs no headers.
+
+    Raises S3Error InvalidArgument.
+    """
+
+    def refuse(reason: str) -> NoReturn:
+        raise bad_field("X-Amz-Credential", credential, reason)
+
+    if credential.startswith("/"):
+        refuse("a non-empty Access Key (AKID) must be provided in the credential.")
+    return _claim(credential, "", refuse)
+
+
+def bad_field(name: str, value: str, reason: str) -> S3Error:
+    """Refuse a field of a form."""
+    return S3Error("InvalidArgument", reason, ArgumentName=name, ArgumentValue=value)
+
+
 def is_presigned(query: Query) -> bool:
     """Tell whether the query claims a SigV4 signature."""
     return any(name in query for name in _PRESIGNED)

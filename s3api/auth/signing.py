@@ -39,15 +39,17 @@ def sign(key: bytes, string_to_sign: bytes) -> bytes:
 
 
 def mismatch(
-    access_key: str, provided: str, string_to_sign: bytes, canonical_request: bytes
+    access_key: str, provided: str, string_to_sign: bytes, canonical_request: bytes | None = None
 ) -> S3Error:
     """Refuse a signature, showing what was signed here so that clients can compare."""
-    return S3Error(
+    refusal = S3Error(
         "SignatureDoesNotMatch",
         AWSAccessKeyId=access_key,
         StringToSign=string_to_sign.decode(errors="replace"),
         SignatureProvided=provided,
         StringToSignBytes=string_to_sign.hex(" "),
-        CanonicalRequest=canonical_request.decode(errors="replace"),
-        CanonicalRequestBytes=canonical_request.hex(" "),
     )
+    if canonical_request is not None:  # only SigV4 of whole requests has one
+        refusal.detail["CanonicalRequest"] = canonical_request.decode(errors="replace")
+        refusal.detail["CanonicalRequestBytes"] = canonical_request.hex(" ")
+    return refusal

@@ -17,6 +17,7 @@ from s3api.auth import claim as claims
 from s3api.auth import signing
 from s3api.auth.canonical import canonical_request, other_forms
 from s3api.auth.chunks import SignedChunks
+from s3api.auth.clock import check_clock, header_date
 from s3api.errors import S3Error
 from s3api.http import dates
 from s3api.http.payload import (
@@ -82,8 +83,8 @@ def authenticate(
 
 def _by_header(request: Request, terms: _Terms, authorization: bytes) -> Identity:
     claim, signature = claims.parse_authorization(authorization)
-    signed_at, date_sent = _header_date(request)
-    _check_clock(signed_at, date_sent, terms)
+    signed_at, date_sent = header_date(request)
+    check_clock(signed_at, date_sent, now=terms.now, allowed_skew=terms.allowed_skew)
     stamp = dates.format_iso_basic(signed_at)
     credential = _credential(claim, terms, stamp, is_presigned=False)
     payload_hash = request.header_map.get(b"x-amz-content-sha256")
@@ -92,27 +93,21 @@ def _by_header(request: Request, terms: _Terms, authorization: bytes) -> Identit
             "InvalidRequest", "Missing required header for this request: x-amz-content-sha256"
         )
     kind = _payload_kind(payload_hash)
-    _refuse_session_token(request.header("x-amz-security-token"))
+    refuse_session_token(request.header("x-amz-security-token"))
     proof = _verify(request, claim, credential, (stamp, signature.encode(), payload_hash))
     return Identity(credential, _payload(request, kind, payload_hash, proof))
 
 
 def _by_query(request: Request, terms: _Terms, authorization: bytes | None) -> Identity:
     if authorization:
-        raise S3Error(
-            "InvalidArgument",
-            "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature "
-            "query string parameter or the Authorization header should be specified",
-            ArgumentName="Authorization",
-            ArgumentValue=authorization.decode("latin-1"),
-        )
+        raise claims.two_mechanisms(authorization.decode("latin-1"))
     if not claims.is_presigned(request.query):
         claims.refuse_version_2()
     claim, signature = claims.parse_query(request.query)
     stamp = request.query.get("X-Amz-Date") or ""
     _check_lifetime(request, stamp, terms)
     credential = _credential(claim, terms, stamp, is_presigned=True)
-    _refuse_session_token(request.query.get("X-Amz-Security-Token"))
+    refuse_session_token(request.query.get("X-Amz-Security-Token"))
     payload_hash = _presigned_payload_hash(request)
     _verify(request, claim, credential, (stamp, signature.encode(), payload_hash))
     # A presigned body is never aws-chunked to AWS: any value but UNSIGNED-PAYLOAD is compared
@@ -129,32 +124,6 @@ def _presigned_payload_hash(request: Request) -> bytes:
     if value:
         return value.encode()
     return request.header_map.get(b"x-amz-content-sha256") or _UNSIGNED
-
-
-def _header_date(request: Request) -> tuple[int, str]:
-    """Read when the request was signed: x-amz-date, or else Date."""
-    value = request.header("x-amz-date") or request.header("date") or ""
-    signed_at = _parse_date(value)
-    if signed_at is None or signed_at < 0:
-        raise S3Error(
-            "AccessDenied", "AWS authentication requires a valid Date or x-amz-date header"
-        )
-    return signed_at, value
-
-
-def _parse_date(value: str) -> int | None:
-    signed_at = dates.parse_iso_basic(value)
-    return dates.parse_http_date(value) if signed_at is None else signed_at
-
-
-def _check_clock(signed_at: int, sent: str, terms: _Terms) -> None:
-    if abs(terms.now - signed_at) > terms.allowed_skew:
-        raise S3Error(
-            "RequestTimeTooSkewed",
-            RequestTime=sent,
-            ServerTime=dates.format_iso(terms.now),
-            MaxAllowedSkewMilliseconds=str(terms.allowed_skew * 1000),
-        )
 
 
 def _check_lifetime(request: Request, stamp: str, terms: _Terms) -> None:
@@ -193,7 +162,7 @@ def _credential(claim: Claim, terms: _Terms, stamp: str, *, is_presigned: bool) 
     return credential
 
 
-def _refuse_session_token(token: str | None) -> None:
+def refuse_session_token(token: str | None) -> None:
     """Refuse temporary credentials: none are issued here, so a token can only be foreign."""
     if token:
         raise S3Error("InvalidToken")

@@ -34,6 +34,7 @@ _FORMS: Final = (
     ),
 )
 _ISO_BASIC: Final = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
+_ISO: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.\d{1,9})?Z", re.ASCII)
 _CENTURY: Final = 100
 _FUTURE_YEARS_MAX: Final = 50
 
@@ -79,6 +80,15 @@ def _epoch(date: tuple[int, int, int], clock: tuple[int, int, int]) -> int | Non
 def parse_iso_basic(value: str) -> int | None:
     """Read `20130524T000000Z`, SigV4's form, as epoch seconds; None if it is something else."""
     match = _ISO_BASIC.fullmatch(value)
+    if match is None:
+        return None
+    year, month, day, hour, minute, second = map(int, match.groups())
+    return _epoch((year, month, day), (hour, minute, second))
+
+
+def parse_iso(value: str) -> int | None:
+    """Read `2013-05-24T00:00:00Z`, with or without fractions of a second, as epoch seconds."""
+    match = _ISO.fullmatch(value)
     if match is None:
         return None
     year, month, day, hour, minute, second = map(int, match.groups())

@@ -89,6 +89,8 @@ class PayloadReader:
 
     __slots__ = ("_body", "_content_length", "_decoder", "_payload")
 
+    is_bound: Final = False  # a payload is as long as it is said to be
+
     def __init__(self, body: Body, payload: Payload, content_length: int | None) -> None:
         self._body = body
         self._payload = payload

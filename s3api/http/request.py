@@ -6,6 +6,7 @@ Header values are read as ISO 8859-1 (RFC 9110 5.5), so encoding one back gives 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from copy import copy
 from string import ascii_letters, digits
 from typing import Any, Final
 from urllib.parse import quote
@@ -97,6 +98,18 @@ class Request:
                 self.header_map[pair[0]] = pair[1]
                 self.header_items = [*self.header_items, pair]
 
+    def with_headers(self, items: list[tuple[bytes, bytes]]) -> Request:
+        """Answer this request, its body too, with other headers and without its query.
+
+        What no header could hold is refused (InvalidArgument).
+        """
+        for name, value in items:
+            _check_field(name.decode(errors="replace"), name, value)
+        request = copy(self)
+        request.query = Query(b"")
+        request.header_items, request.header_map = items, _join_repeated(items)
+        return request
+
     def headers_all(self, name: str) -> list[str]:
         """List the lines of a header, in the order sent."""
         wanted = name.encode()
@@ -137,6 +150,6 @@ def _check_field(parameter: str, name: bytes, value: bytes) -> None:
     if name.translate(None, TOKEN) or value.translate(None, FIELD_VALUE):
         raise S3Error(
             "InvalidArgument",
-            "The header in the query string cannot be sent as a header.",
+            "The value cannot be sent as a header.",
             ArgumentName=parameter,
         )

@@ -57,6 +57,12 @@ def _target(bucket: str, key: str, *, is_virtual_host: bool) -> Target:
     return Target(bucket, key or None, is_virtual_host, f"/{bucket}/{key}" if key else f"/{bucket}")
 
 
+def with_key(target: Target, key: str) -> Target:
+    """Name a key in a bucket that is addressed; S3Error KeyTooLongError."""
+    assert target.bucket is not None, "a key needs a bucket"
+    return _target(target.bucket, key, is_virtual_host=target.is_virtual_host)
+
+
 def _check_key_length(key: str) -> None:
     size = len(key.encode())
     if size > KEY_BYTES_MAX:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, Protocol
 
 from s3api import checksums
 from s3api.errors import S3Error
@@ -36,6 +37,28 @@ class Received:
     blob: StagedBlob
     etag: str
     checksums: dict[str, str]
+
+
+class Reader(Protocol):
+    """Where a payload comes from."""
+
+    @property
+    def length(self) -> int | None:
+        """Its size in bytes; None when nobody said."""
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether it may turn out to be shorter than its length."""
+
+    @property
+    def trailers(self) -> dict[str, str]:
+        """What came behind it, by lower-case name, once its end has been read."""
+
+    async def read(self) -> bytes:
+        """Return the next bytes, about 1 MiB; b"" at the end."""
+
+    def check_sha256(self, actual_hex: str) -> None:
+        """Refuse a payload that is not the one that was signed."""
 
 
 class Digests:
@@ -83,12 +106,12 @@ class Expectations:
         names = {self.checksum.algorithm} if self.checksum else set()
         return names | {wanted or (self.checksum.algorithm if self.checksum else DEFAULT_ALGORITHM)}
 
-    def check(self, digests: Digests, reader: PayloadReader, sha256: bytes) -> None:
+    def check(self, digests: Digests, reader: Reader, sha256: bytes) -> None:
         """Refuse a payload that is not what was promised."""
         reader.check_sha256(sha256.hex())
         self.check_digests(digests, reader)
 
-    def check_digests(self, digests: Digests, reader: PayloadReader) -> None:
+    def check_digests(self, digests: Digests, reader: Reader) -> None:
         """Refuse a payload whose Content-MD5 or checksum is another."""
         if self.md5 is not None:
             checksum_headers.check_md5(self.md5, digests.md5)
@@ -106,7 +129,9 @@ async def receive_payload(call: Call, origin: Origin, wanted: str | None = None)
     """
     request = call.request
     expectations = Expectations(call)
-    reader = PayloadReader(request.body, call.identity.payload, request.content_length)
+    reader: Reader = PayloadReader(request.body, call.identity.payload, request.content_length)
+    if call.form is not None:
+        reader = call.form.file
     size = reader.length
     if size is None:
         raise S3Error("MissingContentLength")
@@ -126,7 +151,7 @@ async def receive_payload(call: Call, origin: Origin, wanted: str | None = None)
 
 async def _receive_small(
     call: Call,
-    reader: PayloadReader,
+    reader: Reader,
     origin: Origin,
     digests: Digests,
     expectations: Expectations,
@@ -146,13 +171,14 @@ async def _receive_small(
 
 async def _receive_large(
     call: Call,
-    reader: PayloadReader,
+    reader: Reader,
     origin: Origin,
     digests: Digests,
     expectations: Expectations,
 ) -> StagedBlob:
     assert reader.length is not None
-    writer = await call.store.on_disk(call.engine.begin_blob, reader.length, origin)
+    begin = partial(call.engine.begin_blob, is_bound=reader.is_bound)
+    writer = await call.store.on_disk(begin, reader.length, origin)
     try:
         await _pump(call, reader, writer, digests)
         sums = digests.checksums()
@@ -168,7 +194,7 @@ async def _receive_large(
     return blob
 
 
-async def _pump(call: Call, reader: PayloadReader, writer: BlobWriter, digests: Digests) -> None:
+async def _pump(call: Call, reader: Reader, writer: BlobWriter, digests: Digests) -> None:
     """Hash and write each step in a thread while the next one arrives."""
 
     def take(data: bytes) -> None:

@@ -97,7 +97,9 @@ class _Shapes:
 
     def _make(self, name: str, raw: dict[str, Any]) -> Shape:
         namespace = raw.get("xmlNamespace")
-        members = [self._member(key, value) for key, value in raw.get("members", {}).items()]
+        like = self._raw[raw["like"]]["members"] if "like" in raw else {}
+        named = like | raw.get("members", {})
+        members = [self._member(key, value) for key, value in named.items()]
         order = {name: place for place, name in enumerate(quirks.ELEMENT_ORDER.get(name, ()))}
         members.sort(key=lambda member: order.get(member.name, len(order)))
         return Shape(

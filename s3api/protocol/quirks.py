@@ -145,11 +145,9 @@ EXTRA_SHAPES: Final[dict[str, dict[str, Any]]] = {
     },
     "PostObjectOutput": {
         "type": "structure",
+        "like": "PutObjectOutput",  # it has all of its members, too
         "members": {
             "Location": _header("Location"),
-            "ETag": _header("ETag"),
-            "VersionId": _header("x-amz-version-id"),
-            "Expiration": _header("x-amz-expiration"),
             "PostResponse": {"shape": "PostResponse"},
         },
         "payload": "PostResponse",
