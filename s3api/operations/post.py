@@ -148,7 +148,7 @@ def _answer(call: Call, fields: Mapping[str, str], stored: Answer) -> Answer:
     """Answer as the form asks: a redirect, a document, or nothing but a status."""
     output = stored.output
     redirect = _redirect(call, fields, output["ETag"])
-    location = redirect or _location(call)
+    location = redirect or call.object_url
     status = STATUSES.get(fields.get("success_action_status", ""), NO_CONTENT)
     if redirect is not None:
         status = SEE_OTHER
@@ -161,14 +161,6 @@ def _answer(call: Call, fields: Mapping[str, str], stored: Answer) -> Answer:
             "ETag": output["ETag"],
         }
     return Answer(output, headers=stored.headers, status=status)
-
-
-def _location(call: Call) -> str:
-    """Write the object's URL as S3 does, each slash of the key escaped (ceph pull 20330)."""
-    host = f"{call.request.scheme}://{call.request.header('host')}"
-    if not call.target.is_virtual_host:
-        host += f"/{call.bucket.name}"
-    return f"{host}/{quote(call.key, safe='~')}"
 
 
 def _redirect(call: Call, fields: Mapping[str, str], etag: str) -> str | None:

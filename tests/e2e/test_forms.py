@@ -87,7 +87,7 @@ def test_a_browser_uploads_with_a_form_of_boto3(
     reply = post(server, f"/{bucket}", write_form(fields, Upload(data, r"C:\pictures\a b.jpg")))
     assert (reply.status, reply.body) == (204, b"")
     assert reply.headers["etag"] == etag_of(data)
-    assert reply.headers["location"] == f"{server.url}/{bucket}/user%2Feric%2Fa%20b.jpg"
+    assert reply.headers["location"] == f"{server.url}/{bucket}/user%2Feric%2Fa+b.jpg"
     assert reply.headers["x-amz-checksum-type"] == "FULL_OBJECT"
     assert "x-amz-checksum-crc64nvme" in reply.headers
     stored = s3.get_object(Bucket=bucket, Key="user/eric/a b.jpg")
