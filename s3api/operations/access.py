@@ -17,6 +17,7 @@ from s3api.errors import S3Error
 if TYPE_CHECKING:
     from buckets.registry import BucketState
     from s3api.context import Call
+    from storage_engine import ObjectInfo
 
 # What an action is called where the request names a version.
 OF_VERSION: Final = {
@@ -56,6 +57,18 @@ def authorise_operation(call: Call, action: str) -> None:
 def may(call: Call, action: str) -> bool:
     """Whether the caller may do `action` in the bucket, whatever object it concerns."""
     return policy.decide(call.principal, action, call.bucket_or_none) is Verdict.ALLOW
+
+
+def may_read_tags(
+    call: Call, bucket: BucketState, info: ObjectInfo, version_id: str | None
+) -> bool:
+    """Whether the caller of something else may also read the tags of an object he named."""
+    action = "s3:GetObjectTagging" if version_id is None else "s3:GetObjectVersionTagging"
+    verdict = policy.decide(call.principal, action, bucket)
+    if verdict is Verdict.BY_OBJECT:
+        held = info.attributes
+        return policy.decide_object(call.principal, action, bucket, held.owner, held.grants)
+    return verdict is Verdict.ALLOW
 
 
 def check_settled(call: Call) -> None:

@@ -15,7 +15,7 @@ import msgspec
 from s3api.context import Answer
 from s3api.errors import S3Error
 from s3api.http.preconditions import COPY_SOURCE, check_source, read_conditions
-from s3api.operations.access import OF_VERSION, authorise, existing_bucket
+from s3api.operations.access import OF_VERSION, authorise, existing_bucket, may_read_tags
 from s3api.operations.attributes import new_attributes
 from s3api.operations.ingest import Digests
 from s3api.operations.put import checksum_members, write_guard
@@ -143,7 +143,7 @@ async def copy_object(call: Call) -> Answer:
             own,
             etag=info.etag,
             headers=own.headers if replaces else kept,
-            tags=own.tags if replaces_tags else info.attributes.tags,
+            tags=own.tags if replaces_tags else _tags_to_copy(call, source, info),
             checksums=known.checksums if known else info.attributes.checksums,
             checksum_type="FULL_OBJECT" if known else info.attributes.checksum_type,
         )
@@ -183,6 +183,17 @@ async def copy_object(call: Call) -> Answer:
             "VersionId": shown_version(call, info),
         }
     )
+
+
+def _tags_to_copy(call: Call, source: Source, info: ObjectInfo) -> dict[str, str]:
+    """Answer the source's tags, to those who may read them.
+
+    https://repost.aws/knowledge-center/s3-troubleshoot-copy-between-buckets, "object tags".
+    """
+    tags = info.attributes.tags
+    if tags and not may_read_tags(call, source.bucket, info, source.version_id):
+        raise S3Error("AccessDenied")
+    return tags
 
 
 def _replaces_metadata(call: Call) -> bool:

@@ -13,6 +13,7 @@ from s3api.http.preconditions import (
     parse_range,
     read_conditions,
 )
+from s3api.operations.access import may_read_tags
 from s3api.operations.put import checksum_members
 from s3api.operations.versioning import shown_version
 
@@ -82,8 +83,9 @@ def _describe(call: Call, info: ObjectInfo) -> tuple[Answer, ByteRange | None]:
         output["ContentRange"] = wanted.content_range(info.size)
     if call.arguments.get("ChecksumMode") == "ENABLED" and wanted is None:
         output |= checksum_members(info.attributes.checksums, info.attributes.checksum_type)
-    if info.attributes.tags:
-        output["TagCount"] = len(info.attributes.tags)
+    tags = info.attributes.tags
+    if tags and may_read_tags(call, call.bucket, info, call.arguments.get("VersionId")):
+        output["TagCount"] = len(tags)
     return Answer(output, _object_headers(call, info), status=status), wanted
 
 
