@@ -164,6 +164,21 @@ def test_a_copy_needs_the_right_to_read_its_source(people: People) -> None:
     assert granted(bob.get_object_acl(**copy)) == {(people.bob.id, "FULL_CONTROL")}
 
 
+def test_tags_are_told_to_those_who_may_read_them(people: People) -> None:
+    """Who may read an object and not its tags is not told of any, and gets no copy with them."""
+    bucket, own = made(people.ada), made(people.bob)
+    people.ada.s3.put_object(Bucket=bucket, Key="k", Body=b"x", ACL="public-read", Tagging="a=b")
+    for client in (people.bob.s3, people.nobody):
+        assert "TagCount" not in client.get_object(Bucket=bucket, Key="k")
+        assert "TagCount" not in client.head_object(Bucket=bucket, Key="k")
+    assert people.ada.s3.head_object(Bucket=bucket, Key="k")["TagCount"] == 1
+    copy: dict[str, Any] = {"Bucket": own, "Key": "k", "CopySource": f"{bucket}/k"}
+    assert refusal(people.bob.s3.copy_object, **copy) == DENIED
+    assert refusal(people.bob.s3.head_object, Bucket=own, Key="k") == (404, "404")
+    people.bob.s3.copy_object(**copy, TaggingDirective="REPLACE", Tagging="c=d")
+    assert people.bob.s3.head_object(Bucket=own, Key="k")["TagCount"] == 1
+
+
 def test_who_writes_owns(people: People) -> None:
     """In an ObjectWriter bucket the writer owns; the bucket's owner deletes, and cannot read."""
     bucket = made(people.ada)
