@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from storage_engine import blobs, rows
 from storage_engine.listing import Page, Query
 from storage_engine.paths import PathCache
-from storage_engine.values import ListPage, ObjectInfo, ObjectPart, VersionPage
+from storage_engine.values import ListPage, ObjectInfo, ObjectPart, ObjectParts, VersionPage
 from storage_engine.versions import check_readable, find_version, parse_version_id, versions_behind
 
 if TYPE_CHECKING:
@@ -50,20 +50,28 @@ class ObjectReads:
         return entry.info(key, is_latest=is_latest)
 
     def parts(
-        self, txn: lmdb.Transaction[bytes], bucket_id: int, key: str, version_id: str | None = None
-    ) -> list[ObjectPart]:
-        """Return the parts of a multipart object, in order; none for one written in one piece."""
-        entry, _ = self.entry(txn, bucket_id, key, version_id)
+        self,
+        txn: lmdb.Transaction[bytes],
+        name: tuple[int, str, str | None],
+        after_part: int,
+        limit: int,
+    ) -> ObjectParts:
+        """Return parts of the version named by (bucket, key, id) that come after a number."""
+        entry, is_latest = self.entry(txn, *name)
+        info = entry.info(name[1], is_latest=is_latest)
         if not entry.part_count:
-            return []
+            return ObjectParts(info, [], is_truncated=False)
         assert isinstance(entry.payload, bytes)
         manifest = blobs.get_manifest(txn, self._tables, entry.payload)
-        parts, offset = [], 0
-        for number in manifest.part_numbers():
-            part = blobs.get_part(txn, self._tables, entry.payload, number)
-            parts.append(ObjectPart(number, offset, part.size, part.checksums))
-            offset += part.size
-        return parts
+        parts: list[ObjectPart] = []
+        start = beyond = 0
+        for number, end in zip(manifest.part_numbers(), manifest.part_ends(), strict=True):
+            beyond += number > after_part
+            if number > after_part and len(parts) < limit:
+                part = blobs.get_part(txn, self._tables, entry.payload, number)
+                parts.append(ObjectPart(number, start, end - start, part.checksums))
+            start = end
+        return ObjectParts(info, parts, is_truncated=0 < len(parts) < beyond)
 
     def page(self, txn: lmdb.Transaction[bytes], bucket_id: int, query: Query) -> ListPage:
         """Return a page of objects and common prefixes."""

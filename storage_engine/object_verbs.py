@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from storage_engine.limits import PART_NUMBER_MAX
 from storage_engine.listing import Query, page_limit
 from storage_engine.objects import (
     CopyObject,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
         ObjectAttributes,
         ObjectInfo,
         ObjectLock,
-        ObjectPart,
+        ObjectParts,
         Receipt,
         VersionPage,
     )
@@ -240,10 +241,17 @@ class ObjectVerbs:
         return self._lookup.open_object(bucket_id, key, version_id)
 
     def object_parts(
-        self, bucket_id: int, key: str, version_id: str | None = None
-    ) -> list[ObjectPart]:
-        """Return the parts of a multipart object, in order, none for another."""
-        return self._index.view(lambda txn: self._objects.parts(txn, bucket_id, key, version_id))
+        self,
+        bucket_id: int,
+        key: str,
+        version_id: str | None = None,
+        *,
+        after_part: int = 0,
+        limit: int = PART_NUMBER_MAX,
+    ) -> ObjectParts:
+        """Return parts of a multipart object, in order, none for another; as `head_object`."""
+        name = bucket_id, key, version_id
+        return self._index.view(lambda txn: self._objects.parts(txn, name, after_part, limit))
 
     def list_objects(
         self,

@@ -173,6 +173,17 @@ class ObjectPart(NamedTuple):
     checksums: dict[str, str]
 
 
+class ObjectParts(NamedTuple):
+    """Parts of a completed multipart object by number, of one moment with what they are parts of.
+
+    Of an object written in one piece there are none.
+    """
+
+    info: ObjectInfo
+    parts: list[ObjectPart]
+    is_truncated: bool
+
+
 class PartInfo(msgspec.Struct, frozen=True, gc=False):
     """A part of an open multipart upload."""
 

@@ -110,13 +110,24 @@ def _common(call: Call, names: Names, page: ListPage, limit: int) -> dict[str, A
 
 
 def _rows(call: Call, names: Names, page: ListPage, *, with_owner: bool) -> list[dict[str, Any]]:
-    owners: dict[str, dict[str, str]] = {}
-    return [_row(call, names, info, owners if with_owner else None) for info in page.objects]
+    owners = Owners(call) if with_owner else None
+    return [object_row(names, info, owners) for info in page.objects]
 
 
-def _row(
-    call: Call, names: Names, info: ObjectInfo, owners: dict[str, dict[str, str]] | None
-) -> dict[str, Any]:
+class Owners(dict[str, dict[str, str]]):
+    """The owners of a page, by canonical id; each is looked up once."""
+
+    def __init__(self, call: Call) -> None:
+        super().__init__()
+        self._call = call
+
+    def __missing__(self, canonical_id: str) -> dict[str, str]:
+        row = self[canonical_id] = owner_row(self._call, canonical_id)
+        return row
+
+
+def object_row(names: Names, info: ObjectInfo, owners: Owners | None) -> dict[str, Any]:
+    """Describe an object, with its owner where the listing names owners."""
     attributes = info.attributes
     row: dict[str, Any] = {
         "Key": names.write(info.key),
@@ -129,7 +140,7 @@ def _row(
         row["ChecksumAlgorithm"] = list(attributes.checksums)
         row["ChecksumType"] = attributes.checksum_type or None
     if owners is not None:
-        row["Owner"] = owners.setdefault(attributes.owner, owner_row(call, attributes.owner))
+        row["Owner"] = owners[attributes.owner]
     return row
 
 

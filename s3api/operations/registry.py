@@ -18,6 +18,7 @@ from s3api.operations import (
     get,
     listing,
     multipart,
+    object_attributes,
     post,
     put,
     rename,
@@ -25,6 +26,7 @@ from s3api.operations import (
     tagging,
     unconfigured,
     upload_listing,
+    version_listing,
     versioning,
 )
 
@@ -55,8 +57,12 @@ HANDLERS: Final[dict[str, Handler]] = {
     "GetBucketLocation": Handler(buckets.get_bucket_location, "s3:GetBucketLocation"),
     "ListObjects": Handler(listing.list_objects, "s3:ListBucket"),
     "ListObjectsV2": Handler(listing.list_objects_v2, "s3:ListBucket"),
+    "ListObjectVersions": Handler(version_listing.list_object_versions, "s3:ListBucketVersions"),
     "GetObject": Handler(get.get_object, "s3:GetObject"),
     "HeadObject": Handler(get.head_object, "s3:GetObject"),
+    "GetObjectAttributes": Handler(
+        object_attributes.get_object_attributes, "s3:GetObjectAttributes"
+    ),
     "PutObject": Handler(put.put_object, "s3:PutObject"),
     "PostObject": Handler(post.post_object, "s3:PutObject"),
     "CopyObject": Handler(copy.copy_object, "s3:PutObject"),

@@ -103,6 +103,10 @@ ROWS: Final[dict[str, frozenset[str]]] = {
     ),
 }
 
+# Rows of two members that stand in one order: REF API_ListObjectVersions, sample responses. The
+# rows of both are given as the first member, those of the second as {its name: row}.
+INTERLEAVED: Final = {"Versions": "DeleteMarkers"}
+
 # --- operations that AWS serves and does not model ----------------------------------------------
 
 _HEADER: Final = "header"

@@ -10,6 +10,7 @@ import linecache
 import re
 from base64 import b64encode
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from s3api.protocol import quirks
@@ -99,7 +100,7 @@ def _tagged(tag: str, write: Write) -> Write:
 def _children(shape: Shape) -> Write:
     """Make the writer of what stands inside a structure's element."""
     writers = [
-        (member.name, _member(member))
+        (member.name, _interleaved(member, shape) or _member(member))
         for member in shape.members
         if not member.location and not member.is_attribute
     ]
@@ -153,6 +154,23 @@ def _member(member: Member) -> Write:
 
 
 # --- rows of listings -----------------------------------------------------------------------
+
+
+def _interleaved(member: Member, parent: Shape) -> Write | None:
+    """Make the writer of rows of two members in one order; None for a member of its own."""
+    guest = quirks.INTERLEAVED.get(member.name)
+    if guest is None:
+        return None
+    write_guests = next(_member(other) for other in parent.members if other.name == guest)
+    write_own = _member(member)
+
+    def write(rows: list[dict[str, Any]]) -> str:
+        return "".join(
+            write_guests([row[guest] for row in group]) if is_guest else write_own(list(group))
+            for is_guest, group in groupby(rows, key=lambda row: guest in row)
+        )
+
+    return write
 
 
 def _rows(tag: str, shape: Shape) -> Write:

@@ -22,14 +22,11 @@ pytestmark = pytest.mark.e2e
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 BODY = b"the object as it was"
 OF_OBJECTS = {
-    "GET": ["torrent", "attributes"],
+    "GET": ["torrent"],
     "PUT": ["retention", "legal-hold"],
     "POST": ["restore", "select&select-type=2"],
 }
 OF_BUCKETS = {
-    "GET": [
-        "versions",
-    ],
     "PUT": [
         "accelerate",
         "encryption",

@@ -304,7 +304,7 @@ class VersionedStore(ModelStore):
         with self.engine.open_object(bucket_id, key, version_id) as reader:
             assert reader.info == expected
             assert reader.read(0, reader.info.size) == version.data
-        parts = self.engine.object_parts(bucket_id, key, version_id)
+        parts = self.engine.object_parts(bucket_id, key, version_id).parts
         assert len(parts) == expected.part_count
 
     def texts(self, data: st.DataObject, bucket_id: int) -> tuple[str, str, str]:

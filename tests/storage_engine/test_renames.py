@@ -69,7 +69,7 @@ def test_an_object_moves_with_its_versions(engine: StorageEngine) -> None:
     assert (renamed.key, renamed.version_id) == ("dir/name", made.version_id)
     assert renamed.modified_ms == made.modified_ms
     assert all_keys(engine) == ["dir/name"] * 2
-    assert len(engine.object_parts(BUCKET, "dir/name", "null")) == 2
+    assert len(engine.object_parts(BUCKET, "dir/name", "null").parts) == 2
     assert get(engine, "dir/name") == b"new"
     with pytest.raises(NoSuchKey):
         engine.head_object(BUCKET, "old")

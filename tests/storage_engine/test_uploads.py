@@ -52,13 +52,20 @@ def test_a_completed_upload_is_its_parts_in_order(engine: StorageEngine, upload_
     assert made.headers == {"done": "y"}
     assert engine.head_object(BUCKET, KEY) == made
     assert get(engine, KEY) == pieces[1] + pieces[7] + b"tail"
-    assert [(part.number, part.offset, part.size) for part in engine.object_parts(BUCKET, KEY)] == [
+    held = engine.object_parts(BUCKET, KEY)
+    assert (held.info, held.is_truncated) == (made, False)
+    assert [(part.number, part.offset, part.size) for part in held.parts] == [
         (1, 0, 5000),
         (3, 5000, 0),
         (7, 5000, 3000),
         (10_000, 8000, 4),
     ]
-    assert engine.object_parts(BUCKET, KEY)[0].checksums == parts[1].checksums
+    assert held.parts[0].checksums == parts[1].checksums
+    page = engine.object_parts(BUCKET, KEY, after_part=1, limit=2)
+    assert (page.parts, page.is_truncated) == (held.parts[1:3], True)
+    page = engine.object_parts(BUCKET, KEY, after_part=7, limit=1)
+    assert (page.parts, page.is_truncated) == (held.parts[3:], False)
+    assert engine.object_parts(BUCKET, KEY, after_part=10_000).parts == []
     assert engine.namespace_counts(BUCKET) == NamespaceCounts(objects=1, bytes=8004, versions=1)
 
 

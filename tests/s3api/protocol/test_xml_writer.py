@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 import xml.etree.ElementTree as ET
 from typing import Any, Final
@@ -176,6 +177,16 @@ def test_a_form_is_answered_with_a_document_only_on_demand() -> None:
     assert body("PostObject", output) == (
         b"<PostResponse><Bucket>b</Bucket><Key>k</Key></PostResponse>"
     )
+
+
+def test_versions_and_markers_stand_in_the_order_given() -> None:
+    """Rows of ListObjectVersions that are markers are written among the versions."""
+    version = {"Key": "k", "VersionId": "v", "IsLatest": False, "LastModified": TIME, "ETag": "e"}
+    version |= {"Size": 1, "StorageClass": "STANDARD"}
+    marker = {"DeleteMarkers": {"Key": "k", "VersionId": "m", "IsLatest": True}}
+    written = body("ListObjectVersions", {"Versions": [marker, version, marker, marker, version]})
+    tags = re.findall(rb"<(Version|DeleteMarker)>", written)
+    assert tags == [b"DeleteMarker", b"Version", b"DeleteMarker", b"DeleteMarker", b"Version"]
 
 
 def test_an_object_is_left_to_others_and_its_headers_are_not() -> None:
