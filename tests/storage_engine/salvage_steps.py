@@ -58,7 +58,7 @@ def put_rich(engine: StorageEngine, bucket_id: int, key: str, data: bytes) -> Ob
         headers={"content-type": "text/plain", "x-amz-meta-key": key},
         checksum_type="FULL_OBJECT",
         owner="o" * 64,
-        extra={"more": "of it"},
+        tags={"more": "of it"},
     )
     sums = {"CRC64NVME": "AAAAAAAAAAA="}
     with engine.begin_blob(len(data), Origin(bucket_id, key, kept)) as writer:

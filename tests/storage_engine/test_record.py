@@ -54,7 +54,7 @@ object_attributes = st.builds(
     owner=short,
     storage_class=short,
     checksum_algorithm=short,
-    extra=texts,
+    tags=texts,
 )
 origins = st.builds(
     Origin,
@@ -173,7 +173,7 @@ def test_digests_that_do_not_fit_are_left_out(origin: Origin) -> None:
 def test_a_description_that_is_too_long_keeps_the_name() -> None:
     """Headers that would not fit are left out; everything else is kept."""
     long = {"x": "y" * RECORD_HEADER_BYTES_MAX}
-    kept = ObjectAttributes(etag="e", headers=long, checksums=DIGESTS, owner="o", extra=long)
+    kept = ObjectAttributes(etag="e", headers=long, checksums=DIGESTS, owner="o", tags=long)
     packed = describe(Origin(7, "name", kept, "id", 3))
     assert len(packed) <= DESCRIPTION_BYTES_MAX
     bare = ObjectAttributes(etag="e", headers={}, checksums=DIGESTS, owner="o")

@@ -18,7 +18,7 @@ attributes = st.builds(
     checksums=texts,
     checksum_type=st.text(max_size=8),
     owner=st.text(max_size=64),
-    extra=texts,
+    tags=texts,
 )
 u63 = st.integers(0, 2**63 - 1)
 payloads = st.one_of(st.none(), u63, st.binary(min_size=32, max_size=32))
