@@ -19,6 +19,7 @@ from s3api.http.query import Query
 from s3api.http.target import with_key
 from s3api.operations.attributes import check_expected_owner
 from s3api.operations.put import put_object
+from s3api.operations.tags import OBJECT_TAGS, read_tag_set
 from s3api.protocol import OPERATIONS
 
 if TYPE_CHECKING:
@@ -135,10 +136,10 @@ def _headers(fields: Mapping[str, str]) -> dict[str, str]:
 
 
 def _tagging(document: str) -> str:
-    """Rewrite the XML of tags as x-amz-tagging has them; S3Error MalformedXML."""
+    """Rewrite the XML of tags as x-amz-tagging has them; S3Error as for PutObjectTagging."""
     bound = OPERATIONS["PutObjectTagging"].bind(None, None, NO_QUERY, (), document.encode())
-    tags = bound["Tagging"]["TagSet"]
-    return urlencode([(tag["Key"], tag["Value"]) for tag in tags], quote_via=quote)
+    tags = read_tag_set(bound["Tagging"].get("TagSet", ()), OBJECT_TAGS)
+    return urlencode(tags, quote_via=quote)
 
 
 # --- answers ------------------------------------------------------------------------------------

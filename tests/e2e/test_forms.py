@@ -228,6 +228,31 @@ def test_signatures_elsewhere_do_not_count(server: Server, s3: BaseClient, bucke
     assert is_empty(s3, bucket)
 
 
+TAG = "<Tag><Key>k</Key><Value>ü +</Value></Tag>"
+
+
+@pytest.mark.parametrize(
+    ("document", "tags"),
+    [
+        (f"<Tagging><TagSet>{TAG}</TagSet></Tagging>", [{"Key": "k", "Value": "ü +"}]),
+        ("<Tagging><TagSet/></Tagging>", []),
+        ("<Tagging/>", []),
+    ],
+)
+def test_tags_come_with_a_form(
+    server: Server,
+    s3: BaseClient,
+    signer: BaseClient,
+    bucket: str,
+    document: str,
+    tags: list[dict[str, str]],
+) -> None:
+    """The tags in a form's XML are the object's, and a document without any gives none."""
+    made = presigned(signer, bucket, "k", tagging=document)
+    assert post(server, f"/{bucket}", write_form(made, Upload(b"data"))).status == 204
+    assert s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == tags
+
+
 @pytest.mark.parametrize(
     ("fields", "code"),
     [
@@ -243,6 +268,8 @@ def test_signatures_elsewhere_do_not_count(server: Server, s3: BaseClient, bucke
         ({"x-amz-server-side-encryption": "AES256"}, "NotImplemented"),
         ({"x-amz-expected-bucket-owner": "0" * 12}, "AccessDenied"),
         ({"tagging": "a=1"}, "MalformedXML"),
+        ({"tagging": f"<Tagging><TagSet>{TAG}{TAG}</TagSet></Tagging>"}, "InvalidTag"),
+        ({"tagging": "<Tagging><TagSet><Tag/></TagSet></Tagging>"}, "MalformedXML"),
         ({"tagging": '<!DOCTYPE x [<!ENTITY e "e">]><Tagging>&e;</Tagging>'}, "MalformedXML"),
     ],
 )
