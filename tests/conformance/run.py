@@ -26,6 +26,7 @@ USERS: Final = ("main", "alt", "tenant", "iam", "iam_root", "iam_alt_root")
 SETTINGS: Final[dict[str, str]] = {
     "default_object_ownership": "none",
     "default_public_access_block": "false",
+    "signature_v2": "true",
 }
 PASSED: Final = "passed"
 
