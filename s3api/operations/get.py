@@ -82,7 +82,11 @@ def _describe(call: Call, info: ObjectInfo) -> tuple[Answer, ByteRange | None]:
     output["ContentLength"] = info.size if wanted is None else wanted.length
     if wanted is not None and wanted.length and status == PARTIAL_CONTENT:
         output["ContentRange"] = wanted.content_range(info.size)
-    if call.arguments.get("ChecksumMode") == "ENABLED" and wanted is None:
+    # A range that happens to be all of it is checked like all of it, as was recorded from S3.
+    is_whole = wanted is None or (
+        wanted.length == info.size and call.arguments.get("PartNumber") is None
+    )
+    if is_whole and call.arguments.get("ChecksumMode") == "ENABLED":
         output |= checksum_members(info.attributes.checksums, info.attributes.checksum_type)
     tags = info.attributes.tags
     if tags and may_read_tags(call, call.bucket, info, call.arguments.get("VersionId")):

@@ -81,15 +81,18 @@ def sums_in(reply: dict[str, Any]) -> dict[str, str]:
 def test_a_checksum_the_client_computes_is_kept(
     s3: BaseClient, bucket: str, algorithm: str
 ) -> None:
-    """A checksum boto3 sends comes back from PutObject, HeadObject, GetObject and listings."""
+    """A checksum boto3 sends comes back with all of the object, and in listings."""
     wanted = {algorithm: value(algorithm, BODY)}
     made = s3.put_object(Bucket=bucket, Key="k", Body=BODY, **sent_with(algorithm, BODY))
     assert sums_in(made) == wanted
     assert made["ChecksumType"] == "FULL_OBJECT"
     for call in (s3.head_object, s3.get_object):
-        reply = call(Bucket=bucket, Key="k", ChecksumMode="ENABLED")
-        assert sums_in(reply) == wanted
-        assert reply["ChecksumType"] == "FULL_OBJECT"
+        for span in ({}, {"Range": "bytes=0-"}, {"Range": "bytes=-99999999"}):
+            reply = call(Bucket=bucket, Key="k", ChecksumMode="ENABLED", **span)
+            assert sums_in(reply) == wanted
+            assert reply["ChecksumType"] == "FULL_OBJECT"
+        reply = call(Bucket=bucket, Key="k", ChecksumMode="ENABLED", Range="bytes=1-")
+        assert sums_in(reply) == {}
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == BODY
     row = s3.list_objects_v2(Bucket=bucket)["Contents"][0]
     assert (row["ChecksumAlgorithm"], row["ChecksumType"]) == ([algorithm], "FULL_OBJECT")
