@@ -99,6 +99,9 @@ _BY_STATUS: Final[dict[int, dict[str, str]]] = {
             "The content of the form does not meet the conditions specified in the policy document."
         ),
         "InvalidPrefix": "The annotation prefix you have provided is not valid.",
+        "InvalidRedirectLocation": (
+            "The website redirect location must have a prefix of 'http://' or 'https://' or '/'."
+        ),
         "InvalidRequest": "Invalid Request",
         "InvalidSessionException": "The session does not exist any more: it timed out or expired.",
         "InvalidSignature": (

@@ -6,6 +6,7 @@ writer believes to be encrypted or locked must not be stored plain.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from s3api.errors import S3Error
@@ -14,6 +15,7 @@ from s3api.operations.grants import new_owner, new_owner_and_grants
 from storage_engine import ObjectAttributes
 
 if TYPE_CHECKING:
+    from buckets.registry import BucketState
     from s3api.context import Call
     from s3api.http.request import Request
 
@@ -28,6 +30,7 @@ CONTENT_HEADERS: Final = (
     "expires",
     "x-amz-website-redirect-location",
 )
+REDIRECT_BYTES_MAX: Final = 2048
 DEFAULT_TYPE: Final = "binary/octet-stream"
 
 # Header prefix -> the refusal it earns while S4 does not do what it asks for.
@@ -50,10 +53,13 @@ REFUSALS: Final[tuple[tuple[bytes, str, str], ...]] = (
     ),
     (b"x-amz-write-offset-bytes", "NotImplemented", "Appending to objects is not implemented."),
 )
+ACCOUNT: Final = re.compile(r"[0-9]{12}|[0-9a-f]{64}")
 
 
 def refuse_unkept(request: Request) -> None:
     """Refuse the headers that ask for what S4 would not do."""
+    _refuse_two_encryptions(request)
+    _check_redirect(request)
     for name, _ in request.header_items:
         if not name.startswith(b"x-amz-") or name.startswith(METADATA_PREFIX):
             continue
@@ -63,6 +69,33 @@ def refuse_unkept(request: Request) -> None:
     storage_class = request.header("x-amz-storage-class")
     if storage_class not in {None, "STANDARD"}:
         raise S3Error("InvalidStorageClass", StorageClassRequested=str(storage_class))
+
+
+def _refuse_two_encryptions(request: Request) -> None:
+    """Refuse S3's encryption and the client's own at once (localstack, recorded from S3)."""
+    kind = request.header("x-amz-server-side-encryption")
+    if kind is not None and request.header("x-amz-server-side-encryption-customer-algorithm"):
+        raise S3Error(
+            "InvalidArgument",
+            "Server Side Encryption with Customer provided key is incompatible with the "
+            "encryption method specified",
+            ArgumentName="x-amz-server-side-encryption",
+            ArgumentValue=kind,
+        )
+
+
+def _check_redirect(request: Request) -> None:
+    """Check where a website would send who asks for the object: REF API_PutObject."""
+    location = request.header("x-amz-website-redirect-location")
+    if location is None:
+        return
+    if not location.startswith(("/", "http://", "https://")):
+        raise S3Error("InvalidRedirectLocation")
+    if len(location) > REDIRECT_BYTES_MAX:
+        raise S3Error(
+            "InvalidRedirectLocation",
+            "The length of website redirect location cannot exceed 2,048 characters.",
+        )
 
 
 def new_attributes(call: Call, **fields: Any) -> ObjectAttributes:
@@ -124,5 +157,20 @@ def marker_attributes(call: Call) -> ObjectAttributes:
 def check_expected_owner(call: Call) -> None:
     """Refuse the call when the client names another owner of the bucket than it has."""
     expected = call.arguments.get("ExpectedBucketOwner")
-    if expected and call.bucket_or_none and expected != call.bucket_or_none.owner_canonical_id:
+    if expected is not None and call.bucket_or_none is not None:
+        check_owner(expected, call.bucket_or_none)
+
+
+def check_owner(expected: str, bucket: BucketState) -> None:
+    """Refuse unless the bucket is that account's; S4's accounts go by their canonical ids.
+
+    What can be no account is refused as S3 does (localstack, recorded).
+    """
+    if ACCOUNT.fullmatch(expected) is None:
+        raise S3Error(
+            "InvalidBucketOwnerAWSAccountID",
+            "The value of the expected bucket owner parameter must be an AWS Account ID... "
+            f"[{expected}]",
+        )
+    if expected != bucket.owner_canonical_id:
         raise S3Error("AccessDenied")

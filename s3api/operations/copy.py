@@ -8,15 +8,15 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote_to_bytes
 
 import msgspec
 
 from s3api.context import Answer
 from s3api.errors import S3Error
+from s3api.http import percent
 from s3api.http.preconditions import COPY_SOURCE, check_source, read_conditions
 from s3api.operations.access import OF_VERSION, authorise, existing_bucket, may_read_tags
-from s3api.operations.attributes import new_attributes
+from s3api.operations.attributes import check_owner, new_attributes
 from s3api.operations.ingest import Digests
 from s3api.operations.put import checksum_members, write_guard
 from s3api.operations.translate import s3_error
@@ -73,8 +73,8 @@ def find_source(call: Call) -> Source:
     action = "s3:GetObject" if version_id is None else OF_VERSION["s3:GetObject"]
     call.source_decision = authorise(call, action, bucket)
     expected = call.arguments.get("ExpectedSourceBucketOwner")
-    if expected and expected != bucket.owner_canonical_id:
-        raise S3Error("AccessDenied")
+    if expected is not None:
+        check_owner(expected, bucket)
     return Source(bucket, key, version_id, call.source_decision)
 
 
@@ -91,8 +91,8 @@ def _parse_source(value: str) -> tuple[str, str, str | None]:
     """
     path, mark, version_id = value.partition("?versionId=")
     try:
-        plain = unquote_to_bytes(path.replace("+", " ")).decode()
-    except UnicodeDecodeError:
+        plain = percent.decode(path.replace("+", " ").encode())
+    except S3Error:
         raise _bad_source("Invalid copy source encoding", value) from None
     bucket, _, key = plain.removeprefix("/").partition("/")
     if not bucket:

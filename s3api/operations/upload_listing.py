@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 from s3api.context import Answer
 from s3api.errors import S3Error
@@ -13,6 +14,8 @@ from s3api.operations.put import checksum_members
 if TYPE_CHECKING:
     from s3api.context import Call
     from storage_engine import PartInfo, UploadInfo, UploadPage
+
+UPLOAD_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
 async def list_parts(call: Call) -> Answer:
@@ -77,7 +80,7 @@ async def list_multipart_uploads(call: Call) -> Answer:
     """List a page of the bucket's open uploads by key, then by age."""
     arguments, names = call.arguments, Names(call)
     key_marker = arguments.get("KeyMarker", "")
-    id_marker = arguments.get("UploadIdMarker", "") if key_marker else ""
+    id_marker = _id_marker(arguments) if key_marker else ""
     limit = page_limit(call, "MaxUploads")
     page = call.engine.list_uploads(
         call.bucket.id,
@@ -104,6 +107,19 @@ async def list_multipart_uploads(call: Call) -> Answer:
             "CommonPrefixes": [{"Prefix": names.write(name)} for name in page.common_prefixes],
         }
     )
+
+
+def _id_marker(arguments: dict[str, Any]) -> str:
+    """Read upload-id-marker; what can be no upload's id is refused (localstack, recorded)."""
+    marker: str = arguments.get("UploadIdMarker", "")
+    if marker and UPLOAD_ID.fullmatch(marker) is None:
+        raise S3Error(
+            "InvalidArgument",
+            "Invalid uploadId marker",
+            ArgumentName="upload-id-marker",
+            ArgumentValue=marker,
+        )
+    return marker
 
 
 def _next_markers(page: UploadPage) -> tuple[str, str]:

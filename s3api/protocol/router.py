@@ -214,7 +214,10 @@ def _check_parameters(route: Route, method: str, level: Level, query: Query) -> 
         if name in accepted:
             continue
         refused = quirks.REFUSED_PARAMETERS
-        refusal = refused.get((route.name, name)) or refused.get((level, name))
+        refusal = refused.get((route.name, name))
+        if refusal is not None:  # named without its value: MEASURED, see quirks
+            raise S3Error(*refusal, ArgumentName=name)
+        refusal = refused.get((level, name))
         if refusal is None and not _is_ignorable(route, method, name, value):
             refusal = "InvalidArgument", f"Unexpected query string parameter: {name}"
         if refusal is not None:
