@@ -65,14 +65,14 @@ async def rename_object(call: Call) -> Answer:
 
 
 def _source(call: Call) -> str:
-    """Read the source's key: `key`, `/key`, `bucket/key` or `/bucket/key`, percent-encoded.
+    """Read the source's key: `key`, `/key`, `bucket/key` or `/bucket/key`, encoded like a form.
 
-    AWS's pages show all of these. What begins with the bucket's own name is read as the longer
+    AWS's pages show all of these. That `+` is a space was seen at its sister, the copy source. What begins with the bucket's own name is read as the longer
     form, whatever there is in the bucket: a request that is repeated must mean the same again.
     """
     value: str = call.arguments.get("RenameSource", "")
     try:
-        path = unquote_to_bytes(value).decode().removeprefix("/")
+        path = unquote_to_bytes(value.replace("+", " ")).decode().removeprefix("/")
     except UnicodeDecodeError:
         path = ""
     key = path.removeprefix(f"{call.bucket.name}/")
