@@ -67,8 +67,9 @@ async def rename_object(call: Call) -> Answer:
 def _source(call: Call) -> str:
     """Read the source's key: `key`, `/key`, `bucket/key` or `/bucket/key`, encoded like a form.
 
-    AWS's pages show all of these. That `+` is a space was seen at its sister, the copy source. What begins with the bucket's own name is read as the longer
-    form, whatever there is in the bucket: a request that is repeated must mean the same again.
+    AWS's pages show all of these; that `+` is a space was seen at its sister, the copy source. What
+    begins with the bucket's own name is read as the longer form, whatever there is in the bucket: a
+    request that is repeated must mean the same again.
     """
     value: str = call.arguments.get("RenameSource", "")
     try:
