@@ -31,6 +31,7 @@ PAGE: Final = 1000 if LONG else 100
 STEPS: Final = 1_000 if LONG else 60  # that others take while one listing is read again and again
 FILLERS: Final = 4
 BUCKET: Final = "listed"
+V1, V2, VERSIONS = "", "list-type=2&", "versions&"  # the three forms of a listing
 # Kinds of keys; the number makes each unique. UTF-16 would order the last two the other way, and
 # names of 511 to 513 bytes lie about where the index goes on in another directory.
 KINDS: Final = (
@@ -99,8 +100,9 @@ def in_parallel(calls: list[Callable[[], Any]]) -> None:
 class Writers:
     """Change everything but what is settled, until they are told to end."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, bucket: str = BUCKET) -> None:
         self.caller = server.caller
+        self.bucket = bucket
         self.ended = threading.Event()
         self.steps = 0
 
@@ -115,12 +117,12 @@ class Writers:
 
     def ask(self, connection: Connection, method: str, key: str) -> Reply:
         """Ask for something about a key."""
-        return self.caller.ask(method, path_of(BUCKET, key), b"", over=connection)
+        return self.caller.ask(method, path_of(self.bucket, key), b"", over=connection)
 
     def rename(self, connection: Connection, source: str, target: str) -> None:
         """Rename a key or a prefix, which must be there."""
-        wanted = {"x-amz-rename-source": quote(f"{BUCKET}/{source}")}
-        path = path_of(BUCKET, target) + "?renameObject"
+        wanted = {"x-amz-rename-source": quote(f"{self.bucket}/{source}")}
+        path = path_of(self.bucket, target) + "?renameObject"
         check(self.caller.ask("PUT", path, b"", wanted, over=connection), 200)
 
     def come_and_go(self, connection: Connection, number: int) -> None:
@@ -156,20 +158,25 @@ def found(reply: Reply, tag: str) -> list[str]:
     ]
 
 
-def pages(server: Server, form: str, delimiter: str, prefix: str) -> Iterator[Reply]:
+def pages(
+    server: Server, form: str, delimiter: str = "", prefix: str = "", bucket: str = BUCKET
+) -> Iterator[Reply]:
     """Ask for one page after the other, in one of the three forms."""
     query = f"encoding-type=url&max-keys={PAGE}&prefix={quote(prefix)}&delimiter={delimiter}"
     after = ""
     with server.caller.connect() as connection:
         while True:
-            target = f"/{BUCKET}?{form}{query}{after}"
+            target = f"/{bucket}?{form}{query}{after}"
             page = server.caller.ask("GET", target, over=connection)
             check(page, 200)
             yield page
             if page.text("IsTruncated") == "false":
                 return
-            if form:
+            if form == V2:
                 after = f"&continuation-token={quote(page.text('NextContinuationToken'), safe='')}"
+            elif form:
+                after = f"&key-marker={quote(unquote_plus(page.text('NextKeyMarker')), safe='')}"
+                after += f"&version-id-marker={page.text('NextVersionIdMarker')}"
             else:
                 last = page.text("NextMarker") if delimiter else page_names(page)[-1]
                 after = f"&marker={quote(unquote_plus(last) if delimiter else last, safe='')}"
@@ -195,11 +202,11 @@ def rolled_up(keys: list[str], delimiter: str, prefix: str) -> list[str]:
 @pytest.mark.parametrize(
     ("delimiter", "prefix"), [("", ""), ("/", ""), ("/", "long/"), ("", "dir0"), ("0", "flat")]
 )
-@pytest.mark.parametrize("form", ["list-type=2&", ""])
+@pytest.mark.parametrize("form", [V1, V2, VERSIONS])
 def test_settled_keys_are_told_once(
     server: Server, filled: list[str], form: str, delimiter: str, prefix: str
 ) -> None:
-    """Both forms of a listing, flat and rolled up, while keys come, go, wander and swing."""
+    """All three forms of a listing, flat and rolled up, while keys come, go, wander and swing."""
     writers = Writers(server)
     rounds: list[list[str]] = []
 
@@ -217,3 +224,48 @@ def test_settled_keys_are_told_once(
     for told in rounds:
         assert all(first.encode() < second.encode() for first, second in pairwise(told))
         assert wanted <= set(told)
+
+
+def told_versions(page: Reply) -> list[tuple[str, str]]:
+    """Name the versions and markers of a page as (key, id), as they stand there."""
+    row = rb"<Key>([^<]*)</Key><VersionId>([^<]*)</VersionId>"
+    return [
+        (unquote_plus(key.decode()), version.decode())
+        for key, version in re.findall(row, page.body)
+    ]
+
+
+def test_settled_versions_are_told_once(server: Server) -> None:
+    """Every version of what is settled is told once, newest first, across pages that cut keys."""
+    bucket, keys = "versioned", settled_keys()[:: KEYS // 250]
+    check(server.caller.ask("PUT", f"/{bucket}"), 200)
+    status = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+    check(server.caller.ask("PUT", f"/{bucket}?versioning", status), 200)
+    wanted: list[tuple[str, str]] = []
+    with server.caller.connect() as connection:
+        for key in keys:
+            ids = [
+                server.caller.ask("PUT", path_of(bucket, key), body, over=connection).headers[
+                    "x-amz-version-id"
+                ]
+                for body in (b"1", b"2", b"3")
+            ]
+            wanted += [(key, version) for version in reversed(ids)]
+    writers = Writers(server, bucket)
+    rounds: list[list[tuple[str, str]]] = []
+
+    def read() -> None:
+        try:
+            while writers.steps < STEPS:
+                listing = pages(server, VERSIONS, bucket=bucket)
+                rounds.append([row for page in listing for row in told_versions(page)])
+        finally:
+            writers.ended.set()
+
+    steps = (writers.come_and_go, writers.wander, writers.swing)
+    in_parallel([read, *(lambda step=step: writers.run(step) for step in steps)])
+    settled = set(wanted)
+    for told in rounds:
+        assert [row for row in told if row in settled] == wanted
+        assert len(set(told)) == len(told)
+        assert [key for key, _ in told] == sorted((key for key, _ in told), key=str.encode)

@@ -343,3 +343,42 @@ def test_who_may_rename(server: Server, s3: BaseClient, bucket: str) -> None:
             stranger.rename_object(Bucket=name, Key="q/", RenameSource="p/")
             assert bodies(stranger, name) == {"b": "a", "q/1": "p/1"}
     assert sorted(bodies(s3, bucket)) == ["a", "p/1"]
+
+
+def versions(s3: BaseClient, bucket: str) -> list[tuple[str, str]]:
+    """List every version and delete marker as key and id."""
+    page = s3.list_object_versions(Bucket=bucket)
+    rows = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+    return sorted((row["Key"], row["VersionId"]) for row in rows)
+
+
+def test_all_versions_move(s3: BaseClient, bucket: str) -> None:
+    """Versions and markers keep their ids under the new names, of one key and below a prefix."""
+    put(s3, bucket, "a", "p/1")
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    put(s3, bucket, "a", "p/1", "p/gone")
+    s3.delete_object(Bucket=bucket, Key="p/gone")
+    before = versions(s3, bucket)
+    s3.rename_object(Bucket=bucket, Key="b", RenameSource="a")
+    s3.rename_object(Bucket=bucket, Key="q/", RenameSource="p/")
+    names = {"a": "b", "p/1": "q/1", "p/gone": "q/gone"}
+    assert versions(s3, bucket) == [(names[key], version) for key, version in before]
+    gone = {"Bucket": bucket, "RenameSource": "q/gone", "Key": "c"}
+    assert refusal(s3.rename_object, **gone) == (404, "NoSuchKey")
+
+
+def test_versions_are_not_replaced_unasked(s3: BaseClient, bucket: str) -> None:
+    """Where versions are kept a target that has any goes only when If-Match says so."""
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    put(s3, bucket, "a", "b", "b", "hidden")
+    s3.delete_object(Bucket=bucket, Key="hidden")
+    before = versions(s3, bucket)
+    for target in ("b", "hidden"):
+        for conditions in ({}, {"DestinationIfNoneMatch": "*"}):
+            wish = {"Bucket": bucket, "Key": target, "RenameSource": "a"}
+            assert refusal(s3.rename_object, **wish, **conditions) == FAILED
+    assert versions(s3, bucket) == before
+    etag = s3.head_object(Bucket=bucket, Key="b")["ETag"]
+    s3.rename_object(Bucket=bucket, Key="b", RenameSource="a", DestinationIfMatch=etag)
+    assert [key for key, _ in versions(s3, bucket)] == ["b", "hidden", "hidden"]
+    assert bodies(s3, bucket) == {"b": "a"}
