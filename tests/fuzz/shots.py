@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from base64 import b64encode
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from s3api.operations.registry import HANDLERS
 from s3api.protocol.model import Level, is_streamed
+from s3api.protocol.quirks import CHECKSUM_DEMANDED
 from tests.e2e.signing import (
     SIGNED_CHUNKS,
     SIGNED_CHUNKS_TRAILER,
@@ -76,6 +78,9 @@ class Shot:
             body = world.word(body.decode("utf-8", "surrogateescape")).encode(
                 "utf-8", "surrogateescape"
             )
+        if self.operation in CHECKSUM_DEMANDED and body:
+            digest = hashlib.md5(body, usedforsecurity=False).digest()
+            lines.setdefault("content-md5", b64encode(digest).decode())
         if self.is_presigned:
             return self._send_presigned(world, query, lines, body)
         if query:
@@ -241,6 +246,9 @@ def _named(draw: st.DrawFn, model: OperationModel, bent: Bent) -> tuple[Pairs, d
             query.append((member.wire, text))
         else:
             headers[member.wire.lower()] = text
+    if model.name == "OptionsObject":
+        for name in ("origin", "access-control-request-method"):
+            headers[name] = draw(value(name))
     if bent.has("more"):
         for name in draw(st.lists(st.sampled_from(HEADER_NAMES), min_size=1, max_size=3)):
             headers[name] = draw(value(name, HEADERS.get(name)))
