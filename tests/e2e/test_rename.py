@@ -382,3 +382,29 @@ def test_versions_are_not_replaced_unasked(s3: BaseClient, bucket: str) -> None:
     s3.rename_object(Bucket=bucket, Key="b", RenameSource="a", DestinationIfMatch=etag)
     assert [key for key, _ in versions(s3, bucket)] == ["b", "hidden", "hidden"]
     assert bodies(s3, bucket) == {"b": "a"}
+
+
+def test_in_a_bucket_with_acls_only_ones_own_is_renamed(server: Server, s3: BaseClient) -> None:
+    """Who may write in another's bucket renames what he owns himself, and no prefix."""
+    s3.create_bucket(Bucket="shared", ObjectOwnership="ObjectWriter")
+    user = server.manage_json("create_user", "renames-guest", "--role", "Writer")
+    key = server.manage_json("create_key", "renames-guest")
+    guest = server.client(
+        aws_access_key_id=key["access_key"], aws_secret_access_key=key["secret_key"]
+    )
+    s3.put_bucket_acl(Bucket="shared", GrantWrite=f"id={user['canonical_id']}")
+    put(s3, "shared", "hers", "p/hers")
+    put(guest, "shared", "his", "p/his")
+    denied = (403, "AccessDenied")
+    for source, target, wanted in (
+        ("hers", "new", denied),
+        ("p/", "q/", denied),
+        ("none", "new", denied),
+        ("his", "new", OK),
+    ):
+        wish = {"Bucket": "shared", "Key": target, "RenameSource": source}
+        assert refusal(guest.rename_object, **wish) == wanted, source
+    s3.rename_object(Bucket="shared", Key="q/", RenameSource="p/")
+    listed = s3.list_objects_v2(Bucket="shared")["Contents"]
+    assert [row["Key"] for row in listed] == ["hers", "new", "q/hers", "q/his"]
+    assert guest.get_object(Bucket="shared", Key="q/his")["Body"].read() == b"p/his"

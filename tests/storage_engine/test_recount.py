@@ -92,6 +92,16 @@ def grow_part(txn: lmdb.Transaction[bytes], tables: Tables) -> None:
     txn.put(key, rows.encode(part), db=tables.parts)
 
 
+def keep_receipt(txn: lmdb.Transaction[bytes], tables: Tables) -> None:
+    """Let a receipt be kept that nobody will forget."""
+    txn.put(keys.receipt(b"t" * 16), b"request", db=tables.meta)
+
+
+def lose_receipt(txn: lmdb.Transaction[bytes], tables: Tables) -> None:
+    """Let a receipt fall due that is not there."""
+    txn.put(keys.due(1, keys.Due.RECEIPT, b"t" * 16), b"", db=tables.due)
+
+
 DAMAGES: list[tuple[Callable[[lmdb.Transaction[bytes], Tables], None], str]] = [
     (shorten_manifest, "object b'parts' in namespace 1 and its manifest disagree"),
     (shorten_manifest, "cites 1 parts and holds 2"),
@@ -99,6 +109,8 @@ DAMAGES: list[tuple[Callable[[lmdb.Transaction[bytes], Tables], None], str]] = [
     (distrust_elsewhere, "is in quarantine for a record it does not have"),
     (cut_link, "leads nowhere"),
     (grow_part, "part 2 of object"),
+    (keep_receipt, "receipt 7474747474747474"),
+    (lose_receipt, "receipt 7474747474747474"),
 ]
 
 
