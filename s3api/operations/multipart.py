@@ -279,6 +279,9 @@ def _match(call: Call, upload: UploadInfo, wanted: list[dict[str, Any]]) -> list
 def _check_object_size(call: Call, parts: list[PartInfo]) -> None:
     expected = call.arguments.get("MpuObjectSize")
     actual = sum(part.size for part in parts)
+    if expected is not None and expected < 0:
+        message = f"Value for x-amz-mp-object-size header is less than zero: '{expected}'"
+        raise S3Error("InvalidRequest", message)
     if expected is not None and expected != actual:
         raise S3Error(
             "InvalidRequest",

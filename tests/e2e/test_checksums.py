@@ -338,7 +338,13 @@ def test_an_upload_without_an_algorithm_promised_nothing(
     for kind in ("FULL_OBJECT", "COMPOSITE"):
         with pytest.raises(ClientError, match="created using the null checksum mode"):
             call(**wish, ChecksumType=kind)
-    assert refusal(call, **wish, MpuObjectSize=4) == (400, "InvalidRequest")
+    for size, words in (
+        (4, "header value 4 does not match what was computed: 3"),
+        (-1, "than zero"),
+    ):
+        with pytest.raises(ClientError, match=words) as refused:
+            call(**wish, MpuObjectSize=size)
+        assert refused.value.response["Error"]["Code"] == "InvalidRequest"
     made = call(**wish, MpuObjectSize=3, ChecksumCRC32C=f"{value('CRC32C', b'')}-2")
     assert sums_in(made) == {"CRC64NVME": value("CRC64NVME", b"aaa")}
     assert made["ChecksumType"] == "FULL_OBJECT"
