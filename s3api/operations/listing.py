@@ -65,7 +65,7 @@ async def list_objects_v2(call: Call) -> Answer:
     page = _page(call, after, limit)
     output = _common(call, names, page, limit)
     output["ContinuationToken"] = token
-    output["StartAfter"] = names.optional(start_after) if token is None else None
+    output["StartAfter"] = names.optional(start_after)
     output["KeyCount"] = len(page.objects) + len(page.common_prefixes)
     if page.is_truncated:
         output["NextContinuationToken"] = write_token(page.next_after)

@@ -114,15 +114,15 @@ def test_a_page_tells_what_was_asked(s3: BaseClient, filled: str) -> None:
     assert shown_by(page) == ["photos/2026/", "photos/cover.jpg"]
 
 
-def test_a_token_displaces_start_after(s3: BaseClient, filled: str) -> None:
-    """A page continued by a token goes on from there, and does not repeat StartAfter."""
+def test_a_token_counts_more_than_start_after(s3: BaseClient, filled: str) -> None:
+    """A page continued by a token goes on from there, whatever StartAfter says beside it."""
     first = s3.list_objects_v2(Bucket=filled, Prefix="photos/", MaxKeys=1)
     token = first["NextContinuationToken"]
     page = s3.list_objects_v2(
         Bucket=filled, Prefix="photos/", ContinuationToken=token, StartAfter="photos/zzz"
     )
     assert page["ContinuationToken"] == token
-    assert "StartAfter" not in page
+    assert page["StartAfter"] == "photos/zzz"
     assert first["KeyCount"] + page["KeyCount"] == len(
         s3.list_objects_v2(Bucket=filled, Prefix="photos/")["Contents"]
     )
