@@ -190,7 +190,7 @@ async def complete_multipart_upload(call: Call) -> Answer:
         digest.update(bytes.fromhex(part.etag))
     etag = f"{digest.hexdigest()}-{len(parts)}"
     attributes = upload.attributes.with_digests(etag, sums)
-    guard = write_guard(call)
+    guard = write_guard(call, upload.initiated_ms)
     origin = Origin(call.bucket.id, call.key, attributes, upload.upload_id)
     record = await call.store.on_disk(call.engine.stage_completion, origin, parts)
     info = await call.store.committed(

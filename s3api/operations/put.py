@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from s3api.context import Answer
+from s3api.errors import S3Error
 from s3api.http.preconditions import check_write, read_conditions
 from s3api.operations.attributes import new_attributes
 from s3api.operations.ingest import receive_payload
@@ -16,14 +17,23 @@ if TYPE_CHECKING:
     from storage_engine import Guard, ObjectInfo
 
 
-def write_guard(call: Call) -> Guard | None:
-    """Turn If-Match and If-None-Match into a check that the engine makes inside its commit."""
+def write_guard(call: Call, begun_ms: int | None = None) -> Guard | None:
+    """Turn If-Match and If-None-Match into a check that the engine makes inside its commit.
+
+    An upload that began at `begun_ms` takes the place of no object that is younger, be it equal:
+    as recorded from S3 in github.com/localstack/localstack, tests/aws/services/s3,
+    test_multipart_if_match_with_put_identical.
+    """
     conditions = read_conditions(call.request)
     if conditions is None:
         return None
 
     def guard(current: ObjectInfo | None) -> None:
         check_write(conditions, call.key, current.etag if current is not None else None)
+        if begun_ms is None or current is None or conditions.if_match in {None, "*"}:
+            return
+        if current.modified_ms > begun_ms:
+            raise S3Error("ConditionalRequestConflict", Condition="If-Match", Key=call.key)
 
     return guard
 
