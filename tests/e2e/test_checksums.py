@@ -275,20 +275,24 @@ def test_a_copy_keeps_or_changes_the_checksum(s3: BaseClient, bucket: str) -> No
 
 
 def test_deletes_are_checked_too(server: Server, s3: BaseClient, bucket: str) -> None:
-    """DeleteObjects with a wrong checksum deletes nothing; with a right one, MD5 or none, all."""
+    """DeleteObjects with a wrong checksum deletes nothing; with right ones, both or none, all."""
     document = b"<Delete><Object><Key>%b</Key></Object></Delete>"
     target, body = f"/{bucket}?delete", document % b"k0"
-    for number in range(4):
+    for number in range(5):
         s3.put_object(Bucket=bucket, Key=f"k{number}", Body=b"x")
     wrong = server.caller.ask("POST", target, body, {"x-amz-checksum-crc32": value("CRC32", b"x")})
     assert (wrong.status, wrong.code) == (400, "BadDigest")
-    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 4
-    md5 = b64encode(hashlib.md5(document % b"k1", usedforsecurity=False).digest()).decode()
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 5
+    md5, both = (
+        b64encode(hashlib.md5(document % key, usedforsecurity=False).digest()).decode()
+        for key in (b"k1", b"k3")
+    )
     for number, headers in enumerate(
         (
             {"x-amz-checksum-crc32": value("CRC32", document % b"k0")},
             {"content-md5": md5},
             {"x-amz-checksum-sha256": value("SHA256", document % b"k2")},
+            {"content-md5": both, "x-amz-checksum-crc32": value("CRC32", document % b"k3")},
             {},
         )
     ):

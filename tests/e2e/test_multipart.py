@@ -237,6 +237,9 @@ def test_uploads_are_listed_in_pages(s3: BaseClient, bucket: str) -> None:
     page = s3.list_multipart_uploads(Bucket=bucket, Prefix="b/")
     assert [row["Key"] for row in page["Uploads"]] == ["b/1", "b/2"]
     assert (page["NextKeyMarker"], page["NextUploadIdMarker"]) == ("b/2", made[2])
+    markers = {"KeyMarker": "a", "UploadIdMarker": "junk"}
+    call = s3.list_multipart_uploads
+    assert refusal(call, Bucket=bucket, **markers) == (400, "InvalidArgument")
     page = s3.list_multipart_uploads(Bucket=bucket, Prefix="none")
     assert (page["NextKeyMarker"], page["NextUploadIdMarker"]) == ("", "")
 

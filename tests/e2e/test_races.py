@@ -120,6 +120,37 @@ def test_one_client_completes_an_upload(server: Server, s3: BaseClient, bucket: 
     assert server.caller.ask("GET", target).body == b"racer %d" % winner
 
 
+def test_one_writer_makes_the_version(server: Server, s3: BaseClient, bucket: str) -> None:
+    """Of puts and completions over a delete marker one makes a version; the others leave none."""
+    status = {"Status": "Enabled"}
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=status)
+    target, named = f"/{bucket}/k", {"Bucket": bucket, "Key": "k"}
+    for round_number in range(1, 4):
+        s3.delete_object(**named)
+        requests = []
+        for number in range(RACERS):
+            if number % 2:
+                requests.append(("PUT", target, b"racer %d" % number))
+                continue
+            upload = s3.create_multipart_upload(**named)["UploadId"]
+            body = b"racer %d" % number
+            etag = s3.upload_part(**named, UploadId=upload, PartNumber=1, Body=body)["ETag"]
+            row = f"<Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part>"
+            document = f"<CompleteMultipartUpload>{row}</CompleteMultipartUpload>"
+            requests.append(("POST", f"{target}?uploadId={upload}", document.encode()))
+        replies = race(
+            server,
+            lambda number, connection, requests=requests: server.caller.ask(
+                *requests[number], {"if-none-match": "*"}, over=connection
+            ),
+        )
+        winner = only_winner(replies)
+        assert server.caller.ask("GET", target).body == b"racer %d" % winner
+        rows = s3.list_object_versions(Bucket=bucket)
+        assert len(rows["Versions"]) == len(rows["DeleteMarkers"]) == round_number
+        assert rows["Versions"][0]["VersionId"] == replies[winner].headers["x-amz-version-id"]
+
+
 def test_one_client_makes_the_bucket(server: Server) -> None:
     """All who create one bucket at once are told that it is theirs, and one bucket is made."""
     for number in range(3):
