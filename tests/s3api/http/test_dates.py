@@ -82,6 +82,22 @@ def test_basic_form() -> None:
         "٢0130524T000000Z",
     ):
         assert dates.parse_iso_basic(value) is None
+    assert dates.parse_iso(value) is None
+
+
+def test_extended_form() -> None:
+    """ISO 8601 in UTC, fractions of a second or not; no other zone and no other separator."""
+    for value in ("2013-05-24T00:00:00Z", "2013-05-24T00:00:00.000Z", "2013-05-24T00:00:00.9Z"):
+        assert dates.parse_iso(value) == 1_369_353_600
+    for value in (
+        "2013-05-24T00:00:00",
+        "2013-05-24 00:00:00Z",
+        "2013-05-24T00:00:00+00:00",
+        "2013-05-32T00:00:00Z",
+        "2013-05-24T00:00:00.Z",
+        "20130524T000000Z",
+    ):
+        assert dates.parse_iso(value) is None
 
 
 @given(value=st.text(max_size=40))
@@ -89,3 +105,4 @@ def test_no_text_upsets_the_readers(value: str) -> None:
     """Whatever stands in a date header is a date or is not."""
     assert dates.parse_http_date(value) is None
     assert dates.parse_iso_basic(value) is None
+    assert dates.parse_iso(value) is None

@@ -84,3 +84,24 @@ def test_lengths_that_are_none(value: str) -> None:
 def test_http_chunks(headers: dict[str, str], is_chunked: bool) -> None:
     """Only Transfer-Encoding says that a body comes in HTTP chunks."""
     assert make_request(headers=headers).is_chunked is is_chunked
+
+
+def test_other_headers_take_the_place_of_those_sent() -> None:
+    """The same request, its body too, says something else; the one that came stays as it was."""
+    sent = make_request("POST", b"/b", b"acl=", {"content-type": "text/plain", "host": "h"})
+    request = sent.with_headers([(b"host", b"h"), (b"x-amz-acl", b"private")])
+    assert (request.header("content-type"), request.header("x-amz-acl")) == (None, "private")
+    assert (request.method, request.raw_path, request.body) == ("POST", b"/b", sent.body)
+    assert not request.query
+    assert sent.header("content-type") == "text/plain"
+    assert "acl" in sent.query
+
+
+@pytest.mark.parametrize(
+    "item", [(b"x-amz-meta-\xc3\xbc", b"v"), (b"a b", b"v"), (b"a", b"1\r\n2")]
+)
+def test_what_no_header_can_hold_is_refused(item: tuple[bytes, bytes]) -> None:
+    """It could never be answered."""
+    with pytest.raises(S3Error) as refusal:
+        make_request().with_headers([item])
+    assert refusal.value.code == "InvalidArgument"

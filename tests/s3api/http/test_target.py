@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from s3api.errors import S3Error
-from s3api.http.target import parse_target
+from s3api.http.target import parse_target, with_key
 from tests.s3api.refusals import refusal_of
 
 HOST = "127.0.0.1:9000"
@@ -110,6 +110,16 @@ def test_longest_keys() -> None:
     with pytest.raises(S3Error) as refusal:
         parse_target(HOST, b"/bucket/" + b"k" * 1025)
     assert refusal.value.detail == {"Size": "1025", "MaxSizeAllowed": "1024"}
+
+
+def test_a_form_names_its_key() -> None:
+    """The key of a form takes the place of the path's, under the same bound."""
+    target = with_key(parse_target("photos.s3.example.com", b"/", DOMAINS), "a/b")
+    assert (target.bucket, target.key, target.resource) == ("photos", "a/b", "/photos/a/b")
+    assert target.is_virtual_host
+    with pytest.raises(S3Error) as refusal:
+        with_key(target, "é" * 513)
+    assert refusal.value.code == "KeyTooLongError"
 
 
 @given(key=st.text(min_size=1, max_size=60))
