@@ -184,6 +184,17 @@ class Call:
         """What the bucket does with the version that another takes the place of."""
         return self.bucket.configuration.versioning
 
+    async def versioning_by_now(self) -> Versioning:
+        """Answer the same for a request whose body may have outlasted a change of it.
+
+        An object that is there when versions begin to be kept must not go with a late body.
+        """
+        await self.store.refresh()
+        bucket = self.store.snapshots.registry.find(self.bucket.name)
+        if bucket is None or bucket.id != self.bucket.id:
+            return self.versioning
+        return bucket.configuration.versioning
+
     @property
     def key(self) -> str:
         """The key the request names; only for operations that have one."""

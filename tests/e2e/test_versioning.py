@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,8 @@ from tests.e2e.outcome import refusal
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
+
+    from tests.e2e.server import Server
 
 pytestmark = pytest.mark.e2e
 
@@ -136,6 +139,22 @@ def test_a_suspended_bucket_writes_the_null_version(s3: BaseClient, versioned: s
     newest = put(s3, versioned, b"newest")
     assert get(s3, versioned) == (b"newest", newest)
     assert get(s3, versioned, "null") == (b"second", "null")
+
+
+def test_a_late_body_takes_no_version_along(server: Server, s3: BaseClient, bucket: str) -> None:
+    """A body that ends after versions began to be kept makes a version; what was there stays."""
+    put(s3, bucket, b"before")
+    body = b"late" * 100_000
+    request = server.caller.request("PUT", f"/{bucket}/k", body)
+    with server.caller.connect() as connection:
+        connection.send(request[:-100_000])
+        time.sleep(0.5)
+        set_versioning(s3, bucket, "Enabled")
+        connection.send(request[-100_000:])
+        reply = connection.reply("PUT")
+    assert reply.status == 200
+    assert get(s3, bucket) == (body, reply.headers["x-amz-version-id"])
+    assert get(s3, bucket, "null") == (b"before", "null")
 
 
 # --- deleting ---
