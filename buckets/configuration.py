@@ -62,6 +62,7 @@ class BucketConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     grants: tuple[Grant, ...] | None = None  # None: the owner has full control, nobody else any
     cors: tuple[CorsRule, ...] = ()
     tags: dict[str, str] = {}
+    policy: str | None = None  # JSON, as it was put
 
 
 AS_NEW: Final = BucketConfiguration()

@@ -68,6 +68,7 @@ class Bucket(models.Model):
     grants = models.JSONField(default=None, null=True)
     cors = models.JSONField(default=list)
     tags = models.JSONField(default=dict)
+    policy = models.TextField(default=None, null=True)  # noqa: DJ001  # none is no empty policy
 
     class Meta:
         ordering: ClassVar = ["name"]

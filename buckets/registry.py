@@ -11,12 +11,14 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from buckets.configuration import AS_NEW, Ownership
+from iam.documents import load_policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from buckets.configuration import BucketConfiguration
     from iam.acl import Grant
+    from iam.documents import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,18 @@ class BucketState:
         """Whether what is granted to everybody counts for nothing."""
         block = self.configuration.public_access_block
         return block is not None and block.ignore_public_acls
+
+    @property
+    def policy(self) -> Policy | None:
+        """The bucket's policy, ready to be asked."""
+        text = self.configuration.policy
+        return None if text is None else load_policy(text)
+
+    @property
+    def restricts_public_policy(self) -> bool:
+        """Whether a policy that is open to everybody holds for the bucket's owner alone."""
+        block = self.configuration.public_access_block
+        return block is not None and block.restrict_public_buckets
 
 
 class Registry:

@@ -44,7 +44,14 @@ class UserPages(BaseUserAdmin, ConsoleAdmin):
     list_filter = ("role", "is_active")
     search_fields = ("username", "display_name", "email", "canonical_id")
     filter_horizontal = ()
-    readonly_fields = ("username", "password_link", "canonical_id", "last_login", "created_at")
+    readonly_fields = (
+        "username",
+        "password_link",
+        "canonical_id",
+        "account_id",
+        "last_login",
+        "created_at",
+    )
     add_fieldsets = (
         (None, {"fields": ("username", "display_name", "email", "role")}),
         ("Password", {"fields": ("password1", "password2")}),
@@ -52,7 +59,7 @@ class UserPages(BaseUserAdmin, ConsoleAdmin):
     fieldsets = (
         (None, {"fields": ("username", "display_name", "email", "password_link")}),
         ("Rights", {"fields": ("role", "is_active")}),
-        ("Facts", {"fields": ("canonical_id", "last_login", "created_at")}),
+        ("Facts", {"fields": ("canonical_id", "account_id", "last_login", "created_at")}),
     )
 
     @display(  # type: ignore[untyped-decorator]  # the theme is untyped

@@ -40,6 +40,15 @@ class CanonicalIdTaken(IdentityError):
         super().__init__(f"Another user has the canonical id {canonical_id}.")
 
 
+class AccountIdTaken(IdentityError):
+    """Another user has that account id."""
+
+    field = "account_id"
+
+    def __init__(self, account_id: str) -> None:
+        super().__init__(f"Another user has the account id {account_id}.")
+
+
 class AccessKeyTaken(IdentityError):
     """There is already such an access key, perhaps of another user."""
 

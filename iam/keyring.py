@@ -25,7 +25,10 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A user as the data path sees one; `canonical_id` is 64 lower-case hex digits."""
+    """A user as the data path sees one, an account of his own.
+
+    `canonical_id` is 64 lower-case hex digits, `account_id` 12 digits.
+    """
 
     user_id: int
     username: str
@@ -34,6 +37,18 @@ class Principal:
     email: str
     role: Role
     is_root: bool
+    account_id: str = ""
+
+    @property
+    def arn(self) -> str:
+        """The name that policies call the user by."""
+        return f"arn:aws:iam::{self.account_id}:user/{self.username}"
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every name a policy's principal element may call the user by, or his account."""
+        account = f"arn:aws:iam::{self.account_id}:root"
+        return frozenset({self.arn, account, self.account_id, self.canonical_id})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +99,10 @@ class Keyring:
         For naming owners in answers: being found here gives no right.
         """
         return self._principals.get(canonical_id)
+
+    def knows(self, name: str) -> bool:
+        """Whether a policy's principal element of this name means a user that is there."""
+        return any(name in principal.names for principal in self._principals.values())
 
     def principals_by_email(self, email: str) -> list[Principal]:
         """List the users who have an e-mail address; several may share one."""

@@ -20,11 +20,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 CANONICAL_ID_BYTES: Final = 32
+ACCOUNT_ID_DIGITS: Final = 12
 
 
 def random_canonical_id() -> str:
     """Make a canonical id as AWS's are: 64 lower-case hex digits."""
     return secrets.token_hex(CANONICAL_ID_BYTES)
+
+
+def random_account_id() -> str:
+    """Make an account id as AWS's are: 12 digits, the first no zero."""
+    least = 10 ** (ACCOUNT_ID_DIGITS - 1)
+    return str(least + secrets.randbelow(9 * least))
 
 
 class User(AbstractBaseUser):
@@ -52,6 +59,14 @@ class User(AbstractBaseUser):
             )
         ],
         help_text="How S3 names this user as the owner of buckets and objects.",
+    )
+    account_id = models.CharField(
+        max_length=ACCOUNT_ID_DIGITS,
+        unique=True,
+        default=random_account_id,
+        editable=False,
+        validators=[RegexValidator(r"\A[0-9]{12}\Z", "An account id has 12 digits.")],
+        help_text="How policies name this user: arn:aws:iam::ACCOUNT:user/NAME.",
     )
     role = models.CharField(max_length=16, choices=[(role.value, role.value) for role in Role])
     is_root = models.BooleanField("root", default=False, editable=False)

@@ -16,6 +16,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, Protocol
 
 from iam.acl import ANONYMOUS_ID, Permission, grants_to
+from iam.documents import Effect
 from iam.keyring import Role
 
 if TYPE_CHECKING:
@@ -75,20 +76,17 @@ _OF_EITHER_OWNER: Final = frozenset(
 )
 
 
+# No policy keeps these from the bucket's owner, so that nobody locks himself out for good.
+# API_PutBucketPolicy: "the root principal in a bucket owner's AWS account can perform ...".
+_OF_POLICY: Final = frozenset({"s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"})
+
+
 class Verdict(Enum):
     """What is known of an action before an object is looked at."""
 
     ALLOW = "allow"
     DENY = "deny"
     BY_OBJECT = "by object"  # it depends on the object's owner and ACL
-
-
-class Effect(Enum):
-    """What the policy of a bucket says of an action."""
-
-    NONE = "none"  # nothing, or there is no policy
-    ALLOW = "allow"
-    DENY = "deny"
 
 
 class Place(Protocol):
@@ -120,17 +118,20 @@ def decide(
     """Say whether `principal` may do `action`, such as "s3:GetObject", in `bucket`.
 
     A principal of None is anybody who did not sign, a bucket of None none that is there already.
-    A SuperUser may do everything; a Writer what his own buckets, the ACLs of others and policies
-    allow him; a Reader of that only what reads.
+    What the bucket's policy denies nobody may do. A SuperUser may do all the rest; a Writer what
+    his own buckets, the ACLs of others and policies allow him; a Reader of that only what reads.
     """
-    if principal is not None and principal.role is Role.SUPERUSER:
+    is_super = principal is not None and principal.role is Role.SUPERUSER
+    if policy is Effect.DENY and not (
+        action in _OF_POLICY and bucket is not None and (is_super or _owns(principal, bucket))
+    ):
+        return Verdict.DENY
+    if is_super:
         return Verdict.ALLOW
     if bucket is None:
         may = principal is not None and action in _WITHOUT_BUCKET[principal.role]
         return Verdict.ALLOW if may else Verdict.DENY
-    if policy is Effect.DENY or (
-        principal is not None and not action.startswith(_OF_ROLE[principal.role])
-    ):
+    if principal is not None and not action.startswith(_OF_ROLE[principal.role]):
         return Verdict.DENY
     if bucket.has_acls and action in _OF_OBJECT_OWNER:
         return Verdict.BY_OBJECT
@@ -171,6 +172,10 @@ def decide_object(  # whose is what, and who asks
     return permission is not None and grants_to(
         asker, permission, grants, ignore_public=bucket.ignores_public_acls
     )
+
+
+def _owns(principal: Principal | None, bucket: Place) -> bool:
+    return principal is not None and principal.canonical_id == bucket.owner_canonical_id
 
 
 def _asker(principal: Principal | None) -> str:

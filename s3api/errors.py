@@ -151,6 +151,9 @@ _BY_STATUS: Final[dict[int, dict[str, str]]] = {
         "NotDeviceOwnerError": (
             "The device that generated the token is not owned by the authenticated user."
         ),
+        "PolicyTooLarge": (
+            "Normalized policy document exceeds the maximum allowed size of 20480 bytes."
+        ),
         "RegionSetMismatch": "The region set of the signature does not cover this region.",
         "RequestHeaderSectionTooLarge": (
             "Your request header section exceeds the maximum allowed request header section size."

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from s3api.errors import CODES
+from s3api.operations.policy_question import MAKERS
 from s3api.operations.registry import HANDLERS
 from s3api.operations.unconfigured import UNCONFIGURED
 from s3api.protocol import OPERATIONS
@@ -120,3 +121,14 @@ def test_every_link_leads_somewhere(path: Path) -> None:
         ):
             broken.append(target)
     assert broken == []
+
+
+def test_the_condition_keys_are_those_of_the_code() -> None:
+    """Every key of a request that policies may ask for is named, and none that they may not."""
+    named = set(
+        re.findall(r"`((?:aws|s3):[\w/:*-]+)`", section(page("access.md"), "## Bucket policies"))
+    )
+    written = {name.lower() for name in named if "/" not in name and "*" not in name}
+    known = {key for key in MAKERS if "grant-" not in key and "encryption-" not in key}
+    assert known <= written
+    assert written - known <= {"s3:getobject", "s3:putobject", "s3:requestobjecttagkeys"}

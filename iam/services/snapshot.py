@@ -37,13 +37,14 @@ def load_secret(row: AccessKey) -> str:
 def _principals() -> Iterator[Principal]:
     """Read every user, without password hashes."""
     rows = User.objects.order_by().values_list(
-        "pk", "username", "canonical_id", "display_name", "email", "role", "is_root"
+        "pk", "username", "canonical_id", "account_id", "display_name", "email", "role", "is_root"
     )
-    for pk, username, canonical_id, display_name, email, role, is_root in rows:
+    for pk, username, canonical_id, account_id, display_name, email, role, is_root in rows:
         yield Principal(
             user_id=pk,
             username=username,
             canonical_id=canonical_id,
+            account_id=account_id,
             display_name=display_name or username,
             email=email,
             role=Role(role),

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, ProtectedError, Q
 
 from iam.errors import (
+    AccountIdTaken,
     CanonicalIdTaken,
     LastSuperUser,
     NoSuchUser,
@@ -19,7 +20,7 @@ from iam.errors import (
     UserOwnsBuckets,
 )
 from iam.keyring import Role
-from iam.models import User, random_canonical_id
+from iam.models import User, random_account_id, random_canonical_id
 from iam.services.writing import announce_change, check_row, refusal
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 ACTIVE_SUPERUSER: Final = Q(role=Role.SUPERUSER, is_active=True)
 
 
-def create_user(
+def create_user(  # noqa: PLR0913  # what a user is
     username: str,
     role: Role,
     *,
@@ -36,11 +37,12 @@ def create_user(
     display_name: str = "",
     email: str = "",
     canonical_id: str | None = None,
+    account_id: str | None = None,
 ) -> User:
     """Make a user; without a password he has only access keys and no way into the console.
 
-    `canonical_id` is 64 lower-case hex digits, random when None. Raises InvalidIdentity,
-    UsernameTaken, CanonicalIdTaken.
+    `canonical_id` is 64 lower-case hex digits, `account_id` 12 digits, each random when None.
+    Raises InvalidIdentity, UsernameTaken, CanonicalIdTaken, AccountIdTaken.
     """
     user = User(
         username=username,
@@ -48,6 +50,7 @@ def create_user(
         display_name=display_name,
         email=email,
         canonical_id=canonical_id or random_canonical_id(),
+        account_id=account_id or random_account_id(),
     )
     if password is not None:
         check_password_rules(password, user)
@@ -58,7 +61,7 @@ def create_user(
 
 
 def insert_user(user: User) -> None:
-    """Write a new row; UsernameTaken or CanonicalIdTaken when the database has such a one."""
+    """Write a new row; UsernameTaken, CanonicalIdTaken or AccountIdTaken if there is such a one."""
     try:
         with transaction.atomic():
             user.save(force_insert=True)
@@ -68,6 +71,8 @@ def insert_user(user: User) -> None:
             raise UsernameTaken(user.username) from error
         if User.objects.filter(canonical_id=user.canonical_id).exists():
             raise CanonicalIdTaken(user.canonical_id) from error
+        if User.objects.filter(account_id=user.account_id).exists():
+            raise AccountIdTaken(user.account_id) from error
         raise
 
 

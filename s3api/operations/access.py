@@ -10,12 +10,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from iam import policy
+from iam.documents import Effect
 from iam.policy import Verdict
 from s3api.decision import OpenDecision
 from s3api.errors import S3Error
+from s3api.operations.policy_question import make_question, waits_for_object
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from buckets.registry import BucketState
+    from iam.documents import Policy
     from s3api.context import Call
     from storage_engine import ObjectInfo
 
@@ -30,33 +35,72 @@ OF_VERSION: Final = {
     "s3:PutObjectAcl": "s3:PutObjectVersionAcl",
     "s3:PutObjectTagging": "s3:PutObjectVersionTagging",
 }
+BY_ENTRY: Final = {"s3:DeleteObject"}
 NOT_FOUND: Final = {404, 405}  # 405: the version is a delete marker
 
 
-def authorise(call: Call, action: str, bucket: BucketState | None) -> OpenDecision | None:
-    """Refuse the call unless its principal may do `action` on `bucket`.
+def authorise(
+    call: Call, action: str, bucket: BucketState | None, key: str | None = None
+) -> OpenDecision | None:
+    """Refuse the call unless its principal may do `action` on `bucket`, or to a key of it.
 
     Returns the decision that remains open because it depends on the object; None: it is allowed.
     """
-    verdict = policy.decide(call.principal, action, bucket)
-    if verdict is Verdict.ALLOW:
+    if bucket is None:
+        if policy.decide(call.principal, action, None) is Verdict.DENY:
+            raise S3Error("AccessDenied")
         return None
+    ask = _asking(call, bucket, key)
+    verdict = Verdict.BY_OBJECT
+    if bucket.policy is None or not waits_for_object(action):
+        verdict = policy.decide(call.principal, action, bucket, ask(action, None))
     if verdict is Verdict.DENY:
         raise S3Error("AccessDenied")
-    assert bucket is not None, "there are no objects without a bucket"
-    return OpenDecision(call.principal, action, bucket)
+    return None if verdict is Verdict.ALLOW else OpenDecision(call.principal, action, bucket, ask)
 
 
 def authorise_operation(call: Call, action: str) -> None:
     """Refuse the call unless its operation's own action is allowed, or may turn out to be."""
     if call.request.query and "versionId" in call.request.query:
         action = OF_VERSION.get(action, action)
-    call.decision = authorise(call, action, call.bucket_or_none)
+    bucket = call.bucket_or_none
+    if action in BY_ENTRY and call.target.key is None and bucket and bucket.policy is not None:
+        return  # a policy speaks of each key: DeleteObjects asks for each of its entries
+    call.decision = authorise(call, action, bucket, call.target.key)
 
 
-def may(call: Call, action: str) -> bool:
-    """Whether the caller may do `action` in the bucket, whatever object it concerns."""
-    return policy.decide(call.principal, action, call.bucket_or_none) is Verdict.ALLOW
+def _asking(
+    call: Call, bucket: BucketState, key: str | None
+) -> Callable[[str, dict[str, str] | None], Effect]:
+    """Make the way to ask the bucket's policy about a key of it."""
+    document = bucket.policy
+    if document is None:
+        return _without_policy
+
+    def ask(action: str, tags: dict[str, str] | None) -> Effect:
+        answer = document.ask(make_question(call, document, action, (bucket, key), tags))
+        if answer.effect is Effect.ALLOW and _is_kept_from(call, bucket, document):
+            return Effect.NONE
+        return answer.effect
+
+    return ask
+
+
+def _without_policy(_action: str, _tags: dict[str, str] | None) -> Effect:
+    return Effect.NONE
+
+
+def _is_kept_from(call: Call, bucket: BucketState, document: Policy) -> bool:
+    """Whether RestrictPublicBuckets keeps what a policy gives to everybody from the caller.
+
+    access-control-block-public-access.html: "only AWS service principals and authorized users
+    within the bucket owner's account".
+    """
+    return (
+        bucket.restricts_public_policy
+        and document.is_public
+        and call.caller_id != bucket.owner_canonical_id
+    )
 
 
 def may_read_tags(

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 from s3api.context import Answer
 from s3api.errors import S3Error
 from s3api.http.preconditions import Conditions, check_write
-from s3api.operations.access import may
+from s3api.operations.access import authorise
 from s3api.operations.attributes import marker_attributes
 from s3api.operations.translate import s3_error
 from storage_engine import Deletion, EngineError, InvalidVersionId, Versioning
 
 if TYPE_CHECKING:
     from s3api.context import Call
+    from s3api.decision import OpenDecision
     from storage_engine import Guard, ObjectInfo
 
 KEYS_MAX: Final = 1000
@@ -44,13 +45,13 @@ def delete_guard(
     return guard
 
 
-def _settling(call: Call, check: Guard | None) -> Guard | None:
+def _settling(decision: OpenDecision | None, check: Guard | None) -> Guard | None:
     """Add to a delete's conditions that the caller may delete what is there."""
-    if call.decision is None:
+    if decision is None:
         return check
 
     def guard(current: ObjectInfo | None) -> None:
-        call.settle(current)
+        decision.settle(current)
         if check is not None:
             check(current)
 
@@ -62,7 +63,7 @@ async def delete_object(call: Call) -> Answer:
     arguments, version_id = call.arguments, call.arguments.get("VersionId")
     _refuse_bypass(call)
     guard = _settling(
-        call,
+        call.decision,
         delete_guard(
             call.key,
             arguments.get("IfMatch"),
@@ -142,11 +143,22 @@ def _deleted_row(entry: dict[str, Any], gone: ObjectInfo | None) -> dict[str, An
 def _deletion(call: Call, entry: dict[str, Any]) -> Deletion:
     """Say what one entry wants of the engine; removing versions is an action of its own."""
     key, version_id = entry["Key"], entry.get("VersionId") or None
-    if version_id is not None and not may(call, "s3:DeleteObjectVersion"):
+    try:
+        decision = _decision(call, key, version_id)
+    except S3Error:
         return Deletion(key, _deny, version_id)
     modified_ms = entry.get("LastModifiedTime")
     check = delete_guard(key, entry.get("ETag"), entry.get("Size"), modified_ms)
-    return Deletion(key, _settling(call, check), version_id)
+    return Deletion(key, _settling(decision, check), version_id)
+
+
+def _decision(call: Call, key: str, version_id: str | None) -> OpenDecision | None:
+    """Decide for one entry, where it is not decided for all; S3Error AccessDenied."""
+    if version_id is not None:
+        return authorise(call, "s3:DeleteObjectVersion", call.bucket, key)
+    if call.bucket.policy is not None:
+        return authorise(call, "s3:DeleteObject", call.bucket, key)
+    return call.decision
 
 
 def _deny(_: ObjectInfo | None) -> None:

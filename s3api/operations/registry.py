@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from s3api.operations import (
     acl,
     bucket_access,
+    bucket_policy,
     buckets,
     copy,
     cors,
@@ -54,6 +55,12 @@ HANDLERS: Final[dict[str, Handler]] = {
     "DeleteBucket": Handler(buckets.delete_bucket, "s3:DeleteBucket"),
     "GetBucketVersioning": Handler(versioning.get_bucket_versioning, "s3:GetBucketVersioning"),
     "PutBucketVersioning": Handler(versioning.put_bucket_versioning, "s3:PutBucketVersioning"),
+    "GetBucketPolicy": Handler(bucket_policy.get_bucket_policy, "s3:GetBucketPolicy"),
+    "GetBucketPolicyStatus": Handler(
+        bucket_policy.get_bucket_policy_status, "s3:GetBucketPolicyStatus"
+    ),
+    "PutBucketPolicy": Handler(bucket_policy.put_bucket_policy, "s3:PutBucketPolicy"),
+    "DeleteBucketPolicy": Handler(bucket_policy.delete_bucket_policy, "s3:DeleteBucketPolicy"),
     "GetBucketLocation": Handler(buckets.get_bucket_location, "s3:GetBucketLocation"),
     "ListObjects": Handler(listing.list_objects, "s3:ListBucket"),
     "ListObjectsV2": Handler(listing.list_objects_v2, "s3:ListBucket"),

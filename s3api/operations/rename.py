@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
+from iam.keyring import Role
 from s3api.context import Answer
 from s3api.errors import S3Error
 from s3api.http.preconditions import (
@@ -52,7 +53,7 @@ async def rename_object(call: Call) -> Answer:
     """Give a key, or all keys below a prefix, another name in the same bucket; all or nothing."""
     source = _source(call)
     _check_names(call, source)
-    open_decisions = _authorise(call)
+    open_decisions = _authorise(call, source)
     receipt = _receipt(call, source)
     try:
         if source.endswith("/"):
@@ -102,7 +103,7 @@ def _check_names(call: Call, source: str) -> None:
             )
 
 
-def _authorise(call: Call) -> list[OpenDecision]:
+def _authorise(call: Call, source: str) -> list[OpenDecision]:
     """Refuse who may not take the source away and read it; return what depends on the object.
 
     Reading, for the name may decide who may read. Where versions are kept, all of them go.
@@ -110,8 +111,18 @@ def _authorise(call: Call) -> list[OpenDecision]:
     actions = [READ, "s3:DeleteObject"]
     if call.versioning is not Versioning.UNVERSIONED:
         actions.append("s3:DeleteObjectVersion")
-    decisions = [authorise(call, action, call.bucket) for action in actions]
+    if source.endswith("/") and call.bucket.policy is not None and not _is_owners(call):
+        raise S3Error("AccessDenied")  # a policy speaks of each key, and they are not looked at
+    decisions = [authorise(call, action, call.bucket, source) for action in actions]
     return [decision for decision in decisions if decision is not None]
+
+
+def _is_owners(call: Call) -> bool:
+    """Whether the caller could change the bucket's policy, whatever it says."""
+    principal = call.principal
+    return principal is not None and (
+        principal.role is Role.SUPERUSER or call.caller_id == call.bucket.owner_canonical_id
+    )
 
 
 def _receipt(call: Call, source: str) -> Receipt | None:

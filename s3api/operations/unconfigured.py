@@ -60,9 +60,6 @@ UNCONFIGURED: Final[dict[str, Unconfigured]] = {
     "GetBucketAccelerateConfiguration": Unconfigured("s3:GetAccelerateConfiguration"),
     "GetBucketLogging": Unconfigured("s3:GetBucketLogging"),
     "GetBucketNotificationConfiguration": Unconfigured("s3:GetBucketNotification"),
-    "GetBucketPolicy": _missing("s3:GetBucketPolicy", "NoSuchBucketPolicy"),
-    "GetBucketPolicyStatus": _missing("s3:GetBucketPolicyStatus", "NoSuchBucketPolicy"),
-    "DeleteBucketPolicy": Unconfigured("s3:DeleteBucketPolicy"),
     "GetBucketRequestPayment": Unconfigured("s3:GetBucketRequestPayment", {"Payer": "BucketOwner"}),
     "GetBucketEncryption": _missing(
         "s3:GetEncryptionConfiguration", "ServerSideEncryptionConfigurationNotFoundError"

@@ -34,7 +34,6 @@ OF_BUCKETS = {
         "logging",
         "notification",
         "object-lock",
-        "policy",
         "replication",
         "website",
     ],

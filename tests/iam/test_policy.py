@@ -188,12 +188,20 @@ def test_an_upload_is_its_owners_and_the_buckets() -> None:
 
 
 def test_a_policy_denies_even_the_owner() -> None:
-    """What a policy denies is denied to all but a SuperUser; what it allows is allowed."""
+    """What a policy denies is denied to all; what it allows is allowed."""
     own, others = Bucket(ME), Bucket(OTHER)
     assert decide(principal(), "s3:PutObject", own, Effect.DENY) is DENY
-    assert decide(principal(Role.SUPERUSER), "s3:PutObject", own, Effect.DENY) is ALLOW
+    assert decide(principal(Role.SUPERUSER), "s3:PutObject", own, Effect.DENY) is DENY
     assert decide(None, "s3:GetObject", others, Effect.ALLOW) is ALLOW
     assert decide(principal(Role.READER), "s3:PutObject", others, Effect.ALLOW) is DENY
+
+
+def test_nobody_locks_himself_out() -> None:
+    """No policy keeps itself from the bucket's owner, nor from a SuperUser."""
+    for action in ("s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"):
+        assert decide(principal(), action, Bucket(ME), Effect.DENY) is ALLOW
+        assert decide(principal(Role.SUPERUSER), action, Bucket(OTHER), Effect.DENY) is ALLOW
+        assert decide(principal(), action, Bucket(OTHER), Effect.DENY) is DENY
 
 
 def test_a_policy_speaks_for_the_objects_of_the_buckets_owner() -> None:

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from iam import services
 from iam.errors import (
+    AccountIdTaken,
     CanonicalIdTaken,
     InvalidIdentity,
     LastSuperUser,
@@ -85,6 +86,8 @@ def test_only_an_active_superuser_has_djangos_permissions(boss: User, ada: User)
         ("email", {"email": "not an address"}),
         ("canonical_id", {"canonical_id": "A" * 64}),
         ("canonical_id", {"canonical_id": "a" * 63}),
+        ("account_id", {"account_id": "1" * 11}),
+        ("account_id", {"account_id": "12345678901x"}),
         ("canonical_id", {"canonical_id": "a" * 64 + "\n"}),
         ("password", {"password": "short"}),
         ("password", {"password": "password123"}),
@@ -105,11 +108,13 @@ def test_impossible_values_are_refused_by_field(
 
 
 def test_names_and_ids_are_unique(ada: User) -> None:
-    """A second user of the same name or canonical id is refused as such."""
+    """A second user of the same name, canonical id or account id is refused as such."""
     with pytest.raises(UsernameTaken):
         services.create_user("ada", Role.READER)
     with pytest.raises(CanonicalIdTaken):
         services.create_user("bob", Role.READER, canonical_id=ada.canonical_id)
+    with pytest.raises(AccountIdTaken):
+        services.create_user("bob", Role.READER, account_id=ada.account_id)
     assert User.objects.count() == 1
 
 

@@ -60,11 +60,12 @@ def test_a_user_a_key_and_a_bucket_for_scripts(data_dir: Path) -> None:
     user = answer(
         data_dir,
         *("create_user", "bob", "--role", "Reader", "--display-name", "Bob B."),
-        *("--canonical-id", canonical_id),
+        *("--canonical-id", canonical_id, "--account-id", "012345678901"),
     )
     assert user == {
         "username": "bob",
         "canonical_id": canonical_id,
+        "account_id": "012345678901",
         "role": "Reader",
         "display_name": "Bob B.",
         "email": "",

@@ -22,6 +22,7 @@ class Command(StoreCommand):
         parser.add_argument("--email", default="")
         parser.add_argument("--display-name", default="")
         parser.add_argument("--canonical-id", help="64 digits 0-9 and a-f; default: random")
+        parser.add_argument("--account-id", help="12 digits; default: random")
         parser.add_argument(
             "--password-stdin", action="store_true", help="read a password from standard input"
         )
@@ -35,10 +36,12 @@ class Command(StoreCommand):
             display_name=options["display_name"],
             email=options["email"],
             canonical_id=options["canonical_id"],
+            account_id=options["account_id"],
         )
         return {
             "username": user.username,
             "canonical_id": user.canonical_id,
+            "account_id": user.account_id,
             "role": user.role,
             "display_name": user.display_name or user.username,
             "email": user.email,
@@ -47,5 +50,6 @@ class Command(StoreCommand):
     def describe(self, answer: Any) -> str:
         return (
             f"User {answer['username']} ({answer['role']}) made.\n"
-            f"Canonical id: {answer['canonical_id']}"
+            f"Canonical id: {answer['canonical_id']}\n"
+            f"Account id: {answer['account_id']}"
         )

@@ -1,0 +1,57 @@
+"""The wildcards of policies: `*` for any run of characters, `?` for any one. Pure.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+WILD: Final = re.compile(r"[*?]")
+
+
+# What stands for a wildcard that is meant as the character it is: characters of private use.
+_CLOTHES: Final = str.maketrans({"*": "\uf02a", "?": "\uf03f"})
+
+
+def as_itself(text: str) -> str:
+    """Hide the wildcards in a text: in a value put into a pattern, and in what is held against it.
+
+    A user of the name `*` must not widen a pattern that his name is put into.
+    """
+    return text.translate(_CLOTHES)
+
+
+@lru_cache(4096)
+def compile_pattern(pattern: str) -> Callable[[str], bool]:
+    """Make the test of a text against a pattern, case-sensitive and as a whole.
+
+    The common forms need no regular expression. Where one is needed each run up to the next literal
+    is atomic, so that no text takes more time than its length times the pattern's.
+    """
+    if pattern == "*":
+        return lambda _text: True
+    if not WILD.search(pattern):
+        return pattern.__eq__
+    head = pattern[:-1]
+    if pattern.endswith("*") and not WILD.search(head):
+        return lambda text: text.startswith(head)
+    return _expression(pattern).fullmatch  # type: ignore[return-value]  # a match is true
+
+
+def _expression(pattern: str) -> re.Pattern[str]:
+    first, *rest = re.sub(r"\*+", "*", pattern).split("*")
+    parts = [_literal(first)]
+    if rest:
+        parts += [f"(?>.*?{_literal(run)})" for run in rest[:-1]]
+        parts.append(f".*{_literal(rest[-1])}")
+    return re.compile("".join(parts), re.DOTALL)
+
+
+def _literal(run: str) -> str:
+    return ".".join(re.escape(piece) for piece in run.split("?"))

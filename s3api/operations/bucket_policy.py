@@ -1,0 +1,65 @@
+"""A bucket's policy: put, answered, taken off, and whether it is open to the public."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from iam.documents import DOCUMENT_BYTES_MAX, MalformedPolicy, read_bucket_policy
+from s3api.context import Answer
+from s3api.errors import S3Error
+
+if TYPE_CHECKING:
+    from s3api.context import Call
+
+SERVICE_KIND: Final = "Service"  # services of AWS, which never call here
+
+
+async def put_bucket_policy(call: Call) -> Answer:
+    """Set the bucket's policy; what is not understood whole is refused.
+
+    MalformedPolicy, PolicyTooLarge; AccessDenied for a public one where the bucket's public access
+    block forbids that.
+    """
+    text = call.arguments["Policy"]
+    if len(text.encode()) > DOCUMENT_BYTES_MAX:
+        raise S3Error("PolicyTooLarge")
+    keyring = call.store.snapshots.keyring
+
+    def is_known(kind: str, name: str) -> bool:
+        return kind == SERVICE_KIND or keyring.knows(name)
+
+    try:
+        policy = read_bucket_policy(text, call.bucket.name, is_known)
+    except MalformedPolicy as error:
+        raise S3Error("MalformedPolicy", str(error)) from error
+    block = call.bucket.configuration.public_access_block
+    if block is not None and block.block_public_policy and policy.is_public:
+        raise S3Error("AccessDenied")
+    await call.store.configure(call.bucket, policy=text)
+    return Answer()
+
+
+async def get_bucket_policy(call: Call) -> Answer:
+    """Answer the policy as it was put."""
+    return Answer({"Policy": _policy(call)})
+
+
+async def get_bucket_policy_status(call: Call) -> Answer:
+    """Say whether the policy is open to the public."""
+    _policy(call)
+    policy = call.bucket.policy
+    assert policy is not None, "there is one"
+    return Answer({"PolicyStatus": {"IsPublic": policy.is_public}})
+
+
+def _policy(call: Call) -> str:
+    text = call.bucket.configuration.policy
+    if text is None:
+        raise S3Error("NoSuchBucketPolicy", BucketName=call.bucket.name)
+    return text
+
+
+async def delete_bucket_policy(call: Call) -> Answer:
+    """Take the policy off; there may be none."""
+    await call.store.configure(call.bucket, policy=None)
+    return Answer()

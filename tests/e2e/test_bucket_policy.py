@@ -1,0 +1,285 @@
+"""Bucket policies over the wire: what they allow and deny, to whom, and when they are refused."""
+
+from __future__ import annotations
+
+import json
+from itertools import count
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from botocore.client import BaseClient
+
+    from tests.e2e.server import Server
+
+pytestmark = pytest.mark.e2e
+
+SETTINGS = {"default_public_access_block": "false"}
+ALLOWED, DENIED, MISSING = (200, ""), (403, "AccessDenied"), (404, "NoSuchKey")
+MALFORMED = (400, "MalformedPolicy")
+_numbers = count(1)
+
+
+class User(NamedTuple):
+    """Somebody with an access key."""
+
+    account: str
+    arn: str
+    s3: BaseClient
+
+
+class People(NamedTuple):
+    """Who takes part: two Writers, a Reader, and nobody."""
+
+    ada: User
+    bob: User
+    eve: User
+    nobody: BaseClient
+
+
+def _make(server: Server, name: str, role: str) -> User:
+    account = server.manage_json("create_user", name, "--role", role)["account_id"]
+    key = server.manage_json("create_key", name)
+    client = server.client(
+        aws_access_key_id=key["access_key"], aws_secret_access_key=key["secret_key"]
+    )
+    return User(account, f"arn:aws:iam::{account}:user/{name}", client)
+
+
+@pytest.fixture(scope="module")
+def people(server: Server) -> Iterator[People]:
+    """Make everybody."""
+    nobody = server.client(config=Config(signature_version=UNSIGNED))
+    users = [
+        _make(server, name, role)
+        for name, role in (("pol-ada", "Writer"), ("pol-bob", "Writer"), ("pol-eve", "Reader"))
+    ]
+    yield People(*users, nobody)
+    for client in (nobody, *(user.s3 for user in users)):
+        client.close()
+
+
+@pytest.fixture
+def bucket(people: People) -> str:
+    """Make a bucket of ada's with two objects."""
+    name = f"ruled-{next(_numbers):04d}"
+    people.ada.s3.create_bucket(Bucket=name)
+    people.ada.s3.put_object(Bucket=name, Key="open/a", Body=b"a", Tagging="level=low")
+    people.ada.s3.put_object(Bucket=name, Key="shut/b", Body=b"b")
+    return name
+
+
+def rule(bucket: str, effect: str, action: Any, path: str | None = "*", **more: Any) -> Any:
+    """Write one statement about everybody, for objects at `path` or for the bucket (None)."""
+    resource = f"arn:aws:s3:::{bucket}" + ("" if path is None else f"/{path}")
+    return {"Effect": effect, "Principal": "*", "Action": action, "Resource": resource} | more
+
+
+def put(user: User, bucket: str, *rules: Any) -> tuple[int, str]:
+    """Put a policy of these statements."""
+    policy = json.dumps({"Version": "2012-10-17", "Statement": list(rules)})
+    status, code = outcome(user.s3.put_bucket_policy, Bucket=bucket, Policy=policy)
+    return (200, "") if status == 204 else (status, code)
+
+
+def outcome(call: Callable[..., Any], **arguments: Any) -> tuple[int, str]:
+    """Answer the status of a call, and its code when it was refused."""
+    try:
+        return call(**arguments)["ResponseMetadata"]["HTTPStatusCode"], ""
+    except ClientError as error:
+        return error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]["Code"]
+
+
+def test_a_policy_opens_a_path_to_the_public(people: People, bucket: str) -> None:
+    """Whoever comes reads below the path that is opened, and nothing else."""
+    assert put(people.ada, bucket, rule(bucket, "Allow", "s3:GetObject", "open/*")) == ALLOWED
+    for client in (people.nobody, people.bob.s3, people.eve.s3):
+        assert outcome(client.get_object, Bucket=bucket, Key="open/a") == ALLOWED
+        assert outcome(client.head_object, Bucket=bucket, Key="open/a") == ALLOWED
+        assert outcome(client.get_object, Bucket=bucket, Key="shut/b") == DENIED
+        assert outcome(client.get_object, Bucket=bucket, Key="open/none") == DENIED
+        assert outcome(client.list_objects_v2, Bucket=bucket) == DENIED
+        assert outcome(client.put_object, Bucket=bucket, Key="open/c", Body=b"") == DENIED
+    status = people.ada.s3.get_bucket_policy_status(Bucket=bucket)["PolicyStatus"]
+    assert status == {"IsPublic": True}
+    people.ada.s3.delete_bucket_policy(Bucket=bucket)
+    assert outcome(people.nobody.get_object, Bucket=bucket, Key="open/a") == DENIED
+    code = outcome(people.ada.s3.get_bucket_policy, Bucket=bucket)
+    assert code == (404, "NoSuchBucketPolicy")
+
+
+def test_who_may_list_is_told_what_is_not_there(people: People, bucket: str) -> None:
+    """Listing opened under a prefix is listing of that prefix; with it an absence is told."""
+    narrow = {"Condition": {"StringEquals": {"s3:prefix": "open/"}}}
+    rules = [
+        rule(bucket, "Allow", "s3:ListBucket", None, **narrow),
+        rule(bucket, "Allow", "s3:GetObject"),
+    ]
+    assert put(people.ada, bucket, *rules) == ALLOWED
+    listing = people.nobody.list_objects_v2(Bucket=bucket, Prefix="open/")
+    assert [row["Key"] for row in listing["Contents"]] == ["open/a"]
+    assert outcome(people.nobody.list_objects_v2, Bucket=bucket, Prefix="shut/") == DENIED
+    assert outcome(people.nobody.list_objects_v2, Bucket=bucket) == DENIED
+    assert outcome(people.nobody.get_object, Bucket=bucket, Key="open/none") == DENIED
+    rules[0] = rule(bucket, "Allow", "s3:ListBucket", None)
+    assert put(people.ada, bucket, *rules) == ALLOWED
+    assert outcome(people.nobody.get_object, Bucket=bucket, Key="open/none") == MISSING
+
+
+def test_one_user_is_let_in_by_each_of_his_names(people: People, bucket: str) -> None:
+    """A user, or his account, is named; nobody else is let in, and a Reader only reads."""
+    account = people.bob.account
+    for name in (people.bob.arn, f"arn:aws:iam::{account}:root", account):
+        one = {"Principal": {"AWS": [name]}}
+        assert put(people.ada, bucket, rule(bucket, "Allow", "s3:*", **one)) == ALLOWED
+        assert outcome(people.bob.s3.put_object, Bucket=bucket, Key="c", Body=b"c") == ALLOWED
+        assert outcome(people.eve.s3.get_object, Bucket=bucket, Key="c") == DENIED
+        assert outcome(people.nobody.get_object, Bucket=bucket, Key="c") == DENIED
+    one = {"Principal": {"AWS": people.eve.arn}}
+    assert put(people.ada, bucket, rule(bucket, "Allow", "s3:*", **one)) == ALLOWED
+    assert outcome(people.eve.s3.get_object, Bucket=bucket, Key="c") == ALLOWED
+    assert outcome(people.eve.s3.put_object, Bucket=bucket, Key="c", Body=b"") == DENIED
+
+
+def test_a_deny_holds_for_the_owner_and_never_locks_him_out(
+    people: People, bucket: str, server: Server
+) -> None:
+    """What is denied is denied to the owner and to a SuperUser; the policy stays theirs."""
+    root = server.client()
+    rules = [rule(bucket, "Deny", "s3:*"), rule(bucket, "Deny", "s3:*", None)]
+    assert put(people.ada, bucket, *rules) == ALLOWED
+    for client in (people.ada.s3, root):
+        assert outcome(client.get_object, Bucket=bucket, Key="open/a") == DENIED
+        assert outcome(client.list_objects_v2, Bucket=bucket) == DENIED
+        assert outcome(client.get_bucket_policy, Bucket=bucket) == ALLOWED
+    assert outcome(people.bob.s3.delete_bucket_policy, Bucket=bucket) == DENIED
+    people.ada.s3.delete_bucket_policy(Bucket=bucket)
+    assert outcome(people.ada.s3.get_object, Bucket=bucket, Key="open/a") == ALLOWED
+    root.close()
+
+
+def test_the_tags_of_an_object_decide(people: People, bucket: str) -> None:
+    """A condition on existing tags is judged by the object that is there, at each request."""
+    low = {"Condition": {"StringEquals": {"s3:ExistingObjectTag/level": "low"}}}
+    actions = ["s3:GetObject", "s3:GetObjectTagging"]
+    assert put(people.ada, bucket, rule(bucket, "Allow", actions, **low)) == ALLOWED
+    assert outcome(people.nobody.get_object, Bucket=bucket, Key="open/a") == ALLOWED
+    assert outcome(people.nobody.get_object_tagging, Bucket=bucket, Key="open/a") == ALLOWED
+    assert outcome(people.nobody.get_object, Bucket=bucket, Key="shut/b") == DENIED
+    assert outcome(people.ada.s3.get_object, Bucket=bucket, Key="shut/b") == ALLOWED
+    tags = {"TagSet": [{"Key": "level", "Value": "high"}]}
+    people.ada.s3.put_object_tagging(Bucket=bucket, Key="open/a", Tagging=tags)
+    assert outcome(people.nobody.get_object, Bucket=bucket, Key="open/a") == DENIED
+
+
+def test_the_tags_that_are_sent_decide(people: People, bucket: str) -> None:
+    """A condition on the request's tags is judged by header and by document alike."""
+    high = {"Condition": {"StringEquals": {"s3:RequestObjectTag/level": "high"}}}
+    deny = rule(bucket, "Deny", ["s3:PutObject", "s3:PutObjectTagging"], **high)
+    assert put(people.ada, bucket, deny) == ALLOWED
+    s3 = people.ada.s3
+    for level, expected in (("high", DENIED), ("low", ALLOWED)):
+        tagging = {"TagSet": [{"Key": "level", "Value": level}]}
+        sent = outcome(s3.put_object, Bucket=bucket, Key="k", Body=b"", Tagging=f"level={level}")
+        assert sent == expected
+        sent = outcome(s3.put_object_tagging, Bucket=bucket, Key="shut/b", Tagging=tagging)
+        assert sent == expected
+
+
+def test_deletes_of_many_ask_for_each_key(people: People, bucket: str) -> None:
+    """One entry that the policy denies is refused alone, and stays."""
+    rules = [
+        rule(bucket, "Allow", "s3:DeleteObject", "open/*", Principal={"AWS": people.bob.arn}),
+        rule(bucket, "Deny", "s3:DeleteObject", "shut/*"),
+    ]
+    assert put(people.ada, bucket, *rules) == ALLOWED
+    wanted = {"Objects": [{"Key": "open/a"}, {"Key": "shut/b"}, {"Key": "c"}]}
+    answer = people.bob.s3.delete_objects(Bucket=bucket, Delete=wanted)
+    assert [row["Key"] for row in answer["Deleted"]] == ["open/a"]
+    assert [(row["Key"], row["Code"]) for row in answer["Errors"]] == [
+        ("shut/b", "AccessDenied"),
+        ("c", "AccessDenied"),
+    ]
+    answer = people.ada.s3.delete_objects(Bucket=bucket, Delete=wanted)
+    assert [row["Key"] for row in answer["Errors"]] == ["shut/b"]
+    assert outcome(people.ada.s3.get_object, Bucket=bucket, Key="shut/b") == ALLOWED
+
+
+def test_a_copy_asks_for_its_source(people: People, bucket: str) -> None:
+    """Who may write here copies only what he may read there."""
+    assert put(people.ada, bucket, rule(bucket, "Allow", "s3:GetObject", "open/*")) == ALLOWED
+    own = f"own-{next(_numbers):04d}"
+    people.bob.s3.create_bucket(Bucket=own)
+    for key, expected in (("open/a", ALLOWED), ("shut/b", DENIED), ("open/none", DENIED)):
+        source = {"Bucket": bucket, "Key": key}
+        copied = outcome(people.bob.s3.copy_object, Bucket=own, Key="c", CopySource=source)
+        assert copied == expected
+
+
+def test_whence_and_how_a_request_comes_decides(people: People, bucket: str) -> None:
+    """Address and transport are those of the connection."""
+    near = {"Condition": {"IpAddress": {"aws:SourceIp": "127.0.0.0/8"}}}
+    far = {"Condition": {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}}
+    secure = {"Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+    for condition, expected in ((near, ALLOWED), (far, DENIED), (secure, ALLOWED)):
+        assert (
+            put(people.ada, bucket, rule(bucket, "Allow", "s3:GetObject", **condition)) == ALLOWED
+        )
+        assert outcome(people.nobody.get_object, Bucket=bucket, Key="open/a") == expected
+
+
+def test_the_public_access_block_overrules_a_public_policy(people: People, bucket: str) -> None:
+    """A public policy is not taken where that is blocked, and holds for the owner alone."""
+    public = rule(bucket, "Allow", "s3:GetObject")
+    assert put(people.ada, bucket, public) == ALLOWED
+    s3 = people.ada.s3
+    s3.put_public_access_block(
+        Bucket=bucket, PublicAccessBlockConfiguration={"RestrictPublicBuckets": True}
+    )
+    assert outcome(people.nobody.get_object, Bucket=bucket, Key="open/a") == DENIED
+    assert outcome(people.bob.s3.get_object, Bucket=bucket, Key="open/a") == DENIED
+    assert outcome(s3.get_object, Bucket=bucket, Key="open/a") == ALLOWED
+    s3.put_public_access_block(
+        Bucket=bucket, PublicAccessBlockConfiguration={"BlockPublicPolicy": True}
+    )
+    assert put(people.ada, bucket, public) == DENIED
+    assert put(people.ada, bucket, public | {"Principal": {"AWS": people.bob.arn}}) == ALLOWED
+
+
+def test_a_policy_that_is_not_understood_is_not_saved(people: People, bucket: str) -> None:
+    """A refused policy leaves the one before in force, byte for byte as it was put."""
+    good = rule(bucket, "Allow", "s3:GetObject", Sid="first")
+    assert put(people.ada, bucket, good) == ALLOWED
+    kept = people.ada.s3.get_bucket_policy(Bucket=bucket)["Policy"]
+    assert json.loads(kept)["Statement"] == [good]
+    for bad in (
+        rule(bucket, "Allow", "s3:GetObjekt"),
+        rule("elsewhere", "Allow", "s3:GetObject"),
+        rule(bucket, "Allow", "s3:ListBucket"),
+        good | {"Principal": {"AWS": "arn:aws:iam::000000000000:root"}},
+        good | {"Condition": {"StringIs": {"aws:username": "x"}}},
+        good | {"Actions": "s3:*"},
+    ):
+        assert put(people.ada, bucket, bad) == MALFORMED
+    long = good | {"Resource": [f"arn:aws:s3:::{bucket}/{'x' * 1000}{n}" for n in range(21)]}
+    assert put(people.ada, bucket, long) == (400, "PolicyTooLarge")
+    assert people.ada.s3.get_bucket_policy(Bucket=bucket)["Policy"] == kept
+
+
+def test_a_prefix_under_a_policy_is_renamed_by_its_owner_alone(
+    people: People, bucket: str, server: Server
+) -> None:
+    """Whoever is let in by a policy renames keys it speaks of, but no prefix unseen."""
+    everything = rule(bucket, "Allow", "s3:*", Principal={"AWS": people.bob.arn})
+    assert put(people.ada, bucket, everything) == ALLOWED
+    key = {"Bucket": bucket, "Key": "open/z", "RenameSource": "open/a"}
+    prefix = {"Bucket": bucket, "Key": "wide/", "RenameSource": "open/"}
+    assert outcome(people.bob.s3.rename_object, **key) == ALLOWED
+    assert outcome(people.bob.s3.rename_object, **prefix) == DENIED
+    assert outcome(people.ada.s3.rename_object, **prefix) == ALLOWED
