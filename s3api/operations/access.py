@@ -108,11 +108,13 @@ def may_read_tags(
 ) -> bool:
     """Whether the caller of something else may also read the tags of an object he named."""
     action = "s3:GetObjectTagging" if version_id is None else "s3:GetObjectVersionTagging"
-    verdict = policy.decide(call.principal, action, bucket)
-    if verdict is Verdict.BY_OBJECT:
-        held = info.attributes
-        return policy.decide_object(call.principal, action, bucket, held.owner, held.grants)
-    return verdict is Verdict.ALLOW
+    try:
+        decision = authorise(call, action, bucket, info.key)
+        if decision is not None:
+            decision.settle(info)
+    except S3Error:
+        return False
+    return True
 
 
 def check_settled(call: Call) -> None:

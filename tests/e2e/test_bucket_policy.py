@@ -212,14 +212,20 @@ def test_deletes_of_many_ask_for_each_key(people: People, bucket: str) -> None:
 
 
 def test_a_copy_asks_for_its_source(people: People, bucket: str) -> None:
-    """Who may write here copies only what he may read there."""
-    assert put(people.ada, bucket, rule(bucket, "Allow", "s3:GetObject", "open/*")) == ALLOWED
+    """Who may write here copies only what he may read there, its tags included."""
+    actions = ["s3:GetObject", "s3:GetObjectTagging"]
+    assert put(people.ada, bucket, rule(bucket, "Allow", actions, "open/*")) == ALLOWED
     own = f"own-{next(_numbers):04d}"
     people.bob.s3.create_bucket(Bucket=own)
     for key, expected in (("open/a", ALLOWED), ("shut/b", DENIED), ("open/none", DENIED)):
         source = {"Bucket": bucket, "Key": key}
         copied = outcome(people.bob.s3.copy_object, Bucket=own, Key="c", CopySource=source)
         assert copied == expected
+    assert put(people.ada, bucket, rule(bucket, "Allow", "s3:GetObject", "open/*")) == ALLOWED
+    source = {"Bucket": bucket, "Key": "open/a"}
+    arguments = {"Bucket": own, "Key": "c", "CopySource": source}
+    assert outcome(people.bob.s3.copy_object, **arguments) == DENIED
+    assert outcome(people.bob.s3.copy_object, TaggingDirective="REPLACE", **arguments) == ALLOWED
 
 
 def test_whence_and_how_a_request_comes_decides(people: People, bucket: str) -> None:
