@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from s3api.auth import identify
 from s3api.auth.sigv2 import SIGNED_PARAMETERS
@@ -285,3 +287,31 @@ def test_version_4_and_nobody_pass_as_before() -> None:
     assert verify(presigned_4, NOW).credential is CREDENTIAL
     assert presigned_4.header("x-amz-acl") == "private"
     assert verify(make_request("GET", b"/b", b"", {"host": "h"}), NOW).credential is None
+
+
+LATIN = st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=20)
+PARAMETERS = st.dictionaries(
+    st.sampled_from(
+        ["AWSAccessKeyId", "Signature", "Expires", "x-amz-acl", "X-Amz-Signature", "acl"]
+    ),
+    st.one_of(st.text(max_size=12), st.just(ACCESS_KEY), st.just("9" * 14)),
+)
+LINES = st.dictionaries(
+    st.sampled_from(["date", "x-amz-date", "content-type", "x-amz-security-token", "x-amz-meta-a"]),
+    st.one_of(LATIN, st.just(DATE)),
+)
+
+
+@given(PARAMETERS, LINES, st.one_of(LATIN, st.just(f"{ACCESS_KEY}:x")))
+def test_no_claim_passes_by_chance(
+    parameters: dict[str, str], lines: dict[str, str], claim: str
+) -> None:
+    """Whatever is claimed is refused in S3's words, with a detail that can be written."""
+    query = "&".join(f"{name}={quote(value, safe='')}" for name, value in parameters.items())
+    headers = {"host": "h", "authorization": f"AWS {claim}"} | lines
+    for sent in (headers, {"host": "h"} | lines):
+        request = make_request("GET", b"/b", query.encode(), sent)
+        if "authorization" in sent or "AWSAccessKeyId" in parameters:
+            refusal = refused(request)
+            assert refusal.status in {400, 403}
+            assert all(value.encode() is not None for value in refusal.detail.values())

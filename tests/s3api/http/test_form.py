@@ -160,6 +160,7 @@ def test_a_form_needs_a_boundary(content_type: str) -> None:
         part("key", "k"),
         part("key", "k")[:-30],
         part("file", "x")[:20],
+        part("key", "k") + f"--{BOUNDARY}".encode(),
         part("file", "x") + f"--{BOUNDARY}xx".encode(),
         part("key", "k")[:-2] + f"\r\n--{BOUNDARY}xx\r\n".encode() + part("file", "x") + END,
         f"--{BOUNDARY}\r\n\r\nno headers\r\n".encode() + part("file", "x") + END,
@@ -190,6 +191,15 @@ def test_a_form_needs_a_length() -> None:
     with pytest.raises(S3Error) as caught:
         asyncio.run(read_form(request))
     assert caught.value.code == "MissingContentLength"
+
+
+def test_a_file_may_be_cut_anywhere() -> None:
+    """A file larger than what is read at once comes whole, also where its end comes in pieces."""
+    data = b"data\r\n--" * 10_000
+    body = part("key", "k") + part("file", data) + END
+    end = len(body) - len(END)
+    for first in range(end - 4, len(body)):
+        assert read(body, pieces=cut(body, [30_000, first])) == ({"key": "k"}, data)
 
 
 @pytest.mark.parametrize("excess", [0, 1])
@@ -232,6 +242,7 @@ VALUES = st.one_of(
     st.binary(max_size=80),
     st.sampled_from([b"", b"\r\n", b"\r\n--", f"\r\n--{BOUNDARY[:-1]}".encode(), END, b"\r" * 40]),
     st.binary(min_size=1, max_size=3).map(lambda data: data * 7_000),
+    st.binary(min_size=1, max_size=3).map(lambda data: data * 30_000),
 )
 PARTS = st.builds(
     part, NAMES, VALUES, file_name=st.one_of(st.none(), st.text(max_size=5), st.just("a\\b"))
