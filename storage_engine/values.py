@@ -33,6 +33,7 @@ class ObjectAttributes(msgspec.Struct, frozen=True, kw_only=True, array_like=Tru
     checksum_algorithm: str = ""  # asked for at CreateMultipartUpload
     tags: dict[str, str] = {}
     grants: tuple[tuple[str, str], ...] | None = None  # (grantee, permission); None: the owner's
+    initiator: str = ""  # canonical id of who began the upload, where it is not the owner
 
     def with_digests(self, etag: str, checksums: dict[str, str]) -> ObjectAttributes:
         """Return the same with what is known once the payload has passed."""

@@ -6,6 +6,8 @@ import hashlib
 import itertools
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from s3api.context import Answer
 from s3api.errors import S3Error
 from s3api.http.checksum_headers import expected_checksum
@@ -38,6 +40,8 @@ async def create_multipart_upload(call: Call) -> Answer:
     algorithm = call.arguments.get("ChecksumAlgorithm")
     kind = checksum_type(algorithm, call.arguments.get("ChecksumType"))
     attributes = new_attributes(call, checksum_algorithm=algorithm or "", checksum_type=kind)
+    if attributes.owner != call.caller_id:
+        attributes = msgspec.structs.replace(attributes, initiator=call.caller_id)
     upload = await call.store.committed(
         call.engine.create_upload(call.bucket.id, call.key, attributes)
     )

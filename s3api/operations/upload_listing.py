@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from s3api.context import Answer
 from s3api.errors import S3Error
+from s3api.operations.grants import user_row
 from s3api.operations.listing import Names, owner_row, page_limit
 from s3api.operations.multipart import settle_upload
 from s3api.operations.put import checksum_members
 
 if TYPE_CHECKING:
     from s3api.context import Call
-    from storage_engine import PartInfo, UploadInfo, UploadPage
+    from storage_engine import ObjectAttributes, PartInfo, UploadInfo, UploadPage
 
 UPLOAD_ID: Final = re.compile(r"[0-9a-f]{32}")
 
@@ -31,7 +32,6 @@ async def list_parts(call: Call) -> Answer:
         call.bucket.id, call.key, upload.upload_id, after_part=marker, limit=limit
     )
     held = upload.attributes
-    owner = owner_row(call, held.owner)
     output: dict[str, Any] = {
         "Bucket": call.bucket.name,
         "Key": call.key,
@@ -41,14 +41,21 @@ async def list_parts(call: Call) -> Answer:
         "MaxParts": limit,
         "IsTruncated": page.is_truncated,
         "Parts": [_part_row(part, held.checksum_algorithm) for part in page.parts],
-        "Initiator": owner,
-        "Owner": owner,
+        **_people(call, held),
         "StorageClass": held.storage_class,
     }
     if held.checksum_algorithm:
         output["ChecksumAlgorithm"] = held.checksum_algorithm
         output["ChecksumType"] = held.checksum_type
     return Answer(output)
+
+
+def _people(call: Call, upload: ObjectAttributes) -> dict[str, dict[str, str]]:
+    """Say who began an upload, and whose the object is going to be."""
+    return {
+        "Initiator": user_row(call, upload.initiator or upload.owner),
+        "Owner": owner_row(call, upload.owner),
+    }
 
 
 def _marker(call: Call) -> int:
@@ -131,14 +138,12 @@ def _next_markers(page: UploadPage) -> tuple[str, str]:
 
 def _upload_row(call: Call, names: Names, upload: UploadInfo) -> dict[str, Any]:
     held = upload.attributes
-    owner = owner_row(call, held.owner)
     row: dict[str, Any] = {
         "Key": names.write(upload.key),
         "UploadId": upload.upload_id,
         "Initiated": upload.initiated_ms,
         "StorageClass": held.storage_class,
-        "Owner": owner,
-        "Initiator": owner,
+        **_people(call, held),
     }
     if held.checksum_algorithm:
         row["ChecksumAlgorithm"] = held.checksum_algorithm
