@@ -3,7 +3,7 @@
 # ruff: noqa: ARG002, FBT001  # the signatures are Django's
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
@@ -12,6 +12,7 @@ from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 
 from buckets import services
+from buckets.configuration import PublicAccessBlock
 from buckets.models import Bucket
 from iam.console import OwnedAdmin, is_superuser, signed_in
 from iam.keyring import Role
@@ -19,6 +20,10 @@ from storage_engine.apps import get_engine
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
+
+
+OF_ROW: Final = ("region", "created_at", "versioning")
+COMPUTED: Final = ("object_ownership", "public_access", "acl", "objects", "size", "uploads")
 
 
 @admin.register(Bucket)
@@ -47,6 +52,27 @@ class BucketPages(OwnedAdmin):
         """Count the multipart uploads that are neither completed nor aborted."""
         return get_engine().namespace_counts(bucket.pk).uploads
 
+    @admin.display(description="object ownership")
+    def object_ownership(self, bucket: Bucket) -> str:
+        """Say who owns what others write; without controls it is who writes."""
+        return bucket.ownership or "no controls (as ObjectWriter)"
+
+    @admin.display(description="public access")
+    def public_access(self, bucket: Bucket) -> str:
+        """Say which kinds of public access are blocked."""
+        block = bucket.public_access_block or {}
+        blocked = [name.replace("_", " ") for name, is_on in block.items() if is_on]
+        if len(blocked) == len(PublicAccessBlock.__struct_fields__):
+            return "blocked"
+        return ", ".join(blocked) or "not blocked"
+
+    @admin.display(description="ACL")
+    def acl(self, bucket: Bucket) -> str:
+        """Say what is granted to others than the owner, or beside his full control."""
+        if bucket.grants is None:
+            return "private"
+        return ", ".join(f"{permission} to {grantee}" for grantee, permission in bucket.grants)
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Let Writers and SuperUsers make buckets, as `iam.policy` does."""
         return _may_write(request)
@@ -62,12 +88,12 @@ class BucketPages(OwnedAdmin):
     def get_fields(self, request: HttpRequest, obj: Bucket | None = None) -> Any:
         """Ask for the name, and SuperUsers for the owner."""
         if obj is not None:
-            return ("name", "owner", "region", "objects", "size", "uploads", "created_at")
+            return ("name", "owner", *OF_ROW, *COMPUTED)
         return ("name", "owner") if is_superuser(request) else ("name",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Bucket | None = None) -> Any:
         """Show what the row does not hold."""
-        return ("region", "objects", "size", "uploads", "created_at") if obj else ()
+        return (*OF_ROW, *COMPUTED) if obj else ()
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Propose the signed-in user as the owner."""

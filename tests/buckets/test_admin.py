@@ -9,7 +9,9 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.messages import get_messages
 
 from buckets import services
+from buckets.configuration import PublicAccessBlock
 from buckets.models import Bucket
+from iam.acl import ALL_USERS, Grant
 from tests.buckets.contents import put
 from tests.people import browser
 
@@ -77,6 +79,26 @@ def test_the_list_and_the_page_show_the_engines_figures(
         page = text(console.get(address))
         assert "photos" in page
         assert "4.0\xa0KB" in page
+
+
+def test_the_page_shows_who_may_do_what(console: Client, ada: User) -> None:
+    """The page of a bucket shows its ownership, what is blocked, and what its ACL grants."""
+    bucket = services.create_bucket("photos", ada.canonical_id)
+    address = f"{BUCKETS}{bucket.id}/change/"
+    page = text(console.get(address))
+    for words in ("BucketOwnerEnforced", "blocked", "private", "unversioned"):
+        assert words in page
+    services.configure_bucket(
+        bucket.id,
+        ownership=None,
+        public_access_block=PublicAccessBlock(block_public_policy=True),
+        grants=(Grant(ALL_USERS, "READ"),),
+    )
+    page = text(console.get(address))
+    for words in ("no controls (as ObjectWriter)", "block public policy", f"READ to {ALL_USERS}"):
+        assert words in page
+    services.configure_bucket(bucket.id, public_access_block=None)
+    assert "not blocked" in text(console.get(address))
 
 
 def test_an_empty_bucket_is_deleted(console: Client, ada: User) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from django.db import transaction
 
 from buckets import services
+from buckets.configuration import NOTHING_PUBLIC, Ownership
 from buckets.models import Bucket
 from buckets.services import (
     BucketAlreadyExists,
@@ -26,6 +28,32 @@ if TYPE_CHECKING:
 
     from iam.models import User
     from storage_engine import StorageEngine
+
+
+@pytest.mark.parametrize(
+    ("ownership", "is_blocked", "has_acls"),
+    [("BucketOwnerEnforced", True, False), ("ObjectWriter", False, True), ("none", False, True)],
+)
+def test_a_new_bucket_is_configured_as_the_settings_have_it(
+    store: StorageEngine,
+    ada: User,
+    settings: SettingsWrapper,
+    ownership: str,
+    is_blocked: bool,
+    has_acls: bool,
+) -> None:
+    """Ownership and public access of a bucket of which nothing is said are the settings'."""
+    settings.S4 = replace(
+        settings.S4,
+        default_object_ownership=ownership,
+        default_public_access_block=is_blocked,
+    )
+    made = services.create_bucket("photos", ada.canonical_id)
+    expected = None if ownership == "none" else Ownership(ownership)
+    assert made.configuration.ownership is expected
+    assert made.configuration.public_access_block == (NOTHING_PUBLIC if is_blocked else None)
+    assert (made.has_acls, made.ignores_public_acls) == (has_acls, is_blocked)
+    assert services.load_registry().find("photos") == made
 
 
 def test_a_new_bucket_is_in_the_registry(

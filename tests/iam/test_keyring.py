@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,6 +47,15 @@ def test_names_every_user_by_canonical_id() -> None:
     keyring = Keyring([], [ADA])
     assert keyring.principal("a" * 64) is ADA
     assert keyring.principal("b" * 64) is None
+
+
+def test_finds_users_by_email() -> None:
+    """An address finds everyone who has it, in any case; nobody is found by having none."""
+    twins = [replace(ADA, canonical_id=letter * 64, email="Two@x.org") for letter in "bc"]
+    keyring = Keyring([], [ADA, *twins])
+    assert keyring.principals_by_email("two@X.org") == twins
+    assert keyring.principals_by_email("") == []
+    assert keyring.principals_by_email("one@x.org") == []
 
 
 def test_a_secret_is_in_no_repr() -> None:
