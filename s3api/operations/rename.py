@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 SOURCE_HEADER: Final = "x-amz-rename-source"
 TOKEN_CHARACTERS_MAX: Final = 64
 TOKEN_BYTES: Final = 16  # of its digest: what the engine keeps
+CONDITIONS: Final = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
 ANYTHING: Final = "*"
 READ: Final = "s3:GetObject"
 # A rename changes nothing but the name: headers that ask for more are refused.
@@ -139,8 +140,12 @@ def _receipt(call: Call, source: str) -> Receipt | None:
             ArgumentValue=token,
         )
     name = "\0".join((str(call.bucket.id), call.caller_id, token))
-    conditions = read_conditions(call.request), read_conditions(call.request, RENAME_SOURCE)
-    request = "\0".join((source, call.key, repr(conditions)))
+    conditions = [
+        call.request.header(prefix + condition) or ""
+        for prefix in ("", RENAME_SOURCE)
+        for condition in CONDITIONS
+    ]
+    request = "\0".join((source, call.key, *conditions))
     return Receipt(sha256(name.encode()).digest()[:TOKEN_BYTES], sha256(request.encode()).digest())
 
 
