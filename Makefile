@@ -48,7 +48,7 @@ conformance: $(STAMP)
 #: make fuzz      random requests against every room of the S3 side and against all of it, for SECONDS=3600
 SECONDS ?= 3600
 fuzz: $(STAMP)
-	@S4_TEST_FUZZ_SECONDS=$(SECONDS) nice $(BIN)/python -m pytest -q --timeout 0 tests/fuzz
+	@S4_TEST_FUZZ_SECONDS=$(SECONDS) nice $(BIN)/python -m pytest -q -s --timeout 0 tests/fuzz
 
 #: make coverage  tests with branch coverage, report in the terminal
 coverage: $(STAMP)

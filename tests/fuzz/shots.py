@@ -8,15 +8,17 @@ come in. What it names in this store stands as `<<upload>>` and the like until i
 from __future__ import annotations
 
 import hashlib
+import hmac
 import time
 from base64 import b64encode
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from hypothesis import strategies as st
 
+from s3api.auth.sigv2 import SIGNED_PARAMETERS
 from s3api.operations.registry import HANDLERS
 from s3api.protocol.model import Level, is_streamed
 from s3api.protocol.quirks import CHECKSUM_DEMANDED
@@ -44,7 +46,7 @@ OFFERED: Final = sorted(set(HANDLERS) & set(MODELS))
 EVERY: Final = sorted(MODELS)
 FORMS: Final = [UNSIGNED, SIGNED_CHUNKS, SIGNED_CHUNKS_TRAILER, UNSIGNED_CHUNKS_TRAILER]
 SIGNED: Final = "signed"
-USERS: Final = ["owner"] * 12 + ["other", "reader", "anonymous", "liar", "stranger"]
+USERS: Final = ["owner", "old", "old", "other", "reader", "anonymous", "liar", "stranger"]
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,9 @@ class Shot:
             trailers = {"x-amz-checksum-crc32": self.trailer}
         if self.user == "anonymous":
             lines["x-amz-content-sha256"] = digest
-            return lines, self._spoilt(body)
+            return lines, spoil(body, self.spoils)
+        if self.user == "old":
+            return self._signed_by_version_2(world, target, lines), spoil(body, self.spoils)
         signer = world.signers.get(self.user, world.signers["owner"])
         if self.user == "liar":
             signer = type(signer)(signer.access_key, "another")
@@ -123,22 +127,26 @@ class Shot:
             body = b"".join(signer.signed_frames(signed, split(body, 8192), trailers))
         elif form == UNSIGNED_CHUNKS_TRAILER:
             body = b"".join(unsigned_frames(split(body, 8192), trailers or {}))
-        return signed.headers, self._spoilt(body)
+        return signed.headers, spoil(body, self.spoils)
 
-    def _spoilt(self, body: bytes) -> bytes:
-        """Change the body behind the back of its signature."""
-        for how, place in self.spoils:
-            at = place % (len(body) + 1)
-            if how == "flip" and body:
-                at = place % len(body)
-                body = body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
-            elif how == "cut":
-                body = body[:at]
-            elif how == "double":
-                body += body[at:]
-            else:
-                body = body[:at] + how.encode() + body[at:]
-        return body
+    def _signed_by_version_2(
+        self, world: World, target: str, lines: dict[str, str]
+    ) -> dict[str, str]:
+        """Sign as clients of old do (RESTAuthentication)."""
+        path, _, query = target.partition("?")
+        lines["x-amz-date"] = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime())
+        amz = "".join(f"{name}:{lines[name]}\n" for name in sorted(lines) if name[:6] == "x-amz-")
+        pairs = sorted(pair.partition("=") for pair in query.split("&") if pair)
+        signed = "&".join(
+            unquote("".join(pair)) for pair in pairs if unquote(pair[0]) in SIGNED_PARAMETERS
+        )
+        resource = path + (f"?{signed}" if signed else "")
+        places = [lines.get("content-md5", ""), lines.get("content-type", ""), ""]
+        text = "\n".join((self.method, *places, amz + resource))
+        signer = world.signers["owner"]
+        digest = hmac.digest(signer.secret_key.encode(), text.encode(), "sha1")
+        signature = b64encode(digest).decode()
+        return lines | {"authorization": f"AWS {signer.access_key}:{signature}"}
 
     def _send_presigned(
         self,
@@ -170,7 +178,23 @@ class Shot:
         scope = signer.scope(stamp)
         signature = signer._signature(stamp, f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{digest}")
         target = f"{self.path}?{text}&X-Amz-Signature={signature}"
-        return self._give(world, target, kept, self._spoilt(body))
+        return self._give(world, target, kept, spoil(body, self.spoils))
+
+
+def spoil(body: bytes, spoils: tuple[tuple[str, int], ...]) -> bytes:
+    """Change a body behind the back of its signature."""
+    for how, place in spoils:
+        at = place % (len(body) + 1)
+        if how == "flip" and body:
+            at = place % len(body)
+            body = body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
+        elif how == "cut":
+            body = body[:at]
+        elif how == "double":
+            body += body[at:]
+        else:
+            body = body[:at] + how.encode() + body[at:]
+    return body
 
 
 @dataclass(frozen=True)

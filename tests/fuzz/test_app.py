@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from hypothesis import event
+import pytest
 
 from tests.fuzz.exploring import SECONDS, explore, register, tell
-from tests.fuzz.shots import shots
+from tests.fuzz.forms import FormShot, form_shots
+from tests.fuzz.shots import Shot, shots
 from tests.fuzz.world import REFUSED, living
 
 if TYPE_CHECKING:
@@ -20,27 +21,27 @@ if TYPE_CHECKING:
 
     from pytest_django.fixtures import SettingsWrapper
 
-    from tests.fuzz.shots import Shot
-
-NAME: Final = "application"
+KINDS: Final = {"application": shots(), "forms": form_shots()}
 VERIFY_EVERY: Final = 500
 READS: Final = {"GET", "HEAD", "OPTIONS"}
-register(NAME, weight=16)
+register("application", weight=16)
+register("forms", weight=6)
 
 
+@pytest.mark.parametrize("name", KINDS)
 def test_the_application_answers_or_refuses(
-    settings: SettingsWrapper, tmp_path: Path, transactional_db: None
+    settings: SettingsWrapper, tmp_path: Path, transactional_db: None, name: str
 ) -> None:
     """Each request is answered in S3's words, and one that is refused changes nothing."""
     outcomes: Counter[str] = Counter()
     with living(settings, tmp_path) as world:
 
-        def check(shot: Shot) -> None:
+        def check(shot: Shot | FormShot) -> None:
             reply = shot.send(world)
             outcome = "gone" if reply is None else reply.code or str(reply.status)
-            outcomes[f"{shot.operation} {outcome}"] += 1
-            event(outcome)
-            if reply is None or reply.status >= REFUSED or shot.method in READS:
+            outcomes[outcome] += 1
+            is_read = isinstance(shot, Shot) and shot.method in READS
+            if reply is None or reply.status >= REFUSED or is_read:
                 try:
                     world.insist_unchanged()
                 except AssertionError:
@@ -51,7 +52,7 @@ def test_the_application_answers_or_refuses(
             if outcomes.total() % VERIFY_EVERY == 0:
                 world.verify()
 
-        explore(NAME, shots(), check)
+        explore(name, KINDS[name], check)
     if SECONDS:
-        for outcome, count in sorted(outcomes.items()):
-            tell(f"{outcome}: {count:,}")
+        counts = (f"{outcome} {count:,}" for outcome, count in outcomes.most_common())
+        tell(f"{name}: {', '.join(counts)}")
