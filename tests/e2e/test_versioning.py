@@ -314,6 +314,15 @@ def test_many_deletes_of_versions(s3: BaseClient, versioned: str) -> None:
     assert refusal(s3.delete_bucket, Bucket=versioned) == (200, "")
 
 
+def test_there_is_no_lock_to_go_past(s3: BaseClient, versioned: str) -> None:
+    """Bypassing retention is refused for one object, and of no effect for many."""
+    s3.put_object(Bucket=versioned, Key="k", Body=b"x")
+    bypass = {"Bucket": versioned, "BypassGovernanceRetention": True}
+    assert refusal(s3.delete_object, **bypass, Key="k") == (400, "InvalidArgument")
+    told = s3.delete_objects(**bypass, Delete={"Objects": [{"Key": "k"}]})
+    assert told["Deleted"][0]["DeleteMarker"]
+
+
 def test_quiet_tells_only_of_errors(s3: BaseClient, versioned: str) -> None:
     """Quiet leaves out what went well, markers too."""
     answer = delete_many(s3, versioned, ("a", None), ("b", FOREIGN), quiet=True)
