@@ -30,8 +30,15 @@ if TYPE_CHECKING:
     from s3api.http.request import Request
     from s3api.http.target import Target
 
-# What of the request itself still counts: where it went, and what bucket policies may ask about.
-KEPT_HEADERS: Final = frozenset({b"host", b"origin", b"referer", b"user-agent"})
+# What of the request itself still counts: where it went, who sent it, and conditions, which no form
+# has to allow: they only forbid.
+KEPT_HEADERS: Final = frozenset(
+    {b"host", b"if-match", b"if-none-match", b"origin", b"referer", b"user-agent"}
+)
+# Headers that say nothing of the object (CloudFront adds the first); others of x-amz-* are fields.
+HARMLESS_HEADERS: Final = frozenset(
+    {b"x-amz-cf-id", b"x-amz-content-sha256", b"x-amz-date", b"x-amz-user-agent"}
+)
 # Fields that are headers of PutObject by the same name, beside x-amz-*.
 HEADER_FIELDS: Final = frozenset(
     {
@@ -59,7 +66,6 @@ NO_HEADERS: Final = frozenset(
         "x-amz-decoded-content-length",
         "x-amz-security-token",
         "x-amz-signature",
-        "x-amz-tagging",  # tags come as XML, in a field of another name
         "x-amz-trailer",
     }
 )
@@ -83,6 +89,7 @@ async def open_form(
     refuse_other_claims(request)
     form = await read_form(request)
     fields, config = form.fields, store.config
+    _refuse_conflicts(request, fields)
     key = fields.get("key")
     if key is None:
         raise missing_field("key")
@@ -119,6 +126,18 @@ async def post_object(call: Call) -> Answer:
     check_expected_owner(call)
     answer = await put_object(call)
     return _answer(call, form.fields, answer)
+
+
+def _refuse_conflicts(request: Request, fields: Mapping[str, str]) -> None:
+    """Refuse headers that ask for what no field does, and no policy allows: ErrorResponses.html."""
+    for name, value in request.header_items:
+        if not name.startswith(b"x-amz-") or name in HARMLESS_HEADERS:
+            continue
+        if fields.get(name.decode("latin-1")) != value.strip().decode("latin-1"):
+            raise S3Error(
+                "InvalidRequest",
+                "Conflicting values provided in HTTP headers and POST form fields.",
+            )
 
 
 def _headers(fields: Mapping[str, str]) -> dict[str, str]:

@@ -48,10 +48,13 @@ def public(s3: BaseClient, bucket: str) -> str:
 
 
 def test_tags_come_as_xml(server: Server, s3: BaseClient, signer: BaseClient, bucket: str) -> None:
-    """As in AWS's documentation of the form; the object has them at once."""
+    """As AWS documents forms, or as in the header of PutObject; the object has them at once."""
     body = write_form(presigned(signer, bucket, "k", tagging=TAGGING), Upload(b"x"))
     assert post(server, f"/{bucket}", body).status == 204
     assert s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == TAGS
+    plain = write_form(presigned(signer, bucket, "plain", x_amz_tagging="a=b"), Upload(b"x"))
+    assert post(server, f"/{bucket}", plain).status == 204
+    assert len(s3.get_object_tagging(Bucket=bucket, Key="plain")["TagSet"]) == 1
     tag = "<Tag><Key>{}</Key><Value>v</Value></Tag>"
     many = "".join(tag.format(number) for number in range(11))
     for document in (f"<Tagging><TagSet>{many}</TagSet></Tagging>", "not-xml"):

@@ -253,6 +253,29 @@ def test_tags_come_with_a_form(
     assert s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == tags
 
 
+def test_headers_beside_a_form_ask_for_nothing(
+    server: Server, s3: BaseClient, signer: BaseClient, bucket: str
+) -> None:
+    """What no field says, no header can add; a condition is obeyed, for it only forbids."""
+    body = write_form(presigned(signer, bucket, "k", x_amz_meta_a="1"), Upload(b"x"))
+
+    def ask(**headers: str) -> tuple[int, str]:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        reply = post(server, f"/{bucket}", body, headers=named)
+        return reply.status, reply.code
+
+    for headers in (
+        {"x_amz_server_side_encryption": "AES256"},
+        {"x_amz_acl": "private"},
+        {"x_amz_expected_bucket_owner": "0"},
+        {"x_amz_meta_a": "2"},
+    ):
+        assert ask(**headers) == (400, "InvalidRequest")
+    assert is_empty(s3, bucket)
+    assert ask(x_amz_meta_a="1", x_amz_content_sha256="UNSIGNED-PAYLOAD") == (204, "")
+    assert ask(If_None_Match="*") == (412, "PreconditionFailed")
+
+
 @pytest.mark.parametrize(
     ("fields", "code"),
     [
