@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 CRASH_SUITES := $(addprefix tests/storage_engine/test_,power_cut.py crash.py races.py model.py)
 
-.PHONY: serve test test-long test-crash test-scale conformance fuzz coverage check format lock bench help clean
+.PHONY: serve test test-long test-clients clients test-crash test-scale conformance fuzz coverage check format lock bench help clean
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -32,6 +32,14 @@ test: $(STAMP)
 #: make test-long the same with the long conformance, crash and soak runs
 test-long: $(STAMP)
 	@S4_TEST_LONG=1 $(BIN)/python -m pytest
+
+#: make clients   put the clients that the tests drive into .clients (a minute, 800 MB); make test then uses them
+clients:
+	@PYTHON=$(PYTHON) tests/e2e/clients/install
+
+#: make test-clients real clients of all kinds and ages against S4, in all their tests
+test-clients: $(STAMP) clients
+	@S4_TEST_LONG=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/e2e/clients
 
 #: make test-scale ten million objects: what they cost, and that it stays within bounds (half an hour, 20 GB)
 test-scale: $(STAMP)
@@ -79,6 +87,6 @@ lock: $(STAMP)
 bench: $(STAMP)
 	@$(BIN)/python benchmarks/ladder.py
 
-#: make clean     remove the virtual environment and caches (never the data)
+#: make clean     remove the virtual environment, the clients and caches (never the data)
 clean:
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
+	@rm -rf $(VENV) .clients .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*

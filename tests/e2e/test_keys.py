@@ -160,6 +160,16 @@ def test_ugly_keys_are_copied_by_name(s3: BaseClient, filled: str, bucket: str) 
         assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == body_of(key), ascii(key)
 
 
+def test_a_plus_in_a_copy_source_is_a_space(server: Server, s3: BaseClient, bucket: str) -> None:
+    """A copy's source is encoded as a form is: s5cmd writes its spaces as plus signs."""
+    s3.put_object(Bucket=bucket, Key="a b+c", Body=b"it")
+    for source in (f"{bucket}/a+b%2Bc", f"/{bucket}/a%20b%2Bc"):
+        headers = {"x-amz-copy-source": source}
+        assert server.caller.ask("PUT", f"/{bucket}/copy", headers=headers).status == 200
+    headers = {"x-amz-copy-source": f"{bucket}/a%20b+c"}
+    assert server.caller.ask("PUT", f"/{bucket}/copy", headers=headers).code == "NoSuchKey"
+
+
 def test_ugly_keys_can_be_deleted_alone(s3: BaseClient, bucket: str) -> None:
     """Deleting one ugly key deletes no other."""
     for key in UGLY:
