@@ -256,6 +256,41 @@ def test_equal_content_from_many_is_stored_once(server: Server, bucket: str) -> 
     assert last.body == body
 
 
+def write(server: Server, bucket: str, key: str, number: int, over: Connection) -> Reply:
+    """Put a racer's number."""
+    return server.caller.ask("PUT", f"/{bucket}/{key}", b"%d" % number, over=over)
+
+
+def test_no_version_of_many_is_lost(server: Server, s3: BaseClient, bucket: str) -> None:
+    """Where versions are kept, every one of many writers of one key leaves its own."""
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    made = []
+    for _ in range(ROUNDS):
+        replies = race(server, lambda number, over: write(server, bucket, "k", number, over))
+        made += [reply.headers["x-amz-version-id"] for reply in replies]
+    rows = s3.list_object_versions(Bucket=bucket)["Versions"]
+    assert sorted(row["VersionId"] for row in rows) == sorted(made)
+    assert len(set(made)) == RACERS * ROUNDS
+
+
+def test_copies_back_and_forth_come_to_an_end(server: Server, s3: BaseClient, bucket: str) -> None:
+    """Copies that read what others of them write, and writers between them, block nobody."""
+    for number in range(RACERS):
+        s3.put_object(Bucket=bucket, Key=f"k{number}", Body=b"%d" % number)
+
+    def run(number: int, over: Connection) -> Reply:
+        source, target = number, (number + 1) % RACERS
+        if number % 4 == 0:
+            return write(server, bucket, f"k{target}", source, over)
+        headers = {"x-amz-copy-source": f"{bucket}/k{source}"}
+        return server.caller.ask("PUT", f"/{bucket}/k{target}", b"", headers, over=over)
+
+    for _ in range(ROUNDS):
+        assert outcomes(race(server, run)) == {(200, ""): RACERS}
+    rows = s3.list_objects_v2(Bucket=bucket)["Contents"]
+    assert len(rows) == RACERS
+
+
 def test_the_store_is_consistent_after_all_this(server: Server) -> None:
     """No race has left a count or a reference wrong."""
     server.verify()

@@ -291,6 +291,37 @@ def test_signed_chunks_are_stored(
         assert read["ChecksumCRC32C"] == checksum
 
 
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        (None, None),  # minio-go says nothing of the chunks
+        ("aws-chunked", None),
+        ("aws-chunked,gzip", "gzip"),
+        ("gzip,aws-chunked", "gzip"),
+        ("gzip", "gzip"),
+    ],
+)
+@pytest.mark.parametrize("form", [SIGNED_CHUNKS, UNSIGNED_CHUNKS_TRAILER])
+def test_only_the_coding_of_the_content_is_kept(
+    server: Server, s3: BaseClient, bucket: str, form: str, sent: str | None, kept: str | None
+) -> None:
+    """Chunks are decoded whether Content-Encoding names them or not, and all else in it stays."""
+    headers = {"host": server.caller.host, "x-amz-decoded-content-length": "5"}
+    headers |= {"content-encoding": sent} if sent is not None else {}
+    target, signer = path_of(bucket, "k"), server.caller.signer
+    signed = signer.sign("PUT", target, headers, form)
+    is_signed = form == SIGNED_CHUNKS
+    frames = (
+        signer.signed_frames(signed, [b"hello"]) if is_signed else unsigned_frames([b"hello"], {})
+    )
+    with server.caller.connect() as connection:
+        encoded = b"".join(frames)
+        connection.send(write_head("PUT", target, signed.headers, len(encoded)) + encoded)
+        assert connection.reply().status == 200
+    read = s3.get_object(Bucket=bucket, Key="k")
+    assert (read["Body"].read(), read.get("ContentEncoding")) == (b"hello", kept)
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_unsigned_chunks_are_stored(server: Server, s3: BaseClient, bucket: str, size: int) -> None:
     """Unsigned chunks with a trailer become the object, over plain http as well."""
