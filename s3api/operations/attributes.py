@@ -158,11 +158,11 @@ def check_expected_owner(call: Call) -> None:
     """Refuse the call when the client names another owner of the bucket than it has."""
     expected = call.arguments.get("ExpectedBucketOwner")
     if expected is not None and call.bucket_or_none is not None:
-        check_owner(expected, call.bucket_or_none)
+        check_owner(call, expected, call.bucket_or_none)
 
 
-def check_owner(expected: str, bucket: BucketState) -> None:
-    """Refuse unless the bucket is that account's; S4's accounts go by their canonical ids.
+def check_owner(call: Call, expected: str, bucket: BucketState) -> None:
+    """Refuse unless the bucket is that account's, which its account id or canonical id names.
 
     What can be no account is refused as S3 does (localstack, recorded).
     """
@@ -172,5 +172,7 @@ def check_owner(expected: str, bucket: BucketState) -> None:
             "The value of the expected bucket owner parameter must be an AWS Account ID... "
             f"[{expected}]",
         )
-    if expected != bucket.owner_canonical_id:
+    owner = call.store.snapshots.keyring.principal(bucket.owner_canonical_id)
+    account_id = owner.account_id if owner is not None else ""
+    if expected not in {bucket.owner_canonical_id, account_id}:
         raise S3Error("AccessDenied")

@@ -74,7 +74,7 @@ def find_source(call: Call) -> Source:
     call.source_decision = authorise(call, action, bucket, key)
     expected = call.arguments.get("ExpectedSourceBucketOwner")
     if expected is not None:
-        check_owner(expected, bucket)
+        check_owner(call, expected, bucket)
     return Source(bucket, key, version_id, call.source_decision)
 
 

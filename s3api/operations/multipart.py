@@ -65,9 +65,14 @@ def _open_upload(call: Call) -> UploadInfo:
 
 
 def settle_upload(call: Call, upload: UploadInfo) -> None:
-    """Refuse the call unless the caller may do this to this upload."""
+    """Refuse the call unless the caller may do this to this upload: mpuoverview.html.
+
+    Who began it may, also where the object is going to be the bucket's owner's.
+    """
     if call.decision is not None:
-        call.decision.settle_attributes(upload.attributes)
+        held = upload.attributes
+        whose = held.initiator or held.owner
+        call.decision.settle_attributes(msgspec.structs.replace(held, owner=whose))
 
 
 def _part_number(call: Call) -> int:

@@ -271,6 +271,14 @@ def test_bucket_owner_preferred(people: People) -> None:
     assert outcome(people.ada.s3.get_object, Bucket=bucket, Key="given") == (200, "")
     assert outcome(people.ada.s3.get_object, Bucket=bucket, Key="kept") == DENIED
     assert outcome(people.bob.s3.get_object, Bucket=bucket, Key="given") == DENIED
+    named = {"Bucket": bucket, "Key": "large"}
+    begin = people.bob.s3.create_multipart_upload
+    named["UploadId"] = begin(**named, ACL="bucket-owner-full-control")["UploadId"]
+    row = people.ada.s3.list_multipart_uploads(Bucket=bucket)["Uploads"][0]
+    assert (row["Initiator"]["ID"], row["Owner"]["ID"]) == (people.bob.id, people.ada.id)
+    assert people.bob.s3.list_parts(**named)["Initiator"]["DisplayName"] == people.bob.name
+    assert outcome(people.eve.s3.list_parts, **named) == DENIED
+    assert outcome(people.bob.s3.abort_multipart_upload, **named) == (204, "")
 
 
 def test_bucket_owner_enforced(people: People) -> None:

@@ -186,6 +186,17 @@ def test_a_body_is_not_asked_for_in_vain(given: Given) -> None:
             assert status == 403
 
 
+def test_the_owner_that_is_expected_may_be_named_by_either_id(server: Server) -> None:
+    """A bucket's owner is expected by account id, as in AWS, or by canonical id."""
+    user = server.manage_json("create_user", "expected")
+    server.manage_json("create_bucket", "expecting", "--owner", "expected")
+    for owner in (user["account_id"], user["canonical_id"]):
+        headers = {"x-amz-expected-bucket-owner": owner}
+        assert server.caller.ask("PUT", "/expecting/k", b"x", headers).status == 200
+        copy = {"x-amz-copy-source": "expecting/k", "x-amz-source-expected-bucket-owner": owner}
+        assert server.caller.ask("PUT", "/expecting/copy", b"", copy | headers).status == 200
+
+
 def test_another_owner_than_expected_is_denied(server: Server, given: Given) -> None:
     """Who names another owner of the bucket, or of a copy's source, than it has is denied."""
     target = path_of(given.bucket, KEY)
