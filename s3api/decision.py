@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from iam import policy
+from iam.documents import Effect
 from iam.policy import Verdict
 from s3api.errors import S3Error
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from buckets.registry import BucketState
-    from iam.documents import Effect
     from iam.keyring import Principal
     from storage_engine import ObjectAttributes, ObjectInfo
 
@@ -57,11 +57,13 @@ class OpenDecision:
     def settle_missing(self) -> None:
         """Decide for an object that is not there; S3Error AccessDenied.
 
-        Deleting it succeeds, and tells nothing.
+        Deleting it succeeds, and tells nothing. A policy that denies the action denies it here too;
+        else who may list under the key's name is told.
         """
         self.is_settled = True
-        self._decide(self.action, self.ask(self.action, None))
-        if self.action == policy.DELETE_OBJECT:
+        effect = self.ask(self.action, None)
+        if effect is Effect.DENY or self.action == policy.DELETE_OBJECT:
+            self._decide(self.action, effect)
             return
         if self._decide(LIST_BUCKET, self.ask(LIST_BUCKET, None)) is not Verdict.ALLOW:
             raise S3Error("AccessDenied")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from iam.documents import Policy
     from s3api.context import Call
 
+LIST_BUCKET: Final = "s3:ListBucket"
 ARN: Final = "arn:aws:s3:::"
 OBJECT_TAG: Final = "s3:existingobjecttag/"
 REQUEST_TAG: Final = "s3:requestobjecttag/"
@@ -149,7 +150,10 @@ def make_question(
         resource = f"{resource}/{key}"
     principal = call.principal
     names = principal.names if principal is not None else frozenset[str]()
-    return Question(action, resource, names, _context(call, policy, tags or {}))
+    context = _context(call, policy, tags or {})
+    if action == LIST_BUCKET and key is not None:
+        context["s3:prefix"] = (key,)  # whether a key is there is asked of a list of its name
+    return Question(action, resource, names, context)
 
 
 def _context(call: Call, policy: Policy, tags: dict[str, str]) -> dict[str, Sequence[str]]:

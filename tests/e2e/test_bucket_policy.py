@@ -127,6 +127,12 @@ def test_who_may_list_is_told_what_is_not_there(people: People, bucket: str) -> 
     assert outcome(people.nobody.list_objects_v2, Bucket=bucket, Prefix="shut/") == DENIED
     assert outcome(people.nobody.list_objects_v2, Bucket=bucket) == DENIED
     assert outcome(people.nobody.get_object, Bucket=bucket, Key="open/none") == DENIED
+    rules[0] = rule(
+        bucket, "Allow", "s3:ListBucket", None, Condition={"StringLike": {"s3:prefix": "open/*"}}
+    )
+    assert put(people.ada, bucket, *rules) == ALLOWED
+    assert outcome(people.nobody.get_object, Bucket=bucket, Key="open/none") == MISSING
+    assert outcome(people.nobody.get_object, Bucket=bucket, Key="shut/none") == DENIED
     rules[0] = rule(bucket, "Allow", "s3:ListBucket", None)
     assert put(people.ada, bucket, *rules) == ALLOWED
     assert outcome(people.nobody.get_object, Bucket=bucket, Key="open/none") == MISSING
