@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine
 
 from storage_engine import (
     EngineOptions,
+    InvalidVersionId,
     IsDeleteMarker,
     KeyDeleted,
     LockMode,
@@ -70,6 +71,12 @@ QUOTAS = st.builds(Quota, st.sampled_from([0, 0, 1400, 3000]), st.sampled_from([
 NO_VERSIONS = st.sampled_from(
     ["null", "f" * 16, "0" * 16, "F" * 16, "x", "", "0" * 15, "\u0660" * 16]
 )
+
+
+def absent(version_id: str) -> type[NoSuchVersion]:
+    """Tell how reading a version is refused that is not there, or that none can be."""
+    is_possible = version_id in {"null", "f" * 16, "0" * 16}
+    return NoSuchVersion if is_possible else InvalidVersionId
 
 
 def outcome(future: Future[Result], refusal: Refusal) -> Result | None:
@@ -145,7 +152,7 @@ class ModelStore(RuleBasedStateMachine):
         if data.draw(st.booleans(), "by id"):
             version_id, version = self.version(data, bucket_id, key)
             if version is None:
-                return key, version_id, None, NoSuchVersion
+                return key, version_id, None, absent(version_id)
             return key, version_id, version, IsDeleteMarker if version.data is None else None
         versions = self.buckets[bucket_id].key(key).versions
         if not versions:
@@ -221,8 +228,8 @@ class ModelStore(RuleBasedStateMachine):
         bucket = self.buckets[bucket_id]
         future = self.engine.delete_version(bucket_id, key, version_id, bypass_governance=bypass)
         if version is None:
-            is_possible = version_id in {"null", "f" * 16, "0" * 16}
-            assert outcome(future, None if is_possible else NoSuchVersion) is None
+            refusal = absent(version_id)
+            assert outcome(future, None if refusal is NoSuchVersion else refusal) is None
         elif binds(version.info.lock, bypass=bypass):
             outcome(future, ObjectLocked)
         else:
