@@ -1,7 +1,7 @@
 """Valid requests one after another are answered as a simple model of a bucket says.
 
-Objects, copies, listings in pages, deletions and uploads, through the whole application in
-process; the model is a dict of keys and a dict of uploads.
+Objects and their versions, copies, listings in pages, deletions and uploads, through the whole
+application in process; the model is a dict of keys, each with its versions, and one of uploads.
 """
 
 from __future__ import annotations
@@ -63,6 +63,14 @@ class Held:
 
 
 @dataclass
+class Version:
+    """One version of a key; without an object it is a delete marker."""
+
+    version_id: str
+    held: Held | None
+
+
+@dataclass
 class Upload:
     """What the model knows of an open upload."""
 
@@ -84,7 +92,8 @@ class Bucket(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.world.fill()
-        self.objects: dict[str, Held] = {}
+        self.versioning = ""
+        self.keys: dict[str, list[Version]] = {}  # newest first
         self.uploads: dict[str, Upload] = {}
 
     def ask(
@@ -109,6 +118,36 @@ class Bucket(RuleBasedStateMachine):
         assert reply is not None
         return reply
 
+    # --- the model ---
+
+    @property
+    def objects(self) -> dict[str, Held]:
+        """Answer the objects that are current."""
+        current = {key: versions[0].held for key, versions in self.keys.items()}
+        return {key: held for key, held in current.items() if held is not None}
+
+    def add(self, key: str, held: Held | None, reply: Reply) -> None:
+        """Note a version that was made, a delete marker for None, under the id that was told."""
+        versions = self.keys.setdefault(key, [])
+        told = reply.headers.get("x-amz-version-id")
+        version_id = "null"
+        if self.versioning == "Enabled":
+            assert told is not None
+            assert all(told != version.version_id for version in versions)
+            version_id = told
+        else:
+            # A copy names the null version that it makes, a put does not: as recorded from S3.
+            assert told is None or (self.versioning == "Suspended" and told == "null")
+            versions[:] = [version for version in versions if version.version_id != "null"]
+        versions.insert(0, Version(version_id, held))
+
+    @rule(status=st.sampled_from(["Enabled", "Enabled", "Suspended"]))
+    def set_versioning(self, status: str) -> None:
+        """Begin to keep versions, or suspend it."""
+        body = f"<VersioningConfiguration><Status>{status}</Status></VersioningConfiguration>"
+        assert self.ask("PUT", query={"versioning": ""}, body=body.encode()).status == 200
+        self.versioning = status
+
     # --- objects ---
 
     @rule(key=KEYS, data=DATA, meta=META)
@@ -116,7 +155,7 @@ class Bucket(RuleBasedStateMachine):
         """Put an object; it replaces what was there."""
         reply = self.ask("PUT", key, headers=as_sent(meta), body=data)
         assert (reply.status, reply.headers["etag"]) == (200, f'"{md5(data)}"')
-        self.objects[key] = Held(data, md5(data), meta)
+        self.add(key, Held(data, md5(data), meta), reply)
 
     @rule(key=KEYS, data=DATA, condition=st.sampled_from(["if-none-match", "if-match", "wrong"]))
     def put_if(self, key: str, data: bytes, condition: str) -> None:
@@ -134,7 +173,7 @@ class Bucket(RuleBasedStateMachine):
             wanted = 200 if etag == held.etag else 412
         assert reply.status == wanted, reply.body
         if reply.status == 200:
-            self.objects[key] = Held(data, md5(data), {})
+            self.add(key, Held(data, md5(data), {}), reply)
 
     @rule(key=KEYS, span=st.none() | st.tuples(st.integers(0, 99), st.integers(0, 99)))
     def get(self, key: str, span: tuple[int, int] | None) -> None:
@@ -182,24 +221,92 @@ class Bucket(RuleBasedStateMachine):
             assert (reply.status, reply.code) == (404, "NoSuchKey")
         else:
             assert reply.status == 200, reply.body
-            self.objects[to] = Held(held.data, held.etag, meta if replaces else held.meta)
+            self.add(to, Held(held.data, held.etag, meta if replaces else held.meta), reply)
 
     @rule(key=KEYS)
     def delete(self, key: str) -> None:
-        """Delete an object, there or not."""
-        assert self.ask("DELETE", key).status == 204
-        self.objects.pop(key, None)
+        """Delete an object, there or not; where versions are kept, behind a marker."""
+        reply = self.ask("DELETE", key)
+        assert reply.status == 204
+        assert reply.headers.get("x-amz-delete-marker") == ("true" if self.versioning else None)
+        self.deleted(key, reply.headers.get("x-amz-version-id"))
 
-    @rule(keys=st.lists(KEYS, min_size=1, max_size=4), quiet=st.booleans())
+    def deleted(self, key: str, marker_id: str | None) -> None:
+        """Note that a key was deleted."""
+        if not self.versioning:
+            assert marker_id is None
+            self.keys.pop(key, None)
+            return
+        versions = self.keys.setdefault(key, [])
+        assert marker_id is not None
+        assert (marker_id == "null") == (self.versioning == "Suspended")
+        versions[:] = [version for version in versions if version.version_id != marker_id]
+        versions.insert(0, Version(marker_id, None))
+
+    @rule(keys=st.lists(KEYS, min_size=1, max_size=4, unique=True), quiet=st.booleans())
     def delete_many(self, keys: list[str], quiet: bool) -> None:
         """Delete several objects at once."""
         rows = "".join(f"<Object><Key>{escape(key)}</Key></Object>" for key in keys)
         body = f"<Delete>{rows}<Quiet>{str(quiet).lower()}</Quiet></Delete>".encode()
+        quiet = quiet and not self.versioning  # else nobody tells the markers' ids
+        if not quiet:
+            body = body.replace(b"<Quiet>true", b"<Quiet>false")
         reply = self.ask("POST", query={"delete": ""}, body=body)
-        found = [row.text for row in parsed(reply.body).iterfind(f"{NS}Deleted/{NS}Key")]
-        assert found == ([] if quiet else keys)
-        for key in keys:
-            self.objects.pop(key, None)
+        found = parsed(reply.body).findall(f"{NS}Deleted")
+        assert [row.findtext(f"{NS}Key") for row in found] == ([] if quiet else keys)
+        ids = [row.findtext(f"{NS}DeleteMarkerVersionId") for row in found] or [None] * len(keys)
+        for key, marker_id in zip(keys, ids, strict=True):
+            self.deleted(key, marker_id)
+
+    def any_version(self, data: st.DataObject) -> tuple[str, Version]:
+        """Draw a version by its place: its id differs from run to run."""
+        every = [(key, version) for key, versions in self.keys.items() for version in versions]
+        return every[data.draw(st.integers(0, len(every) - 1), "version")]
+
+    @precondition(lambda self: self.keys)
+    @rule(data=st.data())
+    def get_version(self, data: st.DataObject) -> None:
+        """Get one version; a marker cannot be."""
+        key, version = self.any_version(data)
+        reply = self.ask("GET", key, {"versionId": version.version_id})
+        if version.held is None:
+            assert (reply.status, reply.code) == (405, "MethodNotAllowed")
+            return
+        assert (reply.status, reply.body) == (200, version.held.data)
+        self.check_headers(reply, version.held)
+
+    @precondition(lambda self: self.keys)
+    @rule(data=st.data())
+    def delete_version(self, data: st.DataObject) -> None:
+        """Remove one version for good: the newest that is left is current, marker or not."""
+        key, version = self.any_version(data)
+        assert self.ask("DELETE", key, {"versionId": version.version_id}).status == 204
+        self.keys[key].remove(version)
+        if not self.keys[key]:
+            del self.keys[key]
+
+    @rule(limit=st.integers(1, 5))
+    def list_versions(self, limit: int) -> None:
+        """Page through the versions, newest first within their key."""
+        query = {"versions": "", "max-keys": str(limit), "encoding-type": "url"}
+        found: list[tuple[str, str, str, bool]] = []
+        for _ in range(200):
+            document = parsed(self.ask("GET", query=query).body)
+            for row in document:
+                if row.tag in {f"{NS}Version", f"{NS}DeleteMarker"}:
+                    texts = [row.findtext(NS + name) or "" for name in ("Key", "VersionId")]
+                    is_latest = row.findtext(f"{NS}IsLatest") == "true"
+                    kind = row.tag.removeprefix(NS)
+                    found.append((unquote_plus(texts[0]), texts[1], kind, is_latest))
+            if document.findtext(f"{NS}IsTruncated") != "true":
+                break
+            query["key-marker"] = unquote_plus(document.findtext(f"{NS}NextKeyMarker") or "")
+            query["version-id-marker"] = document.findtext(f"{NS}NextVersionIdMarker") or ""
+        assert found == [
+            (key, one.version_id, "DeleteMarker" if one.held is None else "Version", place == 0)
+            for key in sorted(self.keys, key=str.encode)
+            for place, one in enumerate(self.keys[key])
+        ]
 
     # --- listings ---
 
@@ -296,7 +403,7 @@ class Bucket(RuleBasedStateMachine):
             digest = md5(b"".join(bytes.fromhex(md5(part)) for part in parts))
             etag = f"{digest}-{len(parts)}"
             assert parsed(reply.body).findtext(f"{NS}ETag") == f'"{etag}"'
-            self.objects[upload.key] = Held(b"".join(parts), etag, upload.meta)
+            self.add(upload.key, Held(b"".join(parts), etag, upload.meta), reply)
             del self.uploads[upload_id]
 
     @precondition(lambda self: self.uploads)
@@ -310,6 +417,7 @@ class Bucket(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Compare all that is there with the model, and have the store verify itself."""
         self.listing("", "", 7, "2")
+        self.list_versions(5)
         document = parsed(self.ask("GET", query={"uploads": "", "encoding-type": "url"}).body)
         found = [row.text for row in document.iterfind(f"{NS}Upload/{NS}UploadId")]
         assert sorted(map(str, found)) == sorted(self.uploads)
