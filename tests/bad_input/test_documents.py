@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tests.fuzz.world import World
 
 OFFERED: Final = sorted(set(WITH_DOCUMENT) & set(HANDLERS))
+POLICY: Final = "PutBucketPolicy"  # its document alone is JSON
 XMLNS: Final = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 # A word of AWS's own for a document that is none (see s3api.protocol.quirks).
 ACL: Final = {"PutBucketAcl", "PutObjectAcl"}
@@ -85,8 +86,29 @@ def test_a_hostile_document_is_refused(world: World, subtests: pytest.Subtests) 
     requests = [
         asked(name, "MalformedACLError" if name in ACL else "MalformedXML", document)
         for name in OFFERED
+        if name != POLICY
         for document in hostile(root_of(MODELS[name])[0])
     ]
+    check_all(world, subtests, requests)
+
+
+def test_a_policy_that_is_no_json_is_refused(world: World, subtests: pytest.Subtests) -> None:
+    """A policy that is no object in JSON is told so, however deep or wrongly encoded it is."""
+    message = "Policies must be valid JSON and the first byte must be '{'"  # RECORDED
+    documents = [
+        "x",
+        " ",
+        "[]",
+        "null",
+        "1",
+        "{",
+        '{"a":1}x',
+        "<Policy/>",
+        '{"a":' * 3000,
+        "{'a':1}",
+    ]
+    requests = [asked(POLICY, "MalformedPolicy", document, message) for document in documents]
+    requests += [asked(POLICY, "MalformedPolicy", b'{"a":"\xff"}', message)]
     check_all(world, subtests, requests)
 
 
