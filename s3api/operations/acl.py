@@ -23,7 +23,7 @@ def _wanted(call: Call, asked: AskedAcl, owner: str) -> tuple[Grant, ...] | None
     if asked.owner not in {"", owner}:
         raise S3Error("AccessDenied")
     grants = asked.grants_of(owner, call.bucket.owner_canonical_id)
-    check_grants(call.bucket, grants)
+    check_grants(call.bucket, asked, grants)
     return grants
 
 
@@ -34,10 +34,7 @@ async def get_bucket_acl(call: Call) -> Answer:
 
 async def put_bucket_acl(call: Call) -> Answer:
     """Set the bucket's ACL."""
-    asked = asked_anyhow(call, BUCKET_CANNED)
-    if asked.canned and not call.bucket.has_acls:
-        raise S3Error("AccessControlListNotSupported")  # unlike for objects, even for `private`
-    grants = _wanted(call, asked, call.bucket.owner_canonical_id)
+    grants = _wanted(call, asked_anyhow(call, BUCKET_CANNED), call.bucket.owner_canonical_id)
     await call.store.configure(call.bucket, grants=grants)
     return Answer()
 

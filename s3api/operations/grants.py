@@ -176,13 +176,14 @@ def _resolve(keyring: Keyring, kind: str, value: str, names: dict[str, str]) -> 
     return value
 
 
-def check_grants(bucket: BucketState, grants: tuple[Grant, ...] | None) -> None:
-    """Refuse the ACL that the bucket takes for nothing in it; None is private.
+def check_grants(bucket: BucketState, asked: AskedAcl, grants: tuple[Grant, ...] | None) -> None:
+    """Refuse what the bucket takes for nothing in it: an ACL as asked for and as it would be kept.
 
-    Where ACLs are disabled only what gives the owner full control, and nobody else anything, is
-    taken: about-object-ownership.html. access-control-block-public-access.html: BlockPublicAcls.
+    Where ACLs are disabled only full control for the bucket's owner is taken, spelled out or by
+    its own name, so not as `private`: object-ownership-error-responses.html, and seen in
+    github.com/cloudyr/aws.s3, issue 435. BlockPublicAcls: access-control-block-public-access.html.
     """
-    if grants is not None and not bucket.has_acls:
+    if not bucket.has_acls and (grants is not None or asked.canned not in {"", OWNER_FULL}):
         raise S3Error("AccessControlListNotSupported")
     block = bucket.configuration.public_access_block
     if block is not None and block.block_public_acls and is_public(grants):
@@ -208,7 +209,7 @@ def new_owner_and_grants(call: Call) -> tuple[str, tuple[Grant, ...] | None]:
     if is_preferred and asked.canned == OWNER_FULL:
         owner = bucket.owner_canonical_id
     grants = asked.grants_of(owner, bucket.owner_canonical_id)
-    check_grants(bucket, grants)
+    check_grants(bucket, asked, grants)
     return owner, grants
 
 

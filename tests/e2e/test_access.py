@@ -300,9 +300,10 @@ def test_bucket_owner_enforced(people: People) -> None:
     assert granted(acl) == {(people.ada.id, "FULL_CONTROL")}
     off = (400, "AccessControlListNotSupported")
     put = people.ada.s3.put_object
-    assert refusal(put, **named, Body=b"y", ACL="public-read") == off
+    for canned in ("public-read", "private", "bucket-owner-read"):
+        assert refusal(put, **named, Body=b"y", ACL=canned) == off
+        assert refusal(people.ada.s3.put_object_acl, **named, ACL=canned) == off
     assert refusal(put, **named, Body=b"y", GrantRead=f"id={people.bob.id}") == off
-    assert refusal(people.ada.s3.put_object_acl, **named, ACL="public-read") == off
     assert refusal(people.ada.s3.put_bucket_acl, Bucket=bucket, ACL="private") == off
     put(Bucket=bucket, Key="fine", Body=b"y", ACL="bucket-owner-full-control")
     people.ada.s3.delete_bucket_ownership_controls(Bucket=bucket)
