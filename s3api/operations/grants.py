@@ -53,11 +53,15 @@ class AskedAcl(NamedTuple):
     grants: tuple[Grant, ...] = ()
     owner: str = ""  # whom the document calls the owner; "" when it was no document
 
-    def grants_of(self, owner: str, bucket_owner: str) -> tuple[Grant, ...] | None:
-        """Spell it out for something of `owner`, as it is kept: None for what is private."""
-        grants = self.grants
+    def spelled_out(self, owner: str, bucket_owner: str) -> tuple[Grant, ...]:
+        """Say what it grants on something of `owner`."""
         if self.canned:
-            grants = canned_grants(self.canned, owner, bucket_owner)
+            return canned_grants(self.canned, owner, bucket_owner)
+        return self.grants
+
+    def grants_of(self, owner: str, bucket_owner: str) -> tuple[Grant, ...] | None:
+        """Say the same as it is kept: None for what is private."""
+        grants = self.spelled_out(owner, bucket_owner)
         return None if grants == private_grants(owner) else grants
 
 
@@ -177,14 +181,19 @@ def _resolve(keyring: Keyring, kind: str, value: str, names: dict[str, str]) -> 
 
 
 def check_grants(bucket: BucketState, asked: AskedAcl, grants: tuple[Grant, ...] | None) -> None:
-    """Refuse what the bucket takes for nothing in it: an ACL as asked for and as it would be kept.
+    """Refuse an ACL for what is there already, as asked for and as it would be kept.
 
-    Where ACLs are disabled only full control for the bucket's owner is taken, spelled out or by
-    its own name, so not as `private`: object-ownership-error-responses.html, and seen in
-    github.com/cloudyr/aws.s3, issue 435. BlockPublicAcls: access-control-block-public-access.html.
+    Where ACLs are disabled only full control for the bucket's owner is taken, by its own name or
+    spelled out, and `private` is not: object-ownership-error-responses.html, and as S3 was seen to
+    answer in github.com/hashicorp/terraform-provider-aws, issue 34079.
     """
     if not bucket.has_acls and (grants is not None or asked.canned not in {"", OWNER_FULL}):
         raise S3Error("AccessControlListNotSupported")
+    _check_public(bucket, grants)
+
+
+def _check_public(bucket: BucketState, grants: tuple[Grant, ...] | None) -> None:
+    """Refuse what BlockPublicAcls blocks: access-control-block-public-access.html."""
     block = bucket.configuration.public_access_block
     if block is not None and block.block_public_acls and is_public(grants):
         raise S3Error("AccessDenied")
@@ -205,11 +214,18 @@ def new_owner_and_grants(call: Call) -> tuple[str, tuple[Grant, ...] | None]:
     asked = asked_by_headers(call, OBJECT_CANNED)
     if asked is None:
         return owner, None
+    if not bucket.has_acls:
+        # What a writer calls private is the bucket's owner's full control when he is that: S3 was
+        # seen to refuse it to others alone, github.com/rclone/rclone, issue 6413.
+        spelled_out = asked.spelled_out(call.caller_id, owner)
+        if asked.canned != OWNER_FULL and spelled_out != private_grants(owner):
+            raise S3Error("AccessControlListNotSupported")
+        return owner, None
     is_preferred = bucket.configuration.ownership is Ownership.BUCKET_OWNER_PREFERRED
     if is_preferred and asked.canned == OWNER_FULL:
         owner = bucket.owner_canonical_id
     grants = asked.grants_of(owner, bucket.owner_canonical_id)
-    check_grants(bucket, asked, grants)
+    _check_public(bucket, grants)
     return owner, grants
 
 

@@ -281,7 +281,7 @@ def test_bucket_owner_preferred(people: People) -> None:
     assert outcome(people.bob.s3.abort_multipart_upload, **named) == (204, "")
 
 
-def test_bucket_owner_enforced(people: People) -> None:
+def test_bucket_owner_enforced(s3: BaseClient, people: People) -> None:
     """Where the bucket's owner is enforced ACLs mean nothing: not set, not obeyed, and not lost."""
     bucket = made(people.ada)
     named = {"Bucket": bucket, "Key": "k"}
@@ -300,12 +300,16 @@ def test_bucket_owner_enforced(people: People) -> None:
     assert granted(acl) == {(people.ada.id, "FULL_CONTROL")}
     off = (400, "AccessControlListNotSupported")
     put = people.ada.s3.put_object
+    assert refusal(put, **named, Body=b"y", ACL="public-read") == off
     for canned in ("public-read", "private", "bucket-owner-read"):
-        assert refusal(put, **named, Body=b"y", ACL=canned) == off
         assert refusal(people.ada.s3.put_object_acl, **named, ACL=canned) == off
     assert refusal(put, **named, Body=b"y", GrantRead=f"id={people.bob.id}") == off
     assert refusal(people.ada.s3.put_bucket_acl, Bucket=bucket, ACL="private") == off
-    put(Bucket=bucket, Key="fine", Body=b"y", ACL="bucket-owner-full-control")
+    for canned in ("bucket-owner-full-control", "private"):
+        put(Bucket=bucket, Key="fine", Body=b"y", ACL=canned)
+    root = {"Bucket": bucket, "Key": "fine", "Body": b"y"}  # a SuperUser, of another account
+    assert refusal(s3.put_object, **root, ACL="private") == off
+    s3.put_object(**root, ACL="bucket-owner-full-control")
     people.ada.s3.delete_bucket_ownership_controls(Bucket=bucket)
     assert refusal(people.ada.s3.get_bucket_ownership_controls, Bucket=bucket) == (
         404,

@@ -74,8 +74,7 @@ def test_streams_moves_and_listings(cli: Cli, bucket: str) -> None:
     text = content("from standard input", 9 * MIB).hex()
     cli("s3", "cp", "-", f"s3://{bucket}/from stdin", told=text.encode())
     assert cli("s3", "cp", f"s3://{bucket}/from stdin", "-") == text
-    acl = ("--acl", "bucket-owner-full-control")
-    cli("s3", "cp", f"s3://{bucket}/from stdin", f"s3://{bucket}/a/copy", *acl)
+    cli("s3", "cp", f"s3://{bucket}/from stdin", f"s3://{bucket}/a/copy", "--acl", "private")
     cli("s3", "mv", f"s3://{bucket}/a/copy", f"s3://{bucket}/a/b/moved+.txt")
     listed = cli("s3", "ls", f"s3://{bucket}", "--recursive", "--summarize")
     assert "a/b/moved+.txt" in listed
