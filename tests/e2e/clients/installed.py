@@ -39,7 +39,7 @@ def interpreter(environment: str) -> str:
     if environment == "own":
         return sys.executable
     found = CLIENTS / environment / "bin" / "python"
-    return str(found) if found.exists() else missing(environment)
+    return str(found) if found.exists() else missing(f"the Python with {environment} clients")
 
 
 def installed(program: str) -> str:
@@ -132,7 +132,7 @@ def node_story(run: Runner, program: str, story: str, *arguments: str, **environ
     """Run one function of a CommonJS module in programs/ with the packages of npm."""
     packages = CLIENTS / "javascript" / "node_modules"
     if not packages.exists():
-        missing("what npm has")
+        missing("AWS's SDK for JavaScript")
     return run(
         *(
             system("node"),

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+import urllib.error
+import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.e2e.clients.s3cmd import s3cmd_of
 from tests.e2e.clients.trees import HARD_NAMES, LARGE, digests
+from tests.e2e.outcome import refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,11 +111,64 @@ def test_rules_for_browsers(s3cmd: S3cmd, bucket: str, tmp_path: Path) -> None:
     assert "CORS:      none" in s3cmd("info", f"s3://{bucket}")
 
 
-def test_acls_are_read(s3cmd: S3cmd, bucket: str, files: Path) -> None:
-    """`info` shows that the owner has full control of the bucket and of what he puts into it."""
-    s3cmd("put", str(files / HARD_NAMES[0]), f"s3://{bucket}/mine")
-    for target in (f"s3://{bucket}", f"s3://{bucket}/mine"):
-        assert re.search(r"ACL:\s+\S+: FULL_CONTROL", s3cmd("info", target))
+def test_acls_are_read_and_set(s3cmd: S3cmd, run: Runner, bucket: str, files: Path) -> None:
+    """The owner has full control, and opens an object to everybody once the bucket has ACLs."""
+    target = f"s3://{bucket}/mine"
+    s3cmd("put", str(files / HARD_NAMES[0]), target)
+    for place in (f"s3://{bucket}", target):
+        assert re.search(r"ACL:\s+\S+: FULL_CONTROL", s3cmd("info", place))
+    s3cmd("setownership", f"s3://{bucket}", "ObjectWriter")
+    s3cmd("setblockpublicaccess", f"s3://{bucket}", "")
+    assert "Ownership: ObjectWriter" in s3cmd("info", f"s3://{bucket}")
+    assert status(f"{run.server.url}/{bucket}/mine") == 403
+    s3cmd("setacl", "--acl-public", target)
+    assert "*anon*: READ" in s3cmd("info", target)
+    assert status(f"{run.server.url}/{bucket}/mine") == 200
+    s3cmd("setacl", "--acl-private", target)
+    assert status(f"{run.server.url}/{bucket}/mine") == 403
+    s3cmd("put", "--acl-public", str(files / LARGE), f"s3://{bucket}/large")
+    assert status(f"{run.server.url}/{bucket}/large") == 200
+
+
+def status(url: str) -> int:
+    """Answer the status that somebody without credentials gets."""
+    try:
+        with urllib.request.urlopen(url, timeout=30) as reply:  # noqa: S310  # our own server's
+            return int(reply.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_tags_are_set_read_and_removed(
+    s3cmd: S3cmd, bucket: str, s3: BaseClient, files: Path
+) -> None:
+    """`settagging`, `gettagging` and `deltagging` work on a bucket and on an object."""
+    s3cmd("put", str(files / HARD_NAMES[0]), f"s3://{bucket}/tagged")
+    for place in (f"s3://{bucket}", f"s3://{bucket}/tagged"):
+        s3cmd("settagging", place, "colour=blue&shape=round")
+        assert "colour:\tblue" in s3cmd("gettagging", place)
+        s3cmd("deltagging", place)
+    assert "colour" not in s3cmd("gettagging", f"s3://{bucket}/tagged")
+    assert refusal(s3.get_bucket_tagging, Bucket=bucket) == (404, "NoSuchTagSet")
+
+
+def test_a_policy_opens_a_bucket(
+    s3cmd: S3cmd, run: Runner, bucket: str, files: Path, tmp_path: Path
+) -> None:
+    """`setpolicy` lets everybody read what a policy names, until `delpolicy`."""
+    s3cmd("put", str(files / HARD_NAMES[0]), f"s3://{bucket}/open/read me")
+    url = f"{run.server.url}/{bucket}/open/read%20me"
+    policy = tmp_path / "policy.json"
+    allow = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}
+    statement = allow | {"Resource": f"arn:aws:s3:::{bucket}/open/*"}
+    policy.write_text(json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    s3cmd("setblockpublicaccess", f"s3://{bucket}", "")
+    assert status(url) == 403
+    s3cmd("setpolicy", str(policy), f"s3://{bucket}")
+    assert f"arn:aws:s3:::{bucket}/open/*" in s3cmd("info", f"s3://{bucket}")
+    assert status(url) == 200
+    s3cmd("delpolicy", f"s3://{bucket}")
+    assert status(url) == 403
 
 
 def test_versioning_is_switched(s3cmd: S3cmd, bucket: str, s3: BaseClient) -> None:
