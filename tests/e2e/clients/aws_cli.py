@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 OLD: Final = "1.29"
 SYSTEM: Final = "2"
 CURRENT: Final = "1.46"
-VERSIONS: Final = (OLD, SYSTEM, CURRENT) if LONG else (OLD, CURRENT)
+# Each call starts a Python of its own, and these are many: the everyday form leaves some out.
+VERSIONS: Final = (OLD, SYSTEM, CURRENT) if LONG else (CURRENT,)
+AGES: Final = VERSIONS if LONG else (OLD, CURRENT)
 _ENVIRONMENTS: Final = {OLD: "awscli-old", CURRENT: "own"}
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.e2e.clients.aws_cli import CURRENT, VERSIONS, aws, command
+from tests.e2e.clients.aws_cli import AGES, CURRENT, VERSIONS, aws, command
+from tests.e2e.clients.installed import LONG
 from tests.e2e.clients.trees import HARD_NAMES, LARGE, MIB, digests
 from tests.e2e.content import content
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from tests.e2e.clients.installed import Runner
 
 pytestmark = pytest.mark.e2e
+in_all_ages = pytest.mark.parametrize("cli", AGES, indirect=True)
+ALGORITHMS = ("CRC64NVME", "SHA256", "CRC32", "CRC32C", "SHA1")
 
 
 class Cli:
@@ -45,6 +48,7 @@ def cli(run: Runner, request: pytest.FixtureRequest) -> Cli:
     return Cli(run, request.param)
 
 
+@in_all_ages
 def test_a_tree_goes_up_and_comes_down_unchanged(
     cli: Cli, bucket: str, files: Path, tmp_path: Path
 ) -> None:
@@ -108,6 +112,7 @@ def test_metadata_is_kept_and_replaced(cli: Cli, bucket: str, files: Path) -> No
     assert head["ContentLength"] == (files / LARGE).stat().st_size
 
 
+@in_all_ages
 def test_uploads_carry_the_checksum_of_their_age(
     cli: Cli, bucket: str, s3: BaseClient, files: Path
 ) -> None:
@@ -119,6 +124,7 @@ def test_uploads_carry_the_checksum_of_their_age(
         assert ("ChecksumCRC64NVME" in head) == (cli.version != CURRENT)
 
 
+@in_all_ages
 def test_a_presigned_link_is_read_by_anyone(cli: Cli, bucket: str) -> None:
     """`presign` makes a link that a client without credentials reads."""
     cli("s3", "cp", "-", f"s3://{bucket}/for + you.txt", told=b"here")
@@ -127,6 +133,7 @@ def test_a_presigned_link_is_read_by_anyone(cli: Cli, bucket: str) -> None:
         assert reply.read() == b"here"
 
 
+@in_all_ages
 def test_many_objects_are_deleted_in_one_request(cli: Cli, bucket: str, s3: BaseClient) -> None:
     """DeleteObjects works with the Content-MD5 of old and with the CRC of today."""
     keys = [f"{name} {number}" for name in HARD_NAMES for number in range(3)]
@@ -207,7 +214,7 @@ def test_tags_acls_and_rules(cli: Cli, bucket: str, s3: BaseClient) -> None:
     assert cli.api("get-bucket-cors", "--bucket", bucket) == rules
 
 
-@pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"])
+@pytest.mark.parametrize("algorithm", ALGORITHMS if LONG else ALGORITHMS[:2])
 def test_every_checksum_that_cp_offers_is_kept(
     run: Runner, bucket: str, s3: BaseClient, files: Path, algorithm: str
 ) -> None:
