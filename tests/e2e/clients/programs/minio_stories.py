@@ -23,7 +23,7 @@ client = Minio(
     urlsplit(os.environ["AWS_ENDPOINT_URL"]).netloc,
     access_key=os.environ["AWS_ACCESS_KEY_ID"],
     secret_key=os.environ["AWS_SECRET_ACCESS_KEY"],
-    secure=False,
+    secure=os.environ["AWS_ENDPOINT_URL"].startswith("https"),
 )
 
 
