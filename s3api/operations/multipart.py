@@ -185,8 +185,8 @@ async def abort_multipart_upload(call: Call) -> Answer:
 
 async def complete_multipart_upload(call: Call) -> Answer:
     """Make the named parts the object; repeated, it answers what it answered."""
-    wanted = _wanted_parts(call)
     upload = call.engine.get_upload(call.bucket.id, call.key, call.arguments["UploadId"])
+    wanted = _wanted_parts(call)
     if upload.completed is not None:
         return _completed_before(call, upload, wanted)
     check_completion_type(upload.attributes, call.arguments.get("ChecksumType"))
@@ -243,7 +243,9 @@ def _plain_etag(part: dict[str, Any]) -> str:
 
 def _wanted_parts(call: Call) -> list[dict[str, Any]]:
     """Read the list of parts; it must be there and ascend."""
-    document = call.arguments.get("MultipartUpload") or {}
+    document = call.arguments.get("MultipartUpload")
+    if document is None:
+        raise S3Error("InvalidRequest", "You must specify at least one part")
     wanted: list[dict[str, Any]] = document.get("Parts") or []
     if not wanted or any("PartNumber" not in part or "ETag" not in part for part in wanted):
         raise S3Error("MalformedXML")

@@ -27,8 +27,12 @@ XMLNS: Final = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 # A word of AWS's own for a document that is none (see s3api.protocol.quirks).
 ACL: Final = {"PutBucketAcl", "PutObjectAcl"}
 # What S3 answers to an empty body, where it is not MissingRequestBodyError: the document of a new
-# bucket may be left out, and a completion without one is a malformed one.
-EMPTY: Final = {"CreateBucket": "", "CompleteMultipartUpload": "MalformedXML"}
+# bucket may be left out, and a completion without one names no part (recorded by LocalStack,
+# tests/aws/services/s3/test_s3.py, test_multipart_complete_multipart_too_small).
+MAY_BE_EMPTY: Final = "CreateBucket"
+EMPTY: Final = {
+    "CompleteMultipartUpload": ("InvalidRequest", b"", "You must specify at least one part")
+}
 
 
 def sums(body: bytes) -> dict[str, str]:
@@ -115,9 +119,9 @@ def test_a_policy_that_is_no_json_is_refused(world: World, subtests: pytest.Subt
 def test_a_missing_document_is_told(world: World, subtests: pytest.Subtests) -> None:
     """An operation that needs a document says that there is none."""
     requests = [
-        asked(name, EMPTY.get(name, "MissingRequestBodyError"), b"")
+        asked(name, *EMPTY.get(name, ("MissingRequestBodyError", b"")))
         for name in OFFERED
-        if EMPTY.get(name, "x") and name not in ACL
+        if name != MAY_BE_EMPTY and name not in ACL
     ]
     check_all(world, subtests, requests)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conformance.run import ROOT, accounted_for, surprises
+from tests.conformance.run import PAGE, ROOT, accounted_for, surprises
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,3 +67,16 @@ def test_what_the_page_explains_is_no_surprise() -> None:
     assert surprises({"tests": tests}) == []
     stranger = {"test_s3.py::test_new": {"outcome": "error", "area": "any", "error": "Boom"}}
     assert surprises({"tests": tests | stranger}) == ["test_s3.py::test_new: Boom"]
+
+
+def test_the_figures_of_the_page_add_up() -> None:
+    """The sums of both tables are those of their rows, and each test not passed has its reason."""
+    text = PAGE.read_text(encoding="utf-8")
+    missing = {}
+    for title in ("Measured", "Not built yet"):
+        table = text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+        *rows, total = re.findall(r"\| \**(\d+)\** \| \**(\d+)\** \|", table)
+        sums = [sum(int(row[place]) for row in rows) for place in (0, 1)]
+        assert sums == [int(figure) for figure in total], title
+        missing[title] = sums[1] - sums[0]
+    assert missing["Measured"] == len(accounted_for()[0])
