@@ -218,8 +218,13 @@ def _insert(fields: dict[str, str], file_name: str) -> None:
 
     REF sigv4-HTTPPOSTForms: any field may ask, and only what follows the last slash or backslash is
     used. A file without a name leaves the fields as they are: so does S3 (localstack's recordings).
+    Filled in, the fields may be as long as a form may be: a long name asked for a thousand times
+    would make megabytes of a few kilobytes, before it is known who asks.
     """
     base = re.split(r"[/\\]", file_name)[-1]
+    asked = sum(value.count(FILE_NAME) for value in fields.values())
+    if sum(map(len, fields.values())) + asked * len(base) > FIELDS_BYTES_MAX:
+        raise _unfinished(is_whole=False)
     for name, value in fields.items():
         if FILE_NAME in value and name not in VERBATIM:
             fields[name] = value.replace(FILE_NAME, base)

@@ -117,6 +117,20 @@ def test_the_file_name_is_filled_in(file_name: str | None, key: str) -> None:
     assert fields == {"key": key, "policy": "${filename}"}
 
 
+def test_a_file_name_that_is_asked_for_too_often_is_refused() -> None:
+    """What the file's name is filled into may not grow beyond the bound of a form."""
+    most = (FIELDS_BYTES_MAX - 1000) // 1000
+    for count, is_refused in ((most, False), (800, True)):
+        body = part("a", "${filename}" * count) + part("file", "", file_name="n" * 900) + END
+        if not is_refused:
+            fields, _ = read(body)
+            assert fields["a"] == "n" * 900 * count
+            continue
+        with pytest.raises(S3Error) as refused:
+            read(body)
+        assert refused.value.code == "MaxPostPreDataLengthExceeded"
+
+
 @pytest.mark.parametrize(
     "content_type",
     [
