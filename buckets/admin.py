@@ -3,6 +3,7 @@
 # ruff: noqa: ARG002, FBT001  # the signatures are Django's
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import admin, messages
@@ -10,11 +11,13 @@ from django.contrib.admin.utils import unquote
 from django.http import HttpResponseRedirect
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
+from django.utils.html import format_html
 
 from buckets import services
 from buckets.configuration import PublicAccessBlock
 from buckets.models import Bucket
 from iam.console import OwnedAdmin, is_superuser, signed_in
+from iam.documents import load_policy
 from iam.keyring import Role
 from storage_engine.apps import get_engine
 
@@ -23,7 +26,10 @@ if TYPE_CHECKING:
 
 
 OF_ROW: Final = ("region", "created_at", "versioning")
-COMPUTED: Final = ("object_ownership", "public_access", "acl", "objects", "size", "uploads")
+COMPUTED: Final = (
+    *("object_ownership", "public_access", "bucket_policy", "acl", "bucket_tags"),
+    *("objects", "versions", "size", "uploads"),
+)
 
 
 @admin.register(Bucket)
@@ -41,6 +47,11 @@ class BucketPages(OwnedAdmin):
     def objects(self, bucket: Bucket) -> int:
         """Count the objects; the engine keeps the figure."""
         return get_engine().namespace_counts(bucket.pk).objects
+
+    @admin.display(description="versions")
+    def versions(self, bucket: Bucket) -> int:
+        """Count the objects with their older versions and delete markers."""
+        return get_engine().namespace_counts(bucket.pk).versions
 
     @admin.display(description="size")
     def size(self, bucket: Bucket) -> str:
@@ -72,6 +83,20 @@ class BucketPages(OwnedAdmin):
         if bucket.grants is None:
             return "private"
         return ", ".join(f"{permission} to {grantee}" for grantee, permission in bucket.grants)
+
+    @admin.display(description="policy")
+    def bucket_policy(self, bucket: Bucket) -> str:
+        """Show the policy, after whether it lets everybody in."""
+        if bucket.policy is None:
+            return "none"
+        kind = "Public." if load_policy(bucket.policy).is_public else "Not public."
+        text = json.dumps(json.loads(bucket.policy), indent=2, ensure_ascii=False)
+        return format_html("{}<pre class='overflow-x-auto'>{}</pre>", kind, text)
+
+    @admin.display(description="tags")
+    def bucket_tags(self, bucket: Bucket) -> str:
+        """List the bucket's own tags."""
+        return ", ".join(f"{key}={value}" for key, value in bucket.tags.items()) or "none"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Let Writers and SuperUsers make buckets, as `iam.policy` does."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.messages import get_messages
+from django.utils.html import escape
 
 from buckets import services
 from buckets.configuration import PublicAccessBlock
@@ -99,6 +101,25 @@ def test_the_page_shows_who_may_do_what(console: Client, ada: User) -> None:
         assert words in page
     services.configure_bucket(bucket.id, public_access_block=None)
     assert "not blocked" in text(console.get(address))
+
+
+def test_the_page_shows_policy_and_tags_as_text(console: Client, ada: User) -> None:
+    """A policy is shown, with whether it is public; nothing in it becomes markup."""
+    bucket = services.create_bucket("photos", ada.canonical_id)
+    rule = {
+        "Sid": "Everybody",
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "s3:GetObject",
+        "Resource": "arn:aws:s3:::photos/<b>*",
+    }
+    policy = json.dumps({"Statement": [rule]})
+    services.configure_bucket(bucket.id, policy=policy, tags={"team": "<i>lab"})
+    page = text(console.get(f"{BUCKETS}{bucket.id}/change/"))
+    assert escape(json.dumps(json.loads(policy), indent=2)) in page
+    assert "Public." in page
+    assert "team=&lt;i&gt;lab" in page
+    assert "<b>*" not in page
 
 
 def test_an_empty_bucket_is_deleted(console: Client, ada: User) -> None:
