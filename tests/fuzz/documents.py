@@ -6,8 +6,9 @@ not, written out, and now and then spoilt: so the reader is reached in its depth
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from xml.sax.saxutils import escape, quoteattr
 
 from hypothesis import strategies as st
@@ -27,6 +28,18 @@ XSI: Final = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 ALWAYS: Final = frozenset({"Parts", "PartNumber", "ETag"})  # the model calls them optional
 NAMESPACE: Final = ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 LONG_LIST: Final = 10_050
+IN_ALPHA: Final = ["arn:aws:s3:::alpha", "arn:aws:s3:::alpha/*"]
+ANYBODY: Final[dict[str, Any]] = {"Effect": "Allow", "Principal": "*", "Resource": IN_ALPHA}
+POLICIES: Final = [
+    json.dumps({"Version": "2012-10-17", "Statement": statement})
+    for statement in (
+        ANYBODY | {"Effect": "Deny", "Action": "s3:*"},
+        ANYBODY | {"Principal": {"CanonicalUser": "<<other>>"}, "Action": "s3:GetObject*"},
+        ANYBODY | {"Action": "s3:Get*", "Condition": {"IpAddress": {"aws:SourceIp": "::1/128"}}},
+        ANYBODY | {"Action": "*", "Sid": "not a sid"},
+        [],
+    )
+]
 # Values that lead somewhere, by member.
 USUAL: Final[dict[str, list[str]]] = {
     "Key": ["plain", "dir/one", "large", "k", "new", "none"],
@@ -204,7 +217,7 @@ def documents(draw: st.DrawFn, name: str, *, is_wild: bool = True) -> bytes:
     if is_wild and draw(st.sampled_from(range(10))) == 0:
         return draw(st.one_of(texts.raw_bytes, texts.anything.map(str.encode)))
     root = element(tag, "", shape, How(is_wild))
-    text = draw(root if shape.kind == "structure" else texts.anything)
+    text = draw(root if shape.kind == "structure" else st.sampled_from(POLICIES))
     coding = "utf-8"
     if is_wild and draw(st.booleans()):
         for _ in range(draw(st.sampled_from([1, 1, 2]))):

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-import msgspec
-
 from buckets import services as bucket_services
-from buckets.configuration import AS_NEW
+from buckets.configuration import AS_NEW, BucketConfiguration, CorsRule, Ownership
 from iam import services
+from iam.acl import ALL_USERS, Grant
 from iam.keyring import Role
 from s3api.http.request import FIELD_VALUE, TOKEN
 from s4project.s3side import make_s3_app
@@ -54,6 +54,40 @@ OBJECTS: Final[dict[str, list[tuple[str, bytes]]]] = {
     "beta": [],
     "foreign": [("secret", b"not yours")],
     "versioned": [("plain", b"first"), ("plain", b"second")],
+}
+EVERYWHERE: Final = ["arn:aws:s3:::versioned", "arn:aws:s3:::versioned/*"]
+POLICY: Final = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": ["s3:Get*", "s3:List*", "s3:PutObject"],
+            "Resource": EVERYWHERE,
+        },
+        {
+            "Effect": "Deny",
+            "Principal": {"AWS": "*"},
+            "NotAction": "s3:List*",
+            "Resource": "arn:aws:s3:::versioned/${aws:username}/*",
+            "Condition": {
+                "StringLikeIfExists": {"s3:x-amz-acl": "*"},
+                "NumericLessThanIfExists": {"s3:max-keys": "5"},
+            },
+        },
+    ],
+}
+# One bucket with versions and a policy, one with ACLs, open to everybody, and cross-origin rules.
+CONFIGURED: Final = {
+    "versioned": BucketConfiguration(
+        versioning=Versioning.ENABLED, public_access_block=None, policy=json.dumps(POLICY)
+    ),
+    "beta": BucketConfiguration(
+        ownership=Ownership.OBJECT_WRITER,
+        public_access_block=None,
+        grants=(Grant(ALL_USERS, "READ"), Grant(ALL_USERS, "WRITE"), Grant(ALL_USERS, "READ_ACP")),
+        cors=(CorsRule(allowed_origins=("http://*.example",), allowed_methods=("GET", "PUT")),),
+    ),
 }
 OWNERS: Final = {"foreign": "other"}
 PARTS: Final = [b"p" * 70_000, b"q" * 9]
@@ -148,9 +182,7 @@ class World:
 
     def _make(self, name: str) -> None:
         """Make a bucket with what belongs into it."""
-        configuration = AS_NEW
-        if name == "versioned":
-            configuration = msgspec.structs.replace(AS_NEW, versioning=Versioning.ENABLED)
+        configuration = CONFIGURED.get(name, AS_NEW)
         owner = self.ids[OWNERS.get(name, "owner")]
         bucket = bucket_services.create_bucket(name, owner, configuration=configuration)
         puts = [
