@@ -31,8 +31,9 @@ class Names:
     """Writes key names as the caller asked for: plain, or percent-encoded (encoding-type=url)."""
 
     def __init__(self, call: Call) -> None:
-        self.encoding = call.arguments.get("EncodingType")
-        self.is_encoded = self.encoding == "url"
+        # Told as it was sent, `URL` as well as `url`: MEASURED, see quirks.
+        self.encoding = call.request.query.get("encoding-type")
+        self.is_encoded = call.arguments.get("EncodingType") == "url"
 
     def write(self, name: str) -> str:
         """Write one name; `/` stays as it is, as in AWS."""
@@ -48,7 +49,7 @@ async def list_objects(call: Call) -> Answer:
     arguments, names = call.arguments, Names(call)
     marker, limit = arguments.get("Marker", ""), page_limit(call, "MaxKeys")
     page = _page(call, _past_rolled_up(call, marker), limit)
-    output = _common(call, names, page, limit)
+    output = _common(call, names, page)
     output["Marker"] = names.write(marker)
     if page.is_truncated and arguments.get("Delimiter"):
         output["NextMarker"] = names.write(page.next_after)  # AWS: only with a delimiter
@@ -63,7 +64,7 @@ async def list_objects_v2(call: Call) -> Answer:
     after = read_token(token) if token is not None else start_after or ""
     limit = page_limit(call, "MaxKeys")
     page = _page(call, after, limit)
-    output = _common(call, names, page, limit)
+    output = _common(call, names, page)
     output["ContinuationToken"] = token
     output["StartAfter"] = names.optional(start_after)
     output["KeyCount"] = len(page.objects) + len(page.common_prefixes)
@@ -96,13 +97,14 @@ def _page(call: Call, after: str, limit: int) -> ListPage:
     )
 
 
-def _common(call: Call, names: Names, page: ListPage, limit: int) -> dict[str, Any]:
+def _common(call: Call, names: Names, page: ListPage) -> dict[str, Any]:
     arguments = call.arguments
     return {
         "Name": call.bucket.name,
         "Prefix": names.write(arguments.get("Prefix", "")),
         "Delimiter": names.optional(arguments.get("Delimiter") or None),
-        "MaxKeys": limit,
+        # As it was asked for, however few keys a page may have: MEASURED, see quirks.
+        "MaxKeys": arguments.get("MaxKeys", PAGE_MAX),
         "EncodingType": names.encoding,
         "IsTruncated": page.is_truncated,
         "CommonPrefixes": [{"Prefix": names.write(name)} for name in page.common_prefixes],

@@ -34,7 +34,7 @@ async def list_object_versions(call: Call) -> Answer:
             "VersionIdMarker": id_marker,
             "NextKeyMarker": names.write(page.next_key) if page.is_truncated else None,
             "NextVersionIdMarker": (page.next_version_id or None) if page.is_truncated else None,
-            "MaxKeys": limit,
+            "MaxKeys": call.arguments.get("MaxKeys", limit),
             "EncodingType": names.encoding,
             "IsTruncated": page.is_truncated,
             "Versions": _rows(call, names, page.versions),

@@ -119,6 +119,16 @@ def test_a_number_is_judged_by_its_value(world: World) -> None:
         assert f"<MaxUploads>{shown}</MaxUploads>".encode() in reply.body
 
 
+def test_what_was_asked_is_told_as_it_was(world: World) -> None:
+    """A page size above what a page may have, and the spelling of an encoding: MEASURED."""
+    for listing in ("?", "?list-type=2&", "?versions&"):
+        reply = Bad("GET", f"{BUCKET}{listing}max-keys=1001&encoding-type=URL", "").send(world)
+        assert b"<MaxKeys>1001</MaxKeys>" in reply.body
+        assert b"<EncodingType>URL</EncodingType>" in reply.body
+    reply = Bad("GET", f"{BUCKET}?uploads&max-uploads=1001", "").send(world)
+    assert b"<MaxUploads>1000</MaxUploads>" in reply.body
+
+
 def test_the_first_of_a_repeated_parameter_counts(world: World) -> None:
     """A parameter that is sent twice is read once, as S3 does: MEASURED."""
     good = Bad("GET", f"{BUCKET}?list-type=2&max-keys=1&max-keys=x", "").send(world)
