@@ -36,6 +36,7 @@ TOKEN_BYTES: Final = 16  # of its digest: what the engine keeps
 CONDITIONS: Final = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
 ANYTHING: Final = "*"
 READ: Final = "s3:GetObject"
+DELETE_VERSION: Final = "s3:DeleteObjectVersion"
 # A rename changes nothing but the name: headers that ask for more are refused.
 NO_PART_OF_IT: Final = (
     b"x-amz-acl",
@@ -107,14 +108,17 @@ def _check_names(call: Call, source: str) -> None:
 def _authorise(call: Call, source: str) -> list[OpenDecision]:
     """Refuse who may not take the source away and read it; return what depends on the object.
 
-    Reading, for the name may decide who may read. Where versions are kept, all of them go.
+    Reading, for the name may decide who may read. Where versions are kept, all of them go: those of
+    the source to their new name, those of a target that is to be replaced for good.
     """
-    actions = [READ, "s3:DeleteObject"]
+    wanted = [(READ, source), ("s3:DeleteObject", source)]
     if call.versioning is not Versioning.UNVERSIONED:
-        actions.append("s3:DeleteObjectVersion")
+        wanted.append((DELETE_VERSION, source))
+        if call.request.header("if-match") is not None:
+            wanted.append((DELETE_VERSION, call.key))
     if source.endswith("/") and call.bucket.policy is not None and not _is_owners(call):
         raise S3Error("AccessDenied")  # a policy speaks of each key, and they are not looked at
-    decisions = [authorise(call, action, call.bucket, source) for action in actions]
+    decisions = [authorise(call, action, call.bucket, key) for action, key in wanted]
     return [decision for decision in decisions if decision is not None]
 
 

@@ -295,3 +295,23 @@ def test_a_prefix_under_a_policy_is_renamed_by_its_owner_alone(
     assert outcome(people.bob.s3.rename_object, **key) == ALLOWED
     assert outcome(people.bob.s3.rename_object, **prefix) == DENIED
     assert outcome(people.ada.s3.rename_object, **prefix) == ALLOWED
+
+
+def test_a_rename_removes_only_versions_that_the_caller_may(people: People, bucket: str) -> None:
+    """Who may write a key, and not remove its versions, does not remove them by a rename."""
+    ada, bob, who = people.ada.s3, people.bob.s3, {"AWS": people.bob.arn}
+    versioning = {"Status": "Enabled"}
+    ada.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=versioning)
+    removals = ["s3:DeleteObject", "s3:DeleteObjectVersion"]
+    rules = [
+        rule(bucket, "Allow", ["s3:PutObject", "s3:GetObject"], Principal=who),
+        rule(bucket, "Allow", removals, "open/*", Principal=who),
+    ]
+    assert put(people.ada, bucket, *rules) == ALLOWED
+    before = ada.list_object_versions(Bucket=bucket)["Versions"]
+    wish = {"Bucket": bucket, "Key": "shut/b", "RenameSource": "open/a"}
+    assert outcome(bob.rename_object, **wish, DestinationIfMatch="*") == DENIED
+    assert ada.list_object_versions(Bucket=bucket)["Versions"] == before
+    rules.append(rule(bucket, "Allow", removals, "shut/*", Principal=who))
+    assert put(people.ada, bucket, *rules) == ALLOWED
+    assert outcome(bob.rename_object, **wish, DestinationIfMatch="*") == ALLOWED
