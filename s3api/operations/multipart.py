@@ -25,7 +25,7 @@ from s3api.operations.multipart_checksums import (
 )
 from s3api.operations.put import checksum_members, write_guard
 from s3api.operations.versioning import own_version
-from storage_engine import Origin, PartInfo
+from storage_engine import NoSuchUpload, Origin, PartInfo
 
 if TYPE_CHECKING:
     from s3api.context import Call
@@ -185,10 +185,18 @@ async def abort_multipart_upload(call: Call) -> Answer:
 
 async def complete_multipart_upload(call: Call) -> Answer:
     """Make the named parts the object; repeated, it answers what it answered."""
-    upload = call.engine.get_upload(call.bucket.id, call.key, call.arguments["UploadId"])
+    names = call.bucket.id, call.key, call.arguments["UploadId"]
+    upload = call.engine.get_upload(*names)
     wanted = _wanted_parts(call)
-    if upload.completed is not None:
-        return _completed_before(call, upload, wanted)
+    if upload.completed is None:
+        try:
+            return await _complete(call, upload, wanted)
+        except NoSuchUpload:  # ended meanwhile, perhaps by this very request on another connection
+            upload = call.engine.get_upload(*names)
+    return _completed_before(call, upload, wanted)
+
+
+async def _complete(call: Call, upload: UploadInfo, wanted: list[dict[str, Any]]) -> Answer:
     check_completion_type(upload.attributes, call.arguments.get("ChecksumType"))
     parts = _match(call, upload, wanted)
     _check_object_size(call, parts)

@@ -120,6 +120,25 @@ def test_one_client_completes_an_upload(server: Server, s3: BaseClient, bucket: 
     assert server.caller.ask("GET", target).body == b"racer %d" % winner
 
 
+def test_a_completion_sent_many_times_at_once(server: Server, s3: BaseClient, bucket: str) -> None:
+    """A completion that a client repeats before it is answered is answered like the first."""
+    for round_number in range(ROUNDS):
+        names: dict[str, Any] = {"Bucket": bucket, "Key": f"parts{round_number}"}
+        names["UploadId"] = s3.create_multipart_upload(**names)["UploadId"]
+        etag = s3.upload_part(**names, PartNumber=1, Body=b"part")["ETag"]
+        row = f"<Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part>"
+        document = f"<CompleteMultipartUpload>{row}</CompleteMultipartUpload>".encode()
+        target = f"/{bucket}/{names['Key']}?uploadId={names['UploadId']}"
+        replies = race(
+            server,
+            lambda _, connection, target=target, document=document: server.caller.ask(
+                "POST", target, document, over=connection
+            ),
+        )
+        assert outcomes(replies) == {(200, ""): RACERS}
+        assert len({reply.body for reply in replies}) == 1
+
+
 def test_one_writer_makes_the_version(server: Server, s3: BaseClient, bucket: str) -> None:
     """Of puts and completions over a delete marker one makes a version; the others leave none."""
     status = {"Status": "Enabled"}
