@@ -217,6 +217,8 @@ async def _read_document(call: Call) -> bytes:
             "InvalidRequest",
             "Missing required header for this request: Content-MD5 OR x-amz-checksum-*",
         )
+    if call.bucket_or_none is not None:
+        await call.catch_up()
     return document
 
 

@@ -184,16 +184,15 @@ class Call:
         """What the bucket does with the version that another takes the place of."""
         return self.bucket.configuration.versioning
 
-    async def versioning_by_now(self) -> Versioning:
-        """Answer the same for a request whose body may have outlasted a change of it.
+    async def catch_up(self) -> None:
+        """Take the bucket as it is by now: the request's body may have outlasted a change of it.
 
         An object that is there when versions begin to be kept must not go with a late body.
         """
         await self.store.refresh()
         bucket = self.store.snapshots.registry.find(self.bucket.name)
-        if bucket is None or bucket.id != self.bucket.id:
-            return self.versioning
-        return bucket.configuration.versioning
+        if bucket is not None and bucket.id == self.bucket.id:
+            self.bucket_or_none = bucket
 
     @property
     def key(self) -> str:

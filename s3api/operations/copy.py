@@ -253,6 +253,7 @@ async def _wanted_checksum(call: Call, source: Source) -> Known | None:
             return None
         digests = Digests([algorithm])
         await call.store.on_disk(_digest, reader, digests)
+    await call.catch_up()
     return Known(info.etag, info.modified_ms, digests.checksums())
 
 

@@ -163,6 +163,7 @@ async def _receive_small(
     digests.update(data)
     sha256 = hashlib.sha256(data).digest()
     expectations.check(digests, reader, sha256)
+    await call.catch_up()
     if call.engine.is_inline(len(data), origin):
         return call.engine.stage_bytes(data, sha256)
     known = origin.with_digests(digests.md5.hex(), digests.checksums())
@@ -181,6 +182,7 @@ async def _receive_large(
     writer = await call.store.on_disk(begin, reader.length, origin)
     try:
         await _pump(call, reader, writer, digests)
+        await call.catch_up()
         sums = digests.checksums()
         blob = await call.store.on_disk(writer.finish, digests.md5.hex(), sums)
     except BaseException:

@@ -59,7 +59,7 @@ async def put_object(call: Call) -> Answer:
             received.blob,
             attributes,
             guard=guard,
-            versioning=await call.versioning_by_now(),
+            versioning=call.versioning,
         )
     )
     output = checksum_members(received.checksums, "FULL_OBJECT")

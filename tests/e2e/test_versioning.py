@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from botocore.client import BaseClient
 
     from tests.e2e.server import Server
+    from tests.e2e.wire import Reply
 
 pytestmark = pytest.mark.e2e
 
@@ -154,6 +157,43 @@ def test_a_late_body_takes_no_version_along(server: Server, s3: BaseClient, buck
         reply = connection.reply("PUT")
     assert reply.status == 200
     assert get(s3, bucket) == (body, reply.headers["x-amz-version-id"])
+    assert get(s3, bucket, "null") == (b"before", "null")
+
+
+def ask_late(server: Server, s3: BaseClient, bucket: str, query: str, document: bytes) -> Reply:
+    """Send a POST whose document ends after versions began to be kept."""
+    md5 = base64.b64encode(hashlib.md5(document, usedforsecurity=False).digest()).decode()
+    target = f"/{bucket}" + ("?delete=" if query == "delete" else f"/k?uploadId={query}")
+    request = server.caller.request("POST", target, document, {"content-md5": md5})
+    with server.caller.connect() as connection:
+        connection.send(request[:-10])
+        time.sleep(0.5)
+        set_versioning(s3, bucket, "Enabled")
+        connection.send(request[-10:])
+        return connection.reply("POST")
+
+
+def test_a_late_completion_takes_no_version_along(
+    server: Server, s3: BaseClient, bucket: str
+) -> None:
+    """A completion whose list of parts ends late makes a version, too; what was there stays."""
+    put(s3, bucket, b"before")
+    named = {"Bucket": bucket, "Key": "k"}
+    named["UploadId"] = s3.create_multipart_upload(**named)["UploadId"]
+    etag = s3.upload_part(**named, PartNumber=1, Body=b"late")["ETag"]
+    row = f"<Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part>"
+    document = f"<CompleteMultipartUpload>{row}</CompleteMultipartUpload>".encode()
+    reply = ask_late(server, s3, bucket, named["UploadId"], document)
+    assert get(s3, bucket) == (b"late", reply.headers["x-amz-version-id"])
+    assert get(s3, bucket, "null") == (b"before", "null")
+
+
+def test_a_late_deletion_leaves_a_marker(server: Server, s3: BaseClient, bucket: str) -> None:
+    """A list of keys that ends after versions began to be kept hides them, and removes nothing."""
+    put(s3, bucket, b"before")
+    document = b"<Delete><Object><Key>k</Key></Object></Delete>"
+    reply = ask_late(server, s3, bucket, "delete", document)
+    assert reply.text("DeleteMarker") == "true"
     assert get(s3, bucket, "null") == (b"before", "null")
 
 
