@@ -19,6 +19,7 @@ PUBLIC_GROUPS: Final = frozenset({ALL_USERS, AUTHENTICATED_USERS})
 
 # Owner of what nobody signed for: acl-overview.html, "Who is a grantee?".
 ANONYMOUS_ID: Final = "65a011a29cdf8ec533ec3d1ccaae921c"
+_PUBLIC: Final = PUBLIC_GROUPS | {ANONYMOUS_ID}
 
 
 class Permission(StrEnum):
@@ -51,8 +52,10 @@ def grants_to(
     """Whether `grants` give `permission` to whom `canonical_id` names, perhaps ANONYMOUS_ID.
 
     With `ignore_public` what is granted to everybody, or to everybody who signs, counts for
-    nothing.
+    nothing: so nobody who did not sign is granted anything.
     """
+    if ignore_public and canonical_id == ANONYMOUS_ID:
+        return False
     for grantee, granted in grants or ():
         if granted not in {permission, Permission.FULL_CONTROL}:
             continue
@@ -69,9 +72,10 @@ def grants_to(
 def is_public(grants: Iterable[tuple[str, str]] | None) -> bool:
     """Whether anything is granted to everybody, or to everybody who signs.
 
-    access-control-block-public-access.html, "The meaning of public".
+    access-control-block-public-access.html, "The meaning of public". Who did not sign can be
+    anybody, so what is granted to his id is granted to everybody.
     """
-    return any(grantee in PUBLIC_GROUPS for grantee, _ in grants or ())
+    return any(grantee in _PUBLIC for grantee, _ in grants or ())
 
 
 EC2_ID: Final = "6aa5a366c34c1cbe25dc49211496e913e0351eb0e8c37aa3477e40942ec6b97c"

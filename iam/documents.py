@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 DOCUMENT_BYTES_MAX: Final = 20 * 1024  # of a bucket's policy: bucket-policies.html
 VERSIONS: Final = ("2008-10-17", "2012-10-17")
 WITH_VARIABLES: Final = "2012-10-17"
+EFFECTS: Final = ("Allow", "Deny")  # no set: what is held against them may be a list
 ARN: Final = "arn:aws:s3:::"
 ANYBODY: Final = "*"
 PRINCIPAL_KINDS: Final = {"AWS", "CanonicalUser", "Federated", "Service"}
+USER_KINDS: Final = {"AWS", "CanonicalUser"}  # the others name nobody who calls here
 TOP_FIELDS: Final = {"Version", "Id", "Statement"}
 STATEMENT_FIELDS: Final = {
     *("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction"),
@@ -267,7 +269,9 @@ def _load(text: str) -> dict[str, Any]:
         raise MalformedPolicy("Policies must be valid JSON and the first byte must be '{'")
     try:
         document = json.loads(text, object_pairs_hook=_object)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except MalformedPolicy:
+        raise
+    except (ValueError, RecursionError) as error:  # a number may have more digits than int takes
         raise MalformedPolicy(
             "Policies must be valid JSON and the first byte must be '{'"
         ) from error
@@ -291,7 +295,7 @@ def _check_statement(fields: dict[str, Any]) -> None:
         raise MalformedPolicy("Statement IDs (SID) must be alpha-numeric.")
     if "Effect" not in fields:
         raise MalformedPolicy("Missing required field Effect")
-    if fields["Effect"] not in {"Allow", "Deny"}:
+    if fields["Effect"] not in EFFECTS:
         raise MalformedPolicy(f"Invalid effect: {fields['Effect']}")
     for name in ("Action", "Resource"):
         if name in fields and f"Not{name}" in fields:
@@ -338,7 +342,7 @@ def _check_resource_policy(
     if ("Principal" in fields) is ("NotPrincipal" in fields):
         raise MalformedPolicy("Missing required field Principal")
     for kind, name in _principals(fields.get("Principal", fields.get("NotPrincipal"))):
-        if name != ANYBODY and not is_known(kind, name):
+        if (kind, name) != ("AWS", ANYBODY) and not is_known(kind, name):
             raise MalformedPolicy("Invalid principal in policy")
     resources = _texts(fields, "Resource")
     own = ARN + bucket
@@ -397,7 +401,8 @@ def _statement(number: int, fields: dict[str, Any], *, knows_variables: bool) ->
     principals = None
     if "Principal" in fields or "NotPrincipal" in fields:
         named = _principals(fields.get("Principal", fields.get("NotPrincipal")))
-        principals = _Principals(frozenset(name for _, name in named), "NotPrincipal" in fields)
+        names = frozenset(name for kind, name in named if kind in USER_KINDS)
+        principals = _Principals(names, "NotPrincipal" in fields)
     try:
         conditions = read_conditions(fields.get("Condition", {}), knows_variables=knows_variables)
     except InvalidCondition as error:

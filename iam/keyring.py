@@ -68,11 +68,12 @@ class Credential:
 class Keyring:
     """Enabled keys of active users, and all users by canonical id. Never changes once made."""
 
-    __slots__ = ("_by_email", "_credentials", "_principals")
+    __slots__ = ("_by_email", "_credentials", "_names", "_principals")
 
     def __init__(self, credentials: Iterable[Credential], principals: Iterable[Principal]) -> None:
         self._credentials = {credential.access_key: credential for credential in credentials}
         self._principals = {principal.canonical_id: principal for principal in principals}
+        self._names: frozenset[str] | None = None  # made when first asked for
         self._by_email: dict[str, list[Principal]] = {}
         for principal in self._principals.values():
             if principal.email:
@@ -102,7 +103,10 @@ class Keyring:
 
     def knows(self, name: str) -> bool:
         """Whether a policy's principal element of this name means a user that is there."""
-        return any(name in principal.names for principal in self._principals.values())
+        if self._names is None:
+            users = self._principals.values()
+            self._names = frozenset().union(*(user.names for user in users))
+        return name in self._names
 
     def principals_by_email(self, email: str) -> list[Principal]:
         """List the users who have an e-mail address; several may share one."""

@@ -60,12 +60,11 @@ DELETE_OBJECT: Final = "s3:DeleteObject"
 _OF_OBJECT_OWNER: Final = frozenset(
     {*_OF_OBJECT_ACL, "s3:GetObjectAttributes", "s3:GetObjectVersionAttributes"}
 )
-# Of both owners. API_PutObjectTagging: "by default, the bucket owner has this permission";
-# mpuoverview.html: the bucket's owner and who began an upload may look at it and give it up.
+# Of the bucket's owner and of who began the upload, in any bucket: mpuoverview.html.
+_OF_UPLOAD: Final = frozenset({"s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"})
+# Of both owners. API_PutObjectTagging: "by default, the bucket owner has this permission".
 _OF_EITHER_OWNER: Final = frozenset(
     {
-        "s3:AbortMultipartUpload",
-        "s3:ListMultipartUploadParts",
         "s3:GetObjectTagging",
         "s3:GetObjectVersionTagging",
         "s3:PutObjectTagging",
@@ -138,10 +137,10 @@ def decide(
     asker = _asker(principal)
     if policy is Effect.ALLOW or asker == bucket.owner_canonical_id:
         return Verdict.ALLOW
+    if action in _OF_UPLOAD or (bucket.has_acls and action in _OF_EITHER_OWNER):
+        return Verdict.BY_OBJECT
     if not bucket.has_acls:
         return Verdict.DENY
-    if action in _OF_EITHER_OWNER:
-        return Verdict.BY_OBJECT
     permission = _OF_BUCKET_ACL.get(action)
     may = permission is not None and grants_to(
         asker, permission, bucket.grants, ignore_public=bucket.ignores_public_acls
@@ -161,10 +160,11 @@ def decide_object(  # whose is what, and who asks
 ) -> bool:
     """Decide what `decide` left open, for an object of `owner` (canonical id) with `grants`.
 
-    What the policy of the bucket allows holds for objects of the bucket's owner alone.
+    What the policy of the bucket allows holds for objects of the bucket's owner alone. What nobody
+    signed for is everybody's, so it is nobody's where what is public counts for nothing.
     """
     asker = _asker(principal)
-    if asker == owner:
+    if asker == owner and not (principal is None and bucket.ignores_public_acls):
         return True
     if policy is Effect.ALLOW and owner == bucket.owner_canonical_id:
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from iam.documents import DOCUMENT_BYTES_MAX, MalformedPolicy, read_bucket_policy
@@ -11,7 +12,8 @@ from s3api.errors import S3Error
 if TYPE_CHECKING:
     from s3api.context import Call
 
-SERVICE_KIND: Final = "Service"  # services of AWS, which never call here
+# Services of AWS, which never call here: their names are taken as they stand, but not for all.
+SERVICE: Final = re.compile(r"[a-z0-9.-]+\.amazonaws\.com(\.cn)?")
 
 
 async def put_bucket_policy(call: Call) -> Answer:
@@ -26,12 +28,18 @@ async def put_bucket_policy(call: Call) -> Answer:
     keyring = call.store.snapshots.keyring
 
     def is_known(kind: str, name: str) -> bool:
-        return kind == SERVICE_KIND or keyring.knows(name)
+        if kind == "Service":
+            return SERVICE.fullmatch(name) is not None
+        if kind == "CanonicalUser":
+            return keyring.principal(name) is not None
+        return kind == "AWS" and keyring.knows(name)
 
     try:
         policy = read_bucket_policy(text, call.bucket.name, is_known)
     except MalformedPolicy as error:
-        raise S3Error("MalformedPolicy", str(error)) from error
+        # JSON can spell halves of characters, which no document can carry.
+        reason = str(error).encode(errors="replace").decode()
+        raise S3Error("MalformedPolicy", reason) from error
     block = call.bucket.configuration.public_access_block
     if block is not None and block.block_public_policy and policy.is_public:
         raise S3Error("AccessDenied")

@@ -113,6 +113,15 @@ def test_principals_are_met_by_any_of_the_callers_names() -> None:
         assert effect(document(statement(Principal=everybody))) is Effect.ALLOW
 
 
+def test_services_of_aws_are_nobody_who_calls() -> None:
+    """A user is not let in by the name of a service, though it be spelled like his own."""
+    text = document(statement(Principal={"Service": "1"}))
+    policy = read_bucket_policy(text, "photos", lambda _kind, _name: True)
+    question = Question("s3:GetObject", OBJECT, ADA, {})
+    assert policy.ask(question).effect is Effect.NONE
+    assert not policy.is_public
+
+
 def test_a_variable_stands_for_the_callers_own_value() -> None:
     """A resource with a variable is the caller's; a value with a wildcard in it widens nothing."""
     text = document(statement(Resource="arn:aws:s3:::photos/${aws:username}/*"))
@@ -180,6 +189,12 @@ REFUSALS = [
     (document(statement(Principal="ada")), "Invalid principal in policy"),
     (document(statement(Principal={"AWS": "arn:aws:iam::9:root"})), "Invalid principal in policy"),
     (document(statement(Principal={"Users": "*"})), "Invalid principal in policy"),
+    (document(statement(Principal={"Service": "*"})), "Invalid principal in policy"),
+    (document(statement(Principal={"CanonicalUser": "*"})), "Invalid principal in policy"),
+    (document(statement(Principal={"Federated": "1"})), "Invalid principal in policy"),
+    (document(statement(Effect=["Allow"])), "Invalid effect: ['Allow']"),
+    (document(statement(Effect={})), "Invalid effect: {}"),
+    (f'{{"Version": {"9" * 5000}}}', "Policies must be valid JSON"),
     (document(statement(Principal={"AWS": []})), "Invalid principal in policy"),
     (document(statement(Principal={"AWS": [5]})), "Invalid principal in policy"),
     (document(statement(Condition={"Is": {"aws:username": "x"}})), "Invalid Condition type : Is"),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iam.acl import ALL_USERS, ANONYMOUS_ID, AUTHENTICATED_USERS, Grant
+from iam.acl import ALL_USERS, ANONYMOUS_ID, AUTHENTICATED_USERS, Grant, is_public
 from iam.keyring import Principal, Role
 from iam.policy import Effect, Verdict, decide, decide_object
 
@@ -119,6 +120,18 @@ def test_what_is_granted_to_everybody_may_be_ignored() -> None:
     assert decide(principal(), "s3:ListBucket", mine) is ALLOW
 
 
+def test_what_is_granted_to_nobodys_id_is_granted_to_everybody() -> None:
+    """The id of those who do not sign is as public as their group, and ignored like it."""
+    assert is_public([Grant(ANONYMOUS_ID, "READ")])
+    assert decide(None, "s3:ListBucket", granted("READ", ANONYMOUS_ID)) is ALLOW
+    ignored = granted("READ", ANONYMOUS_ID, ignores_public_acls=True)
+    assert decide(None, "s3:ListBucket", ignored) is DENY
+    for is_ignored in (False, True):
+        bucket = Bucket(has_acls=True, ignores_public_acls=is_ignored)
+        may = decide_object(None, "s3:GetObject", bucket, ANONYMOUS_ID, None)
+        assert may is not is_ignored
+
+
 def test_a_reader_reads_what_others_grant_and_writes_nothing() -> None:
     """A grant of everything lets a Reader read, no more."""
     bucket = granted("FULL_CONTROL")
@@ -180,11 +193,12 @@ def test_who_may_write_deletes_his_own_alone() -> None:
 
 def test_an_upload_is_its_owners_and_the_buckets() -> None:
     """An upload is looked at and given up by who began it and by the bucket's owner."""
-    for action in ("s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"):
-        assert decide(principal(), action, Bucket(ME, has_acls=True)) is ALLOW
-        assert decide(principal(), action, Bucket(has_acls=True)) is BY_OBJECT
-        assert decide_object(principal(), action, Bucket(has_acls=True), ME, None)
-        assert not decide_object(principal(), action, Bucket(has_acls=True), OTHER, None)
+    actions = ("s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
+    for action, has_acls in product(actions, (True, False)):
+        assert decide(principal(), action, Bucket(ME, has_acls=has_acls)) is ALLOW
+        assert decide(principal(), action, Bucket(has_acls=has_acls)) is BY_OBJECT
+        assert decide_object(principal(), action, Bucket(has_acls=has_acls), ME, None)
+        assert not decide_object(principal(), action, Bucket(has_acls=has_acls), OTHER, None)
 
 
 def test_a_policy_denies_even_the_owner() -> None:
