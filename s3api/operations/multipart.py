@@ -75,6 +75,17 @@ def settle_upload(call: Call, upload: UploadInfo) -> None:
         call.decision.settle_attributes(msgspec.structs.replace(held, owner=whose))
 
 
+def _check_initiator(call: Call, upload: UploadInfo) -> None:
+    """Keep others from making an object in the name of who began the upload.
+
+    "Only the initiator of a multipart upload can upload parts", or complete it: mpuAndPermissions
+    of the developer guide of 2006-03-01. Where all is the bucket's owner's, no name is abused.
+    """
+    whose = upload.attributes.initiator or upload.attributes.owner
+    if call.bucket.has_acls and whose != call.caller_id:
+        raise S3Error("AccessDenied")
+
+
 def _part_number(call: Call) -> int:
     number = call.arguments.get("PartNumber")
     if not isinstance(number, int) or not 1 <= number <= PART_NUMBER_MAX:
@@ -90,6 +101,7 @@ def _part_number(call: Call) -> int:
 async def upload_part(call: Call) -> Answer:
     """Store one part; it replaces an earlier one of the same number."""
     number, upload = _part_number(call), _open_upload(call)
+    _check_initiator(call, upload)
     refuse_unkept(call.request)
     declared = upload.attributes.checksum_algorithm
     sent = expected_checksum(call.request)
@@ -125,6 +137,7 @@ async def _commit_part(
 async def upload_part_copy(call: Call) -> Answer:
     """Store one part whose bytes are (a range of) another object."""
     number, upload = _part_number(call), _open_upload(call)
+    _check_initiator(call, upload)
     refuse_unkept(call.request)
     source = find_source(call)
     algorithm = upload.attributes.checksum_algorithm or DEFAULT_ALGORITHM
@@ -197,6 +210,7 @@ async def complete_multipart_upload(call: Call) -> Answer:
 
 
 async def _complete(call: Call, upload: UploadInfo, wanted: list[dict[str, Any]]) -> Answer:
+    _check_initiator(call, upload)
     check_completion_type(upload.attributes, call.arguments.get("ChecksumType"))
     parts = _match(call, upload, wanted)
     _check_object_size(call, parts)

@@ -241,6 +241,12 @@ def test_an_upload_is_its_writers(people: People) -> None:
     assert outcome(people.nobody.abort_multipart_upload, **named) == DENIED
     assert outcome(people.bob.s3.list_parts, **named) == (200, "")
     assert outcome(people.ada.s3.list_parts, **named) == (200, "")
+    for other in (people.nobody, people.ada.s3):  # the object would be bob's, its bytes theirs
+        assert outcome(other.upload_part, **named, PartNumber=1, Body=b"not his") == DENIED
+        source = f"{bucket}/none"
+        assert outcome(other.upload_part_copy, **named, PartNumber=1, CopySource=source) == DENIED
+        parts = {"Parts": [{"PartNumber": 1, "ETag": "x"}]}
+        assert outcome(other.complete_multipart_upload, **named, MultipartUpload=parts) == DENIED
     etag = people.bob.s3.upload_part(**named, PartNumber=1, Body=b"x")["ETag"]
     parts = {"Parts": [{"PartNumber": 1, "ETag": etag}]}
     people.bob.s3.complete_multipart_upload(**named, MultipartUpload=parts)
@@ -333,6 +339,7 @@ def test_public_acls_are_blocked(people: People) -> None:
     assert outcome(s3.put_object, **named, Body=b"x", GrantRead=f"id={people.bob.id}") == (200, "")
     assert outcome(s3.put_object_acl, **named, GrantRead=f'uri="{ALL_USERS}"') == DENIED
     assert outcome(s3.put_object_acl, **named, GrantRead=f'uri="{AUTHENTICATED}"') == DENIED
+    assert outcome(s3.put_object_acl, **named, GrantRead=f"id={ANONYMOUS_ID}") == DENIED
     assert outcome(people.bob.s3.get_object, **named) == (200, "")
 
 
