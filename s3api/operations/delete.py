@@ -106,10 +106,14 @@ async def delete_objects(call: Call) -> Answer:
     wanted = document.get("Objects") or []
     if not 1 <= len(wanted) <= KEYS_MAX or not all(entry.get("Key") for entry in wanted):
         raise S3Error("MalformedXML")
+    if call.bucket.policy is None:
+        deletions = _deletions(call, wanted)
+    else:  # asked for each key, and it may be long: others are served meanwhile
+        deletions = await call.store.on_disk(_deletions, call, wanted)
     outcomes = await call.store.committed(
         call.engine.delete_objects(
             call.bucket.id,
-            [_deletion(call, entry) for entry in wanted],
+            deletions,
             versioning=call.versioning,
             marker=marker_attributes(call),
         )
@@ -141,6 +145,10 @@ def _deleted_row(entry: dict[str, Any], gone: ObjectInfo | None) -> dict[str, An
     if gone is not None and gone.is_marker:
         row |= {"DeleteMarker": True, "DeleteMarkerVersionId": gone.version_id}
     return row
+
+
+def _deletions(call: Call, wanted: list[dict[str, Any]]) -> list[Deletion]:
+    return [_deletion(call, entry) for entry in wanted]
 
 
 def _deletion(call: Call, entry: dict[str, Any]) -> Deletion:
