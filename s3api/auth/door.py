@@ -27,11 +27,13 @@ def identify(
 ) -> Identity:
     """Verify a request's signature; every refusal is an S3Error with AWS's code.
 
-    The x-amz-* parameters that a presigned URL covers count as headers from here on.
+    The x-amz-* parameters of a query count as headers from here on, whoever signed and where: so
+    an operation is not asked for in one place and judged by policies in the other.
     """
     if allows_version_2 and sigv2.is_claimed(request):
-        return sigv2.authenticate(request, target, keyring, now=now)
-    identity = sigv4.authenticate(request, keyring, region=region, now=now)
-    if "X-Amz-Signature" in request.query:
+        identity = sigv2.authenticate(request, target, keyring, now=now)
+    else:
+        identity = sigv4.authenticate(request, keyring, region=region, now=now)
+    if request.query:
         request.adopt_query_headers()
     return identity

@@ -77,8 +77,6 @@ def authenticate(request: Request, target: Target, keyring: Keyring, *, now: flo
     credential = find(keyring, access_key, now)
     forms = _strings_to_sign(request, target, date)
     check(credential, signature, next(forms), forms)
-    if by_query:
-        request.adopt_query_headers()
     return Identity(credential, UNSIGNED_PAYLOAD)
 
 

@@ -15,6 +15,7 @@ from iam.policy import Verdict
 from s3api.decision import OpenDecision
 from s3api.errors import S3Error
 from s3api.operations.policy_question import make_question, waits_for_object
+from storage_engine import ObjectAttributes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,6 +102,17 @@ def _is_kept_from(call: Call, bucket: BucketState, document: Policy) -> bool:
         and document.is_public
         and call.caller_id != bucket.owner_canonical_id
     )
+
+
+def authorise_new(call: Call, action: str) -> None:
+    """Refuse the call unless its caller may also do `action` to the object that it writes.
+
+    He owns it until he gives it away. API_PutObject, "Permissions": tags and an ACL that come with
+    an object need what PutObjectTagging and PutObjectAcl need.
+    """
+    decision = authorise(call, action, call.bucket, call.key)
+    if decision is not None:
+        decision.settle_attributes(ObjectAttributes(etag="", headers={}, owner=call.caller_id))
 
 
 def may_read_tags(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from s3api.errors import S3Error
 from s3api.operations import tags
+from s3api.operations.access import authorise_new
 from s3api.operations.grants import new_owner, new_owner_and_grants
 from storage_engine import ObjectAttributes
 
@@ -108,6 +109,7 @@ def new_attributes(call: Call, **fields: Any) -> ObjectAttributes:
     tagging = call.request.header(tags.HEADER)
     if tagging is not None:
         fields.setdefault("tags", tags.read_tagging_header(tagging))
+        authorise_new(call, "s3:PutObjectTagging")
     owner, grants = new_owner_and_grants(call)
     return ObjectAttributes(**{"etag": "", "owner": owner, "grants": grants} | fields)
 

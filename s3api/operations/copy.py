@@ -15,7 +15,13 @@ from s3api.context import Answer
 from s3api.errors import S3Error
 from s3api.http import percent
 from s3api.http.preconditions import COPY_SOURCE, check_source, read_conditions
-from s3api.operations.access import OF_VERSION, authorise, existing_bucket, may_read_tags
+from s3api.operations.access import (
+    OF_VERSION,
+    authorise,
+    authorise_new,
+    existing_bucket,
+    may_read_tags,
+)
 from s3api.operations.attributes import check_owner, new_attributes
 from s3api.operations.ingest import Digests
 from s3api.operations.put import checksum_members, write_guard
@@ -186,13 +192,15 @@ async def copy_object(call: Call) -> Answer:
 
 
 def _tags_to_copy(call: Call, source: Source, info: ObjectInfo) -> dict[str, str]:
-    """Answer the source's tags, to those who may read them.
+    """Answer the source's tags, to those who may read them and give them to the target.
 
     https://repost.aws/knowledge-center/s3-troubleshoot-copy-between-buckets, "object tags".
     """
     tags = info.attributes.tags
-    if tags and not may_read_tags(call, source.bucket, info, source.version_id):
-        raise S3Error("AccessDenied")
+    if tags:
+        if not may_read_tags(call, source.bucket, info, source.version_id):
+            raise S3Error("AccessDenied")
+        authorise_new(call, "s3:PutObjectTagging")
     return tags
 
 

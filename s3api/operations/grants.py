@@ -24,6 +24,7 @@ from iam.acl import (
     private_grants,
 )
 from s3api.errors import S3Error
+from s3api.operations.access import authorise_new
 
 if TYPE_CHECKING:
     from buckets.registry import BucketState
@@ -214,6 +215,8 @@ def new_owner_and_grants(call: Call) -> tuple[str, tuple[Grant, ...] | None]:
     asked = asked_by_headers(call, OBJECT_CANNED)
     if asked is None:
         return owner, None
+    if bucket.has_acls:  # elsewhere it means nothing
+        authorise_new(call, "s3:PutObjectAcl")
     if not bucket.has_acls:
         # What a writer calls private is the bucket's owner's full control when he is that: S3 was
         # seen to refuse it to others alone, github.com/rclone/rclone, issue 6413.

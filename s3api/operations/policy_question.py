@@ -48,6 +48,11 @@ HEADERS: Final = (
     "if-match",
     "if-none-match",
 )
+# Operations that make an object, and those that only prepare one.
+CREATING: Final = frozenset(
+    {"PutObject", "PostObject", "CopyObject", "CompleteMultipartUpload", "RenameObject"}
+)
+PREPARING: Final = frozenset({"CreateMultipartUpload", "UploadPart", "UploadPartCopy"})
 
 
 def _moment(call: Call) -> str:
@@ -89,6 +94,14 @@ def _signature_age(call: Call) -> str | None:
     return None if moment is None else str(call.now_ms - moment * SECOND_MS)
 
 
+def _creates_object(call: Call) -> str | None:
+    """Say whether what asks for s3:PutObject makes an object: conditional-writes-enforce.html."""
+    name = call.operation.name
+    if name in CREATING:
+        return "true"
+    return "false" if name in PREPARING else None
+
+
 def _of_principal(field: str) -> Callable[[Call], str | None]:
     return lambda call: getattr(call.principal, field, None)
 
@@ -108,6 +121,7 @@ MAKERS: Final[dict[str, Callable[[Call], str | None]]] = {
     "s3:authtype": _auth_type,
     "s3:delimiter": _parameter("delimiter"),
     "s3:max-keys": _parameter("max-keys"),
+    "s3:objectcreationoperation": _creates_object,
     "s3:prefix": _parameter("prefix"),
     "s3:signatureage": _signature_age,
     "s3:signatureversion": _signature_version,

@@ -315,3 +315,80 @@ def test_a_rename_removes_only_versions_that_the_caller_may(people: People, buck
     rules.append(rule(bucket, "Allow", removals, "shut/*", Principal=who))
     assert put(people.ada, bucket, *rules) == ALLOWED
     assert outcome(bob.rename_object, **wish, DestinationIfMatch="*") == ALLOWED
+
+
+def test_tags_and_acls_that_come_with_an_object_need_rights_of_their_own(
+    people: People, bucket: str
+) -> None:
+    """Who may write an object may give it tags, or an ACL, only where he may set those, too."""
+    s3, bob = people.ada.s3, {"Principal": {"AWS": people.bob.arn}}
+    writing = ["s3:PutObject", "s3:GetObject", "s3:GetObjectTagging"]
+    plain = {"Bucket": bucket, "Key": "k"}
+    tagged = plain | {"Tagging": "level=low"}
+    copied = plain | {"CopySource": f"{bucket}/open/a"}
+    retagged = copied | {"Tagging": "a=b", "TaggingDirective": "REPLACE"}
+    assert put(people.ada, bucket, rule(bucket, "Allow", writing, **bob)) == ALLOWED
+    for client in (people.bob.s3, s3):
+        assert outcome(client.put_object, **plain) == ALLOWED
+        expected = ALLOWED if client is s3 else DENIED
+        assert outcome(client.put_object, **tagged) == expected
+        assert outcome(client.create_multipart_upload, **tagged) == expected
+        assert outcome(client.copy_object, **copied) == expected
+        assert outcome(client.copy_object, **retagged) == expected
+    rules = [
+        rule(bucket, "Allow", [*writing, "s3:PutObjectTagging"], **bob),
+        rule(bucket, "Deny", ["s3:PutObjectAcl"]),
+    ]
+    assert put(people.ada, bucket, *rules) == ALLOWED
+    assert outcome(people.bob.s3.put_object, **tagged) == ALLOWED
+    assert outcome(people.bob.s3.copy_object, **copied) == ALLOWED
+    given = plain | {"ACL": "bucket-owner-full-control"}
+    assert outcome(people.bob.s3.put_object, **given) == ALLOWED  # it means nothing here
+    controls = {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}
+    s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=controls)
+    for client in (people.bob.s3, s3):
+        assert outcome(client.put_object, **plain) == ALLOWED
+        assert outcome(client.put_object, **plain, ACL="public-read") == DENIED
+        assert outcome(client.create_multipart_upload, **plain, ACL="public-read") == DENIED
+    assert outcome(people.nobody.get_object, **plain) == DENIED
+
+
+def test_writing_can_be_bound_to_conditions(people: People, bucket: str) -> None:
+    """AWS's own statement denies what writes over an object, and lets parts be uploaded."""
+    blind = {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}}
+    assert put(people.ada, bucket, rule(bucket, "Deny", "s3:PutObject", Condition=blind)) == ALLOWED
+    s3, named = people.ada.s3, {"Bucket": bucket, "Key": "once"}
+    assert outcome(s3.put_object, **named) == DENIED
+    assert outcome(s3.copy_object, **named, CopySource=f"{bucket}/shut/b") == DENIED
+    named["UploadId"] = s3.create_multipart_upload(**named)["UploadId"]
+    etag = s3.upload_part(**named, PartNumber=1, Body=b"x")["ETag"]
+    named["MultipartUpload"] = {"Parts": [{"PartNumber": 1, "ETag": etag}]}
+    assert outcome(s3.complete_multipart_upload, **named) == DENIED
+    assert outcome(s3.complete_multipart_upload, **named, IfNoneMatch="*") == ALLOWED
+
+
+def test_what_is_asked_in_the_query_is_judged_like_a_header(
+    people: People, bucket: str, server: Server
+) -> None:
+    """A copy's source is no other one when a signed request names it as a parameter."""
+    secret = {"Condition": {"StringLike": {"s3:x-amz-copy-source": f"{bucket}/shut/*"}}}
+    assert put(people.ada, bucket, rule(bucket, "Deny", "s3:PutObject", **secret)) == ALLOWED
+    source = f"{bucket}/shut/b"
+    assert outcome(people.ada.s3.copy_object, Bucket=bucket, Key="k", CopySource=source) == DENIED
+    asked = f"/{bucket}/k?x-amz-copy-source={bucket}%2Fshut%2Fb"
+    assert server.caller.ask("PUT", asked).code == "AccessDenied"
+    assert server.caller.ask("PUT", asked.replace("shut%2Fb", "open%2Fa")).status == 200
+
+
+def test_who_began_an_upload_by_a_policy_may_give_it_up(people: People, bucket: str) -> None:
+    """The right to write is enough to look at an upload of one's own, and to end it."""
+    bob = {"Principal": {"AWS": [people.bob.arn, people.eve.arn]}}
+    assert put(people.ada, bucket, rule(bucket, "Allow", "s3:PutObject", **bob)) == ALLOWED
+    named = {"Bucket": bucket, "Key": "k"}
+    named["UploadId"] = people.bob.s3.create_multipart_upload(**named)["UploadId"]
+    for other in (people.eve.s3, people.nobody):
+        assert outcome(other.list_parts, **named) == DENIED
+        assert outcome(other.abort_multipart_upload, **named) == DENIED
+        assert outcome(other.list_parts, **named | {"UploadId": "0" * 32}) == DENIED
+    assert outcome(people.bob.s3.list_parts, **named) == ALLOWED
+    assert outcome(people.bob.s3.abort_multipart_upload, **named) == (204, "")
