@@ -15,6 +15,7 @@ from iam.errors import NoSuchUser
 from s3api.app import S3App
 from s3api.context import S3Config
 from s3api.errors import S3Error
+from storage_engine import Versioning
 
 if TYPE_CHECKING:
     from buckets.configuration import BucketConfiguration
@@ -72,7 +73,13 @@ class Services:
         except bucket_services.NoSuchBucket as error:
             raise S3Error("NoSuchBucket", BucketName=bucket.name) from error
         except bucket_services.BucketNotEmpty as error:
-            raise S3Error("BucketNotEmpty", BucketName=bucket.name) from error
+            message = None
+            if bucket.configuration.versioning is not Versioning.UNVERSIONED:
+                message = (
+                    "The bucket you tried to delete is not empty. You must delete all versions in "
+                    "the bucket."
+                )
+            raise S3Error("BucketNotEmpty", message, BucketName=bucket.name) from error
 
 
 def make_s3_app(engine: StorageEngine, configuration: Configuration) -> S3App:

@@ -48,7 +48,7 @@ async def list_objects(call: Call) -> Answer:
     """List a page of keys in UTF-8 byte order (the first form of the operation)."""
     arguments, names = call.arguments, Names(call)
     marker, limit = arguments.get("Marker", ""), page_limit(call, "MaxKeys")
-    page = _page(call, _past_rolled_up(call, marker), limit)
+    page = _page(call, past_rolled_up(call, marker), limit)
     output = _common(call, names, page)
     output["Marker"] = names.write(marker)
     if page.is_truncated and arguments.get("Delimiter"):
@@ -74,7 +74,7 @@ async def list_objects_v2(call: Call) -> Answer:
     return Answer(output)
 
 
-def _past_rolled_up(call: Call, marker: str) -> str:
+def past_rolled_up(call: Call, marker: str) -> str:
     """Let a marker inside a common prefix stand for all of it, as was seen at AWS.
 
     ListObjectsV2 shows the common prefix if a key in it comes after StartAfter.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from s3api.context import Answer
 from s3api.errors import S3Error
 from s3api.operations.grants import user_row
-from s3api.operations.listing import Names, owner_row, page_limit
+from s3api.operations.listing import Names, owner_row, page_limit, past_rolled_up
 from s3api.operations.multipart import settle_upload
 from s3api.operations.put import checksum_members
 
@@ -88,13 +88,14 @@ async def list_multipart_uploads(call: Call) -> Answer:
     arguments, names = call.arguments, Names(call)
     key_marker = arguments.get("KeyMarker", "")
     id_marker = _id_marker(arguments) if key_marker else ""
+    after = past_rolled_up(call, key_marker)
     limit = page_limit(call, "MaxUploads")
     page = call.engine.list_uploads(
         call.bucket.id,
         prefix=arguments.get("Prefix", ""),
         delimiter=arguments.get("Delimiter", ""),
-        after_key=key_marker,
-        after_upload_id=id_marker,
+        after_key=after,
+        after_upload_id=id_marker if after == key_marker else "",
         limit=limit,
     )
     next_key, next_id = _next_markers(page)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from s3api.context import Answer
 from s3api.errors import S3Error
-from s3api.operations.listing import Names, Owners, object_row, page_limit
+from s3api.operations.listing import Names, Owners, object_row, page_limit, past_rolled_up
 from storage_engine import InvalidVersionId
 
 if TYPE_CHECKING:
@@ -47,13 +47,14 @@ def _page(call: Call, key_marker: str, id_marker: str, limit: int) -> VersionPag
     if id_marker and not key_marker:  # as recorded from S3: test_list_objects_versions_markers
         message = "A version-id marker cannot be specified without a key marker."
         raise _refused_marker(id_marker, message)
+    after = past_rolled_up(call, key_marker)
     try:
         return call.engine.list_versions(
             call.bucket.id,
             prefix=call.arguments.get("Prefix", ""),
             delimiter=call.arguments.get("Delimiter", ""),
-            after_key=key_marker,
-            after_version_id=id_marker,
+            after_key=after,
+            after_version_id=id_marker if after == key_marker else "",
             limit=limit,
         )
     except InvalidVersionId as error:

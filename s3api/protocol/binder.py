@@ -176,11 +176,9 @@ def _document(operation: OperationModel) -> Callable[[bytes], dict[str, Any]] | 
     payload = payload_of(shape)
     if payload is None:  # the members themselves are the document
         return _present(compile_reader(operation.input_root, shape), needed=needed)
-    read: Callable[[bytes], Any]
-    if payload.shape.kind == "structure":
-        read = compile_reader(payload.wire, payload.shape)
-    else:
-        read = _policy_text
+    if payload.shape.kind != "structure":  # a policy, and none at all is a malformed one: RECORDED
+        return lambda body: {payload.name: _policy_text(body)}
+    read = compile_reader(payload.wire, payload.shape)
     return _present(lambda body: {payload.name: read(body)}, needed=needed)
 
 

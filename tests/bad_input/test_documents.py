@@ -31,7 +31,8 @@ ACL: Final = {"PutBucketAcl", "PutObjectAcl"}
 # tests/aws/services/s3/test_s3.py, test_multipart_complete_multipart_too_small).
 MAY_BE_EMPTY: Final = "CreateBucket"
 EMPTY: Final = {
-    "CompleteMultipartUpload": ("InvalidRequest", b"", "You must specify at least one part")
+    "CompleteMultipartUpload": ("InvalidRequest", b"", "You must specify at least one part"),
+    POLICY: ("MalformedPolicy", b""),
 }
 
 

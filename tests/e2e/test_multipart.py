@@ -237,6 +237,9 @@ def test_uploads_are_listed_in_pages(s3: BaseClient, bucket: str) -> None:
     page = s3.list_multipart_uploads(Bucket=bucket, Delimiter="/")
     assert [row["Prefix"] for row in page["CommonPrefixes"]] == ["b/"]
     assert [row["Key"] for row in page["Uploads"]] == ["a", "a", "a", "c"]
+    page = s3.list_multipart_uploads(Bucket=bucket, Delimiter="/", KeyMarker="b/1")
+    assert "CommonPrefixes" not in page  # inside it is behind it, as recorded from S3
+    assert [row["Key"] for row in page["Uploads"]] == ["c"]
     page = s3.list_multipart_uploads(Bucket=bucket, Prefix="b/")
     assert [row["Key"] for row in page["Uploads"]] == ["b/1", "b/2"]
     assert (page["NextKeyMarker"], page["NextUploadIdMarker"]) == ("b/2", made[2])

@@ -245,6 +245,8 @@ def test_a_bucket_with_a_marker_is_not_empty(s3: BaseClient, versioned: str) -> 
     """DeleteBucket refuses while any version or marker is left."""
     _, marker_id = delete(s3, versioned)
     assert refusal(s3.delete_bucket, Bucket=versioned) == (409, "BucketNotEmpty")
+    with pytest.raises(ClientError, match="You must delete all versions in the bucket"):
+        s3.delete_bucket(Bucket=versioned)
     delete(s3, versioned, VersionId=marker_id)
     assert refusal(s3.delete_bucket, Bucket=versioned) == (200, "")
 
