@@ -114,7 +114,7 @@ class Worker:
 
     def run(self, acts: int) -> None:
         """Act so many times, or until the store stops."""
-        kinds = (self.put, self.put, self.put, self.burst, self.multipart, self.delete)
+        kinds = (self.put, self.put, self.post, self.burst, self.multipart, self.delete)
         kinds += (self.copy, self.bump, self.reclaim, self.abandon, self.snapshot, self.compact)
         try:
             for _ in range(acts):
@@ -137,6 +137,15 @@ class Worker:
         key, (data, kept) = self.key(), self.make()
         with self.ledger.act({key: (data, kept)}):
             self.engine.put_object(BUCKET, key, self.engine.stage_bytes(data), kept).result()
+
+    def post(self) -> None:
+        """Put a payload that turns out to be shorter than its bound; the next may follow it."""
+        key, (data, kept) = self.key(), self.make()
+        with self.ledger.act({key: (data, kept)}):
+            with self.engine.begin_blob(len(data) + 100 * KIB, is_bound=True) as writer:
+                writer.write(data)
+                blob = writer.finish()
+            self.engine.put_object(BUCKET, key, blob, kept).result()
 
     def burst(self) -> None:
         """Put many at once, which share a frame, perhaps one longer than a segment."""

@@ -1,4 +1,7 @@
-"""kill -9 while versions are added and prefixes renamed: every act is there whole, or not begun."""
+"""kill -9 while versions are added and prefixes renamed: every act is there whole, or not begun.
+
+A rename that was cut off may be repeated: its receipt tells whether it was carried out.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from storage_engine import Receipt
 from tests.storage_engine.engine_steps import noise, problems, small_store
 
 if TYPE_CHECKING:
@@ -24,6 +28,7 @@ import itertools, os, sys, threading
 from pathlib import Path
 from storage_engine import Versioning
 from tests.storage_engine.engine_steps import attributes, noise, small_store
+from tests.storage_engine.test_version_crash import receipt_of
 
 engine = small_store(Path(sys.argv[1]))
 
@@ -32,7 +37,7 @@ def work(thread):
     for n in itertools.count():
         source, target = (f"{thread}/{at}/" for at in (place, place + 1))
         if n % 3 == 2:
-            engine.rename_prefix(1, source, target).result()
+            engine.rename_prefix(1, source, target, receipt=receipt_of(source)).result()
             place += 1
         elif n % 7 == 3:
             engine.delete_object(1, source + "k", versioning=Versioning.ENABLED).result()
@@ -49,6 +54,11 @@ threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
 for thread in threads:
     thread.start()
 """
+
+
+def receipt_of(source: str) -> Receipt:
+    """Name the rename of a prefix, which has each name but once."""
+    return Receipt(source.ljust(16).encode(), b"to the next")
 
 
 def acknowledged(output: bytes) -> dict[str, tuple[int, int]]:
@@ -71,6 +81,15 @@ def check_history(engine: StorageEngine, thread: str, place: int, count: int) ->
         if not info.is_marker:
             with engine.open_object(1, key, info.version_id) as reader:
                 assert reader.read(0, info.size) == noise(700, number)
+    check_repeated(engine, thread, place)
+
+
+def check_repeated(engine: StorageEngine, thread: str, place: int) -> None:
+    """Repeat the rename that may have been cut off: it is done now, and was not done twice."""
+    source, target = (f"{thread}/{at}/" for at in (place, place + 1))
+    engine.rename_prefix(1, source, target, receipt=receipt_of(source)).result()
+    (key,) = {info.key for info in engine.list_versions(1, prefix=f"{thread}/").versions}
+    assert key == target + "k"
 
 
 @pytest.mark.parametrize("attempt", range(2))
