@@ -107,11 +107,11 @@ def main() -> int:
     directory = Path(tempfile.mkdtemp(prefix="s4-conformance-"))
     server = Server(directory, log_level="warning", region=options.region, **SETTINGS)
     options.out.unlink(missing_ok=True)
-    arguments = ["--suite", str(options.suite), "--out", str(options.out)]
+    arguments = ["--suite", str(options.suite.resolve()), "--out", str(options.out)]
     arguments += ["--region", options.region, *further]
     try:
         server.start()
-        status = run_suite(server, options.runner, arguments)
+        status = run_suite(server, options.runner.resolve(), arguments)
         problems = judge(server, options.out)
     finally:
         server.kill_tree()
