@@ -8,7 +8,7 @@ every worker obeys it. All calls are synchronous.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from django.conf import settings
@@ -23,7 +23,10 @@ from storage_engine import NamespaceClosed, NamespaceNotEmpty
 from storage_engine.apps import get_engine
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
+
+    from django.db.models import QuerySet
 
 __all__ = [
     "BucketAlreadyExists",
@@ -38,6 +41,12 @@ __all__ = [
     "load_registry",
     "new_configuration",
 ]
+
+
+OF_STATE: Final = (
+    *("pk", "name", "owner__canonical_id", "owner__display_name", "owner__username"),
+    *("region", "created_at"),
+)
 
 
 class BucketError(Exception):
@@ -68,21 +77,26 @@ class BucketNotEmpty(BucketError):
 
 def load_registry() -> Registry:
     """Read every bucket with its owner's names, in one query."""
-    return Registry(map(_state, Bucket.objects.order_by().select_related("owner")))
+    return Registry(_states(Bucket.objects.order_by()))
 
 
-def _state(bucket: Bucket) -> BucketState:
-    """Show a row, with its owner, to the data path."""
-    columns = {name: getattr(bucket, name) for name in BucketConfiguration.__struct_fields__}
-    return BucketState(
-        id=bucket.pk,
-        name=bucket.name,
-        owner_canonical_id=bucket.owner.canonical_id,
-        owner_display_name=bucket.owner.display_name or bucket.owner.username,
-        region=bucket.region,
-        created_ms=_ms(bucket.created_at),
-        configuration=msgspec.convert(columns, BucketConfiguration),
-    )
+def _states(buckets: QuerySet[Bucket]) -> Iterator[BucketState]:
+    """Show rows, with their owners' names, to the data path.
+
+    As plain values: it is done at every change, and making models would take most of its time.
+    """
+    rows = buckets.values_list(*OF_STATE, *BucketConfiguration.__struct_fields__)
+    for pk, name, canonical_id, display_name, username, region, created_at, *values in rows:
+        columns = dict(zip(BucketConfiguration.__struct_fields__, values, strict=True))
+        yield BucketState(
+            id=pk,
+            name=name,
+            owner_canonical_id=canonical_id,
+            owner_display_name=display_name or username,
+            region=region,
+            created_ms=_ms(created_at),
+            configuration=msgspec.convert(columns, BucketConfiguration),
+        )
 
 
 def _columns(configuration: BucketConfiguration) -> dict[str, Any]:
@@ -129,13 +143,14 @@ def create_bucket(
                 region=region or settings.S4.region,
                 **_columns(configuration or new_configuration()),
             )
+            (state,) = _states(Bucket.objects.filter(pk=bucket.pk))
             _announce_change()
     except IntegrityError as error:
         # Whoever was first, here or in another process: the unique index decides, not a look
         # beforehand. The other may be gone by now; it was there when this one was refused.
         other = Bucket.objects.filter(name=name).select_related("owner").first()
         raise BucketAlreadyExists(name, other.owner.canonical_id if other else "") from error
-    return _state(bucket)
+    return state
 
 
 def configure_bucket(bucket_id: int, **changes: Any) -> None:
