@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from iam import policy
 from iam.documents import Effect
+from iam.keyring import Role
 from iam.policy import Verdict
 from s3api.decision import OpenDecision
 from s3api.errors import S3Error
@@ -113,6 +114,38 @@ def authorise_new(call: Call, action: str) -> None:
     decision = authorise(call, action, call.bucket, call.key)
     if decision is not None:
         decision.settle_attributes(ObjectAttributes(etag="", headers={}, owner=call.caller_id))
+
+
+def authorise_match(call: Call, key: str, *conditions: str | int | None) -> OpenDecision | None:
+    """Refuse conditions on what an object is, of one who may not read it; as `authorise`.
+
+    conditional-delete-enforce.html: "conditional deletes with a specific ETag value require both
+    s3:DeleteObject and s3:GetObject permissions". So what is there cannot be guessed.
+    """
+    if all(condition in {None, "*"} for condition in conditions):
+        return None
+    return authorise(call, "s3:GetObject", call.bucket, key)
+
+
+def authorise_reading(call: Call, info: ObjectInfo) -> None:
+    """Refuse the call unless its caller may also read the version of the key that it is about.
+
+    API_GetObjectAttributes, "Permissions": both rights are needed.
+    """
+    action = "s3:GetObject"
+    if call.arguments.get("VersionId") is not None:
+        action = OF_VERSION[action]
+    decision = authorise(call, action, call.bucket, call.key)
+    if decision is not None:
+        decision.settle(info)
+
+
+def is_owners(call: Call) -> bool:
+    """Whether the caller may change the bucket's policy, whatever it says."""
+    principal = call.principal
+    return principal is not None and (
+        principal.role is Role.SUPERUSER or call.caller_id == call.bucket.owner_canonical_id
+    )
 
 
 def may_read_tags(

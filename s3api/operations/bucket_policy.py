@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from iam.documents import DOCUMENT_BYTES_MAX, MalformedPolicy, read_bucket_policy
 from s3api.context import Answer
 from s3api.errors import S3Error
+from s3api.operations.access import is_owners
 
 if TYPE_CHECKING:
     from s3api.context import Call
@@ -22,6 +23,7 @@ async def put_bucket_policy(call: Call) -> Answer:
     MalformedPolicy, PolicyTooLarge; AccessDenied for a public one where the bucket's public access
     block forbids that.
     """
+    _refuse_others(call)
     text = call.arguments["Policy"]
     if len(text.encode()) > DOCUMENT_BYTES_MAX:
         raise S3Error("PolicyTooLarge")
@@ -49,6 +51,7 @@ async def put_bucket_policy(call: Call) -> Answer:
 
 async def get_bucket_policy(call: Call) -> Answer:
     """Answer the policy as it was put."""
+    _refuse_others(call)
     return Answer({"Policy": _policy(call)})
 
 
@@ -60,6 +63,16 @@ async def get_bucket_policy_status(call: Call) -> Answer:
     return Answer({"PolicyStatus": {"IsPublic": policy.is_public}})
 
 
+def _refuse_others(call: Call) -> None:
+    """Keep the policy from those who have the right by the policy itself: API_PutBucketPolicy.
+
+    "If you have the correct permissions, but you're not using an identity that belongs to the
+    bucket owner's account, Amazon S3 returns a 405 Method Not Allowed error."
+    """
+    if not is_owners(call):
+        raise S3Error("MethodNotAllowed", Method=call.request.method, ResourceType="BUCKETPOLICY")
+
+
 def _policy(call: Call) -> str:
     text = call.bucket.configuration.policy
     if text is None:
@@ -69,5 +82,6 @@ def _policy(call: Call) -> str:
 
 async def delete_bucket_policy(call: Call) -> Answer:
     """Take the policy off; there may be none."""
+    _refuse_others(call)
     await call.store.configure(call.bucket, policy=None)
     return Answer()

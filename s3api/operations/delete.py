@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from s3api.context import Answer
 from s3api.errors import S3Error
 from s3api.http.preconditions import Conditions, check_write
-from s3api.operations.access import authorise
+from s3api.operations.access import authorise, authorise_match
 from s3api.operations.attributes import marker_attributes
 from s3api.operations.translate import s3_error
 from storage_engine import Deletion, EngineError, InvalidVersionId, Versioning
@@ -62,15 +62,9 @@ async def delete_object(call: Call) -> Answer:
     """Delete an object, or for good one of its versions; there may be nothing to delete."""
     arguments, version_id = call.arguments, call.arguments.get("VersionId")
     _refuse_bypass(call)
-    guard = _settling(
-        call.decision,
-        delete_guard(
-            call.key,
-            arguments.get("IfMatch"),
-            arguments.get("IfMatchSize"),
-            arguments.get("IfMatchLastModifiedTime"),
-        ),
-    )
+    asked = tuple(map(arguments.get, ("IfMatch", "IfMatchSize", "IfMatchLastModifiedTime")))
+    reading = authorise_match(call, call.key, *asked)
+    guard = _settling(call.decision, _settling(reading, delete_guard(call.key, *asked)))
     if version_id is None:
         future = call.engine.delete_object(
             call.bucket.id,
@@ -154,13 +148,14 @@ def _deletions(call: Call, wanted: list[dict[str, Any]]) -> list[Deletion]:
 def _deletion(call: Call, entry: dict[str, Any]) -> Deletion:
     """Say what one entry wants of the engine; removing versions is an action of its own."""
     key, version_id = entry["Key"], entry.get("VersionId") or None
+    asked = tuple(map(entry.get, ("ETag", "Size", "LastModifiedTime")))
     try:
         decision = _decision(call, key, version_id)
+        reading = authorise_match(call, key, *asked)
     except S3Error:
         return Deletion(key, _deny, version_id)
-    modified_ms = entry.get("LastModifiedTime")
-    check = delete_guard(key, entry.get("ETag"), entry.get("Size"), modified_ms)
-    return Deletion(key, _settling(decision, check), version_id)
+    guard = _settling(decision, _settling(reading, delete_guard(key, *asked)))
+    return Deletion(key, guard, version_id)
 
 
 def _decision(call: Call, key: str, version_id: str | None) -> OpenDecision | None:

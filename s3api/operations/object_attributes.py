@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from s3api.context import Answer
 from s3api.errors import S3Error
+from s3api.operations.access import authorise_reading
 from s3api.operations.listing import PAGE_MAX
 from s3api.operations.multipart_checksums import COMPOSITE
 from s3api.operations.put import checksum_members
@@ -41,6 +42,7 @@ async def get_object_attributes(call: Call) -> Answer:
     )
     info = found.info
     call.settle(info)
+    authorise_reading(call, info)
     known = {
         "ETag": info.etag,
         "Checksum": _checksum(info) or None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from s3api.context import Answer
 from s3api.errors import S3Error
 from s3api.http.preconditions import check_write, read_conditions
+from s3api.operations.access import authorise_match
 from s3api.operations.attributes import new_attributes
 from s3api.operations.ingest import receive_payload
 from s3api.operations.versioning import own_version
@@ -28,7 +29,11 @@ def write_guard(call: Call, begun_ms: int | None = None) -> Guard | None:
     if conditions is None:
         return None
 
+    reading = authorise_match(call, call.key, conditions.if_match)
+
     def guard(current: ObjectInfo | None) -> None:
+        if reading is not None:
+            reading.settle(current)
         check_write(conditions, call.key, current.etag if current is not None else None)
         if begun_ms is None or current is None or conditions.if_match in {None, "*"}:
             return

@@ -12,7 +12,6 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
-from iam.keyring import Role
 from s3api.context import Answer
 from s3api.errors import S3Error
 from s3api.http.preconditions import (
@@ -21,7 +20,7 @@ from s3api.http.preconditions import (
     check_source,
     read_conditions,
 )
-from s3api.operations.access import authorise
+from s3api.operations.access import authorise, is_owners
 from storage_engine import NoSuchKey, NoSuchPrefix, Receipt, Versioning
 
 if TYPE_CHECKING:
@@ -116,18 +115,10 @@ def _authorise(call: Call, source: str) -> list[OpenDecision]:
         wanted.append((DELETE_VERSION, source))
         if call.request.header("if-match") is not None:
             wanted.append((DELETE_VERSION, call.key))
-    if source.endswith("/") and call.bucket.policy is not None and not _is_owners(call):
+    if source.endswith("/") and call.bucket.policy is not None and not is_owners(call):
         raise S3Error("AccessDenied")  # a policy speaks of each key, and they are not looked at
     decisions = [authorise(call, action, call.bucket, key) for action, key in wanted]
     return [decision for decision in decisions if decision is not None]
-
-
-def _is_owners(call: Call) -> bool:
-    """Whether the caller could change the bucket's policy, whatever it says."""
-    principal = call.principal
-    return principal is not None and (
-        principal.role is Role.SUPERUSER or call.caller_id == call.bucket.owner_canonical_id
-    )
 
 
 def _receipt(call: Call, source: str) -> Receipt | None:

@@ -392,3 +392,38 @@ def test_who_began_an_upload_by_a_policy_may_give_it_up(people: People, bucket: 
         assert outcome(other.list_parts, **named | {"UploadId": "0" * 32}) == DENIED
     assert outcome(people.bob.s3.list_parts, **named) == ALLOWED
     assert outcome(people.bob.s3.abort_multipart_upload, **named) == (204, "")
+
+
+def test_who_is_let_in_by_a_policy_does_not_change_it(people: People, bucket: str) -> None:
+    """The right to change the policy is worth nothing to those of other accounts."""
+    actions = ["s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"]
+    bob = {"Principal": {"AWS": people.bob.arn}}
+    assert put(people.ada, bucket, rule(bucket, "Allow", actions, None, **bob)) == ALLOWED
+    refused = (405, "MethodNotAllowed")
+    assert outcome(people.bob.s3.get_bucket_policy, Bucket=bucket) == refused
+    assert outcome(people.bob.s3.delete_bucket_policy, Bucket=bucket) == refused
+    assert put(people.bob, bucket, rule(bucket, "Allow", "s3:*")) == refused
+    assert outcome(people.eve.s3.get_bucket_policy, Bucket=bucket) == DENIED
+    assert outcome(people.ada.s3.get_bucket_policy, Bucket=bucket) == ALLOWED
+
+
+def test_what_may_not_be_read_is_not_guessed(people: People, bucket: str) -> None:
+    """Attributes, and conditions on what an object is, need the right to read it."""
+    bob = {"Principal": {"AWS": people.bob.arn}}
+    actions = ["s3:PutObject", "s3:DeleteObject", "s3:GetObjectAttributes"]
+    assert put(people.ada, bucket, rule(bucket, "Allow", actions, **bob)) == ALLOWED
+    s3, named = people.bob.s3, {"Bucket": bucket, "Key": "shut/b"}
+    assert outcome(s3.get_object_attributes, **named, ObjectAttributes=["ETag"]) == DENIED
+    etag = people.ada.s3.head_object(**named)["ETag"]
+    for guess in (etag, '"guess"'):
+        assert outcome(s3.put_object, **named, IfMatch=guess) == DENIED
+        assert outcome(s3.delete_object, **named, IfMatch=guess) == DENIED
+        wanted = {"Objects": [{"Key": "shut/b", "ETag": guess}]}
+        errors = s3.delete_objects(Bucket=bucket, Delete=wanted)["Errors"]
+        assert [row["Code"] for row in errors] == ["AccessDenied"]
+    assert outcome(s3.delete_object, **named | {"Key": "none"}, IfMatch=etag) == DENIED
+    assert outcome(s3.put_object, **named, IfNoneMatch="*") == (412, "PreconditionFailed")
+    assert put(people.ada, bucket, rule(bucket, "Allow", "s3:*", **bob)) == ALLOWED
+    assert outcome(s3.get_object_attributes, **named, ObjectAttributes=["ETag"]) == ALLOWED
+    assert outcome(s3.put_object, **named, IfMatch='"guess"') == (412, "PreconditionFailed")
+    assert outcome(s3.delete_object, **named, IfMatch=etag) == (204, "")
