@@ -48,11 +48,6 @@ class Payload(msgspec.Struct, frozen=True):
     trailer_names: tuple[str, ...] = ()
     verifier: ChunkVerifier | None = None
 
-    @property
-    def is_streaming(self) -> bool:
-        """Whether the body is aws-chunked."""
-        return self.kind in STREAMS
-
 
 UNSIGNED_PAYLOAD: Final = Payload(PayloadKind.UNSIGNED)
 

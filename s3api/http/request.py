@@ -110,13 +110,6 @@ class Request:
         request.header_items, request.header_map = items, _join_repeated(items)
         return request
 
-    def headers_all(self, name: str) -> list[str]:
-        """List the lines of a header, in the order sent."""
-        wanted = name.encode()
-        return [
-            value.strip().decode("latin-1") for line, value in self.header_items if line == wanted
-        ]
-
     @property
     def client(self) -> str | None:
         """The peer's address."""
@@ -138,11 +131,6 @@ class Request:
                 ArgumentValue=value.decode("latin-1"),
             )
         return int(value)
-
-    @property
-    def is_chunked(self) -> bool:
-        """Whether the body comes in HTTP chunks (Transfer-Encoding), so without a length."""
-        return b"chunked" in self.header_map.get(b"transfer-encoding", b"").lower()
 
 
 def _check_field(parameter: str, name: bytes, value: bytes) -> None:

@@ -158,12 +158,8 @@ async def copy_object(call: Call) -> Answer:
 
     def guard(current: ObjectInfo | None) -> None:
         check(current)
-        if current is not None and current.size > COPY_BYTES_MAX:
-            raise S3Error(
-                "InvalidRequest",
-                "The specified copy source is larger than the maximum allowable size for a copy "
-                f"source: {COPY_BYTES_MAX}",
-            )
+        if current is not None:
+            _check_size(current)
         if current is not None and known is not None and not known.is_of(current):
             raise S3Error("ConditionalRequestConflict")
 
@@ -256,6 +252,7 @@ async def _wanted_checksum(call: Call, source: Source) -> Known | None:
     with open_source(call, source) as reader:
         info = reader.info
         source.settle(info)
+        _check_size(info)
         held = info.attributes
         if algorithm in held.checksums and held.checksum_type == "FULL_OBJECT":
             return None
@@ -263,6 +260,15 @@ async def _wanted_checksum(call: Call, source: Source) -> Known | None:
         await call.store.on_disk(_digest, reader, digests)
     await call.catch_up()
     return Known(info.etag, info.modified_ms, digests.checksums())
+
+
+def _check_size(info: ObjectInfo) -> None:
+    if info.size > COPY_BYTES_MAX:
+        raise S3Error(
+            "InvalidRequest",
+            "The specified copy source is larger than the maximum allowable size for a copy "
+            f"source: {COPY_BYTES_MAX}",
+        )
 
 
 def _digest(reader: ObjectReader, digests: Digests) -> None:

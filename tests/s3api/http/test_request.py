@@ -33,15 +33,13 @@ def test_headers_by_name() -> None:
     request = make_request(headers={"X-Amz-Meta-A": " b "})
     assert request.header("x-amz-meta-a") == "b"
     assert request.header("x-amz-meta-b") is None
-    assert request.headers_all("x-amz-meta-b") == []
 
 
 def test_repeated_headers_are_joined() -> None:
-    """Lines of one header are one value with commas, and each can still be had."""
+    """Lines of one header are one value with commas, and stay what they are beside it."""
     items = [(b"x-amz-meta-a", b" 1"), (b"host", b"h"), (b"x-amz-meta-a", b"2 ")]
     request = make_request(headers=items)
     assert request.header("x-amz-meta-a") == "1,2"
-    assert request.headers_all("x-amz-meta-a") == ["1", "2"]
     assert request.header("host") == "h"
     assert request.header_items == items
 
@@ -69,21 +67,6 @@ def test_lengths_that_are_none(value: str) -> None:
     with pytest.raises(S3Error) as refusal:
         _ = make_request(headers={"content-length": value}).content_length
     assert refusal.value.code == "InvalidArgument"
-
-
-@pytest.mark.parametrize(
-    ("headers", "is_chunked"),
-    [
-        ({}, False),
-        ({"transfer-encoding": "chunked"}, True),
-        ({"transfer-encoding": "Chunked"}, True),
-        ({"transfer-encoding": "identity"}, False),
-        ({"content-encoding": "aws-chunked"}, False),
-    ],
-)
-def test_http_chunks(headers: dict[str, str], is_chunked: bool) -> None:
-    """Only Transfer-Encoding says that a body comes in HTTP chunks."""
-    assert make_request(headers=headers).is_chunked is is_chunked
 
 
 def test_other_headers_take_the_place_of_those_sent() -> None:
