@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 from botocore.config import Config
 
+from s4project.configuration import SETTINGS
 from tests.e2e.processes import MARK, Process, kill, marked, wait_until
 from tests.e2e.signing import Signer
 from tests.e2e.wire import Caller
@@ -113,7 +114,7 @@ class Server:
     @property
     def environment(self) -> dict[str, str]:
         """The environment of the server's processes and commands; empty settings are left out."""
-        named = {f"S4_{name.upper()}": text for name, text in self.settings.items() if text}
+        named = {SETTINGS[name].variable: text for name, text in self.settings.items() if text}
         return clean_environment() | named | {MARK: self.mark, "PYTHONUNBUFFERED": "1"}
 
     @property

@@ -1,0 +1,143 @@
+"""Users and buckets in PostgreSQL instead of SQLite: made, set at once, deleted, kept.
+
+Runs where a PostgreSQL is installed, with a cluster of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from tests.e2e.outcome import refusal
+from tests.e2e.processes import wait_until
+from tests.e2e.server import HOST, free_port, running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from botocore.client import BaseClient
+
+    from tests.e2e.server import Server
+
+DEBIAN = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")))  # in nobody's PATH
+INSTALLED = shutil.which("initdb") or next(reversed(DEBIAN), None)
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(INSTALLED is None, reason="PostgreSQL is not installed"),
+]
+NOBODY = "nobody" if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
+OK = (200, "")
+RULE = {"AllowedMethods": ["GET"], "AllowedOrigins": ["https://example.org"]}
+CALLS: dict[str, dict[str, Any]] = {
+    "put_bucket_tagging": {"Tagging": {"TagSet": [{"Key": "a", "Value": "é"}]}},
+    "put_bucket_cors": {"CORSConfiguration": {"CORSRules": [RULE]}},
+    "put_bucket_versioning": {"VersioningConfiguration": {"Status": "Enabled"}},
+    "delete_public_access_block": {},
+    "delete_bucket_ownership_controls": {},
+}
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[str]:
+    """Run a PostgreSQL and answer the URL of a database in it."""
+    assert INSTALLED is not None, "skipped otherwise"
+    port = free_port()
+    directory = Path(tempfile.mkdtemp(prefix="s4-postgresql-"))
+    if NOBODY is not None:
+        shutil.chown(directory, NOBODY)
+    data, programs = str(directory / "data"), Path(INSTALLED).resolve().parent
+    subprocess.run(
+        [programs / "initdb", "-D", data, "-U", "s4", "--auth=trust", "--no-sync"],
+        user=NOBODY,
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+    settings = [f"port={port}", f"unix_socket_directories={directory}", "fsync=off"]
+    options = [word for setting in settings for word in ("-c", setting)]
+    with subprocess.Popen(
+        [programs / "postgres", "-D", data, *options], user=NOBODY, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            url = f"postgresql://s4@{HOST}:{port}/postgres"
+            wait_until(lambda: _answers(url), "PostgreSQL is ready", 60)
+            yield url
+        finally:
+            process.terminate()
+    shutil.rmtree(directory)
+
+
+def _answers(url: str) -> bool:
+    try:
+        psycopg.connect(url).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+@pytest.fixture(scope="module")
+def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Run a server that keeps its users and buckets there."""
+    with running(tmp_path_factory.mktemp("server"), database_url=database) as server:
+        assert not (server.data / "s4.sqlite3").exists()
+        yield server
+
+
+def told(s3: BaseClient, bucket: str) -> dict[str, Any]:
+    """Answer what a bucket says of itself."""
+    return {
+        "tags": s3.get_bucket_tagging(Bucket=bucket)["TagSet"],
+        "cors": s3.get_bucket_cors(Bucket=bucket)["CORSRules"],
+        "versioning": s3.get_bucket_versioning(Bucket=bucket)["Status"],
+        "block": refusal(s3.get_public_access_block, Bucket=bucket)[1],
+        "ownership": refusal(s3.get_bucket_ownership_controls, Bucket=bucket)[1],
+    }
+
+
+def test_settings_put_at_once_are_all_kept(server: Server, s3: BaseClient, bucket: str) -> None:
+    """Of settings of one bucket that come together none is lost, then or by a restart."""
+    with ThreadPoolExecutor(len(CALLS)) as pool:
+        for _ in range(5):
+            done = [
+                pool.submit(getattr(s3, name), Bucket=bucket, **arguments)
+                for name, arguments in CALLS.items()
+            ]
+            assert all(future.result() for future in done)
+    wanted = {
+        "tags": [{"Key": "a", "Value": "é"}],
+        "cors": [RULE],
+        "versioning": "Enabled",
+        "block": "NoSuchPublicAccessBlockConfiguration",
+        "ownership": "OwnershipControlsNotFoundError",
+    }
+    assert told(s3, bucket) == wanted
+    server.restart()
+    assert told(s3, bucket) == wanted
+    assert refusal(s3.delete_bucket_tagging, Bucket=bucket)[0] in {200, 204}
+    assert refusal(s3.get_bucket_tagging, Bucket=bucket) == (404, "NoSuchTagSet")
+
+
+def test_a_bucket_is_made_once_and_can_go(server: Server, s3: BaseClient) -> None:
+    """Who makes his bucket many times at once has one; another is refused; deleted, it is free."""
+    user = server.manage_json("create_user", "pg-other", "--role", "Writer")
+    key = server.manage_json("create_key", user["username"])
+    other = server.client(
+        aws_access_key_id=key["access_key"], aws_secret_access_key=key["secret_key"]
+    )
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: refusal(s3.create_bucket, Bucket="wanted"), range(8)))
+    assert made == [OK] * 8
+    assert refusal(other.create_bucket, Bucket="wanted") == (409, "BucketAlreadyExists")
+    s3.put_object(Bucket="wanted", Key="k", Body=b"x")
+    assert refusal(s3.delete_bucket, Bucket="wanted") == (409, "BucketNotEmpty")
+    s3.delete_object(Bucket="wanted", Key="k")
+    s3.delete_bucket(Bucket="wanted")
+    assert refusal(other.create_bucket, Bucket="wanted") == OK
+    assert [row["Name"] for row in other.list_buckets()["Buckets"]] == ["wanted"]
