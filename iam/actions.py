@@ -44,6 +44,35 @@ def _named(words: str) -> frozenset[str]:
     return frozenset(PREFIX + word for word in words.split())
 
 
+# The condition keys of the same page, in lower case; after a slash follows the key of a tag.
+_KEYS: Final = """
+accessgrantsinstancearn accesspointnetworkorigin authtype dataaccesspointaccount dataaccesspointarn
+delimiter destinationregion existingjoboperation existingjobpriority if-match if-none-match
+inventoryaccessibleoptionalfields isreplicationpauserequest jobsuspendedcause locationconstraint
+max-keys object-lock-legal-hold object-lock-mode object-lock-remaining-retention-days
+object-lock-retain-until-date objectcreationoperation prefix requestjoboperation requestjobpriority
+requestobjecttagkeys resourceaccount signatureage signatureversion tlsversion versionid
+x-amz-acl x-amz-content-sha256 x-amz-copy-source x-amz-grant-full-control x-amz-grant-read
+x-amz-grant-read-acp x-amz-grant-write x-amz-grant-write-acp x-amz-metadata-directive
+x-amz-object-ownership x-amz-server-side-encryption x-amz-server-side-encryption-aws-kms-key-id
+x-amz-server-side-encryption-customer-algorithm x-amz-storage-class x-amz-website-redirect-location
+"""
+CONDITION_KEYS: Final = _named(_KEYS)
+_TAGS: Final = (
+    "s3:accesspointtag/",
+    "s3:buckettag/",
+    "s3:existingobjecttag/",
+    "s3:requestobjecttag/",
+)
+
+
+def is_condition_key(key: str) -> bool:
+    """Whether a policy may ask for a key, given in lower case: one of S3, or of another service."""
+    if key.startswith(PREFIX):
+        return key in CONDITION_KEYS or key.startswith(_TAGS)
+    return ":" in key
+
+
 OF_SERVICE: Final = _named(_SERVICE)
 OF_BUCKET: Final = _named(_BUCKET)
 OF_OBJECT: Final = _named(_OBJECT)

@@ -13,7 +13,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from iam.actions import ACTIONS, OF_BUCKET, OF_OBJECT, OF_SERVICE, PREFIX
+from iam.actions import ACTIONS, OF_BUCKET, OF_OBJECT, OF_SERVICE, PREFIX, is_condition_key
 from iam.conditions import InvalidCondition, Unresolved, read_conditions, resolve, variables
 from iam.patterns import as_itself, compile_pattern
 
@@ -226,7 +226,10 @@ def read_bucket_policy(text: str, bucket: str, is_known: Callable[[str, str], bo
     statements = _read(text)
     for fields in statements:
         _check_resource_policy(fields, bucket, is_known)
-    return _compile(statements, text)
+    policy = _compile(statements, text)
+    if not all(map(is_condition_key, policy.keys)):
+        raise MalformedPolicy("Policy has an invalid condition key")
+    return policy
 
 
 @lru_cache(1024)

@@ -198,6 +198,9 @@ REFUSALS = [
     (document(statement(Principal={"AWS": []})), "Invalid principal in policy"),
     (document(statement(Principal={"AWS": [5]})), "Invalid principal in policy"),
     (document(statement(Condition={"Is": {"aws:username": "x"}})), "Invalid Condition type : Is"),
+    (document(statement(Condition={"Bool": {"s3:Tls": "x"}})), "cannot take the value"),
+    (document(statement(Condition={"Null": {"s3:Tls": "true"}})), "an invalid condition key"),
+    (document(statement(Condition={"Null": {"username": "true"}})), "an invalid condition key"),
 ]
 
 
