@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 DOCUMENT_BYTES_MAX: Final = 8 * 1024**2  # 10,000 parts with every checksum, 1,000 escaped keys
 ITEMS_MAX: Final = 10_000  # the longest list of S3: the parts of an upload
+STEP_BYTES: Final = 64 * 1024  # and so long a tag may be: megabytes of attributes take seconds
 SEPARATOR: Final = " "  # between namespace and name; neither can hold one
 INTEGER: Final = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
 BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
@@ -153,14 +154,22 @@ class _Reading:
         self._result: dict[str, Any] | None = None
 
     def read(self, document: bytes) -> dict[str, Any]:
-        parser = expat.ParserCreate(namespace_separator=SEPARATOR)
+        # UTF-8 whatever the document declares, and no UTF-16 that its mark would declare: one
+        # reading for every reader of it.
+        document.decode()
+        parser = expat.ParserCreate("utf-8", SEPARATOR)
         parser.buffer_text = True
         parser.StartDoctypeDeclHandler = self._refuse_doctype
         parser.StartElementHandler = self._start
         parser.CharacterDataHandler = self._text.append
         parser.EndElementHandler = self._end
-        # As text, hence UTF-8 whatever the document declares: one reading for every reader of it.
-        parser.Parse(document.decode(), True)  # noqa: FBT003  # expat takes it by position only
+        end = STEP_BYTES
+        while end < len(document):
+            parser.Parse(document[end - STEP_BYTES : end], False)  # noqa: FBT003  # by position only
+            if end - parser.CurrentByteIndex > STEP_BYTES:
+                raise MalformedDocumentError  # a tag without an end
+            end += STEP_BYTES
+        parser.Parse(document[end - STEP_BYTES :], True)  # noqa: FBT003
         assert self._result is not None, "a well-formed document has a root"
         return self._result
 

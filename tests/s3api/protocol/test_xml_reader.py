@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from s3api.errors import S3Error
 from s3api.http.query import Query
 from s3api.protocol import OPERATIONS
-from s3api.protocol.xml_reader import DOCUMENT_BYTES_MAX, ITEMS_MAX
+from s3api.protocol.xml_reader import DOCUMENT_BYTES_MAX, ITEMS_MAX, STEP_BYTES
 
 XMLNS: Final = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 KEY: Final = "<Object><Key>a</Key></Object>"
@@ -197,6 +197,17 @@ def test_a_long_document_is_refused() -> None:
     """A document over the bound is not even parsed."""
     document = b"<Delete>" + b" " * DOCUMENT_BYTES_MAX
     assert refused("DeleteObjects", document) == "MaxMessageLengthExceeded"
+
+
+def test_a_tag_has_a_longest_length() -> None:
+    """Attributes without an end are refused as they come; long text and many tags are read."""
+    attributes = " ".join(f"a{number}='x'" for number in range(20_000))
+    tag = f"<Object><Key {attributes}>k</Key></Object>"
+    assert refused("DeleteObjects", f"<Delete>{tag}</Delete>") == "MalformedXML"
+    attributes = attributes[: STEP_BYTES // 2].rpartition(" ")[0]
+    tag = f"<Object><Key {attributes}>{'é' * STEP_BYTES}</Key></Object>"
+    found = read("DeleteObjects", f"<Delete>{tag * 3}</Delete>")["Objects"]
+    assert found == [{"Key": "é" * STEP_BYTES}] * 3
 
 
 def test_a_list_has_a_longest_length() -> None:
