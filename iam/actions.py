@@ -46,16 +46,20 @@ def _named(words: str) -> frozenset[str]:
 
 # The condition keys of the same page, in lower case; after a slash follows the key of a tag.
 _KEYS: Final = """
-accessgrantsinstancearn accesspointnetworkorigin authtype dataaccesspointaccount dataaccesspointarn
-delimiter destinationregion existingjoboperation existingjobpriority if-match if-none-match
+accessgrantscope accessgrantsinstancearn accessgrantslocationscope accesspointnetworkorigin
+annotation-prefix authtype dataaccesspointaccount dataaccesspointarn delimiter deliverysourcearn
+destinationregion existingjoboperation existingjobpriority if-match if-none-match
 inventoryaccessibleoptionalfields isreplicationpauserequest jobsuspendedcause locationconstraint
-max-keys object-lock-legal-hold object-lock-mode object-lock-remaining-retention-days
+logtype max-annotation-results max-keys object-lock-event-hold object-lock-event-hold-duration-days
+object-lock-legal-hold object-lock-mode object-lock-remaining-retention-days
 object-lock-retain-until-date objectcreationoperation prefix requestjoboperation requestjobpriority
-requestobjecttagkeys resourceaccount signatureage signatureversion tlsversion versionid
-x-amz-acl x-amz-content-sha256 x-amz-copy-source x-amz-grant-full-control x-amz-grant-read
-x-amz-grant-read-acp x-amz-grant-write x-amz-grant-write-acp x-amz-metadata-directive
-x-amz-object-ownership x-amz-server-side-encryption x-amz-server-side-encryption-aws-kms-key-id
-x-amz-server-side-encryption-customer-algorithm x-amz-storage-class x-amz-website-redirect-location
+requestobjecttagkeys resourceaccount resourcearnbeingauthorized signatureage signatureversion
+tlsversion versionid x-amz-acl x-amz-bucket-namespace x-amz-content-sha256 x-amz-copy-source
+x-amz-grant-full-control x-amz-grant-read x-amz-grant-read-acp x-amz-grant-write
+x-amz-grant-write-acp x-amz-metadata-directive x-amz-object-annotation-directive
+x-amz-object-if-match x-amz-object-ownership x-amz-server-side-encryption
+x-amz-server-side-encryption-aws-kms-key-id x-amz-server-side-encryption-customer-algorithm
+x-amz-storage-class x-amz-website-redirect-location
 """
 CONDITION_KEYS: Final = _named(_KEYS)
 _TAGS: Final = (
