@@ -29,7 +29,7 @@ def write_guard(call: Call, begun_ms: int | None = None) -> Guard | None:
     if conditions is None:
         return None
 
-    reading = authorise_match(call, call.key, conditions.if_match)
+    reading = authorise_match(call, call.key, conditions.if_match, conditions.if_none_match)
 
     def guard(current: ObjectInfo | None) -> None:
         if reading is not None:

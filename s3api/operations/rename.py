@@ -20,7 +20,7 @@ from s3api.http.preconditions import (
     check_source,
     read_conditions,
 )
-from s3api.operations.access import authorise, is_owners
+from s3api.operations.access import authorise, authorise_match, is_owners
 from storage_engine import NoSuchKey, NoSuchPrefix, Receipt, Versioning
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ async def _rename_key(
             call.bucket.id,
             source,
             call.key,
-            guard=_target_guard(call.key, conditions),
+            guard=_target_guard(call, conditions),
             source_guard=_source_guard(call, open_decisions),
             replace=is_unversioned or is_asked,
             receipt=receipt,
@@ -170,15 +170,20 @@ async def _rename_key(
     )
 
 
-def _target_guard(key: str, conditions: Conditions | None) -> Guard | None:
+def _target_guard(call: Call, conditions: Conditions | None) -> Guard | None:
     if conditions is None:
         return None
+    asked = conditions.if_match, conditions.if_none_match
+    times = conditions.if_modified_since, conditions.if_unmodified_since
+    reading = authorise_match(call, call.key, *asked, *times)
 
     def guard(current: ObjectInfo | None) -> None:
+        if reading is not None:
+            reading.settle(current)
         if current is None:
-            check_replaced(conditions, key, None, 0)
+            check_replaced(conditions, call.key, None, 0)
         else:
-            check_replaced(conditions, key, current.etag, current.modified_ms)
+            check_replaced(conditions, call.key, current.etag, current.modified_ms)
 
     return guard
 

@@ -417,11 +417,17 @@ def test_what_may_not_be_read_is_not_guessed(people: People, bucket: str) -> Non
     etag = people.ada.s3.head_object(**named)["ETag"]
     for guess in (etag, '"guess"'):
         assert outcome(s3.put_object, **named, IfMatch=guess) == DENIED
+        assert outcome(s3.put_object, **named, IfNoneMatch=guess) == DENIED
         assert outcome(s3.delete_object, **named, IfMatch=guess) == DENIED
         wanted = {"Objects": [{"Key": "shut/b", "ETag": guess}]}
         errors = s3.delete_objects(Bucket=bucket, Delete=wanted)["Errors"]
         assert [row["Code"] for row in errors] == ["AccessDenied"]
     assert outcome(s3.delete_object, **named | {"Key": "none"}, IfMatch=etag) == DENIED
+    readable = rule(bucket, "Allow", "s3:GetObject", "open/*", **bob)
+    assert put(people.ada, bucket, rule(bucket, "Allow", actions, **bob), readable) == ALLOWED
+    renamed = named | {"RenameSource": "open/a"}
+    assert outcome(s3.rename_object, **renamed, DestinationIfMatch=etag) == DENIED
+    assert outcome(s3.rename_object, **renamed, DestinationIfNoneMatch=etag) == DENIED
     assert outcome(s3.put_object, **named, IfNoneMatch="*") == (412, "PreconditionFailed")
     assert put(people.ada, bucket, rule(bucket, "Allow", "s3:*", **bob)) == ALLOWED
     assert outcome(s3.get_object_attributes, **named, ObjectAttributes=["ETag"]) == ALLOWED
