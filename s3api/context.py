@@ -115,6 +115,7 @@ class Store:
         self.snapshots = Snapshots(engine, control)
         self._disk = ThreadPoolExecutor(config.threads, thread_name_prefix="disk")
         self._sql = ThreadPoolExecutor(2, thread_name_prefix="sql")
+        self._reading = ThreadPoolExecutor(1, thread_name_prefix="snapshots")  # behind no writer
 
     async def on_disk(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """Run a blocking call of the engine in a thread."""
@@ -135,12 +136,13 @@ class Store:
     async def refresh(self) -> None:
         """Bring the snapshots up to date when a generation moved."""
         if not self.snapshots.is_current:
-            await self.snapshots.refresh(self._sql)
+            await self.snapshots.refresh(self._reading)
 
     def close(self) -> None:
         """Let the threads end."""
         self._disk.shutdown(wait=True)
         self._sql.shutdown(wait=True)
+        self._reading.shutdown(wait=True)
 
 
 @dataclass(slots=True)
