@@ -29,7 +29,7 @@ from storage_engine import NoSuchUpload, Origin, PartInfo
 
 if TYPE_CHECKING:
     from s3api.context import Call
-    from storage_engine import ObjectInfo, ObjectReader, StagedBlob, UploadInfo
+    from storage_engine import ObjectAttributes, ObjectInfo, ObjectReader, StagedBlob, UploadInfo
 
 PART_NUMBER_MAX: Final = 10_000
 PART_BYTES_MIN: Final = 5 * 1024**2  # all parts but the last
@@ -73,6 +73,14 @@ def settle_upload(call: Call, upload: UploadInfo) -> None:
         held = upload.attributes
         whose = held.initiator or held.owner
         call.decision.settle_attributes(msgspec.structs.replace(held, owner=whose))
+
+
+def _owned(call: Call, held: ObjectAttributes) -> ObjectAttributes:
+    """Give an object to the bucket's owner where ACLs were disabled since its upload began."""
+    owner = call.bucket.owner_canonical_id
+    if call.bucket.has_acls or (held.owner, held.grants) == (owner, None):
+        return held
+    return msgspec.structs.replace(held, owner=owner, grants=None)
 
 
 def _check_initiator(call: Call, upload: UploadInfo) -> None:
@@ -220,7 +228,7 @@ async def _complete(call: Call, upload: UploadInfo, wanted: list[dict[str, Any]]
     for part in parts:
         digest.update(bytes.fromhex(part.etag))
     etag = f"{digest.hexdigest()}-{len(parts)}"
-    attributes = upload.attributes.with_digests(etag, sums)
+    attributes = _owned(call, upload.attributes).with_digests(etag, sums)
     guard = write_guard(call, upload.initiated_ms)
     origin = Origin(call.bucket.id, call.key, attributes, upload.upload_id)
     record = await call.store.on_disk(call.engine.stage_completion, origin, parts)

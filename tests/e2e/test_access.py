@@ -254,6 +254,23 @@ def test_an_upload_is_its_writers(people: People) -> None:
     assert granted(acl) == {(people.bob.id, "FULL_CONTROL"), ("AllUsers", "READ")}
 
 
+def test_an_upload_ends_by_the_ownership_of_its_end(people: People) -> None:
+    """Where ACLs were disabled meanwhile the object is the bucket's owner's, and stays so."""
+    bucket = made(people.ada, ACL="public-read-write")
+    bob, named = people.bob.s3, {"Bucket": bucket, "Key": "k"}
+    named["UploadId"] = bob.create_multipart_upload(**named, ACL="public-read")["UploadId"]
+    etag = bob.upload_part(**named, PartNumber=1, Body=b"x")["ETag"]
+    people.ada.s3.put_bucket_acl(Bucket=bucket, ACL="private")
+    for ownership in ("BucketOwnerEnforced", "ObjectWriter"):
+        rules = {"Rules": [{"ObjectOwnership": ownership}]}
+        people.ada.s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=rules)
+        parts = {"Parts": [{"PartNumber": 1, "ETag": etag}]}
+        people.ada.s3.complete_multipart_upload(**named, MultipartUpload=parts)
+    named.pop("UploadId")
+    assert granted(people.ada.s3.get_object_acl(**named)) == {(people.ada.id, "FULL_CONTROL")}
+    assert outcome(bob.get_object, **named) == DENIED
+
+
 def test_a_reader_writes_nothing_whatever_is_granted(people: People) -> None:
     """Full control of bucket and object lets a Reader read, and no more."""
     grant = f'id="{people.eve.id}"'
