@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from buckets.configuration import CorsRule
-from s3api.http.cors import cors_headers, requested_names
+from s3api.http.cors import NAMES_MAX, cors_headers, requested_names
 from tests.s3api.http.requests import make_request
 
 VARY = "Origin, Access-Control-Request-Headers, Access-Control-Request-Method"
@@ -178,6 +178,14 @@ def test_one_header_too_many_and_nothing_is_allowed(
 ) -> None:
     """A name that no pattern fits makes the rule not match, on the request itself too."""
     assert asked(rule(allowed_headers=allowed), method=method, wanted="GET", names=names) == {}
+
+
+def test_no_rule_allows_headers_without_end() -> None:
+    """A hundred headers are held against the patterns; with one more nothing is allowed."""
+    every = rule(allowed_headers=("x-*",))
+    for count in (NAMES_MAX, NAMES_MAX + 1):
+        names = ",".join(f"x-{number}" for number in range(count))
+        assert bool(asked(every, names=names)) is (count == NAMES_MAX)
 
 
 def test_the_first_rule_that_matches_decides() -> None:
