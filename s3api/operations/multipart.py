@@ -273,9 +273,7 @@ def _plain_etag(part: dict[str, Any]) -> str:
 
 def _wanted_parts(call: Call) -> list[dict[str, Any]]:
     """Read the list of parts; it must be there and ascend."""
-    document = call.arguments.get("MultipartUpload")
-    if document is None:
-        raise S3Error("InvalidRequest", "You must specify at least one part")
+    document = call.arguments.get("MultipartUpload") or {}
     wanted: list[dict[str, Any]] = document.get("Parts") or []
     if not wanted or any("PartNumber" not in part or "ETag" not in part for part in wanted):
         raise S3Error("MalformedXML")

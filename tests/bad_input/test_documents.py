@@ -27,11 +27,10 @@ XMLNS: Final = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 # A word of AWS's own for a document that is none (see s3api.protocol.quirks).
 ACL: Final = {"PutBucketAcl", "PutObjectAcl"}
 # What S3 answers to an empty body, where it is not MissingRequestBodyError: the document of a new
-# bucket may be left out, and a completion without one names no part (recorded by LocalStack,
-# tests/aws/services/s3/test_s3.py, test_multipart_complete_multipart_too_small).
+# bucket may be left out, and a completion or a policy without one is a malformed one.
 MAY_BE_EMPTY: Final = "CreateBucket"
 EMPTY: Final = {
-    "CompleteMultipartUpload": ("InvalidRequest", b"", "You must specify at least one part"),
+    "CompleteMultipartUpload": ("MalformedXML", b""),
     POLICY: ("MalformedPolicy", b""),
 }
 
