@@ -133,6 +133,8 @@ async def receive_payload(call: Call, origin: Origin, wanted: str | None = None)
     if call.form is not None:
         reader = call.form.file
     size = reader.length
+    if size is None and request.header("transfer-encoding") is not None:
+        raise S3Error("NotImplemented", Header="Transfer-Encoding")  # as AWS (knox issue 43)
     if size is None:
         raise S3Error("MissingContentLength")
     if size > call.store.config.object_bytes_max:

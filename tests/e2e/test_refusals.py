@@ -290,11 +290,14 @@ def test_a_body_that_ends_early_stores_nothing(
 
 
 def test_a_body_without_a_length_is_refused(server: Server, guarded: str) -> None:
-    """A PUT in HTTP chunks that never says how long it is answers MissingContentLength."""
+    """A PUT that does not say how long it is is refused, in HTTP chunks by the name of these."""
     target = path_of(guarded, "new")
     headers = server.caller.sign("PUT", target, None, UNSIGNED).headers
     head = write_head("PUT", target, headers | {"transfer-encoding": "chunked"}, None)
     reply = ask(server.caller, head + b"5\r\nhello\r\n0\r\n\r\n", "PUT")
+    assert (reply.status, reply.code) == (501, "NotImplemented")
+    assert reply.text("Header") == "Transfer-Encoding"
+    reply = ask(server.caller, write_head("PUT", target, headers, None), "PUT")
     assert (reply.status, reply.code) == (411, "MissingContentLength")
 
 
