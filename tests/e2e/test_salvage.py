@@ -56,9 +56,9 @@ def put_in_parts(s3: BaseClient, key: str, **options: str) -> None:
             Body=content(f"{key} {number}", size),
             **{name: text for name, text in options.items() if name == "ChecksumAlgorithm"},
         )
-        sums = {name: text for name, text in reply.items() if name.startswith("Checksum")}
-        sums.pop("ChecksumType", None)
-        parts.append({"PartNumber": number, "ETag": reply["ETag"]} | sums)
+        parts.append({"PartNumber": number, "ETag": reply["ETag"]})
+        if "ChecksumAlgorithm" in options:  # else S3 lets no checksum be named
+            parts[-1] |= {name: text for name, text in reply.items() if name.startswith("Checksum")}
     s3.complete_multipart_upload(**place, MultipartUpload={"Parts": parts})
 
 
