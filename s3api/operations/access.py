@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from s3api.context import Call
     from storage_engine import ObjectInfo
 
+    Ask = Callable[[str, dict[str, str] | None], Effect]
+
 # What an action is called where the request names a version.
 OF_VERSION: Final = {
     "s3:DeleteObject": "s3:DeleteObjectVersion",
@@ -52,13 +54,16 @@ def authorise(
         if policy.decide(call.principal, action, None) is Verdict.DENY:
             raise S3Error("AccessDenied")
         return None
-    ask = _asking(call, bucket, key)
+    document = bucket.policy
+    ask: Ask = _without_policy if document is None else _asking(call, bucket, key, document)
     verdict = Verdict.BY_OBJECT
-    if bucket.policy is None or not waits_for_object(action):
+    if document is None or not waits_for_object(action):
         verdict = policy.decide(call.principal, action, bucket, ask(action, None))
+    if verdict is Verdict.ALLOW:
+        return None
     if verdict is Verdict.DENY:
         raise S3Error("AccessDenied")
-    return None if verdict is Verdict.ALLOW else OpenDecision(call.principal, action, bucket, ask)
+    return OpenDecision(call.principal, action, bucket, ask)
 
 
 def authorise_operation(call: Call, action: str) -> None:
@@ -71,13 +76,8 @@ def authorise_operation(call: Call, action: str) -> None:
     call.decision = authorise(call, action, bucket, call.target.key)
 
 
-def _asking(
-    call: Call, bucket: BucketState, key: str | None
-) -> Callable[[str, dict[str, str] | None], Effect]:
+def _asking(call: Call, bucket: BucketState, key: str | None, document: Policy) -> Ask:
     """Make the way to ask the bucket's policy about a key of it."""
-    document = bucket.policy
-    if document is None:
-        return _without_policy
 
     def ask(action: str, tags: dict[str, str] | None) -> Effect:
         answer = document.ask(make_question(call, document, action, (bucket, key), tags))

@@ -54,6 +54,7 @@ REFUSALS: Final[tuple[tuple[bytes, str, str], ...]] = (
     ),
     (b"x-amz-write-offset-bytes", "NotImplemented", "Appending to objects is not implemented."),
 )
+_REFUSED: Final = tuple(prefix for prefix, _, _ in REFUSALS)
 ACCOUNT: Final = re.compile(r"[0-9]{12}|[0-9a-f]{64}")
 
 
@@ -62,11 +63,9 @@ def refuse_unkept(request: Request) -> None:
     _refuse_two_encryptions(request)
     _check_redirect(request)
     for name, _ in request.header_items:
-        if not name.startswith(b"x-amz-") or name.startswith(METADATA_PREFIX):
-            continue
-        for prefix, code, message in REFUSALS:
-            if name.startswith(prefix):
-                raise S3Error(code, message)
+        if name.startswith(_REFUSED):
+            code, message = next(words for prefix, *words in REFUSALS if name.startswith(prefix))
+            raise S3Error(code, message)
     storage_class = request.header("x-amz-storage-class")
     if storage_class not in {None, "STANDARD"}:
         raise S3Error("InvalidStorageClass", StorageClassRequested=str(storage_class))
@@ -105,13 +104,13 @@ def new_attributes(call: Call, **fields: Any) -> ObjectAttributes:
     Refuses (S3Error) what the request asks for and S4 would not keep.
     """
     refuse_unkept(call.request)
-    fields.setdefault("headers", stored_headers(call.request))
+    headers = stored_headers(call.request)
     tagging = call.request.header(tags.HEADER)
     if tagging is not None:
-        fields.setdefault("tags", tags.read_tagging_header(tagging))
+        fields["tags"] = tags.read_tagging_header(tagging)
         authorise_new(call, "s3:PutObjectTagging")
     owner, grants = new_owner_and_grants(call)
-    return ObjectAttributes(**{"etag": "", "owner": owner, "grants": grants} | fields)
+    return ObjectAttributes(etag="", headers=headers, owner=owner, grants=grants, **fields)
 
 
 def stored_headers(request: Request) -> dict[str, str]:
