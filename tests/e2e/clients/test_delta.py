@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.clients.installed import CLIENT_SECONDS, PROGRAMS, interpreter
+from tests.e2e.clients.installed import CLIENT_SECONDS, LEAVE, PROGRAMS, interpreter
 
 if TYPE_CHECKING:
     from tests.e2e.clients.installed import Runner
@@ -21,7 +21,7 @@ def test_every_concurrent_commit_is_in_the_table_exactly_once(run: Runner, bucke
     """Several processes append to one table at once, and none of their commits is lost or twice."""
     uri = f"s3://{bucket}/a table"
     run.story("current", "delta_stories", "create", uri)
-    code = "import sys, delta_stories; delta_stories.append(*sys.argv[1:])"
+    code = f"import sys, delta_stories; delta_stories.append(*sys.argv[1:]); {LEAVE}"
     writers = [
         subprocess.Popen(
             [interpreter("current"), "-c", code, uri, str(number)],

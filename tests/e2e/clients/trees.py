@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from typing import TYPE_CHECKING, Final
 
 from tests.e2e.content import content
@@ -24,6 +25,7 @@ HARD_NAMES: Final = (
     "empty",
 )
 LARGE: Final = "large"
+LONG_AGO: Final = 1_700_000_000
 
 
 def write_hard_names(root: Path) -> None:
@@ -38,6 +40,9 @@ def write_tree(root: Path) -> None:
     """Write the files with hard names, and one that clients upload in several parts."""
     write_hard_names(root)
     (root / LARGE).write_bytes(content(LARGE, 20 * MIB + 1))
+    # S3 tells times in whole seconds: a file as old as its upload would seem newer than it.
+    for path in root.rglob("*"):
+        os.utime(path, (LONG_AGO, LONG_AGO))
 
 
 def digests(root: Path) -> dict[str, str]:
