@@ -165,8 +165,7 @@ async def _receive_small(
     digests.update(data)
     sha256 = hashlib.sha256(data).digest()
     expectations.check(digests, reader, sha256)
-    if not call.store.snapshots.is_current:
-        await call.catch_up()
+    await call.catch_up()
     if call.engine.is_inline(len(data), origin):
         return call.engine.stage_bytes(data, sha256)
     known = origin.with_digests(digests.md5.hex(), digests.checksums())

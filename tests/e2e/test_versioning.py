@@ -144,16 +144,26 @@ def test_a_suspended_bucket_writes_the_null_version(s3: BaseClient, versioned: s
     assert get(s3, versioned, "null") == (b"second", "null")
 
 
-def test_a_late_body_takes_no_version_along(server: Server, s3: BaseClient, bucket: str) -> None:
-    """A body that ends after versions began to be kept makes a version; what was there stays."""
+@pytest.mark.parametrize("times", [100_000, 10])
+def test_a_late_body_takes_no_version_along(
+    server: Server, s3: BaseClient, bucket: str, times: int
+) -> None:
+    """A body that ends after versions began to be kept makes a version; what was there stays.
+
+    So it is also where others asked meanwhile, and every worker has heard of the change.
+    """
     put(s3, bucket, b"before")
-    body = b"late" * 100_000
+    body = b"late" * times
     request = server.caller.request("PUT", f"/{bucket}/k", body)
     with server.caller.connect() as connection:
-        connection.send(request[:-100_000])
+        connection.send(request[:-times])
         time.sleep(0.5)
         set_versioning(s3, bucket, "Enabled")
-        connection.send(request[-100_000:])
+        for _ in range(20):
+            with server.caller.connect() as another:
+                another.send(server.caller.request("HEAD", f"/{bucket}"))
+                another.reply("HEAD")
+        connection.send(request[-times:])
         reply = connection.reply("PUT")
     assert reply.status == 200
     assert get(s3, bucket) == (body, reply.headers["x-amz-version-id"])
