@@ -148,10 +148,7 @@ def test_a_suspended_bucket_writes_the_null_version(s3: BaseClient, versioned: s
 def test_a_late_body_takes_no_version_along(
     server: Server, s3: BaseClient, bucket: str, times: int
 ) -> None:
-    """A body that ends after versions began to be kept makes a version; what was there stays.
-
-    So it is also where others asked meanwhile, and every worker has heard of the change.
-    """
+    """A body that ends after versions began to be kept makes a version; what was there stays."""
     put(s3, bucket, b"before")
     body = b"late" * times
     request = server.caller.request("PUT", f"/{bucket}/k", body)
@@ -159,7 +156,7 @@ def test_a_late_body_takes_no_version_along(
         connection.send(request[:-times])
         time.sleep(0.5)
         set_versioning(s3, bucket, "Enabled")
-        for _ in range(20):
+        for _ in range(20):  # so that every worker has heard of the change
             with server.caller.connect() as another:
                 another.send(server.caller.request("HEAD", f"/{bucket}"))
                 another.reply("HEAD")
