@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -108,6 +109,16 @@ def parse_domains(text: str) -> tuple[str, ...]:
     return names
 
 
+def parse_networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Read addresses and networks separated by commas."""
+    try:
+        return tuple(ip_network(word.strip()) for word in text.split(",") if word.strip())
+    except ValueError as error:
+        raise ValueError(
+            "must be addresses or networks separated by commas, such as 10.0.0.7, 192.168.0.0/16"
+        ) from error
+
+
 def parse_path(text: str) -> Path:
     """Read a path, absolute from here on."""
     return Path(text).expanduser().absolute()
@@ -182,6 +193,13 @@ SETTINGS: Final[dict[str, Setting]] = {
         "",
         lambda text: parse_url(text) if text else "",
         "URL under which browsers reach the console when a proxy stands in front.",
+    ),
+    "trusted_proxies": Setting(
+        "S4_TRUSTED_PROXIES",
+        "",
+        parse_networks,
+        "Addresses and networks of proxies, separated by commas: what these say in "
+        "X-Forwarded-For and X-Forwarded-Proto, or in Forwarded, is believed.",
     ),
     "database_url": Setting(
         "DATABASE_URL",
@@ -311,6 +329,7 @@ class Configuration:
     domain: tuple[str, ...]
     public_url: str
     console_url: str
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
     database_url: str = field(repr=False)
     root_username: str
     root_password: str = field(repr=False)

@@ -22,12 +22,15 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from s3api.errors import S3Error
 from s3api.protocol import render_error
 from s4project.exchange import Exchange
+from s4project.forwarding import Malformed
 
 if TYPE_CHECKING:
     import asyncio
 
     from uvicorn.config import Config
     from uvicorn.server import ServerState
+
+    from s4project.forwarding import Proxies
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
@@ -73,9 +76,12 @@ class Edge(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         limits: Limits,
+        proxies: Proxies,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.limits = limits
+        self.proxies = proxies
+        self.is_from_proxy = False  # the peer is one whose word on the client counts
         self.running: Exchange | None = None  # the request being answered, or answered last
         self.queue: deque[Exchange] = deque()  # requests sent ahead, in order
         self.since = 0.0  # when the connection came to wait for what it waits for now
@@ -98,6 +104,7 @@ class Edge(HttpToolsProtocol):
         """Begin; cut the connection at once when even refusing it would be too much."""
         super().connection_made(transport)
         self.since = self.loop.time()
+        self.is_from_proxy = self.client is not None and self.proxies.trusts(self.client[0])
         excess = len(self.connections) - self.limits.connections
         self.is_excess = excess > 0
         if excess > self.limits.connections_refused:
@@ -219,6 +226,19 @@ class Edge(HttpToolsProtocol):
         if version != "1.1":
             scope["http_version"] = version
             self.expect_100_continue = False  # RFC 9110, 10.1.1
+        if self.is_from_proxy:
+            self._believe()
+
+    def _believe(self) -> None:
+        """Let client and scheme be those that a trusted proxy tells of; its port is not ours."""
+        try:
+            host, scheme = self.proxies.origin(self.headers)
+        except Malformed as error:
+            raise S3Error("BadRequest", str(error)) from error
+        if host is not None:
+            self.scope["client"] = (host, 0)
+        if scheme is not None:
+            self.scope["scheme"] = scheme
 
     def _check_head(self, version: str) -> None:
         """Refuse a head that is too large, not HTTP/1, without Host, or one too many."""

@@ -25,6 +25,7 @@ import structlog
 from gunicorn.errors import HaltServer
 
 from s4project.edge import Limits
+from s4project.forwarding import Proxies
 from s4project.logs import ArbiterLogger
 from s4project.processes import (
     end_with_parent,
@@ -59,6 +60,7 @@ class Plan:
     app: str = "s4project.asgi:application"
     jobs: tuple[str, ...] = ()  # the command line of the jobs process; empty: there is none
     limits: Limits = field(default_factory=Limits)
+    proxies: Proxies = field(default_factory=Proxies)  # whose word on clients counts
     graceful_seconds: int = 30
     on_ready: Callable[[], None] = lambda: None
 

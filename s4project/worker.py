@@ -110,7 +110,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # gunicorn is untyped
         limits: Limits = self.app.plan.limits
         files = raise_file_limit()
         limits = dataclasses.replace(limits, connections=min(limits.connections, files // 2))
-        self.config.http = partial(Edge, limits=limits)
+        self.config.http = partial(Edge, limits=limits, proxies=self.app.plan.proxies)
         self.config.timeout_graceful_shutdown = self.cfg.graceful_timeout - DRAIN_MARGIN_SECONDS
         logging.getLogger("uvicorn.error").propagate = True  # uvicorn-worker cut it off
 

@@ -67,6 +67,8 @@ async def info(scope: dict[str, Any], receive: Any, send: Any, options: dict[str
         "raw_path": scope["raw_path"].decode(),
         "query_bytes": len(scope["query_string"]),
         "server": scope["server"],
+        "client": scope["client"][0],
+        "scheme": scope["scheme"],
         "version": scope["http_version"],
         "headers": [[name.decode(), value.decode()] for name, value in scope["headers"]],
         "body": body.decode(),

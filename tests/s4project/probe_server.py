@@ -12,7 +12,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from s4project import logs, server
+from s4project.configuration import parse_networks
 from s4project.edge import Limits
+from s4project.forwarding import Proxies
 
 
 def say(line: str) -> None:
@@ -34,6 +36,7 @@ if __name__ == "__main__":
             app="tests.s4project.probe_app:application",
             jobs=tuple(plan.pop("jobs", ())),
             limits=Limits(**plan.pop("limits", {})),
+            proxies=Proxies(parse_networks(plan.pop("proxies", ""))),
             on_ready=lambda: say("ready"),
             **plan,
         )

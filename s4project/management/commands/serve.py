@@ -17,6 +17,7 @@ from django.db import connections
 
 from s4project import server
 from s4project.configuration import Address, parse_address, whole_number
+from s4project.forwarding import Proxies
 from s4project.processes import hold_lock, write_holder
 from s4project.starting import ProcessCommand, url, welcome
 from s4project.store import prepare_store
@@ -60,6 +61,7 @@ class Command(ProcessCommand):
                     sockets=sockets,
                     workers=settings.S4.workers,
                     jobs=() if options["no_jobs"] else (sys.executable, manage, "jobs", "--wait"),
+                    proxies=Proxies(settings.S4.trusted_proxies),
                     on_ready=lambda: self.say("S4 is ready"),
                 )
             )
