@@ -10,13 +10,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from iam.actions import OF_OBJECT
+from iam.actions import OF_OBJECT, may_have
 from iam.documents import Question
 from s3api.http.dates import parse_iso_basic
 from s3api.operations.tags import HEADER, read_tagging_header
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from buckets.registry import BucketState
     from iam.documents import Policy
@@ -164,16 +164,17 @@ def make_question(
         resource = f"{resource}/{key}"
     principal = call.principal
     names = principal.names if principal is not None else frozenset[str]()
-    context = _context(call, policy, tags or {})
+    keys = [name for name in policy.keys if may_have(action, name)]
+    context = _context(call, keys, tags or {})
     if action == LIST_BUCKET and key is not None:
         context["s3:prefix"] = (key,)  # whether a key is there is asked of a list of its name
     return Question(action, resource, names, context)
 
 
-def _context(call: Call, policy: Policy, tags: dict[str, str]) -> dict[str, Sequence[str]]:
+def _context(call: Call, keys: Iterable[str], tags: dict[str, str]) -> dict[str, Sequence[str]]:
     context: dict[str, Sequence[str]] = {}
     sent: dict[str, str] | None = None
-    for key in policy.keys:
+    for key in keys:
         make = MAKERS.get(key)
         if make is not None:
             value = make(call)

@@ -380,6 +380,18 @@ def test_what_is_asked_in_the_query_is_judged_like_a_header(
     assert server.caller.ask("PUT", asked.replace("shut%2Fb", "open%2Fa")).status == 200
 
 
+def test_a_key_of_listings_tells_nothing_of_an_object(
+    people: People, bucket: str, server: Server
+) -> None:
+    """Who adds a prefix to his GET is not judged as one who lists below it."""
+    elsewhere = {"Condition": {"StringNotLike": {"s3:prefix": "open/*"}}}
+    denied = rule(bucket, "Deny", ["s3:GetObject", "s3:ListBucket"], **elsewhere)
+    denied["Resource"] = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
+    assert put(people.ada, bucket, denied) == ALLOWED
+    assert server.caller.ask("GET", f"/{bucket}?prefix=open%2F").status == 200
+    assert server.caller.ask("GET", f"/{bucket}/open/a?prefix=open%2F").code == "AccessDenied"
+
+
 def test_who_began_an_upload_by_a_policy_may_give_it_up(people: People, bucket: str) -> None:
     """The right to write is enough to look at an upload of one's own, and to end it."""
     bob = {"Principal": {"AWS": [people.bob.arn, people.eve.arn]}}
