@@ -18,7 +18,7 @@ from buckets.configuration import PublicAccessBlock
 from buckets.models import Bucket
 from iam.console import OwnedAdmin, is_superuser, signed_in
 from iam.documents import load_policy
-from iam.keyring import Role
+from iam.keyring import RoleName
 from storage_engine.apps import get_engine
 
 if TYPE_CHECKING:
@@ -156,4 +156,4 @@ class BucketPages(OwnedAdmin):
 def _may_write(request: HttpRequest) -> bool:
     """Whether the user's role allows to make and delete buckets."""
     user = signed_in(request)
-    return user is not None and user.role in {Role.WRITER, Role.SUPERUSER}
+    return user is not None and user.role_id in {RoleName.WRITER, RoleName.SUPERUSER}

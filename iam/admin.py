@@ -18,7 +18,7 @@ from unfold.decorators import display
 from iam import services
 from iam.console import ConsoleAdmin, OwnedAdmin, is_superuser
 from iam.forms import NewUserForm, PasswordForm, UserForm
-from iam.keyring import Role
+from iam.keyring import RoleName
 from iam.models import AccessKey, User
 
 if TYPE_CHECKING:
@@ -65,11 +65,11 @@ class UserPages(BaseUserAdmin, ConsoleAdmin):
     @display(  # type: ignore[untyped-decorator]  # the theme is untyped
         description="role",
         ordering="role",
-        label={Role.SUPERUSER: "warning", Role.WRITER: "success", Role.READER: "info"},
+        label={RoleName.SUPERUSER: "warning", RoleName.WRITER: "success", RoleName.READER: "info"},
     )
     def role_label(self, user: User) -> str:
         """Show the role as a coloured label."""
-        return user.role
+        return user.role_id or ""
 
     @admin.display(description="password")
     def password_link(self, user: User) -> str:
@@ -86,12 +86,12 @@ class UserPages(BaseUserAdmin, ConsoleAdmin):
         """Write through the services."""
         if change:
             services.update_profile(obj.pk, display_name=obj.display_name, email=obj.email)
-            services.set_role(obj.pk, Role(obj.role))
+            services.set_role(obj.pk, obj.role_id)
             services.set_active(obj.pk, active=obj.is_active)
             return
         made = services.create_user(
             obj.username,
-            Role(obj.role),
+            obj.role_id,
             password=form.cleaned_data["password1"] or None,
             display_name=obj.display_name,
             email=obj.email,

@@ -53,6 +53,8 @@ NARROWING: Final = frozenset(
         "s3:x-amz-server-side-encryption-aws-kms-key-id",
     }
 )
+OBJECT_TAG: Final = "s3:existingobjecttag/"
+PART: Final = re.compile(r"[*?]|\$\{")  # where a resource begins to be a pattern
 SID: Final = re.compile(r"[A-Za-z0-9]*", re.ASCII)
 ACTION: Final = re.compile(r"[A-Za-z0-9-]+:[A-Za-z*?]+", re.ASCII)
 
@@ -80,13 +82,18 @@ class Question(NamedTuple):
     resource: str  # ARN
     names: frozenset[str]
     context: Mapping[str, Sequence[str]]
+    is_prefix: bool = False  # it is about everything whose ARN begins with `resource`
 
 
 class Answer(NamedTuple):
-    """An effect, and the statement it comes from: by its Sid, or by its place from 1 on."""
+    """An effect, and the statement it comes from: by its Sid, or by its place from 1 on.
+
+    `source` says in words which of several policies it is a statement of.
+    """
 
     effect: Effect
     statement: str = ""
+    source: str = ""
 
 
 SILENT: Final = Answer(Effect.NONE)
@@ -109,8 +116,11 @@ class _Resources:
 
     fixed: _Names
     variable: tuple[str, ...]
+    texts: tuple[str, ...] = ()  # all of them, as they were written
 
-    def holds(self, question: Question) -> bool:
+    def holds(self, question: Question, *, is_allow: bool) -> bool:
+        if question.is_prefix:
+            return self._hold_below(question.resource, is_whole=is_allow)
         if not self.variable:
             return self.fixed.holds(question.resource)
         fixed, context = self.fixed, question.context
@@ -120,6 +130,26 @@ class _Resources:
             compile_pattern(text)(resource) for text in texts
         )
         return is_met is not fixed.is_not
+
+    def _hold_below(self, prefix: str, *, is_whole: bool) -> bool:
+        """Tell whether they hold for everything below a prefix, or else for anything there."""
+        if is_whole is not self.fixed.is_not:
+            is_met = any(_covers(text, prefix) for text in self.texts)
+        else:
+            is_met = any(_touches(text, prefix) for text in self.texts)
+        return is_met is not self.fixed.is_not
+
+
+def _covers(pattern: str, prefix: str) -> bool:
+    """Tell whether a pattern fits all that begins with a prefix, as far as is easily seen."""
+    head = pattern.removesuffix("*")
+    return head != pattern and not PART.search(head) and prefix.startswith(head)
+
+
+def _touches(pattern: str, prefix: str) -> bool:
+    """Tell whether a pattern may fit anything that begins with a prefix."""
+    head = PART.split(pattern, maxsplit=1)[0]
+    return head.startswith(prefix) or (head != pattern and prefix.startswith(head))
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,14 +195,21 @@ class Statement:
             return False
         return not any(condition.fixes(NARROWING) for condition in self.conditions)
 
+    @property
+    def _is_about_objects(self) -> bool:
+        """Whether it holds for one object and not for another."""
+        return any(condition.key.startswith(OBJECT_TAG) for condition in self.conditions)
+
     def speaks_of(self, question: Question) -> bool:
         """Tell whether the statement applies; its action is known to."""
         if self.principals is not None and not self.principals.holds(question.names):
             return False
         try:
-            return self.resources.holds(question) and all(
-                condition.holds(question.context) for condition in self.conditions
-            )
+            if not self.resources.holds(question, is_allow=self.is_allow):
+                return False
+            if question.is_prefix and self._is_about_objects:
+                return not self.is_allow
+            return all(condition.holds(question.context) for condition in self.conditions)
         except Unresolved:
             return False
 
@@ -415,6 +452,6 @@ def _statement(number: int, fields: dict[str, Any], *, knows_variables: bool) ->
         is_allow=fields["Effect"] == "Allow",
         principals=principals,
         actions=_Names(tuple(actions), "NotAction" in fields),
-        resources=_Resources(_Names(fixed, "NotResource" in fields), variable),
+        resources=_Resources(_Names(fixed, "NotResource" in fields), variable, tuple(resources)),
         conditions=conditions,
     )

@@ -97,3 +97,83 @@ class UserOwnsBuckets(IdentityError):
 
     def __init__(self, username: str) -> None:
         super().__init__(f"{username} owns buckets: delete them first.")
+
+
+class NameTaken(IdentityError):
+    """Another of the same kind has that name."""
+
+    field = "name"
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"There is already a {kind} named {name}.")
+
+
+class NoSuchPolicy(IdentityError):
+    """There is no such policy."""
+
+    def __init__(self, which: object) -> None:
+        super().__init__(f"There is no policy {which}.")
+
+
+class NoSuchRole(IdentityError):
+    """There is no such role."""
+
+    field = "role"
+
+    def __init__(self, which: object) -> None:
+        super().__init__(f"There is no role {which}.")
+
+
+class NoSuchGroup(IdentityError):
+    """There is no such group."""
+
+    def __init__(self, which: object) -> None:
+        super().__init__(f"There is no group {which}.")
+
+
+class InvalidPolicyDocument(IdentityError):
+    """A policy that is not understood whole; AWS's MalformedPolicyDocument."""
+
+    def __init__(self, reason: str, field: str = "document") -> None:
+        super().__init__(reason)
+        self.field = field
+
+
+class LimitExceeded(IdentityError):
+    """More, or longer, than AWS's limits allow."""
+
+    def __init__(self, reason: str, field: str = "document") -> None:
+        super().__init__(reason)
+        self.field = field
+
+
+class StillInUse(IdentityError):
+    """Something else holds what would be deleted; AWS's DeleteConflict."""
+
+    def __init__(self, what: str, holders: str) -> None:
+        super().__init__(f"{what} is in use: take it from {holders} first.")
+
+
+class BuiltinKept(IdentityError):
+    """What S4 has by itself is neither changed nor deleted."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} is built in: it cannot be changed or deleted.")
+
+
+class RoleLoop(IdentityError):
+    """A role would include itself."""
+
+    field = "includes"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The role {name} would include itself.")
+
+
+class SuperUserNotGiven(IdentityError):
+    """Who administers S4 is said of each user alone."""
+
+    field = "includes"
+
+    def __init__(self) -> None:
+        super().__init__("SuperUser is given to users one by one; no role includes it.")

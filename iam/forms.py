@@ -12,7 +12,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 
 from iam import services
 from iam.errors import LastSuperUser, RootUserKept
-from iam.keyring import Role
+from iam.keyring import RoleName
 from iam.models import User
 
 if TYPE_CHECKING:  # generic in the stubs only
@@ -68,7 +68,8 @@ class UserForm(BaseModelForm):
     def clean(self) -> dict[str, Any] | None:
         """Say at the field what the services would refuse; they decide, under a lock."""
         cleaned = super().clean()
-        stays_superuser = self.cleaned_data.get("role") == Role.SUPERUSER
+        role = self.cleaned_data.get("role")
+        stays_superuser = role is not None and role.name == RoleName.SUPERUSER
         if self.instance.is_root and not stays_superuser:
             self.add_error("role", str(RootUserKept()))
         stays = stays_superuser and self.cleaned_data.get("is_active")

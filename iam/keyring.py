@@ -11,12 +11,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from iam.rights import NO_RIGHTS, Rights
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from iam.documents import Policy
 
-class Role(StrEnum):
-    """What a user is allowed in general; `iam.policy` says what each means."""
+
+class RoleName(StrEnum):
+    """The roles that S4 has by itself; `iam.builtin` says what each may do."""
 
     READER = "Reader"
     WRITER = "Writer"
@@ -35,9 +39,15 @@ class Principal:
     canonical_id: str
     display_name: str
     email: str
-    role: Role
+    role: str | None  # by name
     is_root: bool
     account_id: str = ""
+    rights: Rights = field(default=NO_RIGHTS, repr=False, compare=False)
+
+    @property
+    def is_super(self) -> bool:
+        """Whether the user administers S4."""
+        return self.role == RoleName.SUPERUSER
 
     @property
     def arn(self) -> str:
@@ -53,12 +63,16 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """An access key with its secret; `expires_ms` is epoch milliseconds, None means never."""
+    """An access key with its secret; `expires_ms` is epoch milliseconds, None means never.
+
+    `policy` narrows what its user may; None: to nothing less.
+    """
 
     access_key: str
     secret_key: str = field(repr=False)
     principal: Principal
     expires_ms: int | None = None
+    policy: Policy | None = field(default=None, repr=False)
 
     def is_expired(self, now_ms: int) -> bool:
         """Whether the key's time is over; it ends at `expires_ms`, not after it."""

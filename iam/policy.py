@@ -1,37 +1,29 @@
 """Who may do what: a pure decision, deny by default. Knows no Django, no request.
 
-Each user is an account of his own. Decided in two steps: `decide` says what can be said before any
-object is looked at, which for the owner of a bucket without ACLs is everything; where the answer
-depends on whose the object is and what its ACL grants, `decide_object` gives it.
+Each user is an account of his own. Three sides are heard: the policies of who asks, the policy of
+the bucket, and where the access key has a policy of its own that one too, which only narrows. Then
+it is decided in two steps: `decide` says what can be said before any object is looked at; where the
+answer depends on whose the object is and what its ACL grants, `decide_object` gives it.
 
 Actions carry AWS's names:
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
-The order of the questions, and whose word counts where bucket and object have different owners:
+What counts against what, for who asks and owner in one account:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+Whose word counts where bucket and object have different owners:
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-auth-workflow-object-operation.html
 """
 
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from iam.acl import ANONYMOUS_ID, Permission, grants_to
-from iam.documents import Effect
-from iam.keyring import Role
+from iam.documents import SILENT, Answer, Effect
 
 if TYPE_CHECKING:
     from iam.acl import Grant
     from iam.keyring import Principal
-
-# Actions that concern no bucket that is there already.
-_WITHOUT_BUCKET: Final = {
-    Role.READER: frozenset({"s3:ListAllMyBuckets"}),
-    Role.WRITER: frozenset({"s3:ListAllMyBuckets", "s3:CreateBucket"}),
-}
-_OF_ROLE: Final = {
-    Role.READER: ("s3:Get", "s3:List", "s3:Head"),
-    Role.WRITER: ("s3:",),
-}
 
 # What a permission in the ACL of a bucket, or of an object, allows: acl-overview.html, "Mapping of
 # ACL permissions and access policy permissions".
@@ -88,6 +80,39 @@ class Verdict(Enum):
     BY_OBJECT = "by object"  # it depends on the object's owner and ACL
 
 
+class Cause(Enum):
+    """Whose word a decision follows."""
+
+    IDENTITY = "a policy of the user"
+    BUCKET = "the bucket's policy"
+    KEY = "the access key's policy"
+    BUCKET_ACL = "the bucket's ACL"
+    OBJECT_ACL = "the object's ACL"
+    OWNERSHIP = "nobody but the owner of an object that nobody signed for"
+    NOBODY = "nobody"  # nothing allows it
+
+
+class Said(NamedTuple):
+    """What the policies say of an action: of who asks, of the bucket, of a key that has one."""
+
+    identity: Answer = SILENT
+    bucket: Answer = SILENT
+    key: Answer | None = None
+
+
+class Decision(NamedTuple):
+    """A verdict, and why: whose word it follows, and where in it."""
+
+    verdict: Verdict
+    cause: Cause = Cause.NOBODY
+    answer: Answer = SILENT
+
+    @property
+    def is_allowed(self) -> bool:
+        """Whether it is allowed."""
+        return self.verdict is Verdict.ALLOW
+
+
 class Place(Protocol):
     """A bucket, as far as rights go."""
 
@@ -108,70 +133,93 @@ class Place(Protocol):
         """Whether what is granted to everybody counts for nothing."""
 
 
-def decide(
-    principal: Principal | None,
-    action: str,
-    bucket: Place | None,
-    policy: Effect = Effect.NONE,
-) -> Verdict:
+NOBODY_ALLOWS: Final = Decision(Verdict.DENY)
+_BY_OBJECT: Final = Decision(Verdict.BY_OBJECT)
+
+
+def decide(principal: Principal | None, action: str, bucket: Place | None, said: Said) -> Decision:
     """Say whether `principal` may do `action`, such as "s3:GetObject", in `bucket`.
 
     A principal of None is anybody who did not sign, a bucket of None none that is there already.
-    What the bucket's policy denies nobody may do. A SuperUser may do all the rest; a Writer what
-    his own buckets, the ACLs of others and policies allow him; a Reader of that only what reads.
+    An explicit deny comes first, whoever says it; then any of the sides may allow, but a key with a
+    policy must allow too.
     """
-    is_super = principal is not None and principal.role is Role.SUPERUSER
-    if policy is Effect.DENY and not (
-        action in _OF_POLICY and bucket is not None and (is_super or _owns(principal, bucket))
-    ):
-        return Verdict.DENY
-    if is_super:
-        return Verdict.ALLOW
+    refusal = _refusal(principal, action, bucket, said)
+    if refusal is not None:
+        return refusal
+    if bucket is not None and bucket.has_acls and action in _OF_OBJECT_OWNER:
+        return _BY_OBJECT
+    if said.identity.effect is Effect.ALLOW:
+        return Decision(Verdict.ALLOW, Cause.IDENTITY, said.identity)
     if bucket is None:
-        may = principal is not None and action in _WITHOUT_BUCKET[principal.role]
-        return Verdict.ALLOW if may else Verdict.DENY
-    if principal is not None and not action.startswith(_OF_ROLE[principal.role]):
-        return Verdict.DENY
-    if bucket.has_acls and action in _OF_OBJECT_OWNER:
-        return Verdict.BY_OBJECT
-    asker = _asker(principal)
-    if policy is Effect.ALLOW or asker == bucket.owner_canonical_id:
-        return Verdict.ALLOW
+        return NOBODY_ALLOWS
+    if said.bucket.effect is Effect.ALLOW:
+        return Decision(Verdict.ALLOW, Cause.BUCKET, said.bucket)
     if action in _OF_UPLOAD or (bucket.has_acls and action in _OF_EITHER_OWNER):
-        return Verdict.BY_OBJECT
-    if not bucket.has_acls:
-        return Verdict.DENY
+        return _BY_OBJECT
+    # What an ACL grants the owner of what it belongs to, it grants his account: how much of that
+    # is his, his policies say.
+    if not bucket.has_acls or _owns(principal, bucket):
+        return NOBODY_ALLOWS
     permission = _OF_BUCKET_ACL.get(action)
     may = permission is not None and grants_to(
-        asker, permission, bucket.grants, ignore_public=bucket.ignores_public_acls
+        _asker(principal), permission, bucket.grants, ignore_public=bucket.ignores_public_acls
     )
     if not may:
-        return Verdict.DENY
-    return Verdict.BY_OBJECT if action == DELETE_OBJECT else Verdict.ALLOW
+        return NOBODY_ALLOWS
+    if action == DELETE_OBJECT:
+        return _BY_OBJECT
+    return Decision(Verdict.ALLOW, Cause.BUCKET_ACL)
 
 
-def decide_object(  # whose is what, and who asks
+def decide_object(  # who asks, what for, and whose is what
     principal: Principal | None,
     action: str,
     bucket: Place,
     owner: str,
     grants: tuple[tuple[str, str], ...] | None,
-    policy: Effect = Effect.NONE,
-) -> bool:
+    said: Said,
+) -> Decision:
     """Decide what `decide` left open, for an object of `owner` (canonical id) with `grants`.
 
+    The policies of who asks are heard again, of a resource in the account of the object's owner.
     What the policy of the bucket allows holds for objects of the bucket's owner alone. What nobody
     signed for is everybody's, so it is nobody's where what is public counts for nothing.
     """
+    refusal = _refusal(principal, action, bucket, said)
+    if refusal is not None:
+        return refusal
+    if said.identity.effect is Effect.ALLOW:
+        return Decision(Verdict.ALLOW, Cause.IDENTITY, said.identity)
+    if said.bucket.effect is Effect.ALLOW and owner == bucket.owner_canonical_id:
+        return Decision(Verdict.ALLOW, Cause.BUCKET, said.bucket)
     asker = _asker(principal)
-    if asker == owner and not (principal is None and bucket.ignores_public_acls):
-        return True
-    if policy is Effect.ALLOW and owner == bucket.owner_canonical_id:
-        return True
+    if asker == owner:
+        may = principal is None and not bucket.ignores_public_acls
+        return Decision(Verdict.ALLOW, Cause.OWNERSHIP) if may else NOBODY_ALLOWS
     permission = _OF_OBJECT_ACL.get(action)
-    return permission is not None and grants_to(
+    may = permission is not None and grants_to(
         asker, permission, grants, ignore_public=bucket.ignores_public_acls
     )
+    return Decision(Verdict.ALLOW, Cause.OBJECT_ACL) if may else NOBODY_ALLOWS
+
+
+def _refusal(
+    principal: Principal | None, action: str, bucket: Place | None, said: Said
+) -> Decision | None:
+    """Refuse what is denied explicitly, and what the key has not."""
+    if said.bucket.effect is Effect.DENY and not (
+        action in _OF_POLICY
+        and bucket is not None
+        and principal is not None
+        and (principal.is_super or _owns(principal, bucket))
+    ):
+        return Decision(Verdict.DENY, Cause.BUCKET, said.bucket)
+    if said.identity.effect is Effect.DENY:
+        return Decision(Verdict.DENY, Cause.IDENTITY, said.identity)
+    if said.key is not None and said.key.effect is not Effect.ALLOW:
+        return Decision(Verdict.DENY, Cause.KEY, said.key)
+    return None
 
 
 def _owns(principal: Principal | None, bucket: Place) -> bool:

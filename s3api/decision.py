@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from iam import policy
-from iam.documents import Effect
-from iam.policy import Verdict
+from iam.policy import Decision, Verdict
 from s3api.errors import S3Error
 
 if TYPE_CHECKING:
@@ -19,7 +18,10 @@ if TYPE_CHECKING:
 
     from buckets.registry import BucketState
     from iam.keyring import Principal
+    from iam.policy import Said
     from storage_engine import ObjectAttributes, ObjectInfo
+
+    Ask = Callable[[str, dict[str, str] | None, str | None], Said]
 
 LIST_BUCKET: Final = "s3:ListBucket"
 
@@ -28,13 +30,14 @@ LIST_BUCKET: Final = "s3:ListBucket"
 class OpenDecision:
     """Whether `principal` may do `action` to an object of `bucket`; no answer until settled.
 
-    `ask` asks the bucket's policy about an action, knowing the tags of the object that is there.
+    `ask` asks the policies about an action, knowing the tags of the object that is there, and
+    whose it is when it is not the bucket's owner's.
     """
 
     principal: Principal | None
     action: str
     bucket: BucketState
-    ask: Callable[[str, dict[str, str] | None], Effect]
+    ask: Ask
     is_settled: bool = False
 
     def settle(self, info: ObjectInfo | None) -> None:
@@ -47,29 +50,33 @@ class OpenDecision:
     def settle_attributes(self, attributes: ObjectAttributes) -> None:
         """Decide for what is the owner's of `attributes`: an object or an upload."""
         self.is_settled = True
-        effect = self.ask(self.action, attributes.tags)
-        verdict = self._decide(self.action, effect)
-        if verdict is Verdict.BY_OBJECT and not policy.decide_object(
-            self.principal, self.action, self.bucket, attributes.owner, attributes.grants, effect
-        ):
+        said = self.ask(self.action, attributes.tags, None)
+        if self._decide(self.action, said).verdict is not Verdict.BY_OBJECT:
+            return
+        owner = attributes.owner
+        if owner != self.bucket.owner_canonical_id:
+            said = self.ask(self.action, attributes.tags, owner)
+        decision = policy.decide_object(
+            self.principal, self.action, self.bucket, owner, attributes.grants, said
+        )
+        if not decision.is_allowed:
             raise S3Error("AccessDenied")
 
     def settle_missing(self) -> None:
         """Decide for an object that is not there; S3Error AccessDenied.
 
-        Deleting it succeeds, and tells nothing. A policy that denies the action denies it here too;
-        else who may list under the key's name is told.
+        Deleting it succeeds, and tells nothing. Else who might do the action if it were there is
+        told when he may also list under the key's name.
         """
         self.is_settled = True
-        effect = self.ask(self.action, None)
-        if effect is Effect.DENY or self.action == policy.DELETE_OBJECT:
-            self._decide(self.action, effect)
+        self._decide(self.action, self.ask(self.action, None, None))
+        if self.action == policy.DELETE_OBJECT:
             return
-        if self._decide(LIST_BUCKET, self.ask(LIST_BUCKET, None)) is not Verdict.ALLOW:
+        if not self._decide(LIST_BUCKET, self.ask(LIST_BUCKET, None, None)).is_allowed:
             raise S3Error("AccessDenied")
 
-    def _decide(self, action: str, effect: Effect) -> Verdict:
-        verdict = policy.decide(self.principal, action, self.bucket, effect)
-        if verdict is Verdict.DENY:
+    def _decide(self, action: str, said: Said) -> Decision:
+        decision = policy.decide(self.principal, action, self.bucket, said)
+        if decision.verdict is Verdict.DENY:
             raise S3Error("AccessDenied")
-        return verdict
+        return decision

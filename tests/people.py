@@ -12,7 +12,7 @@ from iam import services
 from iam.models import User
 
 if TYPE_CHECKING:
-    from iam.keyring import Role
+    from iam.keyring import RoleName
 
 PASSWORD = "correct horse"
 
@@ -23,7 +23,7 @@ def encoded() -> str:
     return make_password(PASSWORD)
 
 
-def person(username: str, role: Role) -> User:
+def person(username: str, role: RoleName) -> User:
     """Make a user who can sign in."""
     user = services.create_user(username, role)
     User.objects.filter(pk=user.pk).update(password=encoded())

@@ -22,7 +22,7 @@ from s4project.store import prepare_store
 prepare_store()
 from buckets import services as buckets
 from iam import services
-from iam.keyring import Role
+from iam.keyring import RoleName
 from storage_engine.apps import close_engine
 print("ready", flush=True)
 for line in sys.stdin:

@@ -6,6 +6,13 @@ returned every worker obeys it. All calls are synchronous; refusals are the type
 
 from __future__ import annotations
 
+from iam.services.groups import (
+    create_group,
+    delete_group,
+    find_group,
+    list_groups,
+    update_group,
+)
 from iam.services.keys import (
     NewKey,
     create_key,
@@ -13,6 +20,22 @@ from iam.services.keys import (
     list_keys,
     set_key_enabled,
     update_key,
+)
+from iam.services.policies import (
+    create_policy,
+    delete_inline_policy,
+    delete_policy,
+    find_policy,
+    list_policies,
+    put_inline_policy,
+    update_policy,
+)
+from iam.services.roles import (
+    create_role,
+    delete_role,
+    find_role,
+    list_roles,
+    update_role,
 )
 from iam.services.root import FirstStart, ensure_root
 from iam.services.snapshot import load_keyring
@@ -24,7 +47,9 @@ from iam.services.users import (
     list_users,
     lock_owner,
     set_active,
+    set_groups,
     set_password,
+    set_policies,
     set_role,
     update_profile,
 )
@@ -32,21 +57,40 @@ from iam.services.users import (
 __all__ = [
     "FirstStart",
     "NewKey",
+    "create_group",
     "create_key",
+    "create_policy",
+    "create_role",
     "create_user",
+    "delete_group",
+    "delete_inline_policy",
     "delete_key",
+    "delete_policy",
+    "delete_role",
     "delete_user",
     "ensure_root",
+    "find_group",
+    "find_policy",
+    "find_role",
     "find_user",
     "is_last_superuser",
+    "list_groups",
     "list_keys",
+    "list_policies",
+    "list_roles",
     "list_users",
     "load_keyring",
     "lock_owner",
+    "put_inline_policy",
     "set_active",
+    "set_groups",
     "set_key_enabled",
     "set_password",
+    "set_policies",
     "set_role",
+    "update_group",
     "update_key",
+    "update_policy",
     "update_profile",
+    "update_role",
 ]

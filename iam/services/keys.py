@@ -14,6 +14,7 @@ from django.utils import timezone
 from iam import sealing
 from iam.errors import AccessKeyTaken, InvalidIdentity, NoSuchAccessKey, NoSuchUser
 from iam.models import AccessKey, User
+from iam.services.documents import check_narrowing
 from iam.services.writing import announce_change, check_row
 
 if TYPE_CHECKING:
@@ -39,29 +40,32 @@ class NewKey:
     secret_key: str = field(repr=False)
 
 
-def create_key(
+def create_key(  # noqa: PLR0913  # what a key is
     user_id: int,
     *,
     access_key: str | None = None,
     secret_key: str | None = None,
     name: str = "",
     expires_at: datetime | None = None,
+    policy: str = "",
     from_environment: bool = False,
 ) -> NewKey:
     """Make an access key, generated unless given; the answer is the only sight of its secret.
 
-    A given secret has 8 to 128 visible ASCII characters. Raises NoSuchUser, InvalidIdentity,
-    AccessKeyTaken.
+    A given secret has 8 to 128 visible ASCII characters; a `policy` narrows what the key may.
+    NoSuchUser, InvalidIdentity, InvalidPolicyDocument, LimitExceeded, AccessKeyTaken.
     """
     new = NewKey(access_key or generate_access_key(), secret_key or generate_secret_key())
     if expires_at is not None and expires_at <= timezone.now():
         raise InvalidIdentity("expires_at", "A key cannot expire before it is made.")
+    check_narrowing(policy)
     row = AccessKey(
         user_id=user_id,
         access_key=new.access_key,
         sealed_secret=seal_secret(new),
         name=name,
         expires_at=expires_at,
+        policy=policy,
         from_environment=from_environment,
     )
     with transaction.atomic():
@@ -90,15 +94,23 @@ def set_key_enabled(access_key: str, *, enabled: bool) -> None:
         announce_change()
 
 
-def update_key(access_key: str, *, name: str, expires_at: datetime | None) -> None:
-    """Change what a key is for and when it ends; the past ends it now. NoSuchAccessKey."""
+def update_key(
+    access_key: str, *, name: str, expires_at: datetime | None, policy: str | None = None
+) -> None:
+    """Change what a key is for, when it ends (the past: now) and, unless None, its policy.
+
+    NoSuchAccessKey, InvalidIdentity, InvalidPolicyDocument, LimitExceeded.
+    """
+    if policy is not None:
+        check_narrowing(policy)
     with transaction.atomic():
         row = AccessKey.objects.select_for_update().filter(access_key=access_key).first()
         if row is None:
             raise NoSuchAccessKey(access_key)
         row.name, row.expires_at = name, expires_at
+        row.policy = row.policy if policy is None else policy
         check_row(row)
-        row.save(update_fields=["name", "expires_at"])
+        row.save(update_fields=["name", "expires_at", "policy"])
         announce_change()
 
 

@@ -13,7 +13,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
 from iam.errors import AccessKeyTaken, UsernameTaken
-from iam.keyring import Role
+from iam.keyring import RoleName
 from iam.models import AccessKey, User
 from iam.services.keys import NewKey, create_key, generate_password, seal_secret
 from iam.services.snapshot import load_keyring, load_secret
@@ -70,7 +70,7 @@ def ensure_root(
 def _create(username: str, password: str, access_key: str, secret_key: str) -> FirstStart:
     """Make the root user and its first key together, so that neither exists without the other."""
     generated = None if password else generate_password()
-    user = User(username=username, role=Role.SUPERUSER, is_root=True)
+    user = User(username=username, role_id=RoleName.SUPERUSER, is_root=True)
     user.password = make_password(password or generated)
     check_row(user)
     with transaction.atomic():

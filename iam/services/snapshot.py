@@ -1,4 +1,4 @@
-"""Makes the keyring from the database: two queries, however many users and keys there are."""
+"""Makes the keyring from the database: a handful of queries, however many users there are."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 from iam import sealing
-from iam.keyring import Credential, Keyring, Principal, Role
+from iam.documents import load_policy
+from iam.keyring import Credential, Keyring, Principal
 from iam.models import AccessKey, User
+from iam.services.rights import RightsReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 def load_keyring() -> Keyring:
     """Read all users, and every enabled key of an active one; SealingError if one cannot be.
 
-    The caller notes the generation before he calls: a change between the two queries below moves
+    The caller notes the generation before he calls: a change between the queries below moves
     it, so a snapshot that mixes before and after is replaced at the next request.
     """
     server_key = sealing.load_server_key(settings.S4.data_dir)
@@ -36,8 +38,10 @@ def load_secret(row: AccessKey) -> str:
 
 def _principals() -> Iterator[Principal]:
     """Read every user, without password hashes."""
+    rights = RightsReader()
     rows = User.objects.order_by().values_list(
-        "pk", "username", "canonical_id", "account_id", "display_name", "email", "role", "is_root"
+        *("pk", "username", "canonical_id", "account_id", "display_name", "email"),
+        *("role_id", "is_root"),
     )
     for pk, username, canonical_id, account_id, display_name, email, role, is_root in rows:
         yield Principal(
@@ -47,22 +51,29 @@ def _principals() -> Iterator[Principal]:
             account_id=account_id,
             display_name=display_name or username,
             email=email,
-            role=Role(role),
+            role=role,
             is_root=is_root,
+            rights=rights.of(pk, role),
         )
 
 
 def _credentials(server_key: ServerKey, principals: dict[int, Principal]) -> Iterator[Credential]:
     """Read and unseal every usable key; one whose user came after `principals` waits."""
     rows = AccessKey.objects.filter(is_enabled=True, user__is_active=True).order_by()
-    for user_id, access_key, sealed, expires_at in rows.values_list(
-        "user_id", "access_key", "sealed_secret", "expires_at"
+    for user_id, access_key, sealed, expires_at, policy in rows.values_list(
+        "user_id", "access_key", "sealed_secret", "expires_at", "policy"
     ):
         if user_id not in principals:
             continue
         # bytes(): PostgreSQL gives a memoryview
         secret = server_key.unseal(bytes(sealed), access_key.encode()).decode()
-        yield Credential(access_key, secret, principals[user_id], _milliseconds(expires_at))
+        yield Credential(
+            access_key,
+            secret,
+            principals[user_id],
+            _milliseconds(expires_at),
+            load_policy(policy) if policy else None,
+        )
 
 
 def _milliseconds(moment: datetime | None) -> int | None:

@@ -14,24 +14,27 @@ from iam.errors import (
     AccountIdTaken,
     CanonicalIdTaken,
     LastSuperUser,
+    NoSuchRole,
     NoSuchUser,
     RootUserKept,
     UsernameTaken,
     UserOwnsBuckets,
 )
-from iam.keyring import Role
-from iam.models import User, random_account_id, random_canonical_id
+from iam.keyring import RoleName
+from iam.models import Role, User, random_account_id, random_canonical_id
+from iam.services.groups import hold_groups
+from iam.services.policies import hold_policies
 from iam.services.writing import announce_change, check_row, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-ACTIVE_SUPERUSER: Final = Q(role=Role.SUPERUSER, is_active=True)
+ACTIVE_SUPERUSER: Final = Q(role_id=RoleName.SUPERUSER, is_active=True)
 
 
 def create_user(  # noqa: PLR0913  # what a user is
     username: str,
-    role: Role,
+    role: str | None,
     *,
     password: str | None = None,
     display_name: str = "",
@@ -42,11 +45,12 @@ def create_user(  # noqa: PLR0913  # what a user is
     """Make a user; without a password he has only access keys and no way into the console.
 
     `canonical_id` is 64 lower-case hex digits, `account_id` 12 digits, each random when None.
-    Raises InvalidIdentity, UsernameTaken, CanonicalIdTaken, AccountIdTaken.
+    `role` is the name of one, None: he has only what policies and groups give him. Raises
+    InvalidIdentity, NoSuchRole, UsernameTaken, CanonicalIdTaken, AccountIdTaken.
     """
     user = User(
         username=username,
-        role=role,
+        role_id=role,
         display_name=display_name,
         email=email,
         canonical_id=canonical_id or random_canonical_id(),
@@ -61,9 +65,13 @@ def create_user(  # noqa: PLR0913  # what a user is
 
 
 def insert_user(user: User) -> None:
-    """Write a new row; UsernameTaken, CanonicalIdTaken or AccountIdTaken if there is such a one."""
+    """Write a new row; UsernameTaken, CanonicalIdTaken or AccountIdTaken if there is such a one.
+
+    NoSuchRole when its role is not there.
+    """
     try:
         with transaction.atomic():
+            _hold_role(user.role_id)
             user.save(force_insert=True)
             announce_change()
     except IntegrityError as error:
@@ -103,14 +111,37 @@ def store_password(user_id: int, password: str) -> None:
         announce_change()
 
 
-def set_role(user_id: int, role: Role) -> None:
-    """Give a user another role; ends his tokens. NoSuchUser, LastSuperUser, RootUserKept."""
+def set_role(user_id: int, role: str | None) -> None:
+    """Give a user another role, or None; ends his tokens.
+
+    NoSuchUser, NoSuchRole, LastSuperUser, RootUserKept.
+    """
     with transaction.atomic():
-        user = _lock(user_id, is_leaving=role is not Role.SUPERUSER)
-        if user.is_root and role is not Role.SUPERUSER:
+        user = _lock(user_id, is_leaving=role != RoleName.SUPERUSER)
+        if user.is_root and role != RoleName.SUPERUSER:
             raise RootUserKept
-        if user.role != role:
-            User.objects.filter(pk=user_id).update(role=role, token_version=F("token_version") + 1)
+        _hold_role(role)
+        if user.role_id != role:
+            User.objects.filter(pk=user_id).update(
+                role_id=role, token_version=F("token_version") + 1
+            )
+        announce_change()
+
+
+def set_groups(user_id: int, names: Iterable[str]) -> None:
+    """Make a user a member of these groups and no others. NoSuchUser, NoSuchGroup."""
+    with transaction.atomic():
+        _lock(user_id).groups.set(hold_groups(names))
+        announce_change()
+
+
+def set_policies(user_id: int, names: Iterable[str]) -> None:
+    """Attach these managed policies and no others to a user.
+
+    NoSuchUser, NoSuchPolicy, LimitExceeded, BuiltinKept.
+    """
+    with transaction.atomic():
+        _lock(user_id).policies.set(hold_policies(names))
         announce_change()
 
 
@@ -177,6 +208,12 @@ def lock_owner(canonical_id: str) -> User:
     if user is None:
         raise NoSuchUser(canonical_id)
     return user
+
+
+def _hold_role(name: str | None) -> None:
+    """Hold a role to the end of the transaction, to be given; NoSuchRole."""
+    if name is not None and not Role.objects.select_for_update().filter(name=name).exists():
+        raise NoSuchRole(name)
 
 
 def _lock(user_id: int, *, is_leaving: bool = False) -> User:

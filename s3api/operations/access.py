@@ -10,23 +10,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from iam import policy
-from iam.documents import Effect
-from iam.keyring import Role
-from iam.policy import Verdict
+from iam.documents import SILENT, Effect
+from iam.policy import Said, Verdict
+from iam.rights import NO_RIGHTS
 from s3api.decision import OpenDecision
 from s3api.errors import S3Error
-from s3api.operations.policy_question import make_question, waits_for_object
+from s3api.operations.policy_question import Place, make_question, waits_for_object
 from storage_engine import ObjectAttributes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from buckets.registry import BucketState
-    from iam.documents import Policy
+    from iam.documents import Answer, Policy
     from s3api.context import Call
+    from s3api.decision import Ask
     from storage_engine import ObjectInfo
-
-    Ask = Callable[[str, dict[str, str] | None], Effect]
 
 # What an action is called where the request names a version.
 OF_VERSION: Final = {
@@ -50,20 +47,38 @@ def authorise(
 
     Returns the decision that remains open because it depends on the object; None: it is allowed.
     """
-    if bucket is None:
-        if policy.decide(call.principal, action, None) is Verdict.DENY:
+    ask = _asking(call, bucket, key)
+    if bucket is None or is_plain(call, bucket) or not waits_for_object(action):
+        decision = policy.decide(call.principal, action, bucket, ask(action, None, None))
+        if decision.verdict is Verdict.ALLOW:
+            return None
+        if decision.verdict is Verdict.DENY:
             raise S3Error("AccessDenied")
-        return None
-    document = bucket.policy
-    ask: Ask = _without_policy if document is None else _asking(call, bucket, key, document)
-    verdict = Verdict.BY_OBJECT
-    if document is None or not waits_for_object(action):
-        verdict = policy.decide(call.principal, action, bucket, ask(action, None))
-    if verdict is Verdict.ALLOW:
-        return None
-    if verdict is Verdict.DENY:
-        raise S3Error("AccessDenied")
+    assert bucket is not None, "without a bucket there is no object to wait for"
     return OpenDecision(call.principal, action, bucket, ask)
+
+
+def is_plain(call: Call, bucket: BucketState) -> bool:
+    """Whether no policy may speak of some keys of the bucket and not of others."""
+    credential = call.identity.credential
+    if bucket.policy is not None:
+        return False
+    return credential is None or (
+        credential.policy is None and credential.principal.rights.is_plain
+    )
+
+
+def authorise_below(call: Call, action: str, prefix: str) -> OpenDecision | None:
+    """Refuse the call unless its principal may do `action` to whatever is below a prefix.
+
+    The keys are not looked at: what the policies might say of some of them differently is refused.
+    What only ACLs would say of each object remains open.
+    """
+    ask = _asking(call, call.bucket, prefix, is_prefix=True)
+    decision = policy.decide(call.principal, action, call.bucket, ask(action, None, None))
+    if decision.verdict is Verdict.DENY:
+        raise S3Error("AccessDenied")
+    return None if decision.is_allowed else OpenDecision(call.principal, action, call.bucket, ask)
 
 
 def authorise_operation(call: Call, action: str) -> None:
@@ -71,25 +86,40 @@ def authorise_operation(call: Call, action: str) -> None:
     if call.request.query and "versionId" in call.request.query:
         action = OF_VERSION.get(action, action)
     bucket = call.bucket_or_none
-    if action in BY_ENTRY and call.target.key is None and bucket and bucket.policy is not None:
+    if action in BY_ENTRY and call.target.key is None and bucket and not is_plain(call, bucket):
         return  # a policy speaks of each key: DeleteObjects asks for each of its entries
     call.decision = authorise(call, action, bucket, call.target.key)
 
 
-def _asking(call: Call, bucket: BucketState, key: str | None, document: Policy) -> Ask:
-    """Make the way to ask the bucket's policy about a key of it."""
+def _asking(
+    call: Call, bucket: BucketState | None, key: str | None, *, is_prefix: bool = False
+) -> Ask:
+    """Make the way to ask all policies about a bucket, or a key of it, or all below a prefix."""
+    credential, document = call.identity.credential, bucket.policy if bucket is not None else None
+    rights, narrowing = NO_RIGHTS, None
+    if credential is not None:
+        rights, narrowing = credential.principal.rights, credential.policy
+    keys = rights.keys
+    for more in (document, narrowing):
+        if more is not None:
+            keys |= more.keys
 
-    def ask(action: str, tags: dict[str, str] | None) -> Effect:
-        answer = document.ask(make_question(call, document, action, (bucket, key), tags))
-        if answer.effect is Effect.ALLOW and _is_kept_from(call, bucket, document):
-            return Effect.NONE
-        return answer.effect
+    def ask(action: str, tags: dict[str, str] | None, owner: str | None) -> Said:
+        question = make_question(call, keys, action, Place(bucket, key, owner, tags, is_prefix))
+        return Said(
+            rights.ask(question),
+            SILENT if document is None else _heard(call, bucket, document, document.ask(question)),
+            None if narrowing is None else narrowing.ask(question),
+        )
 
     return ask
 
 
-def _without_policy(_action: str, _tags: dict[str, str] | None) -> Effect:
-    return Effect.NONE
+def _heard(call: Call, bucket: BucketState | None, document: Policy, answer: Answer) -> Answer:
+    """Let pass what the bucket's policy says, unless it is kept from the caller."""
+    assert bucket is not None, "whose policy it is"
+    is_kept = answer.effect is Effect.ALLOW and _is_kept_from(call, bucket, document)
+    return answer._replace(effect=Effect.NONE) if is_kept else answer
 
 
 def _is_kept_from(call: Call, bucket: BucketState, document: Policy) -> bool:
@@ -140,12 +170,18 @@ def authorise_reading(call: Call, info: ObjectInfo) -> None:
         decision.settle(info)
 
 
-def is_owners(call: Call) -> bool:
-    """Whether the caller may change the bucket's policy, whatever it says."""
+def is_owners(call: Call, action: str) -> bool:
+    """Whether an allowed caller has his right to `action` by himself, not by the bucket's policy.
+
+    The owner and SuperUsers have it whatever is said of them there.
+    """
     principal = call.principal
-    return principal is not None and (
-        principal.role is Role.SUPERUSER or call.caller_id == call.bucket.owner_canonical_id
-    )
+    if principal is None:
+        return False
+    if principal.is_super or call.caller_id == call.bucket.owner_canonical_id:
+        return True
+    said = _asking(call, call.bucket, None)(action, None, None)
+    return said.identity.effect is Effect.ALLOW
 
 
 def may_read_tags(

@@ -69,7 +69,7 @@ def _refuse_others(call: Call) -> None:
     "If you have the correct permissions, but you're not using an identity that belongs to the
     bucket owner's account, Amazon S3 returns a 405 Method Not Allowed error."
     """
-    if not is_owners(call):
+    if not is_owners(call, f"s3:{call.operation.name}"):
         raise S3Error("MethodNotAllowed", Method=call.request.method, ResourceType="BUCKETPOLICY")
 
 

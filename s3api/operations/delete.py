@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from s3api.context import Answer
 from s3api.errors import S3Error
 from s3api.http.preconditions import Conditions, check_write
-from s3api.operations.access import authorise, authorise_match
+from s3api.operations.access import authorise, authorise_match, is_plain
 from s3api.operations.attributes import marker_attributes
 from s3api.operations.translate import s3_error
 from storage_engine import Deletion, EngineError, InvalidVersionId, Versioning
@@ -100,7 +100,7 @@ async def delete_objects(call: Call) -> Answer:
     wanted = document.get("Objects") or []
     if not 1 <= len(wanted) <= KEYS_MAX or not all(entry.get("Key") for entry in wanted):
         raise S3Error("MalformedXML")
-    if call.bucket.policy is None:
+    if is_plain(call, call.bucket):
         deletions = _deletions(call, wanted)
     else:  # asked for each key, and it may be long: others are served meanwhile
         deletions = await call.store.on_disk(_deletions, call, wanted)
@@ -162,7 +162,7 @@ def _decision(call: Call, key: str, version_id: str | None) -> OpenDecision | No
     """Decide for one entry, where it is not decided for all; S3Error AccessDenied."""
     if version_id is not None:
         return authorise(call, "s3:DeleteObjectVersion", call.bucket, key)
-    if call.bucket.policy is not None:
+    if not is_plain(call, call.bucket):
         return authorise(call, "s3:DeleteObject", call.bucket, key)
     return call.decision
 

@@ -1,17 +1,17 @@
-"""What a bucket's policy is asked: the request in the words of policies.
+"""What policies are asked: the request in their words.
 
 Condition keys: docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html and
 docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html. Only the keys that
-the policy names are looked up; one that S4 does not have is a key the request lacks.
+the policies name are looked up; one that S4 does not have is a key the request lacks.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from iam.actions import OF_OBJECT, may_have
-from iam.documents import Question
+from iam.documents import OBJECT_TAG, Question
 from s3api.http.dates import parse_iso_basic
 from s3api.operations.tags import HEADER, read_tagging_header
 
@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from buckets.registry import BucketState
-    from iam.documents import Policy
     from s3api.context import Call
 
 LIST_BUCKET: Final = "s3:ListBucket"
 ARN: Final = "arn:aws:s3:::"
-OBJECT_TAG: Final = "s3:existingobjecttag/"
+ANYTHING: Final = "*"  # the resource of what concerns no bucket: ListAllMyBuckets
+NO_NAMES: Final = frozenset[str]()
+ACCOUNT_KEYS: Final = frozenset({"aws:resourceaccount", "s3:resourceaccount"})
 REQUEST_TAG: Final = "s3:requestobjecttag/"
 REQUEST_TAG_KEYS: Final = "s3:requestobjecttagkeys"
 SECOND_MS: Final = 1000
@@ -147,39 +148,46 @@ def waits_for_object(action: str) -> bool:
     return action in _WITH_OBJECT
 
 
-def make_question(
-    call: Call,
-    policy: Policy,
-    action: str,
-    place: tuple[BucketState, str | None],
-    tags: dict[str, str] | None = None,
-) -> Question:
-    """Ask whether the caller may do `action` in a bucket, or to a key of it.
+class Place(NamedTuple):
+    """What a question is about: a bucket, or a key of it, or all below a prefix of keys.
 
-    `tags` are those of the object that is there, where that is known.
+    `owner` is the canonical id of whose the object is, None: the bucket's owner's; `tags` are those
+    of the object that is there, where that is known. Without a bucket: what the request would make.
     """
-    bucket, key = place
-    resource = ARN + bucket.name
+
+    bucket: BucketState | None
+    key: str | None = None
+    owner: str | None = None
+    tags: dict[str, str] | None = None
+    is_prefix: bool = False
+
+
+def make_question(call: Call, keys: Iterable[str], action: str, place: Place) -> Question:
+    """Ask whether the caller may do `action` in a place, by policies that depend on `keys`."""
+    bucket, key = place.bucket, place.key
+    name = bucket.name if bucket is not None else call.target.bucket
+    resource = ANYTHING if name is None else ARN + name
     if key is not None and action in OF_OBJECT:
         resource = f"{resource}/{key}"
     principal = call.principal
-    names = principal.names if principal is not None else frozenset[str]()
-    keys = [name for name in policy.keys if may_have(action, name)]
-    context = _context(call, keys, tags or {})
+    names = principal.names if principal is not None else NO_NAMES
+    context = _context(call, (name for name in keys if may_have(action, name)), place)
     if action == LIST_BUCKET and key is not None:
         context["s3:prefix"] = (key,)  # whether a key is there is asked of a list of its name
-    return Question(action, resource, names, context)
+    return Question(action, resource, names, context, place.is_prefix)
 
 
-def _context(call: Call, keys: Iterable[str], tags: dict[str, str]) -> dict[str, Sequence[str]]:
+def _context(call: Call, keys: Iterable[str], place: Place) -> dict[str, Sequence[str]]:
     context: dict[str, Sequence[str]] = {}
     sent: dict[str, str] | None = None
     for key in keys:
         make = MAKERS.get(key)
         if make is not None:
             value = make(call)
+        elif key in ACCOUNT_KEYS:
+            value = _account(call, place)
         elif key.startswith(OBJECT_TAG):
-            value = _tag(tags, key.removeprefix(OBJECT_TAG))
+            value = _tag(place.tags or {}, key.removeprefix(OBJECT_TAG))
         elif key.startswith((REQUEST_TAG, REQUEST_TAG_KEYS)):
             sent = _tags_sent(call) if sent is None else sent
             if key == REQUEST_TAG_KEYS:
@@ -191,6 +199,15 @@ def _context(call: Call, keys: Iterable[str], tags: dict[str, str]) -> dict[str,
         if value is not None:
             context[key] = (value,)
     return context
+
+
+def _account(call: Call, place: Place) -> str | None:
+    """Name the account of whose the resource is; what is not there yet is the caller's."""
+    owner = place.owner
+    if owner is None:
+        owner = call.caller_id if place.bucket is None else place.bucket.owner_canonical_id
+    holder = call.store.snapshots.keyring.principal(owner)
+    return holder.account_id if holder is not None else None
 
 
 def _tag(tags: dict[str, str], folded: str) -> str | None:

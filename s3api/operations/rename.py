@@ -20,7 +20,7 @@ from s3api.http.preconditions import (
     check_source,
     read_conditions,
 )
-from s3api.operations.access import authorise, authorise_match, is_owners
+from s3api.operations.access import authorise, authorise_below, authorise_match, is_plain
 from storage_engine import NoSuchKey, NoSuchPrefix, Receipt, Versioning
 
 if TYPE_CHECKING:
@@ -115,9 +115,11 @@ def _authorise(call: Call, source: str) -> list[OpenDecision]:
         wanted.append((DELETE_VERSION, source))
         if call.request.header("if-match") is not None:
             wanted.append((DELETE_VERSION, call.key))
-    if source.endswith("/") and call.bucket.policy is not None and not is_owners(call):
-        raise S3Error("AccessDenied")  # a policy speaks of each key, and they are not looked at
-    decisions = [authorise(call, action, call.bucket, key) for action, key in wanted]
+    if source.endswith("/") and not is_plain(call, call.bucket):
+        wanted.append(("s3:PutObject", call.key))
+        decisions = [authorise_below(call, action, prefix) for action, prefix in wanted]
+    else:
+        decisions = [authorise(call, action, call.bucket, key) for action, key in wanted]
     return [decision for decision in decisions if decision is not None]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from iam import services
-from iam.keyring import Role
+from iam.keyring import RoleName
 from tests.people import person
 from tests.stores import opened
 
@@ -33,13 +33,13 @@ def store(
 @pytest.fixture
 def boss(store: StorageEngine) -> User:
     """Make a SuperUser who can sign in."""
-    return person("boss", Role.SUPERUSER)
+    return person("boss", RoleName.SUPERUSER)
 
 
 @pytest.fixture
 def ada(store: StorageEngine) -> User:
     """Make a Writer who can sign in and has a name to show."""
-    user = person("ada", Role.WRITER)
+    user = person("ada", RoleName.WRITER)
     services.update_profile(user.pk, display_name="Ada L.", email="")
     return user
 
@@ -47,4 +47,4 @@ def ada(store: StorageEngine) -> User:
 @pytest.fixture
 def rita(store: StorageEngine) -> User:
     """Make a Reader who can sign in."""
-    return person("rita", Role.READER)
+    return person("rita", RoleName.READER)

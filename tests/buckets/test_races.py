@@ -47,7 +47,7 @@ def test_no_bucket_is_left_without_its_owner(tmp_path: Path) -> None:
             name = f"user{number}"
             canonical_id = f"{number:064x}"
             (user_id,) = store.run(
-                f"services.create_user({name!r}, Role.WRITER, canonical_id={canonical_id!r}).pk"
+                f"services.create_user({name!r}, RoleName.WRITER, canonical_id={canonical_id!r}).pk"
             )
             deletion, made = store.run(
                 f"services.delete_user({user_id})",

@@ -19,7 +19,7 @@ from buckets import services as bucket_services
 from buckets.configuration import AS_NEW, BucketConfiguration, CorsRule, Ownership
 from iam import services
 from iam.acl import ALL_USERS, Grant
-from iam.keyring import Role
+from iam.keyring import RoleName
 from s3api.http.request import FIELD_VALUE, TOKEN
 from s4project.s3side import make_s3_app
 from storage_engine import ObjectAttributes, Versioning
@@ -145,7 +145,7 @@ class World:
         self.runner = asyncio.Runner()
         self.ids: dict[str, str] = {}
         for name, key in KEYS.items():
-            role = Role.READER if name == "reader" else Role.WRITER
+            role = RoleName.READER if name == "reader" else RoleName.WRITER
             user = services.create_user(name, role, email=f"{name}@example.org")
             services.create_key(user.pk, access_key=key, secret_key=SECRET)
             self.ids[name] = user.canonical_id

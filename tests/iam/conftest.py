@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from iam import services
-from iam.keyring import Role
+from iam.keyring import RoleName
 from tests.people import person
 from tests.stores import opened
 
@@ -33,10 +33,12 @@ def store(
 @pytest.fixture
 def boss(store: StorageEngine) -> User:
     """Make the only SuperUser, who can sign in."""
-    return person("boss", Role.SUPERUSER)
+    return person("boss", RoleName.SUPERUSER)
 
 
 @pytest.fixture
 def ada(store: StorageEngine) -> User:
     """Make a Writer."""
-    return services.create_user("ada", Role.WRITER, display_name="Ada L.", email="ada@example.org")
+    return services.create_user(
+        "ada", RoleName.WRITER, display_name="Ada L.", email="ada@example.org"
+    )

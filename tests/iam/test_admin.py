@@ -13,7 +13,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 
 from iam import services
-from iam.keyring import Role
+from iam.keyring import RoleName
 from iam.models import AccessKey, User
 from tests.people import PASSWORD, browser, person
 
@@ -52,7 +52,7 @@ def new_user(**values: str) -> dict[str, str]:
 
 def changed_user(user: User, **values: str) -> dict[str, str]:
     """Fill in the form of an existing user; an absent is_active is an unticked box."""
-    filled = {"display_name": user.display_name, "email": user.email, "role": user.role}
+    filled = {"display_name": user.display_name, "email": user.email, "role": user.role_id}
     return {**filled, "is_active": "on", **values}
 
 
@@ -65,13 +65,13 @@ def console(boss: User) -> Client:
 @pytest.fixture
 def writer(store: StorageEngine) -> User:
     """Make a Writer who can sign in."""
-    return person("wilma", Role.WRITER)
+    return person("wilma", RoleName.WRITER)
 
 
 @pytest.fixture
 def reader(store: StorageEngine) -> User:
     """Make a Reader who can sign in."""
-    return person("rita", Role.READER)
+    return person("rita", RoleName.READER)
 
 
 def test_the_login_page_is_s4s_and_asks_nobody_else(store: StorageEngine) -> None:
@@ -114,7 +114,7 @@ def test_a_user_made_in_the_console_can_sign_in(console: Client) -> None:
     made = User.objects.get(username="ada")
     assert response.status_code == 302
     assert response["Location"] == f"{USERS}{made.pk}/change/"
-    assert (made.role, made.display_name) == ("Writer", "Ada L.")
+    assert (made.role_id, made.display_name) == ("Writer", "Ada L.")
     client = Client()
     signed_in = client.post("/login/?next=/", {"username": "ada", "password": PASSWORD})
     assert signed_in.status_code == 302
@@ -160,7 +160,7 @@ def test_role_and_profile_are_changed_through_the_services(
     assert console.post(f"{USERS}{writer.pk}/change/", values).status_code == 302
     principal = services.load_keyring().principal(writer.canonical_id)
     assert principal is not None
-    assert (principal.role, principal.display_name) == (Role.READER, "Wilma F.")
+    assert (principal.role, principal.display_name) == (RoleName.READER, "Wilma F.")
     assert store.generations()["iam"] > before
 
 
@@ -203,7 +203,7 @@ def test_the_last_superuser_is_not_deleted(console: Client, boss: User) -> None:
     response = console.post(f"{USERS}{boss.pk}/delete/", {"post": "yes"})
     assert response.status_code == 302
     assert "last active SuperUser" in said(response)
-    services.create_user("ada", Role.WRITER)
+    services.create_user("ada", RoleName.WRITER)
     pks = list(User.objects.values_list("pk", flat=True))
     values = {"action": "delete_selected", "_selected_action": pks, "post": "yes"}
     response = console.post(USERS, values)

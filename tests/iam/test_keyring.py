@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iam.keyring import Credential, Keyring, Principal, Role
+from iam.keyring import Credential, Keyring, Principal, RoleName
 
-ADA = Principal(1, "ada", "a" * 64, "Ada", "", Role.WRITER, is_root=False)
+ADA = Principal(1, "ada", "a" * 64, "Ada", "", RoleName.WRITER, is_root=False)
 
 
 @given(st.sets(st.text(min_size=3), min_size=1), st.text(min_size=3))

@@ -26,7 +26,7 @@ def superusers(store: Racers) -> str:
 def test_two_superusers_cannot_disable_each_other_at_once(tmp_path: Path) -> None:
     """When two processes each disable one of the last two SuperUsers, exactly one succeeds."""
     with racers(tmp_path, 2) as store:
-        store.run("services.create_user('other', Role.SUPERUSER).pk")
+        store.run("services.create_user('other', RoleName.SUPERUSER).pk")
         for _ in range(ROUNDS):
             outcomes = store.run(
                 set_active("root", active=False), set_active("other", active=False)
@@ -41,7 +41,7 @@ def test_names_and_keys_are_made_once(tmp_path: Path) -> None:
     """Of processes that make the same user, or the same key, one succeeds, the rest are told."""
     with racers(tmp_path, 3) as store:
         for number in range(ROUNDS):
-            user = f"services.create_user('user{number}', Role.READER).username"
+            user = f"services.create_user('user{number}', RoleName.READER).username"
             assert sorted(store.run(user, user, user)) == [
                 "UsernameTaken",
                 "UsernameTaken",

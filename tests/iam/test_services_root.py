@@ -8,7 +8,7 @@ import pytest
 
 from iam import sealing, services
 from iam.errors import AccessKeyTaken, UsernameTaken
-from iam.keyring import Role
+from iam.keyring import RoleName
 from iam.models import AccessKey, User
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def test_what_was_disabled_stays_disabled(store: StorageEngine) -> None:
 def test_a_key_of_somebody_else_is_not_taken(store: StorageEngine) -> None:
     """The environment cannot turn another user's key into root's."""
     services.ensure_root()
-    ada = services.create_user("ada", Role.WRITER)
+    ada = services.create_user("ada", RoleName.WRITER)
     services.create_key(ada.pk, access_key="ADAS", secret_key="adas-secret")
     with pytest.raises(AccessKeyTaken):
         services.ensure_root(access_key="ADAS", secret_key="other-secret")
@@ -124,10 +124,10 @@ def test_root_is_renamed_with_the_environment(store: StorageEngine) -> None:
     services.ensure_root("root")
     services.ensure_root("admin")
     assert [user.username for user in User.objects.filter(is_root=True)] == ["admin"]
-    services.create_user("ada", Role.WRITER)
+    services.create_user("ada", RoleName.WRITER)
     with pytest.raises(UsernameTaken):
         services.ensure_root("ada")
-    assert services.find_user("ada").role == Role.WRITER
+    assert services.find_user("ada").role_id == RoleName.WRITER
 
 
 def test_a_start_with_another_server_key_is_refused(store: StorageEngine, tmp_path: Path) -> None:

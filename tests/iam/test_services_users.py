@@ -17,7 +17,7 @@ from iam.errors import (
     RootUserKept,
     UsernameTaken,
 )
-from iam.keyring import Role
+from iam.keyring import RoleName
 from iam.models import User
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 NOBODY = 10**9
 LEAVE: dict[str, Callable[[int], None]] = {
-    "demote": lambda pk: services.set_role(pk, Role.WRITER),
+    "demote": lambda pk: services.set_role(pk, RoleName.WRITER),
     "disable": lambda pk: services.set_active(pk, active=False),
     "delete": services.delete_user,
 }
@@ -39,13 +39,13 @@ def test_a_new_user_is_in_the_keyring_with_what_was_said(store: StorageEngine, a
     assert principal is not None
     assert principal.user_id == ada.pk
     assert (principal.username, principal.display_name) == ("ada", "Ada L.")
-    assert (principal.email, principal.role) == ("ada@example.org", Role.WRITER)
+    assert (principal.email, principal.role) == ("ada@example.org", RoleName.WRITER)
     assert not principal.is_root
 
 
 def test_defaults_are_safe_ones(store: StorageEngine) -> None:
     """Without more said, a user cannot sign in, is shown by his name, and has a random id."""
-    first, second = (services.create_user(name, Role.READER) for name in ("eve", "fay"))
+    first, second = (services.create_user(name, RoleName.READER) for name in ("eve", "fay"))
     assert not first.is_staff
     assert not first.check_password("")
     assert len(first.canonical_id) == 64
@@ -57,7 +57,7 @@ def test_defaults_are_safe_ones(store: StorageEngine) -> None:
 
 def test_the_password_is_kept_as_argon2id(store: StorageEngine) -> None:
     """A password is stored only as an Argon2id hash that verifies it."""
-    user = services.create_user("eve", Role.READER, password="correct horse")
+    user = services.create_user("eve", RoleName.READER, password="correct horse")
     assert User.objects.get(pk=user.pk).password.startswith("argon2$argon2id$")
     assert user.check_password("correct horse")
     assert not user.check_password("wrong horse")
@@ -101,7 +101,7 @@ def test_impossible_values_are_refused_by_field(
     """Each value that cannot be is refused, the refusal names its field, and nothing is written."""
     with pytest.raises(InvalidIdentity) as refusal:
         services.create_user(
-            **{"username": "new-user-name", "role": Role.READER, **values}  # type: ignore[arg-type]
+            **{"username": "new-user-name", "role": RoleName.READER, **values}  # type: ignore[arg-type]
         )
     assert refusal.value.field == field
     assert not User.objects.exists()
@@ -110,18 +110,18 @@ def test_impossible_values_are_refused_by_field(
 def test_names_and_ids_are_unique(ada: User) -> None:
     """A second user of the same name, canonical id or account id is refused as such."""
     with pytest.raises(UsernameTaken):
-        services.create_user("ada", Role.READER)
+        services.create_user("ada", RoleName.READER)
     with pytest.raises(CanonicalIdTaken):
-        services.create_user("bob", Role.READER, canonical_id=ada.canonical_id)
+        services.create_user("bob", RoleName.READER, canonical_id=ada.canonical_id)
     with pytest.raises(AccountIdTaken):
-        services.create_user("bob", Role.READER, account_id=ada.account_id)
+        services.create_user("bob", RoleName.READER, account_id=ada.account_id)
     assert User.objects.count() == 1
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda pk: services.set_role(pk, Role.READER),
+        lambda pk: services.set_role(pk, RoleName.READER),
         lambda pk: services.set_active(pk, active=False),
         lambda pk: services.set_active(pk, active=True),
         lambda pk: services.set_password(pk, "another horse"),
@@ -141,7 +141,7 @@ def test_every_change_moves_the_generation(
 @pytest.mark.parametrize(
     "change",
     [
-        lambda: services.set_role(NOBODY, Role.READER),
+        lambda: services.set_role(NOBODY, RoleName.READER),
         lambda: services.set_active(NOBODY, active=False),
         lambda: services.set_password(NOBODY, "another horse"),
         lambda: services.update_profile(NOBODY, display_name="A", email=""),
@@ -161,17 +161,17 @@ def test_a_change_that_is_rolled_back_is_not_announced(store: StorageEngine, ada
     """Workers are told only of what is committed: a rolled back change moves no generation."""
     before = store.generations()
     with transaction.atomic():
-        services.set_role(ada.pk, Role.READER)
+        services.set_role(ada.pk, RoleName.READER)
         assert store.generations() == before
         transaction.set_rollback(True)
     assert store.generations() == before
-    assert services.find_user("ada").role == Role.WRITER
+    assert services.find_user("ada").role_id == RoleName.WRITER
 
 
 @pytest.mark.parametrize("way", LEAVE)
 def test_the_last_superuser_stays(store: StorageEngine, boss: User, ada: User, way: str) -> None:
     """The last active SuperUser is neither demoted, disabled nor deleted, whoever is disabled."""
-    other = services.create_user("other", Role.SUPERUSER)
+    other = services.create_user("other", RoleName.SUPERUSER)
     services.set_active(other.pk, active=False)
     assert services.is_last_superuser(boss.pk)
     with pytest.raises(LastSuperUser):
@@ -183,15 +183,15 @@ def test_the_last_superuser_stays(store: StorageEngine, boss: User, ada: User, w
 @pytest.mark.parametrize("way", LEAVE)
 def test_one_of_two_superusers_may_leave(store: StorageEngine, boss: User, way: str) -> None:
     """A SuperUser may leave while another active one remains."""
-    services.create_user("other", Role.SUPERUSER)
+    services.create_user("other", RoleName.SUPERUSER)
     LEAVE[way](boss.pk)
-    assert not User.objects.filter(pk=boss.pk, role=Role.SUPERUSER, is_active=True).exists()
+    assert not User.objects.filter(pk=boss.pk, role=RoleName.SUPERUSER, is_active=True).exists()
 
 
 def test_root_is_neither_deleted_nor_demoted(store: StorageEngine) -> None:
     """Root stays a SuperUser even beside others, but may be disabled then."""
     services.ensure_root(password="correct horse")
-    services.create_user("other", Role.SUPERUSER)
+    services.create_user("other", RoleName.SUPERUSER)
     root = services.find_user("root")
     for way in ("demote", "delete"):
         with pytest.raises(RootUserKept):
@@ -203,7 +203,7 @@ def test_root_is_neither_deleted_nor_demoted(store: StorageEngine) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda pk: services.set_role(pk, Role.READER),
+        lambda pk: services.set_role(pk, RoleName.READER),
         lambda pk: services.set_active(pk, active=False),
         lambda pk: services.set_password(pk, "another horse"),
     ],
@@ -218,13 +218,13 @@ def test_tokens_end_with_role_password_or_disabling(
 
 def test_a_password_form_of_django_gives_no_role_back(boss: User) -> None:
     """Saving a password on a user read before a demotion keeps the demotion, and ends tokens."""
-    services.create_user("other", Role.SUPERUSER)
+    services.create_user("other", RoleName.SUPERUSER)
     stale = User.objects.get(pk=boss.pk)
-    services.set_role(boss.pk, Role.READER)
+    services.set_role(boss.pk, RoleName.READER)
     stale.set_password("another horse")
     stale.save()
     now = User.objects.get(pk=boss.pk)
-    assert now.role == Role.READER
+    assert now.role_id == RoleName.READER
     assert now.check_password("another horse")
     assert now.token_version == boss.token_version + 2
 

@@ -9,20 +9,21 @@ import pytest
 from buckets.configuration import BucketConfiguration, Ownership
 from buckets.registry import BucketState
 from iam.acl import ALL_USERS, Grant
-from iam.documents import Effect
-from iam.keyring import Principal, Role
+from iam.documents import Question
+from iam.policy import Said
 from s3api.context import Call
 from s3api.decision import OpenDecision
 from s3api.errors import S3Error
 from s3api.operations.access import check_missing, check_settled
 from storage_engine import ObjectAttributes, ObjectInfo
+from tests.principals import principal
 from tests.s3api.refusals import code_of
 
 if TYPE_CHECKING:
     from s3api.context import Store
 
 ME, OTHER = "a" * 64, "b" * 64
-PRINCIPAL = Principal(1, "me", ME, "Me", "", Role.WRITER, is_root=False)
+PRINCIPAL = principal(canonical_id=ME, account_id="1" * 12)
 
 
 def _bucket(*grants: Grant) -> BucketState:
@@ -33,7 +34,12 @@ def _bucket(*grants: Grant) -> BucketState:
 
 
 def _decision(action: str = "s3:GetObject", *grants: Grant) -> OpenDecision:
-    return OpenDecision(PRINCIPAL, action, _bucket(*grants), lambda *_: Effect.NONE)
+    def ask(asked: str, _tags: dict[str, str] | None, owner: str | None) -> Said:
+        account = PRINCIPAL.account_id if owner == ME else "2" * 12
+        context = {"aws:principalaccount": ("1" * 12,), "aws:resourceaccount": (account,)}
+        return Said(PRINCIPAL.rights.ask(Question(asked, "arn", PRINCIPAL.names, context)))
+
+    return OpenDecision(PRINCIPAL, action, _bucket(*grants), ask)
 
 
 def _info(owner: str, *grants: tuple[str, str]) -> ObjectInfo:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iam import services
-from iam.keyring import Role
+from iam.keyring import RoleName
 from s4project.commands import StoreCommand, first_line_of_stdin
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ class Command(StoreCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("username", metavar="NAME")
-        parser.add_argument("--role", choices=[role.value for role in Role], default=Role.WRITER)
+        parser.add_argument("--role", default=RoleName.WRITER.value, help="name of a role")
         parser.add_argument("--email", default="")
         parser.add_argument("--display-name", default="")
         parser.add_argument("--canonical-id", help="64 digits 0-9 and a-f; default: random")
@@ -31,7 +31,7 @@ class Command(StoreCommand):
         password = first_line_of_stdin("password") if options["password_stdin"] else None
         user = services.create_user(
             options["username"],
-            Role(options["role"]),
+            options["role"],
             password=password,
             display_name=options["display_name"],
             email=options["email"],
@@ -42,7 +42,7 @@ class Command(StoreCommand):
             "username": user.username,
             "canonical_id": user.canonical_id,
             "account_id": user.account_id,
-            "role": user.role,
+            "role": user.role_id,
             "display_name": user.display_name or user.username,
             "email": user.email,
         }

@@ -16,7 +16,7 @@ class Command(StoreCommand):
         return [
             {
                 "username": user.username,
-                "role": user.role,
+                "role": user.role_id,
                 "is_active": user.is_active,
                 "canonical_id": user.canonical_id,
                 "display_name": user.display_name or user.username,
@@ -27,7 +27,7 @@ class Command(StoreCommand):
 
     def describe(self, answer: Any) -> str:
         rows = [
-            [user["username"], user["role"], "active" if user["is_active"] else "disabled"]
+            [user["username"], user["role"] or "-", "active" if user["is_active"] else "disabled"]
             for user in answer
         ]
         return table([["USER", "ROLE", "STATE"], *rows])

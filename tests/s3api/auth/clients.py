@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from iam.keyring import Credential, Keyring, Principal, Role
+from iam.keyring import Credential, Keyring, RoleName
 from s3api.auth import authenticate
+from tests.principals import principal
 from tests.s3api.http.requests import make_request
 from tests.s3api.refusals import refusal_of
 
@@ -43,7 +44,7 @@ EXAMPLE_HEADERS = {
 }
 
 
-PRINCIPAL = Principal(1, "ann", "a" * 64, "Ann", "ann@example.com", Role.WRITER, is_root=False)
+PRINCIPAL = principal(RoleName.WRITER)
 CREDENTIAL = Credential(ACCESS_KEY, SECRET_KEY, PRINCIPAL)
 KEYRING = Keyring([CREDENTIAL], [PRINCIPAL])
 

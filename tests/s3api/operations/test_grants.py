@@ -20,7 +20,7 @@ from iam.acl import (
     canned_grants,
     is_public,
 )
-from iam.keyring import Keyring, Principal, Role
+from iam.keyring import Keyring, Principal, RoleName
 from s3api.errors import S3Error
 from s3api.operations.grants import GRANT_HEADERS, AskedAcl, document_acl, header_grants
 from s3api.protocol import OPERATIONS
@@ -31,7 +31,7 @@ READ = "x-amz-grant-read"
 
 
 def _principal(number: int, canonical_id: str, email: str) -> Principal:
-    return Principal(number, "user", canonical_id, "User", email, Role.WRITER, is_root=False)
+    return Principal(number, "user", canonical_id, "User", email, RoleName.WRITER, is_root=False)
 
 
 KEYRING = Keyring(

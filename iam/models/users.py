@@ -1,7 +1,4 @@
-"""Users and access keys as rows. Read by `iam` and by Django; written only by `iam.services`.
-
-Who may do what is not decided here but in `iam.policy` (S3) and `iam.console` (the admin).
-"""
+"""Users as rows."""
 
 # ruff: noqa: D106  # Meta is Django's word
 from __future__ import annotations
@@ -14,7 +11,8 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils import timezone
 
-from iam.keyring import Role
+from iam.keyring import RoleName
+from iam.models.policies import Group, Policy, Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,7 +66,18 @@ class User(AbstractBaseUser):
         validators=[RegexValidator(r"\A[0-9]{12}\Z", "An account id has 12 digits.")],
         help_text="How policies name this user: arn:aws:iam::ACCOUNT:user/NAME.",
     )
-    role = models.CharField(max_length=16, choices=[(role.value, role.value) for role in Role])
+    role: models.ForeignKey[Role | None, Role | None] = models.ForeignKey(
+        Role,
+        to_field="name",
+        db_column="role",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="users",
+        help_text="What the user may do in general; policies add to it.",
+    )
+    groups = models.ManyToManyField(Group, blank=True, related_name="members")
+    policies = models.ManyToManyField(Policy, blank=True, related_name="users")
     is_root = models.BooleanField("root", default=False, editable=False)
     is_active = models.BooleanField("active", default=True)
     token_version = models.PositiveIntegerField(default=0, editable=False)
@@ -83,9 +92,6 @@ class User(AbstractBaseUser):
     class Meta:
         ordering: ClassVar = ["username"]
         constraints: ClassVar = [
-            models.CheckConstraint(
-                condition=models.Q(role__in=[role.value for role in Role]), name="iam_user_role"
-            ),
             models.UniqueConstraint(
                 fields=["is_root"], condition=models.Q(is_root=True), name="iam_user_one_root"
             ),
@@ -99,7 +105,7 @@ class User(AbstractBaseUser):
     @property
     def is_superuser(self) -> bool:
         """Whether the user administers S4."""
-        return self.is_active and self.role == Role.SUPERUSER
+        return self.is_active and self.role_id == RoleName.SUPERUSER
 
     def has_perm(self, permission: str, obj: object = None) -> bool:
         """Answer Django's permission question; the console's own pages ask `iam.console`."""
@@ -131,37 +137,3 @@ class User(AbstractBaseUser):
         mine = User.objects.filter(pk=self.pk)
         mine.update(token_version=models.F("token_version") + 1)
         self.refresh_from_db(fields=["token_version"])
-
-
-class AccessKey(models.Model):
-    """What S3 requests are signed with; the secret is sealed under the server key."""
-
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="access_keys")
-    access_key = models.CharField(
-        "access key",
-        max_length=128,
-        unique=True,
-        validators=[
-            RegexValidator(
-                r"\A[A-Za-z0-9._+=@-]{3,128}\Z",
-                "An access key has 3 to 128 letters, digits or . _ + = @ -",
-            )
-        ],
-    )
-    sealed_secret = models.BinaryField(editable=False)
-    name = models.CharField(max_length=100, blank=True, help_text="What the key is for.")
-    is_enabled = models.BooleanField("enabled", default=True)
-    from_environment = models.BooleanField(default=False, editable=False)
-    expires_at = models.DateTimeField(
-        "expires", null=True, blank=True, help_text="Empty: the key does not expire."
-    )
-    created_at = models.DateTimeField("created", default=timezone.now, editable=False)
-
-    # No column: the plain secret, on the one instance that stands for a key made just now.
-    secret_shown_once: str = ""
-
-    class Meta:
-        ordering: ClassVar = ["user__username", "access_key"]
-
-    def __str__(self) -> str:
-        return self.access_key

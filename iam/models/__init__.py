@@ -1,0 +1,21 @@
+"""Identity as rows. Read by `iam` and by Django; written only by `iam.services`.
+
+Who may do what is not decided here but in `iam.policy` (S3) and `iam.console` (the admin).
+"""
+
+from __future__ import annotations
+
+from iam.models.keys import AccessKey
+from iam.models.policies import Group, InlinePolicy, Policy, Role
+from iam.models.users import User, random_account_id, random_canonical_id
+
+__all__ = [
+    "AccessKey",
+    "Group",
+    "InlinePolicy",
+    "Policy",
+    "Role",
+    "User",
+    "random_account_id",
+    "random_canonical_id",
+]

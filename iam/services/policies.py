@@ -1,0 +1,155 @@
+"""Policies: managed ones, which have a name of their own, and inline ones of one holder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from iam.errors import BuiltinKept, LimitExceeded, NameTaken, NoSuchPolicy, StillInUse
+from iam.models import Group, InlinePolicy, Policy, Role, User
+from iam.services.documents import (
+    ATTACHED_MAX,
+    INLINE_CHARACTERS_MAX,
+    check_document,
+    check_managed,
+    size,
+)
+from iam.services.writing import announce_change, check_row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    Holder = User | Group | Role
+
+KINDS: Final = {User: "user", Group: "group", Role: "role"}
+
+
+def create_policy(name: str, document: str, *, description: str = "") -> Policy:
+    """Make a managed policy. InvalidIdentity, InvalidPolicyDocument, LimitExceeded, NameTaken."""
+    policy = Policy(name=name, document=document, description=description)
+    check_managed(document)
+    check_row(policy)
+    try:
+        with transaction.atomic():
+            policy.save(force_insert=True)
+            announce_change()
+    except IntegrityError as error:
+        raise NameTaken("policy", name) from error
+    return policy
+
+
+def update_policy(policy_id: int, *, document: str, description: str) -> None:
+    """Change a managed policy. NoSuchPolicy, BuiltinKept, and as `create_policy`."""
+    check_managed(document)
+    with transaction.atomic():
+        policy = _lock(policy_id)
+        policy.document, policy.description = document, description
+        policy.updated_at = timezone.now()
+        check_row(policy)
+        policy.save(update_fields=["document", "description", "updated_at"])
+        announce_change()
+
+
+def delete_policy(policy_id: int) -> None:
+    """Delete a managed policy that nobody holds. NoSuchPolicy, BuiltinKept, StillInUse."""
+    with transaction.atomic():
+        policy = _lock(policy_id)
+        holders = [
+            *(f"the user {user.username}" for user in policy.users.order_by("username")),
+            *(f"the group {group.name}" for group in policy.groups.order_by("name")),
+            *(f"the role {role.name}" for role in policy.roles.order_by("name")),
+        ]
+        if holders:
+            raise StillInUse(f"The policy {policy.name}", listed(holders))
+        policy.delete()
+        announce_change()
+
+
+def find_policy(name: str) -> Policy:
+    """Find a managed policy by name; NoSuchPolicy."""
+    policy = Policy.objects.filter(name=name).first()
+    if policy is None:
+        raise NoSuchPolicy(name)
+    return policy
+
+
+def list_policies() -> Sequence[Policy]:
+    """List every managed policy in order of name."""
+    return list(Policy.objects.order_by("name"))
+
+
+def hold_policies(names: Iterable[str]) -> list[Policy]:
+    """Hold managed policies to the end of the transaction, to be attached.
+
+    NoSuchPolicy, LimitExceeded; BuiltinKept for those of S4's own roles, which are had as roles.
+    """
+    wanted = set(names)
+    if len(wanted) > ATTACHED_MAX:
+        raise LimitExceeded(f"At most {ATTACHED_MAX} policies can be attached.", "policies")
+    found = list(Policy.objects.select_for_update().filter(name__in=wanted).order_by("pk"))
+    missing = wanted - {policy.name for policy in found}
+    if missing:
+        raise NoSuchPolicy(min(missing))
+    for policy in found:
+        if policy.is_builtin:
+            raise BuiltinKept(f"The policy {policy.name}, which is had by the role of that name,")
+    return found
+
+
+def put_inline_policy(holder: Holder, name: str, document: str) -> None:
+    """Give a user, group or role a policy of its own, perhaps in place of one of that name.
+
+    InvalidIdentity, InvalidPolicyDocument, LimitExceeded, BuiltinKept.
+    """
+    check_document(document)
+    kind = KINDS[type(holder)]
+    with transaction.atomic():
+        _hold(holder)
+        row = holder.inline_policies.filter(name=name).first()
+        row = row or InlinePolicy(name=name, **{kind: holder})
+        row.document = document
+        check_row(row)
+        others = holder.inline_policies.exclude(name=name).values_list("document", flat=True)
+        most = INLINE_CHARACTERS_MAX[kind]
+        if size(document) + sum(map(size, others)) > most:
+            raise LimitExceeded(
+                f"The inline policies of a {kind} have at most {most:,} characters together, "
+                "without white space."
+            )
+        row.save()
+        announce_change()
+
+
+def delete_inline_policy(holder: Holder, name: str) -> None:
+    """Take a policy of its own from a user, group or role. NoSuchPolicy, BuiltinKept."""
+    with transaction.atomic():
+        _hold(holder)
+        count, _ = holder.inline_policies.filter(name=name).delete()
+        if not count:
+            raise NoSuchPolicy(name)
+        announce_change()
+
+
+def listed(holders: Sequence[str], most: int = 5) -> str:
+    """Name some of those who hold something, and say how many more there are."""
+    shown = ", ".join(holders[:most])
+    return f"{shown} and {len(holders) - most} more" if len(holders) > most else shown
+
+
+def _hold(holder: Holder) -> None:
+    """Hold a row to the end of the transaction, so that limits are counted by one at a time."""
+    type(holder)._default_manager.select_for_update().filter(pk=holder.pk).first()  # noqa: SLF001
+    if isinstance(holder, Role) and holder.is_builtin:
+        raise BuiltinKept(f"The role {holder.name}")
+
+
+def _lock(policy_id: int) -> Policy:
+    """Hold a policy to the end of the transaction. NoSuchPolicy, BuiltinKept."""
+    policy = Policy.objects.select_for_update().filter(pk=policy_id).first()
+    if policy is None:
+        raise NoSuchPolicy(policy_id)
+    if policy.is_builtin:
+        raise BuiltinKept(f"The policy {policy.name}")
+    return policy

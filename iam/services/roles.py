@@ -1,0 +1,120 @@
+"""Roles: those S4 has by itself, and others made of policies and of other roles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import IntegrityError, transaction
+
+from iam.builtin import BUILTINS
+from iam.errors import BuiltinKept, NameTaken, NoSuchRole, RoleLoop, StillInUse, SuperUserNotGiven
+from iam.keyring import RoleName
+from iam.models import Policy, Role
+from iam.services.policies import hold_policies, listed
+from iam.services.writing import announce_change, check_row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+def create_role(
+    name: str,
+    *,
+    description: str = "",
+    policies: Iterable[str] = (),
+    includes: Iterable[str] = (),
+) -> Role:
+    """Make a role of policies and other roles, by name.
+
+    InvalidIdentity, NameTaken, NoSuchPolicy, LimitExceeded, BuiltinKept, NoSuchRole,
+    SuperUserNotGiven, RoleLoop.
+    """
+    role = Role(name=name, description=description)
+    check_row(role)
+    try:
+        with transaction.atomic():
+            role.save(force_insert=True)
+            _fill(role, policies, includes)
+            announce_change()
+    except IntegrityError as error:
+        raise NameTaken("role", name) from error
+    return role
+
+
+def update_role(
+    role_id: int, *, description: str, policies: Iterable[str], includes: Iterable[str]
+) -> None:
+    """Change what a role holds. NoSuchRole, BuiltinKept, and as `create_role`."""
+    with transaction.atomic():
+        role = _lock(role_id)
+        role.description = description
+        check_row(role)
+        role.save(update_fields=["description"])
+        _fill(role, policies, includes)
+        announce_change()
+
+
+def delete_role(role_id: int) -> None:
+    """Delete a role that nobody has. NoSuchRole, BuiltinKept, StillInUse."""
+    with transaction.atomic():
+        role = _lock(role_id)
+        holders = [
+            *(f"the user {user.username}" for user in role.users.order_by("username")),
+            *(f"the role {other.name}" for other in role.included_by.order_by("name")),
+        ]
+        if holders:
+            raise StillInUse(f"The role {role.name}", listed(holders))
+        role.delete()
+        announce_change()
+
+
+def find_role(name: str) -> Role:
+    """Find a role by name; NoSuchRole."""
+    role = Role.objects.filter(name=name).first()
+    if role is None:
+        raise NoSuchRole(name)
+    return role
+
+
+def list_roles() -> Sequence[Role]:
+    """List every role, S4's own first."""
+    return list(Role.objects.order_by("-is_builtin", "name"))
+
+
+def keep_builtins(**_signal: object) -> None:
+    """Make S4's own roles and their policies what this version says; after each migration."""
+    for name, builtin in BUILTINS.items():
+        fields = {"description": builtin.description, "is_builtin": True}
+        documented = {**fields, "document": builtin.document}
+        policy = Policy.objects.update_or_create(name=name, defaults=documented)[0]
+        role = Role.objects.update_or_create(name=name, defaults=fields)[0]
+        role.policies.set([policy])
+
+
+def _fill(role: Role, policies: Iterable[str], includes: Iterable[str]) -> None:
+    """Give a role its policies and the roles it includes, all there and without a loop."""
+    role.policies.set(hold_policies(policies))
+    wanted = set(includes)
+    if RoleName.SUPERUSER in wanted:
+        raise SuperUserNotGiven
+    # Every role is held: of two callers who would each close one half of a loop, one waits.
+    roles = {row.name: row for row in Role.objects.select_for_update().order_by("pk")}
+    missing = wanted - roles.keys()
+    if missing:
+        raise NoSuchRole(min(missing))
+    reached = [roles[name] for name in sorted(wanted)]
+    for other in reached:  # grows while it is walked
+        if other.pk == role.pk:
+            raise RoleLoop(role.name)
+        reached += [more for more in other.includes.all() if more not in reached]
+    role.includes.set([roles[name] for name in wanted])
+
+
+def _lock(role_id: int) -> Role:
+    """Hold a role to the end of the transaction. NoSuchRole, BuiltinKept."""
+    role = Role.objects.select_for_update().filter(pk=role_id).first()
+    if role is None:
+        raise NoSuchRole(role_id)
+    if role.is_builtin:
+        raise BuiltinKept(f"The role {role.name}")
+    return role
