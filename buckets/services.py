@@ -1,7 +1,7 @@
 """The only writers of buckets, and the reader that makes the registry.
 
-A change is durable in SQL, then the "buckets" generation moves, so that when a call has returned
-every worker obeys it. All calls are synchronous.
+A change is announced by a step of the "buckets" generation and committed in SQL, so that when a
+call has returned every worker obeys it. All calls are synchronous.
 """
 
 # ruff: noqa: N818  # the names of the refusals are S3's
@@ -144,7 +144,7 @@ def create_bucket(
                 **_columns(configuration or new_configuration()),
             )
             (state,) = _states(Bucket.objects.filter(pk=bucket.pk))
-            _announce_change()
+            iam_services.announce("buckets")
     except IntegrityError as error:
         # Whoever was first, here or in another process: the unique index decides, not a look
         # beforehand. The other may be gone by now; it was there when this one was refused.
@@ -161,7 +161,7 @@ def configure_bucket(bucket_id: int, **changes: Any) -> None:
         found = Bucket.objects.filter(pk=bucket_id, is_closing=False)
         if not found.update(**columns):
             raise NoSuchBucket(str(bucket_id))
-        _announce_change()
+        iam_services.announce("buckets")
 
 
 def delete_bucket(name: str, *, bucket_id: int | None = None) -> None:
@@ -210,12 +210,7 @@ def _close(bucket: Bucket) -> None:
         raise BucketNotEmpty(bucket.name) from error
     with transaction.atomic(durable=True):
         Bucket.objects.filter(pk=bucket.pk).delete()
-        _announce_change()
-
-
-def _announce_change() -> None:
-    """Let every worker read the buckets anew, once the surrounding transaction is committed."""
-    transaction.on_commit(lambda: get_engine().bump_generation("buckets"))
+        iam_services.announce("buckets")
 
 
 def _ms(moment: datetime) -> int:

@@ -37,6 +37,9 @@ Result = TypeVar("Result")
 class ControlPlane(Protocol):
     """The SQL side: synchronous calls, each made in a thread, durable when they return."""
 
+    def is_settled(self) -> bool:
+        """Whether what is read from now on holds every change that was announced before."""
+
     def load_keyring(self) -> Keyring:
         """Read every enabled key and its user."""
 
@@ -71,7 +74,9 @@ class Snapshots:
     """The keyring and the bucket registry, as of the newest generation.
 
     One integer is compared per request; only when it moved are the snapshots read again. The
-    generation is noted before the reading, so a change made meanwhile is seen next time.
+    generation is noted before the reading, so a change made meanwhile is seen next time; it is not
+    noted while the writer of a change is still at it, dead or alive: then the next request reads
+    again.
     """
 
     keyring: Keyring
@@ -97,12 +102,14 @@ class Snapshots:
 
     def _read(self) -> None:
         total, topics = self._engine.generation(), self._engine.generations()
+        is_settled = self._control.is_settled()
         first = self._total < 0
         if first or topics.get("iam") != self._topics.get("iam"):
             self.keyring = self._control.load_keyring()
         if first or topics != self._topics:  # a bucket names its owner, so users count too
             self.registry = self._control.load_registry()
-        self._topics, self._total = topics, total
+        if is_settled:
+            self._topics, self._total = topics, total
 
 
 class Store:

@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
-TOPICS = ("iam", "buckets")
-
-
 class TwoSides:
     """Sends each connection to the side its port belongs to."""
 
@@ -52,10 +49,6 @@ class TwoSides:
         """Open the engine when the worker starts, close it when the worker stops."""
         await receive()
         engine = get_engine()
-        # A worker killed between an SQL commit and the step of its generation left the others
-        # with old snapshots: its successor takes the step.
-        for topic in TOPICS:
-            engine.bump_generation(topic)
         self.s3 = make_s3_app(engine, settings.S4)
         await send({"type": "lifespan.startup.complete"})
         await receive()

@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 class Services:
     """The control plane over Django's services; each call may run in any thread."""
 
+    def is_settled(self) -> bool:
+        """Whether what is read from now on holds every change that was announced before."""
+        close_old_connections()
+        return iam_services.is_settled()
+
     def load_keyring(self) -> Keyring:
         """Read every enabled key and its user."""
         close_old_connections()

@@ -1,11 +1,13 @@
 """The only writers of users and access keys, and the reader that makes the keyring.
 
-Each call is one SQL transaction, then one step of the "iam" generation, so that when it has
-returned every worker obeys it. All calls are synchronous; refusals are the types of `iam.errors`.
+Each call is one SQL transaction, announced to every worker by a step of the "iam" generation
+(`iam.services.changes`): when it has returned all obey it. All calls are synchronous; refusals are
+the types of `iam.errors`.
 """
 
 from __future__ import annotations
 
+from iam.services.changes import announce, is_settled
 from iam.services.groups import (
     create_group,
     delete_group,
@@ -57,6 +59,7 @@ from iam.services.users import (
 __all__ = [
     "FirstStart",
     "NewKey",
+    "announce",
     "create_group",
     "create_key",
     "create_policy",
@@ -74,6 +77,7 @@ __all__ = [
     "find_role",
     "find_user",
     "is_last_superuser",
+    "is_settled",
     "list_groups",
     "list_keys",
     "list_policies",

@@ -1,28 +1,21 @@
-"""What every writer of identity does: validate a row, and announce a change once it is durable.
-
-The order is SQL first, generation second: a worker that sees the new generation finds the change.
-A crash between the two leaves a durable change that running workers have not noticed; its caller
-was told of no success, and every service announces even when it finds nothing left to change, so
-repeating the call (or any later change, or a restart) completes it.
-"""
+"""What every writer of identity does: validate a row, and announce a change."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
-from django.db import transaction
 
 from iam.errors import InvalidIdentity
-from storage_engine.apps import get_engine
+from iam.services import changes
 
 if TYPE_CHECKING:
     from django.db.models import Model
 
 
 def announce_change() -> None:
-    """Let every worker read identities anew, once the surrounding transaction is committed."""
-    transaction.on_commit(lambda: get_engine().bump_generation("iam"))
+    """Have every worker read identities anew, once the surrounding transaction is committed."""
+    changes.announce("iam")
 
 
 def check_row(row: Model) -> None:

@@ -5,20 +5,14 @@ Runs where a PostgreSQL is installed, with a cluster of its own.
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 
+from tests import postgresql
 from tests.e2e.outcome import refusal
-from tests.e2e.processes import wait_until
-from tests.e2e.server import HOST, free_port, running
+from tests.e2e.server import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,13 +21,10 @@ if TYPE_CHECKING:
 
     from tests.e2e.server import Server
 
-DEBIAN = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")))  # in nobody's PATH
-INSTALLED = shutil.which("initdb") or next(reversed(DEBIAN), None)
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.skipif(INSTALLED is None, reason="PostgreSQL is not installed"),
+    pytest.mark.skipif(not postgresql.IS_INSTALLED, reason="PostgreSQL is not installed"),
 ]
-NOBODY = "nobody" if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
 OK = (200, "")
 RULE = {"AllowedMethods": ["GET"], "AllowedOrigins": ["https://example.org"]}
 CALLS: dict[str, dict[str, Any]] = {
@@ -48,38 +39,8 @@ CALLS: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="module")
 def database() -> Iterator[str]:
     """Run a PostgreSQL and answer the URL of a database in it."""
-    assert INSTALLED is not None, "skipped otherwise"
-    port = free_port()
-    directory = Path(tempfile.mkdtemp(prefix="s4-postgresql-"))
-    if NOBODY is not None:
-        shutil.chown(directory, NOBODY)
-    data, programs = str(directory / "data"), Path(INSTALLED).resolve().parent
-    subprocess.run(
-        [programs / "initdb", "-D", data, "-U", "s4", "--auth=trust", "--no-sync"],
-        user=NOBODY,
-        stdout=subprocess.DEVNULL,
-        check=True,
-    )
-    settings = [f"port={port}", f"unix_socket_directories={directory}", "fsync=off"]
-    options = [word for setting in settings for word in ("-c", setting)]
-    with subprocess.Popen(
-        [programs / "postgres", "-D", data, *options], user=NOBODY, stderr=subprocess.DEVNULL
-    ) as process:
-        try:
-            url = f"postgresql://s4@{HOST}:{port}/postgres"
-            wait_until(lambda: _answers(url), "PostgreSQL is ready", 60)
-            yield url
-        finally:
-            process.terminate()
-    shutil.rmtree(directory)
-
-
-def _answers(url: str) -> bool:
-    try:
-        psycopg.connect(url).close()
-    except psycopg.OperationalError:
-        return False
-    return True
+    with postgresql.cluster() as cluster:
+        yield cluster.database()
 
 
 @pytest.fixture(scope="module")

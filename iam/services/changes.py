@@ -1,0 +1,53 @@
+"""How a change in SQL reaches every worker, whoever dies on the way.
+
+A change is announced before it is committed: its generation moves while the writer's transaction
+is open. A worker that sees it move reads anew, and asks whether a writer was still at it: then
+what it has read is good for the moment only, and the next request reads again. The kernel or
+PostgreSQL end a dead writer's transaction, so that neither a commit that nobody lived to announce
+nor an announcement that nobody lived to commit leaves a worker with something else than SQL has.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.conf import settings
+from django.db import OperationalError, connection
+
+from storage_engine.apps import get_engine
+
+PATIENCE_MS: Final = 50  # most writers have committed by then, and one reading is enough
+ADVISORY_LOCK: Final = 0x5334_0001  # any number will do; the database is S4's own
+
+
+def announce(topic: str) -> None:
+    """Have every worker read a topic anew, as soon as the transaction this is called in is over."""
+    assert connection.in_atomic_block, "a change is announced before it is committed"
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [ADVISORY_LOCK])
+    get_engine().bump_generation(topic)  # on SQLite the transaction holds the only write lock
+
+
+def is_settled() -> bool:
+    """Whether nobody is between an announcement and the end of his transaction; not in one.
+
+    What is read after a true answer holds all that was announced before the question. False may
+    also mean that somebody wrote something else.
+    """
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [ADVISORY_LOCK])
+            row = cursor.fetchone()
+            return row is not None and row[0]
+        cursor.execute(f"PRAGMA busy_timeout = {PATIENCE_MS}")
+        try:
+            cursor.execute("BEGIN IMMEDIATE")
+        except OperationalError:
+            return False
+        else:
+            cursor.execute("ROLLBACK")
+            return True
+        finally:
+            usual_seconds = settings.DATABASES["default"]["OPTIONS"]["timeout"]
+            cursor.execute(f"PRAGMA busy_timeout = {usual_seconds * 1000}")
