@@ -271,8 +271,8 @@ def test_an_upload_ends_by_the_ownership_of_its_end(people: People) -> None:
     assert outcome(bob.get_object, **named) == DENIED
 
 
-def test_a_reader_writes_nothing_whatever_is_granted(people: People) -> None:
-    """Full control of bucket and object lets a Reader read, and no more."""
+def test_a_reader_has_what_others_grant_him_by_name(people: People) -> None:
+    """Full control of another's bucket lets a Reader write there, and what he owns only be read."""
     grant = f'id="{people.eve.id}"'
     bucket = made(people.ada, GrantFullControl=grant)
     people.ada.s3.put_object(Bucket=bucket, Key="k", Body=b"x", GrantFullControl=grant)
@@ -280,7 +280,10 @@ def test_a_reader_writes_nothing_whatever_is_granted(people: People) -> None:
     assert outcome(eve.get_object, **named) == (200, "")
     assert outcome(eve.get_object_acl, **named) == (200, "")
     assert outcome(eve.list_objects_v2, Bucket=bucket) == (200, "")
-    assert outcome(eve.put_object, **named, Body=b"y") == DENIED
+    assert outcome(eve.delete_object, **named) == DENIED
+    assert outcome(eve.put_object_acl, **named, ACL="private") == (200, "")
+    assert outcome(eve.put_object, **named, Body=b"y") == (200, "")
+    assert outcome(eve.get_object, **named) == (200, "")
     assert outcome(eve.put_object_acl, **named, ACL="public-read") == DENIED
     assert outcome(eve.delete_object, **named) == DENIED
 

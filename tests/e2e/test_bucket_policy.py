@@ -139,7 +139,7 @@ def test_who_may_list_is_told_what_is_not_there(people: People, bucket: str) -> 
 
 
 def test_one_user_is_let_in_by_each_of_his_names(people: People, bucket: str) -> None:
-    """A user, or his account, is named; nobody else is let in, and a Reader only reads."""
+    """A user, or his account, is named; nobody else is let in, and a Reader has what is given."""
     account = people.bob.account
     for name in (people.bob.arn, f"arn:aws:iam::{account}:root", account):
         one = {"Principal": {"AWS": [name]}}
@@ -150,7 +150,8 @@ def test_one_user_is_let_in_by_each_of_his_names(people: People, bucket: str) ->
     one = {"Principal": {"AWS": people.eve.arn}}
     assert put(people.ada, bucket, rule(bucket, "Allow", "s3:*", **one)) == ALLOWED
     assert outcome(people.eve.s3.get_object, Bucket=bucket, Key="c") == ALLOWED
-    assert outcome(people.eve.s3.put_object, Bucket=bucket, Key="c", Body=b"") == DENIED
+    assert outcome(people.eve.s3.put_object, Bucket=bucket, Key="c", Body=b"") == ALLOWED
+    assert outcome(people.bob.s3.get_object, Bucket=bucket, Key="c") == DENIED
 
 
 def test_a_deny_holds_for_the_owner_and_never_locks_him_out(
@@ -284,17 +285,20 @@ def test_a_policy_that_is_not_understood_is_not_saved(people: People, bucket: st
     assert people.ada.s3.get_bucket_policy(Bucket=bucket)["Policy"] == kept
 
 
-def test_a_prefix_under_a_policy_is_renamed_by_its_owner_alone(
-    people: People, bucket: str, server: Server
-) -> None:
-    """Whoever is let in by a policy renames keys it speaks of, but no prefix unseen."""
+def test_a_prefix_is_renamed_only_where_all_below_it_may_be(people: People, bucket: str) -> None:
+    """Who is let in by a policy renames a prefix if it speaks of all below alike, else not."""
     everything = rule(bucket, "Allow", "s3:*", Principal={"AWS": people.bob.arn})
-    assert put(people.ada, bucket, everything) == ALLOWED
+    secret = rule(bucket, "Deny", "s3:GetObject", "open/secret/*")
     key = {"Bucket": bucket, "Key": "open/z", "RenameSource": "open/a"}
-    prefix = {"Bucket": bucket, "Key": "wide/", "RenameSource": "open/"}
+    there = {"Bucket": bucket, "Key": "wide/", "RenameSource": "open/"}
+    back = {"Bucket": bucket, "Key": "open/", "RenameSource": "wide/"}
+    assert put(people.ada, bucket, everything, secret) == ALLOWED
     assert outcome(people.bob.s3.rename_object, **key) == ALLOWED
-    assert outcome(people.bob.s3.rename_object, **prefix) == DENIED
-    assert outcome(people.ada.s3.rename_object, **prefix) == ALLOWED
+    assert outcome(people.bob.s3.rename_object, **there) == DENIED
+    assert outcome(people.ada.s3.rename_object, **there) == DENIED
+    assert put(people.ada, bucket, everything) == ALLOWED
+    assert outcome(people.bob.s3.rename_object, **there) == ALLOWED
+    assert outcome(people.ada.s3.rename_object, **back) == ALLOWED
 
 
 def test_a_rename_removes_only_versions_that_the_caller_may(people: People, bucket: str) -> None:
