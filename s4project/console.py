@@ -6,6 +6,7 @@ read this module. Every font, style and script is served by S4 itself.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from django.templatetags.static import static
@@ -14,26 +15,20 @@ from django.urls import reverse_lazy
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-# Tailwind's teal, in the notation of the theme.
-TEAL: Final = {
-    "50": "oklch(98.4% .014 180.72)",
-    "100": "oklch(95.3% .051 180.801)",
-    "200": "oklch(91% .096 180.426)",
-    "300": "oklch(85.5% .138 181.071)",
-    "400": "oklch(77.7% .152 181.912)",
-    "500": "oklch(70.4% .14 182.503)",
-    "600": "oklch(60% .118 184.704)",
-    "700": "oklch(51.1% .096 186.391)",
-    "800": "oklch(43.7% .078 188.216)",
-    "900": "oklch(38.6% .063 188.416)",
-    "950": "oklch(27.7% .046 192.524)",
-}
 
-
-def icon(request: HttpRequest) -> str:
-    """Tell where S4's icon is."""
+def no_colors(request: HttpRequest) -> dict[str, Any]:
+    """Let the theme write no colours into its pages: they stand in theme.css."""
     del request
-    return static("s4/icon.svg")
+    return {}
+
+
+def asset(name: str, request: HttpRequest) -> str:
+    """Tell where a file of the console's own is."""
+    del request
+    return static(name)
+
+
+icon: Final = partial(asset, "s4/icon.svg")
 
 
 def may_see_users(request: HttpRequest) -> bool:
@@ -64,8 +59,9 @@ UNFOLD: Final[dict[str, Any]] = {
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": icon}],
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
-    "BORDER_RADIUS": "6px",
-    "COLORS": {"primary": TEAL},
+    "COLORS": no_colors,
+    "STYLES": [partial(asset, "s4/theme.css")],
+    "SCRIPTS": [partial(asset, "s4/theme.js")],
     "DASHBOARD_CALLBACK": "s4project.console.dashboard",
     "SIDEBAR": {
         "show_search": False,

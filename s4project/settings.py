@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from s4project import configuration, console
+from s4project import configuration, console, page_headers
 
 S4 = configuration.load(os.environ)
 # The port that is the console's; `serve` sets it to the real one when S4_CONSOLE_BIND asks for 0.
@@ -45,6 +45,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "s4project.page_headers.PageHeaders",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "s4project.static_files.StaticFilesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -52,7 +54,6 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
 TEMPLATES = [
@@ -133,6 +134,8 @@ SESSION_COOKIE_SECURE = S4.console_url.startswith("https:")
 CSRF_COOKIE_NAME = "s4_csrf"
 CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE
 CSRF_TRUSTED_ORIGINS = [S4.console_url] if S4.console_url else []
+CSRF_FAILURE_VIEW = "s4project.error_pages.csrf_failure"
+CONTENT_SECURITY_POLICY = {"DIRECTIVES": page_headers.DIRECTIVES}
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 
@@ -141,6 +144,7 @@ STATICFILES_DIRS = [BASE_DIR / "s4project" / "static"]
 # Static files are served from the packages themselves: no build step, no second copy.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 LOGGING_CONFIG = None  # s4project.logs sets logging up, for Django as for the rest
 UNFOLD = console.UNFOLD

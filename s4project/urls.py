@@ -6,12 +6,19 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
+from s4project import error_pages
+
 
 def live(request: HttpRequest) -> HttpResponse:
     """Answer that the process is up."""
     del request
     return HttpResponse("ok", content_type="text/plain")
 
+
+handler400 = error_pages.bad_request
+handler403 = error_pages.permission_denied
+handler404 = error_pages.page_not_found
+handler500 = error_pages.server_error
 
 urlpatterns = [
     path("health/live", live),

@@ -73,3 +73,7 @@ def test_the_console_hears_its_proxy(server: Server) -> None:
     """What cannot be read is refused on the console's port as well."""
     assert ask(server.console_port, "/login/", x_forwarded_for="203.0.113.7").status == 200
     assert ask(server.console_port, "/login/", x_forwarded_for="nobody").status == 400
+    for scheme, is_secure in (("https", True), ("http", False)):
+        reply = ask(server.console_port, "/login/", x_forwarded_proto=scheme)
+        assert ("Secure" in reply.headers["set-cookie"]) is is_secure
+        assert ("strict-transport-security" in reply.headers) is is_secure

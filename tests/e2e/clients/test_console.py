@@ -1,0 +1,41 @@
+"""The console in a real browser, under its security policy, which blocks nothing of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.clients.installed import node_story, system
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.e2e.clients.installed import Runner
+    from tests.e2e.server import Server
+
+    Tell = Callable[[str], str]
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def tell(run: Runner, server: Server, bucket: str) -> Tell:
+    """Answer what tells a story of programs/console_stories.cjs."""
+    environment = {
+        "CHROMIUM": system("chromium"),
+        "CONSOLE": f"http://127.0.0.1:{server.console_port}",
+        "PASSWORD": server.settings["root_password"],
+    }
+    return lambda story: node_story(run, "console_stories", story, **environment)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_opens_without_complaint(tell: Tell, theme: str) -> None:
+    """Every page that a SuperUser finds by its links opens, and the browser reports nothing."""
+    tell(theme)
+
+
+def test_every_control_works(tell: Tell) -> None:
+    """Menus, themes, search, filters, date pickers, choices, windows and actions do their work."""
+    tell("controls")
