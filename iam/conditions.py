@@ -7,11 +7,12 @@ and .../reference_policies_multi-value-conditions.html, .../reference_policies_v
 from __future__ import annotations
 
 import base64
-import binascii
 import ipaddress
 import re
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from operator import eq, ge, gt, le, lt
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from iam.patterns import WILD, as_itself, compile_pattern
@@ -20,47 +21,63 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     Context = Mapping[str, Sequence[str]]
-    Test = Callable[[str, Any], bool]
 
 VARIABLE: Final = re.compile(r"\$\{([^}]*)\}")
 SYMBOLS: Final = {"*": "*", "?": "?", "$": "$"}  # ${*}: the character, not the wildcard
 NUMBER: Final = re.compile(r"[+-]?\d{1,30}(\.\d{1,30})?", re.ASCII)
+YEAR: Final = re.compile(r"(\d{4})(-\d{2})?", re.ASCII)  # or year and month: W3C's NOTE-datetime
 BOOLEANS: Final = {"true": True, "false": False}
-
-
-class Unresolved(LookupError):  # noqa: N818  # a state of the request, no fault
-    """A variable names what the request does not have."""
+ARN_PARTS: Final = 6
 
 
 class InvalidCondition(ValueError):  # noqa: N818  # AWS says so
     """A condition that means nothing; the text says why."""
 
 
-def resolve(text: str, context: Context, *, quote: Callable[[str], str] = str) -> str:
-    """Put a request's values in the place of `${...}`; Unresolved.
-
-    `quote` makes a value safe from being read as a pattern.
-    """
-
-    def value(match: re.Match[str]) -> str:
-        name, _, rest = match[1].partition(",")
-        if name in SYMBOLS:
-            return quote(SYMBOLS[name])
-        values = context.get(name.strip().lower())
-        if values is not None and len(values) == 1:
-            return quote(values[0])
-        default = rest.strip()
-        if len(default) > 1 and default[0] == default[-1] == "'":
-            return quote(default[1:-1])
-        raise Unresolved(name)
-
-    return VARIABLE.sub(value, text)
+# --- variables -----------------------------------------------------------------------------------
 
 
-def variables(texts: Iterable[str]) -> set[str]:
-    """Name the keys that stand in texts as variables, in lower case."""
-    found = (match.partition(",")[0].strip() for text in texts for match in VARIABLE.findall(text))
-    return {name.lower() for name in found if name not in SYMBOLS}
+class Template:
+    """A text with variables, read once; ValueError where one has no end or no name."""
+
+    __slots__ = ("_pieces", "keys", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._pieces: list[str | tuple[str, str | None]] = []  # texts; keys with their defaults
+        if VARIABLE.sub("", text).count("${") or "${}" in text:
+            raise ValueError(text)
+        at = 0
+        for match in VARIABLE.finditer(text):
+            name, _, rest = match[1].partition(",")
+            default, key = rest.strip(), name.strip().lower()
+            is_quoted = len(default) > 1 and default[0] == default[-1] == "'"
+            self._pieces.append(text[at : match.start()])
+            if name in SYMBOLS:
+                self._pieces.append(("", SYMBOLS[name]))
+            else:
+                self._pieces.append((key, default[1:-1] if is_quoted else None))
+            at = match.end()
+        self._pieces.append(text[at:])
+        self.keys = {piece[0] for piece in self._pieces if isinstance(piece, tuple)} - {""}
+
+    def fill(self, context: Context, quote: Callable[[str], str] = str) -> str | None:
+        """Put a request's values in the place of the variables; None: it has not all of them.
+
+        `quote` makes a value safe from being read as a pattern. A key with several values is none
+        that may stand for one: reference_policies_variables.html.
+        """
+        made = []
+        for piece in self._pieces:
+            if isinstance(piece, str):
+                made.append(piece)
+                continue
+            values = context.get(piece[0], ())
+            value = values[0] if len(values) == 1 else piece[1]
+            if value is None:
+                return None
+            made.append(quote(value))
+        return "".join(made)
 
 
 # --- operators -----------------------------------------------------------------------------------
@@ -70,18 +87,21 @@ def _same(actual: str, wanted: str) -> bool:
     return actual == wanted
 
 
-def _same_folded(actual: str, wanted: str) -> bool:
-    return actual.casefold() == wanted.casefold()
+def _arn(text: str) -> list[str]:
+    """Split an ARN; no `*` reaches over one of its first five colons."""
+    return text.split(":", ARN_PARTS - 1)
 
 
-def _like(actual: str, wanted: str) -> bool:
-    return bool(compile_pattern(wanted)(actual))
+def _arn_pattern(text: str) -> list[Callable[[str], bool]]:
+    return [compile_pattern(part) for part in _arn(text)]
 
 
-def _arn_like(actual: str, wanted: str) -> bool:
-    """Compare ARNs part by part: no `*` reaches over one of the first five colons."""
-    parts, patterns = actual.split(":", 5), wanted.split(":", 5)
-    return len(parts) == len(patterns) and all(map(_like, parts, patterns))
+def _fits(actual: str, test: Callable[[str], bool]) -> bool:
+    return bool(test(actual))
+
+
+def _all_fit(actual: list[str], tests: list[Callable[[str], bool]]) -> bool:
+    return len(actual) == len(tests) and all(map(_fits, actual, tests))
 
 
 def _number(text: str) -> float:
@@ -92,7 +112,9 @@ def _number(text: str) -> float:
 
 def _moment(text: str) -> float:
     """Read ISO 8601, or seconds since 1970."""
-    if NUMBER.fullmatch(text) and not re.fullmatch(r"\d{4}", text):
+    if found := YEAR.fullmatch(text):
+        text = f"{found[1]}{found[2] or '-01'}-01"
+    elif NUMBER.fullmatch(text):
         return float(text)
     moment = datetime.fromisoformat(text)
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
@@ -113,10 +135,17 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     return ipaddress.ip_network(text, strict=False)
 
 
-def _in_network(actual: str, wanted: str) -> bool:
-    address, network = ipaddress.ip_address(actual), _network(wanted)
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address) in network
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Read an address; one of IPv4 in IPv6's clothes is one of IPv4."""
+    address = ipaddress.ip_address(text)
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _is_in(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+    network: ipaddress.IPv4Network | ipaddress.IPv6Network,
+) -> bool:
+    return address in network
 
 
 def _is_narrow(network: str) -> bool:
@@ -125,17 +154,18 @@ def _is_narrow(network: str) -> bool:
     return found.prefixlen >= (8 if found.version == IPV4 else 32)
 
 
-def _comparing(read: Callable[[str], Any], compare: Callable[[Any, Any], bool]) -> Test:
-    return lambda actual, wanted: compare(read(actual), read(wanted))
-
-
 class Operator(NamedTuple):
-    """How one actual value is held against one of the policy."""
+    """How one actual value is held against one of the policy: both are read, then compared.
 
-    test: Test
-    read: Callable[[str], Any]  # raises ValueError for what the operator cannot take
+    What reads raises ValueError for a value that the operator cannot take.
+    """
+
+    read: Callable[[str], Any]  # a request's value
+    read_wanted: Callable[[str], Any]  # a policy's
+    test: Callable[[Any, Any], bool]
     is_negated: bool = False
     takes_patterns: bool = False
+    takes_variables: bool = False  # reference_policies_variables.html, "Where you can use"
 
 
 def _pair(name: str, other: str, operator: Operator) -> dict[str, Operator]:
@@ -144,28 +174,32 @@ def _pair(name: str, other: str, operator: Operator) -> dict[str, Operator]:
 
 def _ordered(name: str, read: Callable[[str], Any]) -> dict[str, Operator]:
     def made(compare: Callable[[Any, Any], bool]) -> Operator:
-        return Operator(_comparing(read, compare), read)
+        return Operator(read, read, compare)
 
-    return _pair(f"{name}Equals", f"{name}NotEquals", made(lambda a, b: a == b)) | {
-        f"{name}LessThan": made(lambda a, b: a < b),
-        f"{name}LessThanEquals": made(lambda a, b: a <= b),
-        f"{name}GreaterThan": made(lambda a, b: a > b),
-        f"{name}GreaterThanEquals": made(lambda a, b: a >= b),
+    return _pair(f"{name}Equals", f"{name}NotEquals", made(eq)) | {
+        f"{name}LessThan": made(lt),
+        f"{name}LessThanEquals": made(le),
+        f"{name}GreaterThan": made(gt),
+        f"{name}GreaterThanEquals": made(ge),
     }
 
 
-_ARN: Final = Operator(_arn_like, str, takes_patterns=True)
+_STRING: Final = Operator(str, str, _same, takes_variables=True)
+_FOLDED: Final = Operator(str.casefold, str.casefold, _same, takes_variables=True)
+_LIKE: Final = Operator(str, compile_pattern, _fits, takes_patterns=True, takes_variables=True)
+_ARN: Final = Operator(_arn, _arn_pattern, _all_fit, takes_patterns=True, takes_variables=True)
+_IP: Final = Operator(_address, _network, _is_in)
 OPERATORS: Final[dict[str, Operator]] = {
-    **_pair("StringEquals", "StringNotEquals", Operator(_same, str)),
-    **_pair("StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase", Operator(_same_folded, str)),
-    **_pair("StringLike", "StringNotLike", Operator(_like, str, takes_patterns=True)),
+    **_pair("StringEquals", "StringNotEquals", _STRING),
+    **_pair("StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase", _FOLDED),
+    **_pair("StringLike", "StringNotLike", _LIKE),
     **_pair("ArnEquals", "ArnNotEquals", _ARN),
     **_pair("ArnLike", "ArnNotLike", _ARN),
-    **_pair("IpAddress", "NotIpAddress", Operator(_in_network, _network)),
+    **_pair("IpAddress", "NotIpAddress", _IP),
     **_ordered("Numeric", _number),
     **_ordered("Date", _moment),
-    "Bool": Operator(_comparing(_boolean, lambda a, b: a == b), _boolean),
-    "BinaryEquals": Operator(_comparing(_binary, lambda a, b: a == b), _binary),
+    "Bool": Operator(_boolean, _boolean, eq, takes_variables=True),
+    "BinaryEquals": Operator(_binary, _binary, eq),
 }
 NULL: Final = "Null"
 FOR_ALL: Final = "ForAllValues"
@@ -183,22 +217,26 @@ class Condition:
     values: tuple[str, ...]
     quantifier: str = ""  # "" | ForAllValues | ForAnyValue
     if_exists: bool = False
-    has_variables: bool = False
+    fixed: tuple[Any, ...] = ()  # the values without variables, as the operator reads them
+    templates: tuple[Template, ...] = ()  # the others
+    name: str = ""  # as the policy calls the operator with all that belongs to it
 
     def holds(self, context: Context) -> bool:
-        """Tell whether the request fulfils it; Unresolved."""
+        """Tell whether the request fulfils it."""
         actual = context.get(self.key)
         operator = self.operator
         if operator is None:
-            return any(_boolean(value) is (not actual) for value in self.values)
-        if not actual:
+            return any(wanted is (not actual) for wanted in self.fixed)
+        # Nothing, or nothing but empty texts, is what AWS calls a null data set:
+        # reference_policies_condition-single-vs-multi-valued-context-keys.html.
+        if not actual or (self.quantifier and not any(actual)):
             if self.quantifier:
                 return self.quantifier == FOR_ALL
             return self.if_exists or operator.is_negated
-        wanted = self._wanted(context, operator)
-        if self.has_variables and operator.takes_patterns:
+        wanted = self._filled(context, operator) if self.templates else self.fixed
+        if self.templates and operator.takes_patterns:
             actual = [as_itself(value) for value in actual]
-        met = (self._meets(operator, value, wanted) for value in actual)
+        met = (_meets(operator, value, wanted) for value in actual)
         return all(met) if self.quantifier == FOR_ALL else any(met)
 
     def fixes(self, keys: frozenset[str]) -> bool:
@@ -206,30 +244,37 @@ class Condition:
         operator = self.operator
         if self.key not in keys or operator is None or operator.is_negated or self.if_exists:
             return False
-        if self.has_variables or self.quantifier == FOR_ALL:
+        if self.templates or self.quantifier == FOR_ALL:
             return False
-        if operator.test is _in_network:
+        if operator.read_wanted is _network:
             return all(_is_narrow(value) for value in self.values)
         return not any(WILD.search(value) for value in self.values)
 
-    def _wanted(self, context: Context, operator: Operator) -> Sequence[str]:
-        if not self.has_variables:
-            return self.values
+    @property
+    def keys(self) -> set[str]:
+        """Name the keys that stand in it, in lower case."""
+        return {self.key}.union(*(template.keys for template in self.templates))
+
+    def _filled(self, context: Context, operator: Operator) -> list[Any]:
+        """Read the values for a request; one with a variable that it lacks is met by nothing."""
         quote = as_itself if operator.takes_patterns else str
-        return [resolve(value, context, quote=quote) for value in self.values]
+        made = list(self.fixed)
+        for template in self.templates:
+            text = template.fill(context, quote)
+            if text is not None:
+                with suppress(ValueError):
+                    made.append(operator.read_wanted(text))
+        return made
 
-    def _meets(self, operator: Operator, actual: str, wanted: Iterable[str]) -> bool:
-        """Hold one actual value against all wanted: any of them, or none where negated."""
-        return any(_is_met(operator.test, actual, value) for value in wanted) is not (
-            operator.is_negated
-        )
 
-
-def _is_met(test: Test, actual: str, wanted: str) -> bool:
+def _meets(operator: Operator, actual: str, wanted: Iterable[Any]) -> bool:
+    """Hold one actual value against all wanted: any of them, or none where negated."""
     try:
-        return test(actual, wanted)
-    except ValueError:  # the request's value is none that the operator can take
-        return False
+        value = operator.read(actual)
+    except ValueError:  # none that the operator can take
+        return operator.is_negated
+    test = operator.test
+    return any(test(value, each) for each in wanted) is not operator.is_negated
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -241,42 +286,51 @@ def read_conditions(block: object, *, knows_variables: bool) -> tuple[Condition,
         raise InvalidCondition("Condition must be an object.")
     found = []
     for name, keys in block.items():
+        operator, quantifier = _operator(name)
         if not isinstance(keys, dict):
             raise InvalidCondition(f"The condition {name} must be an object of keys and values.")
         for key, values in keys.items():
-            found.append(_read(name, key, values, knows_variables=knows_variables))
+            texts = tuple(_text(name, value) for value in _listed(values))
+            if not key or not texts:
+                raise InvalidCondition(
+                    f"The condition {name} has a key without a name or without values."
+                )
+            made = Condition(key.lower(), operator, texts, quantifier, name.endswith(IF_EXISTS))
+            found.append(_ready(made, name, knows_variables=knows_variables))
     return tuple(found)
 
 
-def _read(name: str, key: str, values: object, *, knows_variables: bool) -> Condition:
+def _operator(name: str) -> tuple[Operator | None, str]:
+    """Find an operator, None for Null, and its quantifier."""
     quantifier, _, rest = name.rpartition(":")
-    if quantifier not in {"", FOR_ALL, FOR_ANY}:
+    if rest == NULL and not quantifier:
+        return None, ""
+    operator = OPERATORS.get(rest.removesuffix(IF_EXISTS))
+    if operator is None or quantifier not in {"", FOR_ALL, FOR_ANY} or name.startswith(":"):
         raise InvalidCondition(f"Invalid Condition type : {name}")
-    if_exists = rest.endswith(IF_EXISTS) and rest != NULL + IF_EXISTS
-    word = rest.removesuffix(IF_EXISTS) if if_exists else rest
-    operator = OPERATORS.get(word)
-    if operator is None and (word != NULL or quantifier):
-        raise InvalidCondition(f"Invalid Condition type : {name}")
-    texts = tuple(_text(name, value) for value in _listed(values))
-    if not key or not texts:
-        raise InvalidCondition(f"The condition {name} has a key without a name or without values.")
-    has_variables = knows_variables and any("${" in text for text in texts)
-    _check_values(name, operator.read if operator else _boolean, texts, has_variables=has_variables)
-    return Condition(key.lower(), operator, texts, quantifier, if_exists, has_variables)
+    return operator, quantifier
 
 
-def _check_values(
-    name: str, read: Callable[[str], Any], texts: Iterable[str], *, has_variables: bool
-) -> None:
-    for text in texts:
-        if has_variables and "${" in text:
-            continue  # known only with a request
+def _ready(condition: Condition, name: str, *, knows_variables: bool) -> Condition:
+    """Read the values of a condition once for all requests."""
+    operator = condition.operator
+    read = operator.read_wanted if operator is not None else _boolean
+    fixed: list[Any] = []
+    templates: list[Template] = []
+    for text in condition.values:
+        is_template = knows_variables and "${" in text
+        if is_template and (operator is None or not operator.takes_variables):
+            raise InvalidCondition(f"The condition {name} cannot take a variable: {text}")
         try:
-            read(text)
-        except (ValueError, binascii.Error) as error:
+            if is_template:
+                templates.append(Template(text))
+            else:
+                fixed.append(read(text))
+        except ValueError as error:
             raise InvalidCondition(
                 f"The condition {name} cannot take the value {text!r}."
             ) from error
+    return replace(condition, fixed=tuple(fixed), templates=tuple(templates), name=name)
 
 
 def _listed(values: object) -> list[object]:

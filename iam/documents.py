@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from iam.actions import ACTIONS, OF_BUCKET, OF_OBJECT, OF_SERVICE, PREFIX, is_condition_key
-from iam.conditions import InvalidCondition, Unresolved, read_conditions, resolve, variables
+from iam.conditions import InvalidCondition, Template, read_conditions
 from iam.patterns import as_itself, compile_pattern
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class _Resources:
     """As `_Names`, for ARNs, in which variables may stand."""
 
     fixed: _Names
-    variable: tuple[str, ...]
+    variable: tuple[Template, ...]
     texts: tuple[str, ...] = ()  # all of them, as they were written
 
     def holds(self, question: Question, *, is_allow: bool) -> bool:
@@ -124,10 +124,11 @@ class _Resources:
         if not self.variable:
             return self.fixed.holds(question.resource)
         fixed, context = self.fixed, question.context
-        texts = [resolve(text, context, quote=as_itself) for text in self.variable]
         resource = as_itself(question.resource)
+        # One with a variable that the request lacks fits nothing: reference_policies_variables.
+        texts = (each.fill(context, as_itself) for each in self.variable)
         is_met = any(test(question.resource) for test in fixed.tests) or any(
-            compile_pattern(text)(resource) for text in texts
+            compile_pattern(text)(resource) for text in texts if text is not None
         )
         return is_met is not fixed.is_not
 
@@ -183,10 +184,8 @@ class Statement:
     @property
     def keys(self) -> set[str]:
         """Name what of a request the statement may depend on, in lower case."""
-        texts = [*self.resources.variable]
-        for condition in self.conditions:
-            texts += condition.values if condition.has_variables else ()
-        return {condition.key for condition in self.conditions} | variables(texts)
+        found = set[str]().union(*(condition.keys for condition in self.conditions))
+        return found.union(*(template.keys for template in self.resources.variable))
 
     @property
     def is_for_everybody(self) -> bool:
@@ -204,14 +203,11 @@ class Statement:
         """Tell whether the statement applies; its action is known to."""
         if self.principals is not None and not self.principals.holds(question.names):
             return False
-        try:
-            if not self.resources.holds(question, is_allow=self.is_allow):
-                return False
-            if question.is_prefix and self._is_about_objects:
-                return not self.is_allow
-            return all(condition.holds(question.context) for condition in self.conditions)
-        except Unresolved:
+        if not self.resources.holds(question, is_allow=self.is_allow):
             return False
+        if question.is_prefix and self._is_about_objects:
+            return not self.is_allow
+        return all(condition.holds(question.context) for condition in self.conditions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -436,8 +432,12 @@ def _compile(statements: list[dict[str, Any]], text: str) -> Policy:
 def _statement(number: int, fields: dict[str, Any], *, knows_variables: bool) -> Statement:
     actions = [compile_pattern(action.lower()) for action in _texts(fields, "Action")]
     resources = _texts(fields, "Resource")
-    variable = tuple(each for each in resources if knows_variables and "${" in each)
-    fixed = tuple(compile_pattern(each) for each in resources if each not in variable)
+    try:
+        variable = tuple(Template(each) for each in resources if knows_variables and "${" in each)
+    except ValueError as error:
+        raise MalformedPolicy("Policy has invalid resource") from error
+    texts = {each.text for each in variable}
+    fixed = tuple(compile_pattern(each) for each in resources if each not in texts)
     principals = None
     if "Principal" in fields or "NotPrincipal" in fields:
         named = _principals(fields.get("Principal", fields.get("NotPrincipal")))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iam.conditions import InvalidCondition, Unresolved, read_conditions, resolve
+from iam.conditions import InvalidCondition, Template, read_conditions
 
 CONTEXT = {
     "aws:username": ("ada",),
@@ -22,6 +22,7 @@ CONTEXT = {
     "s3:requestobjecttagkeys": ("color", "size"),
     "s3:odd": ("a*",),
     "s3:blob": ("AAE=",),
+    "s3:empty": ("",),
 }
 
 
@@ -63,6 +64,9 @@ def holds(block: Any, context: Any = CONTEXT) -> bool:
         ("DateLessThan", "aws:currenttime", "2026-11-25T13:00:00+02:00", False),
         ("DateLessThanEquals", "aws:epochtime", "2026-11-25T12:00:00Z", True),
         ("DateEquals", "aws:currenttime", "1795608000", True),
+        ("DateGreaterThanEquals", "aws:currenttime", "2026", True),
+        ("DateLessThan", "aws:currenttime", "2026-11", False),
+        ("Bool", "aws:securetransport", "${aws:securetransport}", True),
         ("Bool", "aws:securetransport", "true", True),
         ("Bool", "aws:securetransport", False, False),
         ("BinaryEquals", "s3:blob", "AAE=", True),
@@ -92,6 +96,9 @@ def holds(block: Any, context: Any = CONTEXT) -> bool:
         ("ForAllValues:StringNotEquals", "s3:RequestObjectTagKeys", ["x"], True),
         ("ForAllValues:StringNotEquals", "s3:RequestObjectTagKeys", ["size"], False),
         ("ForAnyValue:StringLike", "s3:RequestObjectTagKeys", ["col*"], True),
+        ("ForAllValues:StringEquals", "s3:empty", "x", True),
+        ("ForAnyValue:StringEquals", "s3:empty", "", False),
+        ("StringEquals", "s3:empty", "", True),
     ],
 )
 def test_an_operator_holds_as_documented(
@@ -118,12 +125,14 @@ def test_an_ipv4_address_in_ipv6_clothes_is_an_ipv4_address() -> None:
     assert not holds({"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}}, context)
 
 
-def test_a_variable_that_is_not_there_is_unresolved() -> None:
-    """A value that names what the request lacks decides nothing."""
-    with pytest.raises(Unresolved):
-        holds({"StringEquals": {"aws:username": "${s3:none}"}})
-    with pytest.raises(Unresolved):
-        resolve("${s3:requestobjecttagkeys}", CONTEXT)
+def test_a_variable_that_is_not_there_is_met_by_nothing() -> None:
+    """A value that names what the request lacks equals nothing; the other values still count."""
+    for operator, is_met in (("StringEquals", False), ("StringNotEquals", True)):
+        assert holds({operator: {"aws:username": "${s3:none}"}}) is is_met
+    assert holds({"StringLike": {"aws:username": ["${s3:none}", "ada"]}})
+    assert not holds({"StringNotLike": {"aws:username": ["${s3:none}", "ada"]}})
+    assert Template("${s3:none}").fill(CONTEXT) is None
+    assert Template("${s3:requestobjecttagkeys}").fill(CONTEXT) is None, "it has two values"
 
 
 def test_without_variables_a_dollar_is_a_dollar() -> None:
@@ -155,6 +164,16 @@ def test_without_variables_a_dollar_is_a_dollar() -> None:
         {"IpAddress": {"aws:SourceIp": "10.0.0.0/33"}},
         {"BinaryEquals": {"s3:blob": "%"}},
         {"Null": {"aws:username": "maybe"}},
+        {"StringIs": {}},
+        {"IfExists": {"aws:username": "x"}},
+        {":StringEquals": {"aws:username": "x"}},
+        {"ForAnyValue::StringEquals": {"aws:username": "x"}},
+        {"NumericEquals": {"s3:max-keys": "${s3:max-keys}"}},
+        {"DateEquals": {"aws:CurrentTime": "${aws:CurrentTime}"}},
+        {"IpAddress": {"aws:SourceIp": "${aws:SourceIp}"}},
+        {"Null": {"aws:username": "${aws:username}"}},
+        {"StringEquals": {"aws:username": "${aws:username"}},
+        {"StringEquals": {"aws:username": "${}"}},
     ],
 )
 def test_what_is_not_understood_is_refused(block: Any) -> None:
