@@ -177,3 +177,12 @@ class SuperUserNotGiven(IdentityError):
 
     def __init__(self) -> None:
         super().__init__("SuperUser is given to users one by one; no role includes it.")
+
+
+class OwnRightsKept(IdentityError):
+    """Nobody shuts himself out: another SuperUser must do it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Nobody takes his own role, disables or deletes himself: let another SuperUser do it."
+        )

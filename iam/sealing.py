@@ -72,6 +72,17 @@ class ServerKey:
 
 def load_server_key(data_dir: Path) -> ServerKey:
     """Read the server key; ServerKeyError when it is missing, damaged or readable by others."""
+    return ServerKey(_read(data_dir))
+
+
+def derived_key(data_dir: Path, purpose: bytes) -> bytes:
+    """Derive 32 bytes from the server key for a purpose of their own; ServerKeyError."""
+    derivation = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=purpose)
+    return derivation.derive(_read(data_dir))
+
+
+def _read(data_dir: Path) -> bytes:
+    """Read the bytes of the server key."""
     path = data_dir / SERVER_KEY_FILE
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -84,7 +95,7 @@ def load_server_key(data_dir: Path) -> ServerKey:
         raise ServerKeyError(f"Others may read the server key {path}: chmod 600 it.")
     if len(raw) != SERVER_KEY_BYTES:
         raise ServerKeyError(f"The server key {path} must have {SERVER_KEY_BYTES} bytes.")
-    return ServerKey(raw)
+    return raw
 
 
 def load_or_create_server_key(data_dir: Path) -> ServerKey:

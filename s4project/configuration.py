@@ -221,6 +221,19 @@ SETTINGS: Final[dict[str, Setting]] = {
         "Password of the first administrator; empty: generated and shown once.",
         is_secret=True,
     ),
+    "jwt_secret": Setting(
+        "S4_JWT_SECRET",
+        "",
+        matching(r"|.{32,1024}", "at least 32 characters"),
+        "Key that tokens of the REST API are signed with; empty: derived from the server key.",
+        is_secret=True,
+    ),
+    "jwt_lifetime_hours": Setting(
+        "S4_JWT_LIFETIME_HOURS",
+        "24",
+        whole_number(1, 8760),
+        "How long a token of the REST API is good for.",
+    ),
     "access_key_id": Setting(
         "S4_ACCESS_KEY_ID",
         "",
@@ -333,6 +346,8 @@ class Configuration:
     database_url: str = field(repr=False)
     root_username: str
     root_password: str = field(repr=False)
+    jwt_secret: str = field(repr=False)
+    jwt_lifetime_hours: int
     access_key_id: str
     secret_access_key: str = field(repr=False)
     default_object_ownership: str

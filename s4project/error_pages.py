@@ -68,5 +68,5 @@ def answer(request: HttpRequest, status: int, trouble: Trouble | None = None) ->
     """Say what is wrong: to programs in JSON, to people as a page."""
     trouble = trouble or TROUBLES[status]
     if request.path.startswith("/api/"):
-        return JsonResponse({"detail": trouble.sentence}, status=status)
+        return JsonResponse({"error": trouble.sentence}, status=status)
     return HttpResponse(render_to_string("error.html", {"trouble": trouble}), status=status)

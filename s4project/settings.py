@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from s4project import configuration, console, page_headers
+from s4project.api import settings as api
 
 S4 = configuration.load(os.environ)
 # The port that is the console's; `serve` sets it to the real one when S4_CONSOLE_BIND asks for 0.
@@ -37,6 +38,9 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "storage_engine",
     "iam",
     "buckets",
@@ -148,3 +152,6 @@ WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 LOGGING_CONFIG = None  # s4project.logs sets logging up, for Django as for the rest
 UNFOLD = console.UNFOLD
+REST_FRAMEWORK = api.REST_FRAMEWORK
+SIMPLE_JWT = api.SIMPLE_JWT
+SPECTACULAR_SETTINGS = api.SPECTACULAR

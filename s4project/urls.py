@@ -1,10 +1,10 @@
-"""The console's addresses: the Django admin at the root, health beside it."""
+"""The console's addresses: the Django admin at the root, the REST API and health beside it."""
 
 from __future__ import annotations
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from django.urls import include, path
 
 from s4project import error_pages
 
@@ -21,6 +21,7 @@ handler404 = error_pages.page_not_found
 handler500 = error_pages.server_error
 
 urlpatterns = [
+    path("api/", include("s4project.api.urls")),
     path("health/live", live),
     path("", admin.site.urls),
 ]

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from django.db.models import QuerySet
+
 # 20 characters as AWS's have, with a prefix of our own; 16 of base 32 are 80 bits.
 ACCESS_KEY_PREFIX: Final = "S4AK"
 ACCESS_KEY_ALPHABET: Final = string.ascii_uppercase + "234567"
@@ -30,6 +32,7 @@ SECRET_KEY_ALPHABET: Final = string.ascii_letters + string.digits
 SECRET_KEY_CHARACTERS: Final = 40
 SECRET_KEY_CHARACTERS_MIN: Final = 8
 SECRET_KEY_CHARACTERS_MAX: Final = 128
+CREDENTIALS: Final = "credentials"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,28 @@ def _insert(row: AccessKey) -> None:
             row.save(force_insert=True)
     except IntegrityError as error:
         raise AccessKeyTaken(row.access_key) from error
+
+
+def rotate_credentials(user_id: int) -> NewKey:
+    """Make a user's key of the name `credentials`, and end the one he had; NoSuchUser.
+
+    For clients that know one key for each user: keys of other names are not touched.
+    """
+    with transaction.atomic():
+        _credentials_of(user_id).delete()
+        return create_key(user_id, name=CREDENTIALS)
+
+
+def delete_credentials(user_id: int) -> None:
+    """Delete the key that `rotate_credentials` made. NoSuchAccessKey."""
+    with transaction.atomic():
+        if not _credentials_of(user_id).delete()[0]:
+            raise NoSuchAccessKey(CREDENTIALS)
+        announce_change()
+
+
+def _credentials_of(user_id: int) -> QuerySet[AccessKey]:
+    return AccessKey.objects.filter(user_id=user_id, name=CREDENTIALS, from_environment=False)
 
 
 def set_key_enabled(access_key: str, *, enabled: bool) -> None:

@@ -111,6 +111,15 @@ def store_password(user_id: int, password: str) -> None:
         announce_change()
 
 
+def end_tokens(user_id: int) -> None:
+    """End every token of the REST API that a user has; NoSuchUser.
+
+    No snapshot is read anew: only the API knows tokens, and it reads the row at each request.
+    """
+    if not User.objects.filter(pk=user_id).update(token_version=F("token_version") + 1):
+        raise NoSuchUser(user_id)
+
+
 def set_role(user_id: int, role: str | None) -> None:
     """Give a user another role, or None; ends his tokens.
 

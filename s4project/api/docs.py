@@ -1,0 +1,41 @@
+"""The API's document, and pages to read it and try it: for whoever has signed in.
+
+Nothing of the pages stands inside their HTML or comes from elsewhere: they work under a strict
+content security policy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.exceptions import NotAuthenticated
+from rest_framework.negotiation import DefaultContentNegotiation
+
+from iam.api.permissions import SignedIn
+
+
+class SchemaView(SpectacularAPIView):
+    """The document, as YAML or JSON by what the client takes."""
+
+    permission_classes = (SignedIn,)
+    renderer_classes: Any = (OpenApiJsonRenderer, OpenApiYamlRenderer)
+    content_negotiation_class = DefaultContentNegotiation
+    metadata_class = None
+
+
+class DocsView(SpectacularSwaggerSplitView):
+    """The pages."""
+
+    permission_classes = (SignedIn,)
+    template_name = "api/docs.html"
+    url_name = "api-schema"
+    metadata_class = None
+
+    def handle_exception(self, exc: Exception) -> Any:
+        """Lead a browser that has not signed in to where one does."""
+        if isinstance(exc, NotAuthenticated):
+            return redirect_to_login(self.request.get_full_path())
+        return super().handle_exception(exc)
