@@ -11,7 +11,7 @@ from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.test import Client, RequestFactory
 from django.urls import path
 
-from iam.keyring import Role
+from iam.keyring import RoleName
 from s4project import error_pages
 from s4project.urls import *  # noqa: F403  # these tests' URLs are the console's and some more
 from s4project.urls import urlpatterns as console_patterns
@@ -42,7 +42,7 @@ def client(settings: SettingsWrapper, tmp_path: Path, transactional_db: None) ->
     """Sign in as a SuperUser to a console with some pages that break."""
     settings.ROOT_URLCONF = __name__
     with opened(settings, tmp_path):
-        person("boss", Role.SUPERUSER)
+        person("boss", RoleName.SUPERUSER)
         client = browser("boss")
         client.raise_request_exception = False
         yield client
@@ -142,7 +142,7 @@ def test_programs_are_told_in_json(client: Client) -> None:
     """Below /api/ an error is a JSON document."""
     response = client.get("/api/breaks?status=500")
     assert response.status_code == 500
-    assert response.json() == {"detail": error_pages.TROUBLES[500].sentence}
+    assert response.json() == {"error": error_pages.TROUBLES[500].sentence}
 
 
 def test_a_form_without_its_token_is_told_what_to_do(client: Client) -> None:
