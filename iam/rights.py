@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from iam.documents import SILENT, Effect
+from iam.documents import SILENT, Effect, Question
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from iam.documents import Answer, Policy, Question
+    from iam.documents import Answer, Policy
 
 
 class Attached(NamedTuple):
@@ -29,15 +29,16 @@ class Attached(NamedTuple):
 class Rights:
     """Policies that are asked as one. Never changes once made."""
 
-    __slots__ = ("_attached", "is_plain", "keys")
+    __slots__ = ("_attached", "_plain", "is_plain", "keys")
 
     def __init__(self, attached: Iterable[Attached] = ()) -> None:
         self._attached = tuple(attached)
         self.keys: frozenset[str] = frozenset().union(
             *(each.policy.keys for each in self._attached)
         )
-        # S4's own roles speak of all objects of an account alike, and let who may read also list.
+        # S4's own roles look at nothing but whose a thing is, and let who may read also list.
         self.is_plain = all(each.is_builtin for each in self._attached)
+        self._plain: dict[tuple[str, bool], Answer] = {}
 
     def __iter__(self) -> Iterator[Attached]:
         return iter(self._attached)
@@ -52,6 +53,18 @@ class Rights:
             if found is SILENT and answer.effect is Effect.ALLOW:
                 found = answer._replace(source=source)
         return found
+
+    def ask_plain(self, action: str, *, is_own: bool) -> Answer:
+        """Say what S4's own roles say of what is the user's own, or another's: as `ask`, once."""
+        answer = self._plain.get((action, is_own))
+        if answer is None:
+            assert self.is_plain, "other policies depend on more"
+            accounts = ("its", "its" if is_own else "another's")
+            keys = zip(("aws:principalaccount", "aws:resourceaccount"), accounts, strict=True)
+            context = {key: (account,) for key, account in keys}
+            answer = self.ask(Question(action, "*", frozenset(), context))
+            self._plain[action, is_own] = answer
+        return answer
 
 
 NO_RIGHTS: Final = Rights()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from iam import services
+from iam.actions import ACTIONS
 from iam.builtin import BUILTINS
 from iam.documents import Effect, Question
 from iam.errors import (
@@ -217,3 +218,17 @@ def test_eleven_policies_are_too_many(store: StorageEngine, ada: User) -> None:
         services.set_policies(ada.pk, ["SuperUser"])
     assert ada.policies.count() == 10
     assert issubclass(LimitExceeded, IdentityError)
+
+
+def test_what_s4s_own_roles_say_depends_on_nothing_but_the_account(store: StorageEngine) -> None:
+    """The shorter way to ask a built-in role answers as the longer one, for its own and others'."""
+    for name in RoleName:
+        user = services.create_user(f"one-{name.lower()}", name)
+        principal = services.load_keyring().principal(user.canonical_id)
+        assert principal is not None
+        assert principal.rights.is_plain
+        assert principal.rights.keys <= {"aws:resourceaccount", "aws:principalaccount"}
+        for action in ACTIONS:
+            own, others = said(user, action, user.account_id), said(user, action)
+            assert principal.rights.ask_plain(action, is_own=True)[::2] == own
+            assert principal.rights.ask_plain(action, is_own=False)[::2] == others
