@@ -114,7 +114,9 @@ class AccessKeyPages(OwnedAdmin):
 
     owner_field = "user"
     autocomplete_fields = ("user",)
-    list_display = ("access_key", "user", "name", "state", "expires_at", "created_at")
+    list_display = (
+        *("access_key", "user", "name", "state", "expires_at", "last_used_at", "created_at"),
+    )
     list_filter = ("is_enabled",)
     search_fields = ("access_key", "name", "user__username")
     actions = ("enable", "disable")
@@ -125,6 +127,7 @@ class AccessKeyPages(OwnedAdmin):
         "name",
         "is_enabled",
         "expires_at",
+        "last_used_at",
         "created_at",
     ]
 
@@ -148,7 +151,7 @@ class AccessKeyPages(OwnedAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: AccessKey | None = None) -> Any:
         """Keep a key what it is and whose it is."""
-        return ("access_key", "user", "created_at") if obj else ()
+        return ("access_key", "user", "last_used_at", "created_at") if obj else ()
 
     def save_model(
         self,

@@ -39,7 +39,7 @@ from storage_engine import EngineError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from s3api.context import ControlPlane, Piece, S3Config
+    from s3api.context import ControlPlane, Notes, Piece, S3Config
     from storage_engine import StorageEngine
 
     Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -88,8 +88,10 @@ class Reply:
 class S3App:
     """The ASGI application of the S3 side, one per worker process."""
 
-    def __init__(self, engine: StorageEngine, control: ControlPlane, config: S3Config) -> None:
-        self.store = Store(engine, control, config)
+    def __init__(
+        self, engine: StorageEngine, control: ControlPlane, notes: Notes, config: S3Config
+    ) -> None:
+        self.store = Store(engine, control, notes, config)
         self._numbers = itertools.count(1)
 
     def close(self) -> None:
@@ -133,6 +135,8 @@ class S3App:
         else:
             identity = _identity(store, request, target, operation, now)
         now_ms = int(now * 1000)
+        if identity.credential is not None:
+            store.notes.note_use(identity.credential.access_key, now_ms)
         call = Call(store, request, target, operation, identity, None, {}, now_ms, form=form)
         handler = _handler(operation)
         if handler.needs_bucket:

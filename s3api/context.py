@@ -1,7 +1,7 @@
 """What a request carries through the rooms, and what all requests of a worker share.
 
 `Call` is one request on its way; `Store` is the worker's engine, settings, snapshots and doors to
-threads. Knows no operation and no SQL: the control plane is given as plain callables.
+threads. Knows no operation and no SQL: control plane and notes are given as plain callables.
 """
 
 from __future__ import annotations
@@ -56,6 +56,13 @@ class ControlPlane(Protocol):
 
     def delete_bucket(self, bucket: BucketState) -> None:
         """Delete an empty bucket, and no later one of its name; a refusal is an S3Error."""
+
+
+class Notes(Protocol):
+    """What is written down beside the requests: each call leaves a note and never waits."""
+
+    def note_use(self, access_key: str, now_ms: int) -> None:
+        """Note that a request was signed with a key, and rightly so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +122,12 @@ class Snapshots:
 class Store:
     """What every request of this worker shares."""
 
-    def __init__(self, engine: StorageEngine, control: ControlPlane, config: S3Config) -> None:
+    def __init__(
+        self, engine: StorageEngine, control: ControlPlane, notes: Notes, config: S3Config
+    ) -> None:
         self.engine = engine
         self.control = control
+        self.notes = notes
         self.config = config
         self.snapshots = Snapshots(engine, control)
         self._disk = ThreadPoolExecutor(config.threads, thread_name_prefix="disk")

@@ -14,7 +14,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "s4project.settings")
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 
+from s4project.key_uses import KeyUses
 from s4project.s3side import make_s3_app
+from s4project.scribe import Scribe
 from storage_engine.apps import close_engine, get_engine
 
 if TYPE_CHECKING:
@@ -46,13 +48,17 @@ class TwoSides:
             await self.s3(scope, receive, send)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
-        """Open the engine when the worker starts, close it when the worker stops."""
+        """Open the engine when the worker starts; write and close when the worker stops."""
         await receive()
         engine = get_engine()
-        self.s3 = make_s3_app(engine, settings.S4)
+        uses = KeyUses()
+        scribe = Scribe(uses)
+        scribe.start()
+        self.s3 = make_s3_app(engine, settings.S4, uses)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         self.s3.close()
+        scribe.stop()
         close_engine()
         await send({"type": "lifespan.shutdown.complete"})
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from buckets.configuration import BucketConfiguration
     from buckets.registry import BucketState, Registry
     from iam.keyring import Keyring
+    from s3api.context import Notes
     from s4project.configuration import Configuration
     from storage_engine import StorageEngine
 
@@ -87,7 +88,7 @@ class Services:
             raise S3Error("BucketNotEmpty", message, BucketName=bucket.name) from error
 
 
-def make_s3_app(engine: StorageEngine, configuration: Configuration) -> S3App:
+def make_s3_app(engine: StorageEngine, configuration: Configuration, notes: Notes) -> S3App:
     """Build the S3 side of one worker."""
     config = S3Config(
         region=configuration.region,
@@ -96,4 +97,4 @@ def make_s3_app(engine: StorageEngine, configuration: Configuration) -> S3App:
         new_bucket=bucket_services.new_configuration(),
         signature_v2=configuration.signature_v2,
     )
-    return S3App(engine, Services(), config)
+    return S3App(engine, Services(), notes, config)

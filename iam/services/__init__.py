@@ -25,6 +25,7 @@ from iam.services.keys import (
     set_key_enabled,
     update_key,
 )
+from iam.services.last_use import record_uses
 from iam.services.policies import (
     create_policy,
     delete_inline_policy,
@@ -91,6 +92,7 @@ __all__ = [
     "load_keyring",
     "lock_owner",
     "put_inline_policy",
+    "record_uses",
     "rotate_credentials",
     "set_active",
     "set_groups",

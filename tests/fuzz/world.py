@@ -21,6 +21,7 @@ from iam import services
 from iam.acl import ALL_USERS, Grant
 from iam.keyring import RoleName
 from s3api.http.request import FIELD_VALUE, TOKEN
+from s4project.key_uses import KeyUses
 from s4project.s3side import make_s3_app
 from storage_engine import ObjectAttributes, Versioning
 from tests.e2e.signing import UNSIGNED, Signer
@@ -150,7 +151,7 @@ class World:
             services.create_key(user.pk, access_key=key, secret_key=SECRET)
             self.ids[name] = user.canonical_id
         self.signers = {name: Signer(key, SECRET) for name, key in KEYS.items()}
-        self.app = make_s3_app(engine, settings.S4)
+        self.app = make_s3_app(engine, settings.S4, KeyUses())
         self._generation = -1
         self._registry: list[BucketState] = []
         self._at_rest: dict[str, Any] = {}

@@ -27,6 +27,7 @@ class Command(StoreCommand):
                 "name": key.name,
                 "is_enabled": key.is_enabled,
                 "expires_at": key.expires_at.isoformat() if key.expires_at else None,
+                "last_used_at": key.last_used_at.isoformat() if key.last_used_at else None,
             }
             for key in list_keys(find_user(username).pk if username else None)
         ]
@@ -38,8 +39,9 @@ class Command(StoreCommand):
                 key["access_key"],
                 "enabled" if key["is_enabled"] else "disabled",
                 key["expires_at"] or "never",
+                key["last_used_at"] or "never",
                 key["name"],
             ]
             for key in answer
         ]
-        return table([["USER", "ACCESS KEY", "STATE", "EXPIRES", "NAME"], *rows])
+        return table([["USER", "ACCESS KEY", "STATE", "EXPIRES", "LAST USED", "NAME"], *rows])
