@@ -248,6 +248,21 @@ class Policy:
         return chosen
 
 
+_EVERYTHING: Final = _Names((compile_pattern("*"),), is_not=False)
+_UNREADABLE: Final = Policy(
+    (
+        Statement(
+            sid="which cannot be read",
+            is_allow=False,
+            principals=None,
+            actions=_EVERYTHING,
+            resources=_Resources(_EVERYTHING, (), ("*",)),
+            conditions=(),
+        ),
+    )
+)
+
+
 # --- reading -------------------------------------------------------------------------------------
 
 
@@ -267,8 +282,15 @@ def read_bucket_policy(text: str, bucket: str, is_known: Callable[[str, str], bo
 
 @lru_cache(1024)
 def load_policy(text: str) -> Policy:
-    """Read a policy that was checked when it was saved, once for all requests."""
-    return _compile(_read(text), text)
+    """Read a policy that was checked when it was saved, once for all requests.
+
+    One that is not understood any more, by a later version that is stricter, denies everything:
+    nobody guesses what it was to deny.
+    """
+    try:
+        return _compile(_read(text), text)
+    except MalformedPolicy:
+        return _UNREADABLE
 
 
 def read_identity_policy(text: str) -> Policy:

@@ -14,6 +14,7 @@ from iam.documents import (
     Effect,
     MalformedPolicy,
     Question,
+    load_policy,
     read_bucket_policy,
     read_identity_policy,
 )
@@ -264,3 +265,11 @@ def test_no_json_breaks_the_reader(value: Any) -> None:
     """Whatever JSON says, it is a policy or it is refused."""
     with suppress(MalformedPolicy):
         read_bucket_policy(json.dumps(value), "photos", is_known)
+
+
+def test_what_cannot_be_read_any_more_denies_everything() -> None:
+    """A saved policy that this version refuses lets nobody in and breaks nothing."""
+    policy = load_policy('{"Version": "2012-10-17", "Statement": {"Effect": "Perhaps"}}')
+    question = Question("s3:GetObject", BUCKET + "/a", frozenset(), {})
+    assert policy.ask(question).effect is Effect.DENY
+    assert not policy.is_public
