@@ -230,9 +230,9 @@ class Condition:
         # Nothing, or nothing but empty texts, is what AWS calls a null data set:
         # reference_policies_condition-single-vs-multi-valued-context-keys.html.
         if not actual or (self.quantifier and not any(actual)):
-            if self.quantifier:
-                return self.quantifier == FOR_ALL
-            return self.if_exists or operator.is_negated
+            if self.if_exists and not actual:
+                return True
+            return self.quantifier == FOR_ALL if self.quantifier else operator.is_negated
         wanted = self._filled(context, operator) if self.templates else self.fixed
         if self.templates and operator.takes_patterns:
             actual = [as_itself(value) for value in actual]

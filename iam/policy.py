@@ -23,6 +23,7 @@ from iam.documents import SILENT, Answer, Effect
 
 if TYPE_CHECKING:
     from iam.acl import Grant
+    from iam.documents import Policy, Question
     from iam.keyring import Principal
 
 # What a permission in the ACL of a bucket, or of an object, allows: acl-overview.html, "Mapping of
@@ -132,9 +133,44 @@ class Place(Protocol):
     def ignores_public_acls(self) -> bool:
         """Whether what is granted to everybody counts for nothing."""
 
+    @property
+    def policy(self) -> Policy | None:
+        """What its policy says; None: it has none."""
+
+    @property
+    def restricts_public_policy(self) -> bool:
+        """Whether what a public policy gives away holds for its owner alone."""
+
 
 NOBODY_ALLOWS: Final = Decision(Verdict.DENY)
 _BY_OBJECT: Final = Decision(Verdict.BY_OBJECT)
+
+
+def hear(
+    principal: Principal | None,
+    narrowing: Policy | None,
+    bucket: Place | None,
+    question: Question,
+) -> Said:
+    """Ask the policies of who asks, of a bucket, and of an access key that has one."""
+    document = bucket.policy if bucket is not None else None
+    answer = SILENT if document is None else document.ask(question)
+    # access-control-block-public-access.html, RestrictPublicBuckets: "only AWS service principals
+    # and authorized users within the bucket owner's account".
+    if (
+        answer.effect is Effect.ALLOW
+        and bucket is not None
+        and document is not None
+        and bucket.restricts_public_policy
+        and document.is_public
+        and not _owns(principal, bucket)
+    ):
+        answer = answer._replace(effect=Effect.NONE)
+    return Said(
+        SILENT if principal is None else principal.rights.ask(question),
+        answer,
+        None if narrowing is None else narrowing.ask(question),
+    )
 
 
 def decide(principal: Principal | None, action: str, bucket: Place | None, said: Said) -> Decision:

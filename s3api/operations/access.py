@@ -10,9 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from iam import policy
-from iam.documents import SILENT, Effect
-from iam.policy import Said, Verdict
-from iam.rights import NO_RIGHTS
+from iam.documents import Effect
+from iam.policy import Verdict
 from s3api.decision import OpenDecision
 from s3api.errors import S3Error
 from s3api.operations.policy_question import Place, make_question, waits_for_object
@@ -20,7 +19,7 @@ from storage_engine import ObjectAttributes
 
 if TYPE_CHECKING:
     from buckets.registry import BucketState
-    from iam.documents import Answer, Policy
+    from iam.policy import Said
     from s3api.context import Call
     from s3api.decision import Ask
     from storage_engine import ObjectInfo
@@ -110,43 +109,19 @@ def _asking(
 ) -> Ask:
     """Make the way to ask all policies about a bucket, or a key of it, or all below a prefix."""
     credential, document = call.identity.credential, bucket.policy if bucket is not None else None
-    rights, narrowing = NO_RIGHTS, None
+    principal, narrowing, keys = None, None, frozenset[str]()
     if credential is not None:
-        rights, narrowing = credential.principal.rights, credential.policy
-    keys = rights.keys
+        principal, narrowing = credential.principal, credential.policy
+        keys = principal.rights.keys
     for more in (document, narrowing):
         if more is not None:
             keys |= more.keys
 
     def ask(action: str, tags: dict[str, str] | None, owner: str | None) -> Said:
         question = make_question(call, keys, action, Place(bucket, key, owner, tags, is_prefix))
-        return Said(
-            rights.ask(question),
-            SILENT if document is None else _heard(call, bucket, document, document.ask(question)),
-            None if narrowing is None else narrowing.ask(question),
-        )
+        return policy.hear(principal, narrowing, bucket, question)
 
     return ask
-
-
-def _heard(call: Call, bucket: BucketState | None, document: Policy, answer: Answer) -> Answer:
-    """Let pass what the bucket's policy says, unless it is kept from the caller."""
-    assert bucket is not None, "whose policy it is"
-    is_kept = answer.effect is Effect.ALLOW and _is_kept_from(call, bucket, document)
-    return answer._replace(effect=Effect.NONE) if is_kept else answer
-
-
-def _is_kept_from(call: Call, bucket: BucketState, document: Policy) -> bool:
-    """Whether RestrictPublicBuckets keeps what a policy gives to everybody from the caller.
-
-    access-control-block-public-access.html: "only AWS service principals and authorized users
-    within the bucket owner's account".
-    """
-    return (
-        bucket.restricts_public_policy
-        and document.is_public
-        and call.caller_id != bucket.owner_canonical_id
-    )
 
 
 def authorise_new(call: Call, action: str) -> None:

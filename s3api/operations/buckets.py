@@ -11,6 +11,7 @@ from buckets.naming import bucket_arn
 from iam.acl import BUCKET_CANNED, is_public
 from s3api.context import Answer
 from s3api.errors import S3Error
+from s3api.operations.access import authorise
 from s3api.operations.grants import asked_by_headers
 from s3api.operations.tags import NEW_BUCKET_TAGS, read_tag_set
 
@@ -31,6 +32,7 @@ async def create_bucket(call: Call) -> Answer:
     _check_location(call)
     asked = asked_by_headers(call, BUCKET_CANNED)
     grants = asked.grants_of(call.caller_id, call.caller_id) if asked else None
+    _authorise_settings(call, grants)
     configuration = _configured(call, grants)
     try:
         await call.store.on_sql(
@@ -45,6 +47,14 @@ async def create_bucket(call: Call) -> Answer:
             raise
         await _create_again(call, name, grants, error)
     return Answer({"Location": f"/{name}", "BucketArn": bucket_arn(name)})
+
+
+def _authorise_settings(call: Call, grants: tuple[Grant, ...] | None) -> None:
+    """Refuse what comes along and the caller may not set: API_CreateBucket, "Permissions"."""
+    if grants is not None:
+        authorise(call, "s3:PutBucketAcl", None)
+    if call.arguments.get("ObjectOwnership") is not None:
+        authorise(call, "s3:PutBucketOwnershipControls", None)
 
 
 def _configured(call: Call, grants: tuple[Grant, ...] | None) -> BucketConfiguration:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LIST_BUCKET: Final = "s3:ListBucket"
 ARN: Final = "arn:aws:s3:::"
-ANYTHING: Final = "*"  # the resource of what concerns no bucket: ListAllMyBuckets
+ANYTHING: Final = f"{ARN}*"  # the resource of what concerns no bucket: ListAllMyBuckets
 NO_NAMES: Final = frozenset[str]()
 ACCOUNT_KEYS: Final = frozenset({"aws:resourceaccount", "s3:resourceaccount"})
 REQUEST_TAG: Final = "s3:requestobjecttag/"
