@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from iam import policy
 from iam.documents import Effect
-from iam.policy import Verdict
+from iam.policy import Said, Verdict
 from s3api.decision import OpenDecision
 from s3api.errors import S3Error
 from s3api.operations.policy_question import Place, make_question, waits_for_object
@@ -19,7 +19,6 @@ from storage_engine import ObjectAttributes
 
 if TYPE_CHECKING:
     from buckets.registry import BucketState
-    from iam.policy import Said
     from s3api.context import Call
     from s3api.decision import Ask
     from storage_engine import ObjectInfo
