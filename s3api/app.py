@@ -10,10 +10,11 @@ import itertools
 import os
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import structlog
 
+from iam.keyring import Credential
 from s3api.auth import Identity, Payload, PayloadKind, identify
 from s3api.context import Answer, Call, Store
 from s3api.errors import S3Error
@@ -33,7 +34,7 @@ from s3api.operations.ingest import Digests, Expectations
 from s3api.operations.post import open_form
 from s3api.operations.registry import HANDLERS, OPEN, Handler
 from s3api.operations.translate import s3_error
-from s3api.protocol import Level, Operation, render_error, route
+from s3api.protocol import OPERATIONS, Level, Operation, render_error, route
 from storage_engine import EngineError
 
 if TYPE_CHECKING:
@@ -85,6 +86,19 @@ class Reply:
             raise ClientDisconnected from error
 
 
+class Errand(NamedTuple):
+    """What a user wants done who proved elsewhere who he is: an operation, as a request would ask.
+
+    `request` is what policies may ask about; `arguments` are AWS member names to values.
+    """
+
+    canonical_id: str
+    operation: str
+    request: Request
+    target: Target
+    arguments: dict[str, Any]
+
+
 class S3App:
     """The ASGI application of the S3 side, one per worker process."""
 
@@ -120,6 +134,32 @@ class S3App:
             log.exception("internal_error", request_id=reply.request_id, path=target.resource)
             await _refuse(reply, S3Error("InternalError"), target)
 
+    async def perform(self, errand: Errand) -> Answer:
+        """Do what a user wants, decided as a request of his would be; S3Error, EngineError."""
+        await self.store.refresh()
+        call = self.admit(errand)
+        return await _operate(call, _handler(call.operation))
+
+    def admit(self, errand: Errand) -> Call:
+        """Let a user in with what he wants, by the snapshots as they are, if he may; S3Error."""
+        store = self.store
+        principal = store.snapshots.keyring.principal(errand.canonical_id)
+        if principal is None:
+            raise S3Error("AccessDenied")
+        identity = Identity(Credential("", "", principal), NOBODY.payload)
+        call = Call(
+            store,
+            errand.request,
+            errand.target,
+            OPERATIONS[errand.operation],
+            identity,
+            None,
+            errand.arguments,
+            time.time_ns() // 1_000_000,
+        )
+        _admit(call)
+        return call
+
     async def _serve(self, request: Request, target: Target, reply: Reply) -> None:
         """Take one request through the rooms."""
         store = self.store
@@ -138,18 +178,24 @@ class S3App:
         if identity.credential is not None:
             store.notes.note_use(identity.credential.access_key, now_ms)
         call = Call(store, request, target, operation, identity, None, {}, now_ms, form=form)
-        handler = _handler(operation)
-        if handler.needs_bucket:
-            assert target.bucket is not None, "routed by a bucket's name"
-            call.bucket_or_none = existing_bucket(call, target.bucket)
-        if handler.action is not None:
-            authorise_operation(call, handler.action)
+        handler = _admit(call)
         document = await _read_document(call) if operation.reads_body else b""
         call.arguments = operation.bind(
             target.bucket, target.key, request.query, request.header_items, document
         )
         check_expected_owner(call)
         await _respond(reply, call, await _operate(call, handler))
+
+
+def _admit(call: Call) -> Handler:
+    """Find the call's bucket, and refuse the call unless its principal may make it; S3Error."""
+    handler = _handler(call.operation)
+    if handler.needs_bucket:
+        assert call.target.bucket is not None, "routed by a bucket's name"
+        call.bucket_or_none = existing_bucket(call, call.target.bucket)
+    if handler.action is not None:
+        authorise_operation(call, handler.action)
+    return handler
 
 
 def _identity(

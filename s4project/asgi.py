@@ -14,8 +14,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "s4project.settings")
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 
+from s4project.body_bound import BodyBound
 from s4project.key_uses import KeyUses
-from s4project.s3side import make_s3_app
+from s4project.s3side import close_s3_app, open_s3_app
 from s4project.scribe import Scribe
 from storage_engine.apps import close_engine, get_engine
 
@@ -32,7 +33,7 @@ class TwoSides:
     """Sends each connection to the side its port belongs to."""
 
     def __init__(self) -> None:
-        self.console = get_asgi_application()
+        self.console = BodyBound(get_asgi_application())
         self.s3: S3App | None = None
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -50,14 +51,13 @@ class TwoSides:
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         """Open the engine when the worker starts; write and close when the worker stops."""
         await receive()
-        engine = get_engine()
         uses = KeyUses()
         scribe = Scribe(uses)
         scribe.start()
-        self.s3 = make_s3_app(engine, settings.S4, uses)
+        self.s3 = open_s3_app(get_engine(), uses)
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        self.s3.close()
+        close_s3_app()
         scribe.stop()
         close_engine()
         await send({"type": "lifespan.shutdown.complete"})

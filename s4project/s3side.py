@@ -5,8 +5,10 @@ Here the services' own errors become S3's, so that the data path knows no Django
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db import close_old_connections
 
 from buckets import services as bucket_services
@@ -16,6 +18,7 @@ from s3api.app import S3App
 from s3api.context import S3Config
 from s3api.errors import S3Error
 from storage_engine import Versioning
+from storage_engine.apps import get_engine
 
 if TYPE_CHECKING:
     from buckets.configuration import BucketConfiguration
@@ -98,3 +101,38 @@ def make_s3_app(engine: StorageEngine, configuration: Configuration, notes: Note
         signature_v2=configuration.signature_v2,
     )
     return S3App(engine, Services(), notes, config)
+
+
+class _Silence:
+    """Notes nothing."""
+
+    def note_use(self, access_key: str, now_ms: int) -> None:
+        """Let a key's use pass."""
+
+
+_apps: list[S3App] = []  # of this process: none or one
+_opening = threading.RLock()
+
+
+def open_s3_app(engine: StorageEngine, notes: Notes) -> S3App:
+    """Make the S3 side of this process, over its engine."""
+    with _opening:
+        _apps[:] = [make_s3_app(engine, settings.S4, notes)]
+        return _apps[0]
+
+
+def get_s3_app() -> S3App:
+    """Return the S3 side of this process; where it serves no requests, one that notes nothing."""
+    engine = get_engine()
+    with _opening:
+        if _apps and _apps[0].store.engine is engine:
+            return _apps[0]
+        return open_s3_app(engine, _Silence())
+
+
+def close_s3_app() -> None:
+    """Let the threads of the process's S3 side end."""
+    with _opening:
+        for app in _apps:
+            app.close()
+        _apps.clear()

@@ -24,6 +24,7 @@ import gunicorn.arbiter
 import structlog
 from gunicorn.errors import HaltServer
 
+import s4project.uptime  # noqa: F401  # the clock starts by it
 from s4project.edge import Limits
 from s4project.forwarding import Proxies
 from s4project.logs import ArbiterLogger

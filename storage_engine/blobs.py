@@ -137,6 +137,7 @@ def _place(transaction: Transaction, sha256: bytes, place: rows.Blob) -> None:
         transaction.put(tables.blobs, sha256, rows.encode(place))
     else:
         move(transaction, sha256, rows.decode_blob(value), place, added=1)
+        transaction.add_shared(1)
         transaction.delete(tables.quarantine, sha256)
 
 
@@ -154,6 +155,7 @@ def _count(transaction: Transaction, sha256: bytes, blob: rows.Blob, delta: int)
     blob.references += delta
     if blob.references:
         transaction.put(tables.blobs, sha256, rows.encode(blob))
+        transaction.add_shared(delta)
         return
     transaction.delete(tables.blobs, sha256)
     transaction.delete(tables.quarantine, sha256)

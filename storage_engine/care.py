@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from storage_engine.index import Index
     from storage_engine.layout import Layout
     from storage_engine.options import EngineOptions
+    from storage_engine.rows import ScrubState
     from storage_engine.volume_files import VolumeFiles
 
 
@@ -94,6 +95,10 @@ class Care:
         """Scrub; Busy while somebody else does."""
         with _alone(self._place.root / MARKER, "a scrub"):
             return self._scrub.run(options)
+
+    def scrub_state(self) -> ScrubState:
+        """Return how far the scrub is."""
+        return self._scrub.state()
 
     def _compaction_lock(self) -> AbstractContextManager[None]:
         return _alone(self._place.volumes, "a compaction")

@@ -57,6 +57,7 @@ class CompactionOptions:
 
     threshold: float = COMPACTION_THRESHOLD  # share of dead bytes from which a volume is rewritten
     bytes_per_second: int = 0  # 0: as fast as it goes
+    volumes_max: int = 0  # how many are rewritten at most; 0: all that are worth it
     is_dry_run: bool = False  # only say what would be done
     progress: Callable[[int, int], None] = ignore
     should_stop: Callable[[], bool] = never  # at once: what was not copied whole is copied again
@@ -111,7 +112,8 @@ class Compaction:
     def run(self, options: CompactionOptions) -> CompactionReport:
         """Compact what is worth it, or go on with that after a stop; StorageError."""
         if options.is_dry_run:
-            return CompactionReport(plans=self.plan(options.threshold))
+            plans = self.plan(options.threshold)
+            return CompactionReport(plans=plans[: options.volumes_max or None])
         run = self._begin(options)
         try:
             while run.left:
@@ -131,9 +133,10 @@ class Compaction:
         Planning asks about every volume: too much for each slice of a long run.
         """
         stopped, self._stopped = self._stopped, None
+        most = options.volumes_max or None
         if stopped is None or stopped.threshold != options.threshold:
-            return _Run(options, self.plan(options.threshold), set())
-        return _Run(options, stopped.left, stopped.unfinished)
+            return _Run(options, self.plan(options.threshold)[:most], set())
+        return _Run(options, stopped.left[:most], stopped.unfinished)
 
     def plan(self, threshold: float) -> list[VolumePlan]:
         """Return the volumes worth rewriting, in the order they would be."""

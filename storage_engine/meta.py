@@ -19,6 +19,7 @@ from storage_engine.transaction import (
     HELD_VOLUMES,
     LAST_VOLUME,
     SALVAGING,
+    SHARED,
     STORE_ID,
     number,
     topic_key,
@@ -42,6 +43,7 @@ class StampStore(Operation[None]):
     def mutate(self, transaction: Transaction) -> None:
         """Write it."""
         transaction.put(transaction.tables.meta, STORE_ID, self.store_id)
+        transaction.set_number(SHARED, 0)
         if self.is_salvaging:
             transaction.set_number(SALVAGING, 1)
 
@@ -104,6 +106,12 @@ def read_store_id(txn: lmdb.Transaction[bytes], tables: Tables) -> bytes | None:
 def is_salvaging(txn: lmdb.Transaction[bytes], tables: Tables) -> bool:
     """Tell whether a salvage has begun and not ended."""
     return txn.get(SALVAGING, db=tables.meta) is not None
+
+
+def read_shared(txn: lmdb.Transaction[bytes], tables: Tables) -> int | None:
+    """Return how many users blobs have beyond the first of each; None: it was never counted."""
+    value = txn.get(SHARED, db=tables.meta)
+    return None if value is None else number(value)
 
 
 def read_held_volumes(txn: lmdb.Transaction[bytes], tables: Tables) -> int:

@@ -13,6 +13,7 @@ import msgspec
 
 from storage_engine import blobs, keys, links, rows
 from storage_engine.errors import CorruptBlob
+from storage_engine.meta import read_shared
 from storage_engine.namespace import Namespace
 from storage_engine.transaction import SEQUENCE, number
 from storage_engine.tree_check import TreeCheck
@@ -306,15 +307,20 @@ class Recount:
 
     def _check_blobs(self) -> None:
         live: Counter[int] = Counter()
+        shared = 0
         for sha256, value in self._rows(self._tables.blobs):
             blob = rows.decode_blob(value)
             self.blobs[sha256] = blob
             live[blob.volume_id] += blob.length
             found = self._references.pop(sha256, 0)
+            shared += blob.references - 1
             if blob.references != found:
                 self._say(f"blob {sha256.hex()} counts {blob.references} users, has {found}")
         for sha256 in self._references:
             self._say(f"blob {sha256.hex()} is referred to and missing")
+        counted = read_shared(self._txn, self._tables)
+        if counted not in {None, shared}:
+            self._say(f"the index counts {counted} users beside the first, has {shared}")
         for key, value in self._rows(self._tables.volumes):
             volume_id = keys.sequence_number(key)
             found = live.pop(volume_id, 0)

@@ -30,7 +30,7 @@ class Statistics:
 
     def stats(self) -> EngineStats:
         """Add everything up; costs a few microseconds for each namespace and volume."""
-        totals, blobs, inline, quarantined = self._index.view(self._count)
+        totals, shared, (blobs, inline, quarantined) = self._index.view(self._count)
         volumes = self.volumes()
         physical, live = self._room(volumes), sum(volume.live_bytes for volume in volumes)
         return EngineStats(
@@ -48,6 +48,7 @@ class Statistics:
             dead_bytes=max(0, physical - live),
             index_bytes=self._index.size_bytes(),
             quarantined=quarantined,
+            blob_references=None if shared is None else blobs + shared,
         )
 
     def live_bytes(self) -> int:
@@ -69,14 +70,15 @@ class Statistics:
             found.append(VolumeInfo(volume_id, state, size, live.get(volume_id, 0), is_held))
         return found
 
-    def _count(self, txn: lmdb.Transaction[bytes]) -> tuple[list[rows.NamespaceRow], int, int, int]:
+    def _count(
+        self, txn: lmdb.Transaction[bytes]
+    ) -> tuple[list[rows.NamespaceRow], int | None, list[int]]:
         tables = self._index.tables
         with txn.cursor(tables.namespaces) as cursor:
             totals = [rows.decode_namespace(value) for _, value in cursor]
-        blobs, inline, quarantined = (
-            txn.stat(table)["entries"] for table in (tables.blobs, tables.inline, tables.quarantine)
-        )
-        return totals, blobs, inline, quarantined
+        counted = (tables.blobs, tables.inline, tables.quarantine)
+        entries = [txn.stat(table)["entries"] for table in counted]
+        return totals, meta.read_shared(txn, tables), entries
 
     def _live_by_volume(self, txn: lmdb.Transaction[bytes]) -> dict[int, int]:
         with txn.cursor(self._index.tables.volumes) as cursor:

@@ -30,6 +30,7 @@ HELD_VOLUMES: Final = keys.meta("held_volumes")
 HELD_SINCE: Final = keys.meta("held_since")
 SCRUB: Final = keys.meta("scrub")
 MOVED: Final = keys.meta("moved")
+SHARED: Final = keys.meta("shared")
 GENERATION: Final = keys.meta("generation")
 GENERATION_TOPICS: Final = keys.meta("generation.")
 SEQUENCE_TIME_SHIFT: Final = 16
@@ -56,6 +57,7 @@ class Transaction:
         "_live",
         "_namespaces",
         "_sequence",
+        "_shared",
         "changes",
         "entries",
         "markers",
@@ -76,6 +78,7 @@ class Transaction:
         self._sequence: int | None = None
         self._namespaces: dict[int, rows.NamespaceRow] = {}
         self._live: dict[int, int] = {}
+        self._shared = 0
 
     # --- rows ----------------------------------------------------------------------------------
 
@@ -157,6 +160,10 @@ class Transaction:
         """Count bytes of a volume as used, or (negative) as no longer used."""
         self._live[volume_id] = self._live.get(volume_id, 0) + length
 
+    def add_shared(self, delta: int) -> None:
+        """Count users of blobs beyond the first of each, or (negative) that some are gone."""
+        self._shared += delta
+
     def finish(self) -> None:
         """Write the counters that moved; nothing may follow but the commit."""
         tables = self.tables
@@ -170,3 +177,6 @@ class Transaction:
             key = keys.sequence(volume_id)
             live = number(self.txn.get(key, db=tables.volumes)) + delta
             self.put(tables.volumes, key, _I64.pack(live))
+        # An index from before there was the counter goes on without: it could not be right.
+        if self._shared and (shared := self.txn.get(SHARED, db=tables.meta)) is not None:
+            self.set_number(SHARED, number(shared) + self._shared)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from storage_engine.checkpoint import Checkpointer
     from storage_engine.index import Index
     from storage_engine.object_reads import ObjectReads
+    from storage_engine.rows import ScrubState
     from storage_engine.salvage import SalvageReport
     from storage_engine.snapshots import Snapshot
     from storage_engine.values import EngineStats, Hold, QuarantinedBlob, VolumeInfo
@@ -99,6 +100,14 @@ class Upkeep:
     def scrub(self, options: ScrubOptions | None = None) -> ScrubReport:
         """Read everything in use, or go on with that, and tell what went bad; Busy."""
         return self._care.scrub(options or ScrubOptions())
+
+    def scrub_state(self) -> ScrubState:
+        """Return how far the pass under way has come, and when the last one ended."""
+        return self._care.scrub_state()
+
+    def newest_snapshot(self) -> Snapshot | None:
+        """Return the newest snapshot of the index, None when there is none."""
+        return self._care.snapshots.newest()
 
     def salvage(
         self,

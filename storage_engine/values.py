@@ -338,3 +338,4 @@ class EngineStats:
     dead_bytes: int
     index_bytes: int
     quarantined: int = 0  # blobs whose bytes are wrong
+    blob_references: int | None = None  # users of blobs; None: the index is from before the count

@@ -51,7 +51,7 @@ def write_token(place: str) -> str:
     return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
 
 
-def read_token(token: str | None) -> str:
+def read_token(token: str | None, field: str = "token") -> str:
     """Read a token, "" when there is none; ValidationError for one that never was."""
     if token is None:
         return ""
@@ -59,9 +59,9 @@ def read_token(token: str | None) -> str:
         place = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         text = place.decode()
     except (binascii.Error, ValueError) as error:
-        raise serializers.ValidationError({"token": ["There is no such page."]}) from error
+        raise serializers.ValidationError({field: ["There is no such page."]}) from error
     if not text or "\0" in text or write_token(text) != token:
-        raise serializers.ValidationError({"token": ["There is no such page."]})
+        raise serializers.ValidationError({field: ["There is no such page."]})
     return text
 
 

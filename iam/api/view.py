@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 OPEN: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.METHOD_NOT_ALLOWED})
 OF_SIGNED_IN: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 OF_BODY: Final = frozenset({HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE})
+METHODS: Final = ["get", "head", "post", "put", "delete"]
 MISSING: Final = frozenset({HTTPStatus.NOT_FOUND})
 CONFLICT: Final = frozenset({HTTPStatus.CONFLICT})
 THROTTLED: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS})
@@ -66,7 +67,7 @@ class View(APIView):
     """An address of the API; `tag` is the heading it stands under in the document."""
 
     content_negotiation_class = JsonAlways
-    metadata_class = None  # OPTIONS tells nothing that the document does not
+    http_method_names = METHODS
     tag: ClassVar[str] = "Identity"
 
     def get_permissions(self) -> list[BasePermission]:
@@ -79,7 +80,8 @@ class View(APIView):
             super().perform_authentication(request)
 
     def _who(self) -> type[BasePermission]:
-        call = getattr(self, (self.request.method or "").lower(), None)
+        method = (self.request.method or "").lower()
+        call = getattr(self, method, None) if method in self.http_method_names else None
         if call is None:
             return SignedIn  # nothing is done but to say so
         who: type[BasePermission] = getattr(call, "who", SuperUsers)

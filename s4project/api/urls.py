@@ -8,7 +8,7 @@ from django.urls import include, path, re_path, register_converter
 from django.urls.converters import StringConverter
 
 from iam.api import keys, session, users
-from s4project.api import docs, refusals
+from s4project.api import buckets, docs, refusals, store
 
 
 class IdConverter(StringConverter):
@@ -40,11 +40,19 @@ ADMIN: Final = [
     path("users/<id:user_id>/credentials", users.UserCredentials.as_view()),
     path("users/<id:user_id>/keys", keys.Keys.as_view()),
     path("users/<id:user_id>/keys/<access_key:access_key>", keys.OneKey.as_view()),
+    path("compaction/run", store.RunCompaction.as_view()),
+    path("scrubber/run", store.RunScrub.as_view()),
+    path("scrubber/status", store.ScrubProgress.as_view()),
+    path("jobs", store.JobList.as_view()),
+    path("bucket-stats", buckets.BucketStats.as_view()),
+    path("buckets/<str:name>", buckets.OneBucket.as_view()),
+    path("buckets/<str:name>/objects", buckets.BucketObjects.as_view()),
 ]
 
 
 urlpatterns: Final = [
     path("admin/", include(ADMIN)),
+    path("stats", store.Stats.as_view()),
     path("schema", docs.SchemaView.as_view(), name="api-schema"),
     path("docs", docs.DocsView.as_view(), name="api-docs"),
     re_path("", refusals.not_found),

@@ -43,6 +43,9 @@ def test_totals_add_up(engine: StorageEngine) -> None:
     assert (stats.namespaces, stats.objects, stats.object_bytes) == (2, 3, 10_006)
     assert (stats.uploads, stats.upload_bytes) == (1, 700)
     assert (stats.blobs, stats.inline_payloads, stats.volumes) == (2, 1, 1)
+    assert stats.blob_references == 3
+    engine.delete_object(2, "b").result()
+    assert engine.stats().blob_references == engine.stats().blobs == 2
     assert 5700 <= stats.live_bytes < 7000
     assert engine.live_bytes() == stats.live_bytes
     assert stats.dead_bytes == stats.volume_bytes - stats.live_bytes >= 3000

@@ -38,7 +38,11 @@ class Command(CareCommand):
             "hold": hold and hold._asdict(),
             "volume_list": [volume._asdict() for volume in volumes],
         }
-        lines = [f"{name.replace('_', ' '):<16} {value:>20,}" for name, value in totals.items()]
+        lines = [
+            f"{name.replace('_', ' '):<16} {value:>20,}"
+            for name, value in totals.items()
+            if value is not None
+        ]
         for volume in volumes:
             state = f"{volume.state}{', held' if volume.is_held else ''}"
             lines.append(

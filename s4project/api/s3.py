@@ -1,0 +1,153 @@
+"""Calls about buckets and objects, done by the operations of S3 themselves.
+
+So the same rooms decide them, check what is put, and change what is kept: whatever a policy, an ACL
+or a key allows or denies over there, it does here. One thing is told less: that a bucket exists is
+no news for one who may not see it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
+
+from asgiref.sync import async_to_sync
+from django.http import HttpRequest
+
+from buckets.services import NoSuchBucket
+from iam.api.permissions import asker
+from s3api.app import Errand
+from s3api.errors import S3Error
+from s3api.http.percent import encode
+from s3api.http.request import Request
+from s3api.http.target import Target, with_key
+from s4project.s3side import get_s3_app
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rest_framework.request import Request as ApiRequest
+
+    from buckets.registry import Registry
+    from s3api.context import Call
+
+DENIED: Final = 403
+HIDING: Final = {DENIED, 405}  # 405: what only the bucket's owner may ask
+MAKING: Final = "CreateBucket"  # tells that a name is free
+# What policies may ask of a request's head. How it is signed they may ask too: it is in a header.
+HEADERS: Final = ("user-agent", "referer")
+SIGNED: Final = (b"authorization", b"Bearer")
+
+
+def perform(  # noqa: PLR0913  # all that a request would say
+    request: ApiRequest,
+    operation: str,
+    bucket: str | None = None,
+    key: str | None = None,
+    *,
+    arguments: dict[str, Any] | None = None,
+    query: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Do an operation of S3 for who asks; answer its output by AWS's member names.
+
+    NoSuchBucket where he may not even see the bucket; else S3Error, EngineError.
+    """
+    errand = _errand(request, operation, (bucket, key), arguments, query, headers)
+    try:
+        return async_to_sync(get_s3_app().perform)(errand).output
+    except S3Error as error:
+        raise _told(request, error, errand) from error
+
+
+def admitted(
+    request: ApiRequest, operation: str, bucket: str, *, query: Mapping[str, str] | None = None
+) -> Call:
+    """Let who asks in with an operation on a bucket that is answered here; as `perform`."""
+    errand = _errand(request, operation, (bucket, None), None, query, None)
+    known_buckets()
+    try:
+        return get_s3_app().admit(errand)
+    except S3Error as error:
+        raise _told(request, error, errand) from error
+
+
+def known_buckets() -> Registry:
+    """Bring this worker's snapshots up to date; return every bucket there is."""
+    store = get_s3_app().store
+    if not store.snapshots.is_current:
+        async_to_sync(store.refresh)()
+    return store.snapshots.registry
+
+
+def may_see(request: ApiRequest, bucket: str) -> bool:
+    """Whether who asks may know that there is such a bucket: it is his, or he may list it.
+
+    By the snapshots as they are.
+    """
+    app, me = get_s3_app(), asker(request)
+    found = app.store.snapshots.registry.find(bucket)
+    if found is None or found.owner_canonical_id == me.canonical_id:
+        return found is not None
+    try:
+        app.admit(_errand(request, "HeadBucket", (bucket, None), None, None, None))
+    except S3Error:
+        return False
+    return True
+
+
+def _told(request: ApiRequest, error: S3Error, errand: Errand) -> Exception:
+    """Say that there is no bucket, where to say more would tell that there is."""
+    bucket = errand.target.bucket
+    if bucket is None or errand.operation == MAKING:
+        return error
+    if error.code == "NoSuchBucket":
+        return NoSuchBucket(bucket)
+    if error.status not in HIDING:
+        return error
+    if not may_see(request, bucket):
+        return NoSuchBucket(bucket)
+    return error if error.status == DENIED else S3Error("AccessDenied")
+
+
+def _errand(  # all that a request would say
+    request: ApiRequest,
+    operation: str,
+    place: tuple[str | None, str | None],
+    arguments: dict[str, Any] | None,
+    query: Mapping[str, str] | None,
+    headers: Mapping[str, str] | None,
+) -> Errand:
+    """Write down what who asks wants, as his request to S3 would."""
+    bucket, key = place
+    target = Target(bucket, None, is_virtual_host=False, resource=f"/{bucket or ''}")
+    if key is not None:
+        target = with_key(target, key)
+    asked = _as_asked(request, target, query or {}, headers or {})
+    return Errand(asker(request).canonical_id, operation, asked, target, arguments or {})
+
+
+def _as_asked(
+    request: ApiRequest, target: Target, query: Mapping[str, str], headers: Mapping[str, str]
+) -> Request:
+    """Make what policies ask about: from where, how, when, and with which parameters."""
+    django = request._request  # noqa: SLF001  # DRF's way to Django's own request
+    assert isinstance(django, HttpRequest)
+    own = {name: value for name in HEADERS if (value := django.headers.get(name))}
+    lines = [
+        (name.encode(), value.encode("latin-1", "replace"))
+        for name, value in {**own, **headers}.items()
+    ]
+    scope = {
+        "method": django.method,
+        "scheme": django.scheme,
+        "raw_path": b"/".join(encode(part) for part in target.resource.split("/")),
+        "headers": [*lines, SIGNED],
+        "query_string": urlencode(query).encode(),
+        "client": (django.META.get("REMOTE_ADDR", ""), 0),
+    }
+    return Request(scope, _no_body)
+
+
+async def _no_body() -> dict[str, Any]:
+    """Answer that nothing more comes."""
+    return {"type": "http.request", "body": b"", "more_body": False}
