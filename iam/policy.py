@@ -143,7 +143,7 @@ class Place(Protocol):
 
 
 NOBODY_ALLOWS: Final = Decision(Verdict.DENY)
-_BY_OBJECT: Final = Decision(Verdict.BY_OBJECT)
+BY_OBJECT: Final = Decision(Verdict.BY_OBJECT)
 
 
 def hear(
@@ -184,7 +184,7 @@ def decide(principal: Principal | None, action: str, bucket: Place | None, said:
     if refusal is not None:
         return refusal
     if bucket is not None and bucket.has_acls and action in _OF_OBJECT_OWNER:
-        return _BY_OBJECT
+        return BY_OBJECT
     if said.identity.effect is Effect.ALLOW:
         return Decision(Verdict.ALLOW, Cause.IDENTITY, said.identity)
     if bucket is None:
@@ -192,7 +192,7 @@ def decide(principal: Principal | None, action: str, bucket: Place | None, said:
     if said.bucket.effect is Effect.ALLOW:
         return Decision(Verdict.ALLOW, Cause.BUCKET, said.bucket)
     if action in _OF_UPLOAD or (bucket.has_acls and action in _OF_EITHER_OWNER):
-        return _BY_OBJECT
+        return BY_OBJECT
     # What an ACL grants the owner of what it belongs to, it grants his account: how much of that
     # is his, his policies say.
     if not bucket.has_acls or _owns(principal, bucket):
@@ -204,7 +204,7 @@ def decide(principal: Principal | None, action: str, bucket: Place | None, said:
     if not may:
         return NOBODY_ALLOWS
     if action == DELETE_OBJECT:
-        return _BY_OBJECT
+        return BY_OBJECT
     return Decision(Verdict.ALLOW, Cause.BUCKET_ACL)
 
 

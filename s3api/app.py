@@ -17,6 +17,7 @@ import structlog
 from iam.keyring import Credential
 from s3api.auth import Identity, Payload, PayloadKind, identify
 from s3api.context import Answer, Call, Store
+from s3api.decision import Denied
 from s3api.errors import S3Error
 from s3api.http.body import ClientDisconnected
 from s3api.http.cors import Headers, cors_headers
@@ -63,7 +64,7 @@ class Reply:
     def __init__(self, send: Send, number: int, *, is_head: bool) -> None:
         self._send = send
         self.is_head = is_head
-        self.request_id = f"{HOST_ID[:8]}{number:08x}".upper()
+        self.request_id = f"{number:016X}"
         self.has_begun = False
         self.cors: Headers = []
 
@@ -106,7 +107,7 @@ class S3App:
         self, engine: StorageEngine, control: ControlPlane, notes: Notes, config: S3Config
     ) -> None:
         self.store = Store(engine, control, notes, config)
-        self._numbers = itertools.count(1)
+        self._numbers = itertools.count(int.from_bytes(os.urandom(7)))  # no other worker's
 
     def close(self) -> None:
         """Let the worker's threads end; the engine is its opener's to close."""
@@ -316,6 +317,9 @@ async def _stream(
 
 async def _refuse(reply: Reply, error: S3Error, target: Target) -> None:
     """Answer an error document; once a body has begun, breaking off is the only honest answer."""
+    if isinstance(error, Denied):
+        tell = log.debug if error.is_anonymous else log.info
+        tell("access_denied", request_id=reply.request_id, reason=error.reason)
     if reply.has_begun:
         log.error("reply_broken_off", request_id=reply.request_id, code=error.code)
         return

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
+from django.utils import timezone
 
 from buckets.services import BucketError, InvalidBucketName
 from iam.errors import IdentityError, InvalidIdentity
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
 EXIT_REFUSED: Final = 1
 EXIT_USAGE: Final = 2
+UNITS: Final = {"d": timedelta(days=1), "h": timedelta(hours=1)}
 REFUSALS: Final = (IdentityError, BucketError, SealingError, EngineError)
 
 
@@ -86,6 +90,31 @@ def first_line_of_stdin(field: str) -> str:
     if not line:
         raise InvalidIdentity(field, "Nothing came on standard input.")
     return line
+
+
+def read_text(path: str, field: str) -> str:
+    """Read a document from a file, or from standard input for `-`; InvalidIdentity."""
+    try:
+        data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        return data.decode("utf-8-sig").strip()
+    except OSError as error:
+        raise InvalidIdentity(field, f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise InvalidIdentity(field, f"{path} is not UTF-8.") from error
+
+
+def read_moment(text: str, field: str) -> datetime:
+    """Read an end: a date, a moment in ISO 8601 (UTC unless it says), or `30d`, `12h` from now."""
+    number, unit = text[:-1], UNITS.get(text[-1:])
+    try:
+        if unit is not None:
+            return timezone.now() + int(number) * unit
+        moment = datetime.fromisoformat(text)
+    except (ValueError, OverflowError) as error:
+        raise InvalidIdentity(
+            field, f"{text} is no moment: write 2030-12-31, 2030-12-31T12:00:00Z, 30d or 12h."
+        ) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def table(rows: list[list[str]]) -> str:

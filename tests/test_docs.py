@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from iam.hearing import PRINCIPAL_KEYS, PRINCIPAL_TYPE
 from s3api.errors import CODES
 from s3api.operations.policy_question import MAKERS
 from s3api.operations.registry import HANDLERS
@@ -130,5 +131,6 @@ def test_the_condition_keys_are_those_of_the_code() -> None:
     )
     written = {name.lower() for name in named if "/" not in name and "*" not in name}
     known = {key for key in MAKERS if "grant-" not in key and "encryption-" not in key}
+    known |= {*PRINCIPAL_KEYS, PRINCIPAL_TYPE}
     assert known <= written
     assert written - known <= {"s3:getobject", "s3:putobject", "s3:requestobjecttagkeys"}

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from iam import policy
-from iam.documents import Effect
-from iam.policy import Said, Verdict
-from s3api.decision import OpenDecision
+from iam.policy import Verdict
+from s3api.decision import OpenDecision, denial
 from s3api.errors import S3Error
-from s3api.operations.policy_question import Place, make_question, waits_for_object
+from s3api.operations.policy_question import hear
 from storage_engine import ObjectAttributes
 
 if TYPE_CHECKING:
     from buckets.registry import BucketState
+    from iam.hearing import Hearing
     from s3api.context import Call
-    from s3api.decision import Ask
     from storage_engine import ObjectInfo
 
 # What an action is called where the request names a version.
@@ -34,7 +32,6 @@ OF_VERSION: Final = {
     "s3:PutObjectAcl": "s3:PutObjectVersionAcl",
     "s3:PutObjectTagging": "s3:PutObjectVersionTagging",
 }
-NOTHING_SAID: Final = Said()
 BY_ENTRY: Final = {"s3:DeleteObject"}
 NOT_FOUND: Final = {404, 405}  # 405: the version is a delete marker
 
@@ -46,29 +43,7 @@ def authorise(
 
     Returns the decision that remains open because it depends on the object; None: it is allowed.
     """
-    said = None
-    if bucket is not None and is_plain(call, bucket):
-        said = _said_plainly(call, bucket, action)
-    elif bucket is None or not waits_for_object(action):
-        said = _asking(call, bucket, key)(action, None, None)
-    if said is not None:
-        decision = policy.decide(call.principal, action, bucket, said)
-        if decision.verdict is Verdict.ALLOW:
-            return None
-        if decision.verdict is Verdict.DENY:
-            raise S3Error("AccessDenied")
-    assert bucket is not None, "without a bucket there is no object to wait for"
-    return OpenDecision(call.principal, action, bucket, _asking(call, bucket, key))
-
-
-def is_plain(call: Call, bucket: BucketState) -> bool:
-    """Whether no policy may speak of some keys of the bucket and not of others."""
-    credential = call.identity.credential
-    if bucket.policy is not None:
-        return False
-    return credential is None or (
-        credential.policy is None and credential.principal.rights.is_plain
-    )
+    return _decide(hear(call, bucket, key), action)
 
 
 def authorise_below(call: Call, action: str, prefix: str) -> OpenDecision | None:
@@ -77,11 +52,19 @@ def authorise_below(call: Call, action: str, prefix: str) -> OpenDecision | None
     The keys are not looked at: what the policies might say of some of them differently is refused.
     What only ACLs would say of each object remains open.
     """
-    ask = _asking(call, call.bucket, prefix, is_prefix=True)
-    decision = policy.decide(call.principal, action, call.bucket, ask(action, None, None))
+    return _decide(hear(call, call.bucket, prefix, is_prefix=True), action)
+
+
+def _decide(hearing: Hearing, action: str) -> OpenDecision | None:
+    decision = hearing.decide(action)
     if decision.verdict is Verdict.DENY:
-        raise S3Error("AccessDenied")
-    return None if decision.is_allowed else OpenDecision(call.principal, action, call.bucket, ask)
+        raise denial(hearing, action, decision)
+    return None if decision.is_allowed else OpenDecision(hearing, action)
+
+
+def is_plain(call: Call, bucket: BucketState) -> bool:
+    """Whether no policy may speak of some keys of the bucket and not of others."""
+    return hear(call, bucket).is_plain
 
 
 def authorise_operation(call: Call, action: str) -> None:
@@ -92,35 +75,6 @@ def authorise_operation(call: Call, action: str) -> None:
     if action in BY_ENTRY and call.target.key is None and bucket and not is_plain(call, bucket):
         return  # a policy speaks of each key: DeleteObjects asks for each of its entries
     call.decision = authorise(call, action, bucket, call.target.key)
-
-
-def _said_plainly(call: Call, bucket: BucketState, action: str) -> Said:
-    """Hear the policies where there are none but S4's own roles, which is most often so."""
-    principal = call.principal
-    if principal is None:
-        return NOTHING_SAID
-    is_own = principal.canonical_id == bucket.owner_canonical_id
-    return Said(principal.rights.ask_plain(action, is_own=is_own))
-
-
-def _asking(
-    call: Call, bucket: BucketState | None, key: str | None, *, is_prefix: bool = False
-) -> Ask:
-    """Make the way to ask all policies about a bucket, or a key of it, or all below a prefix."""
-    credential, document = call.identity.credential, bucket.policy if bucket is not None else None
-    principal, narrowing, keys = None, None, frozenset[str]()
-    if credential is not None:
-        principal, narrowing = credential.principal, credential.policy
-        keys = principal.rights.keys
-    for more in (document, narrowing):
-        if more is not None:
-            keys |= more.keys
-
-    def ask(action: str, tags: dict[str, str] | None, owner: str | None) -> Said:
-        question = make_question(call, keys, action, Place(bucket, key, owner, tags, is_prefix))
-        return policy.hear(principal, narrowing, bucket, question)
-
-    return ask
 
 
 def authorise_new(call: Call, action: str) -> None:
@@ -158,29 +112,22 @@ def authorise_reading(call: Call, info: ObjectInfo) -> None:
         decision.settle(info)
 
 
-def is_owners(call: Call, action: str) -> bool:
-    """Whether an allowed caller has his right to `action` by himself, not by the bucket's policy.
-
-    The owner and SuperUsers have it whatever is said of them there.
-    """
-    principal = call.principal
-    if principal is None:
-        return False
-    if principal.is_super or call.caller_id == call.bucket.owner_canonical_id:
-        return True
-    said = _asking(call, call.bucket, None)(action, None, None)
-    return said.identity.effect is Effect.ALLOW
+def authorise_tags(
+    call: Call, bucket: BucketState, info: ObjectInfo, version_id: str | None
+) -> None:
+    """Refuse the call unless its caller may also read the tags of an object he named."""
+    action = "s3:GetObjectTagging" if version_id is None else "s3:GetObjectVersionTagging"
+    decision = authorise(call, action, bucket, info.key)
+    if decision is not None:
+        decision.settle(info)
 
 
 def may_read_tags(
     call: Call, bucket: BucketState, info: ObjectInfo, version_id: str | None
 ) -> bool:
     """Whether the caller of something else may also read the tags of an object he named."""
-    action = "s3:GetObjectTagging" if version_id is None else "s3:GetObjectVersionTagging"
     try:
-        decision = authorise(call, action, bucket, info.key)
-        if decision is not None:
-            decision.settle(info)
+        authorise_tags(call, bucket, info, version_id)
     except S3Error:
         return False
     return True

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from storage_engine import ObjectAttributes, ObjectInfo
 
 
-def _wanted(call: Call, asked: AskedAcl, owner: str) -> tuple[Grant, ...] | None:
+def _wanted(call: Call, action: str, asked: AskedAcl, owner: str) -> tuple[Grant, ...] | None:
     """Spell out what was asked for something of `owner`; whose it is no ACL changes."""
     if asked.owner not in {"", owner}:
         raise S3Error("AccessDenied")
     grants = asked.grants_of(owner, call.bucket.owner_canonical_id)
-    check_grants(call.bucket, asked, grants)
+    check_grants(call, action, asked, grants)
     return grants
 
 
@@ -34,7 +34,8 @@ async def get_bucket_acl(call: Call) -> Answer:
 
 async def put_bucket_acl(call: Call) -> Answer:
     """Set the bucket's ACL."""
-    grants = _wanted(call, asked_anyhow(call, BUCKET_CANNED), call.bucket.owner_canonical_id)
+    asked = asked_anyhow(call, BUCKET_CANNED)
+    grants = _wanted(call, "s3:PutBucketAcl", asked, call.bucket.owner_canonical_id)
     await call.store.configure(call.bucket, grants=grants)
     return Answer()
 
@@ -53,7 +54,8 @@ async def put_object_acl(call: Call) -> Answer:
     def change(info: ObjectInfo) -> ObjectAttributes:
         call.settle(info)
         owner = info.owner if call.bucket.has_acls else call.bucket.owner_canonical_id
-        return msgspec.structs.replace(info.attributes, grants=_wanted(call, asked, owner))
+        grants = _wanted(call, "s3:PutObjectAcl", asked, owner)
+        return msgspec.structs.replace(info.attributes, grants=grants)
 
     version_id = call.arguments.get("VersionId")
     with markers_refused():

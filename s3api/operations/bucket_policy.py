@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from iam.documents import DOCUMENT_BYTES_MAX, MalformedPolicy, read_bucket_policy
 from s3api.context import Answer
+from s3api.decision import blocked
 from s3api.errors import S3Error
-from s3api.operations.access import is_owners
+from s3api.operations.policy_question import hear
 
 if TYPE_CHECKING:
     from s3api.context import Call
@@ -44,7 +45,9 @@ async def put_bucket_policy(call: Call) -> Answer:
         raise S3Error("MalformedPolicy", reason) from error
     block = call.bucket.configuration.public_access_block
     if block is not None and block.block_public_policy and policy.is_public:
-        raise S3Error("AccessDenied")
+        raise blocked(
+            hear(call, call.bucket), "s3:PutBucketPolicy", "policies", "BlockPublicPolicy"
+        )
     await call.store.configure(call.bucket, policy=text)
     return Answer()
 
@@ -69,7 +72,7 @@ def _refuse_others(call: Call) -> None:
     "If you have the correct permissions, but you're not using an identity that belongs to the
     bucket owner's account, Amazon S3 returns a 405 Method Not Allowed error."
     """
-    if not is_owners(call, f"s3:{call.operation.name}"):
+    if not hear(call, call.bucket).is_own(f"s3:{call.operation.name}"):
         raise S3Error("MethodNotAllowed", Method=call.request.method, ResourceType="BUCKETPOLICY")
 
 

@@ -19,8 +19,8 @@ from s3api.operations.access import (
     OF_VERSION,
     authorise,
     authorise_new,
+    authorise_tags,
     existing_bucket,
-    may_read_tags,
 )
 from s3api.operations.attributes import check_owner, new_attributes
 from s3api.operations.ingest import Digests
@@ -194,8 +194,7 @@ def _tags_to_copy(call: Call, source: Source, info: ObjectInfo) -> dict[str, str
     """
     tags = info.attributes.tags
     if tags:
-        if not may_read_tags(call, source.bucket, info, source.version_id):
-            raise S3Error("AccessDenied")
+        authorise_tags(call, source.bucket, info, source.version_id)
         authorise_new(call, "s3:PutObjectTagging")
     return tags
 

@@ -152,8 +152,8 @@ def _deletion(call: Call, entry: dict[str, Any]) -> Deletion:
     try:
         decision = _decision(call, key, version_id)
         reading = authorise_match(call, key, *asked)
-    except S3Error:
-        return Deletion(key, _deny, version_id)
+    except S3Error as error:
+        return Deletion(key, _refusing(error), version_id)
     guard = _settling(decision, _settling(reading, delete_guard(key, *asked)))
     return Deletion(key, guard, version_id)
 
@@ -167,8 +167,13 @@ def _decision(call: Call, key: str, version_id: str | None) -> OpenDecision | No
     return call.decision
 
 
-def _deny(_: ObjectInfo | None) -> None:
-    raise S3Error("AccessDenied")
+def _refusing(error: S3Error) -> Guard:
+    """Make the guard of an entry that is refused whatever there is."""
+
+    def guard(_: ObjectInfo | None) -> None:
+        raise error
+
+    return guard
 
 
 def _error_row(entry: dict[str, Any], error: S3Error) -> dict[str, Any]:

@@ -23,11 +23,12 @@ from iam.acl import (
     is_public,
     private_grants,
 )
+from s3api.decision import blocked
 from s3api.errors import S3Error
 from s3api.operations.access import authorise_new
+from s3api.operations.policy_question import hear
 
 if TYPE_CHECKING:
-    from buckets.registry import BucketState
     from iam.keyring import Keyring
     from s3api.context import Call
 
@@ -181,23 +182,25 @@ def _resolve(keyring: Keyring, kind: str, value: str, names: dict[str, str]) -> 
     return value
 
 
-def check_grants(bucket: BucketState, asked: AskedAcl, grants: tuple[Grant, ...] | None) -> None:
+def check_grants(
+    call: Call, action: str, asked: AskedAcl, grants: tuple[Grant, ...] | None
+) -> None:
     """Refuse an ACL for what is there already, as asked for and as it would be kept.
 
     Where ACLs are disabled only full control for the bucket's owner is taken, by its own name or
     spelled out, and `private` is not: object-ownership-error-responses.html, and as S3 was seen to
     answer in github.com/hashicorp/terraform-provider-aws, issue 34079.
     """
-    if not bucket.has_acls and (grants is not None or asked.canned not in {"", OWNER_FULL}):
+    if not call.bucket.has_acls and (grants is not None or asked.canned not in {"", OWNER_FULL}):
         raise S3Error("AccessControlListNotSupported")
-    _check_public(bucket, grants)
+    _check_public(call, action, grants)
 
 
-def _check_public(bucket: BucketState, grants: tuple[Grant, ...] | None) -> None:
+def _check_public(call: Call, action: str, grants: tuple[Grant, ...] | None) -> None:
     """Refuse what BlockPublicAcls blocks: access-control-block-public-access.html."""
-    block = bucket.configuration.public_access_block
+    block = call.bucket.configuration.public_access_block
     if block is not None and block.block_public_acls and is_public(grants):
-        raise S3Error("AccessDenied")
+        raise blocked(hear(call, call.bucket, call.target.key), action, "ACLs", "BlockPublicAcls")
 
 
 def new_owner(call: Call) -> str:
@@ -228,7 +231,7 @@ def new_owner_and_grants(call: Call) -> tuple[str, tuple[Grant, ...] | None]:
     if is_preferred and asked.canned == OWNER_FULL:
         owner = bucket.owner_canonical_id
     grants = asked.grants_of(owner, bucket.owner_canonical_id)
-    _check_public(bucket, grants)
+    _check_public(call, "s3:PutObjectAcl", grants)
     return owner, grants
 
 

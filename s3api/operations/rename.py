@@ -12,7 +12,9 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
+from iam.policy import NOBODY_ALLOWS
 from s3api.context import Answer
+from s3api.decision import denial
 from s3api.errors import S3Error
 from s3api.http.preconditions import (
     RENAME_SOURCE,
@@ -213,8 +215,9 @@ async def _rename_prefix(
     Whose each object is nobody looks at; what its ACL grants goes with it, so only who may read
     can be left open.
     """
-    if any(decision.action != READ for decision in open_decisions):
-        raise S3Error("AccessDenied")
+    for decision in open_decisions:
+        if decision.action != READ:
+            raise denial(decision.hearing, decision.action, NOBODY_ALLOWS)
     conditions = read_conditions(call.request)
     is_replacing = _is_replacing(conditions)
     if read_conditions(call.request, RENAME_SOURCE) is not None:

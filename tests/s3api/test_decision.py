@@ -9,8 +9,8 @@ import pytest
 from buckets.configuration import BucketConfiguration, Ownership
 from buckets.registry import BucketState
 from iam.acl import ALL_USERS, Grant
-from iam.documents import Question
-from iam.policy import Said
+from iam.hearing import Hearing
+from iam.keyring import Keyring
 from s3api.context import Call
 from s3api.decision import OpenDecision
 from s3api.errors import S3Error
@@ -34,12 +34,9 @@ def _bucket(*grants: Grant) -> BucketState:
 
 
 def _decision(action: str = "s3:GetObject", *grants: Grant) -> OpenDecision:
-    def ask(asked: str, _tags: dict[str, str] | None, owner: str | None) -> Said:
-        account = PRINCIPAL.account_id if owner == ME else "2" * 12
-        context = {"aws:principalaccount": ("1" * 12,), "aws:resourceaccount": (account,)}
-        return Said(PRINCIPAL.rights.ask(Question(asked, "arn", PRINCIPAL.names, context)))
-
-    return OpenDecision(PRINCIPAL, action, _bucket(*grants), ask)
+    keyring = Keyring((), (PRINCIPAL, principal(canonical_id=OTHER, account_id="2" * 12)))
+    place = (_bucket(*grants), "b", "k")
+    return OpenDecision(Hearing(PRINCIPAL, None, *place, keyring, lambda _key: None), action)
 
 
 def _info(owner: str, *grants: tuple[str, str]) -> ObjectInfo:
