@@ -1,4 +1,4 @@
-"""The only writers of buckets, and the reader that makes the registry.
+"""The only writers of buckets; `buckets.snapshot` reads them.
 
 A change is announced by a step of the "buckets" generation and committed in SQL, so that when a
 call has returned every worker obeys it. All calls are synchronous.
@@ -8,7 +8,7 @@ call has returned every worker obeys it. All calls are synchronous.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from django.conf import settings
@@ -17,16 +17,13 @@ from django.db import IntegrityError, connection, transaction
 from buckets.configuration import NOTHING_PUBLIC, BucketConfiguration, Ownership
 from buckets.models import Bucket
 from buckets.naming import InvalidBucketName, check_bucket_name
-from buckets.registry import BucketState, Registry
+from buckets.snapshot import RegistryReader, load_registry, states
 from iam import services as iam_services
 from storage_engine import NamespaceClosed, NamespaceNotEmpty
 from storage_engine.apps import get_engine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
-
-    from django.db.models import QuerySet
+    from buckets.registry import BucketState
 
 __all__ = [
     "BucketAlreadyExists",
@@ -34,6 +31,7 @@ __all__ = [
     "BucketNotEmpty",
     "InvalidBucketName",
     "NoSuchBucket",
+    "RegistryReader",
     "configure_bucket",
     "create_bucket",
     "delete_bucket",
@@ -41,12 +39,6 @@ __all__ = [
     "load_registry",
     "new_configuration",
 ]
-
-
-OF_STATE: Final = (
-    *("pk", "name", "owner__canonical_id", "owner__display_name", "owner__username"),
-    *("region", "created_at"),
-)
 
 
 class BucketError(Exception):
@@ -73,30 +65,6 @@ class BucketNotEmpty(BucketError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"The bucket {name} is not empty: delete its objects first.")
-
-
-def load_registry() -> Registry:
-    """Read every bucket with its owner's names, in one query."""
-    return Registry(_states(Bucket.objects.order_by()))
-
-
-def _states(buckets: QuerySet[Bucket]) -> Iterator[BucketState]:
-    """Show rows, with their owners' names, to the data path.
-
-    As plain values: it is done at every change, and making models would take most of its time.
-    """
-    rows = buckets.values_list(*OF_STATE, *BucketConfiguration.__struct_fields__)
-    for pk, name, canonical_id, display_name, username, region, created_at, *values in rows:
-        columns = dict(zip(BucketConfiguration.__struct_fields__, values, strict=True))
-        yield BucketState(
-            id=pk,
-            name=name,
-            owner_canonical_id=canonical_id,
-            owner_display_name=display_name or username,
-            region=region,
-            created_ms=_ms(created_at),
-            configuration=msgspec.convert(columns, BucketConfiguration),
-        )
 
 
 def _columns(configuration: BucketConfiguration) -> dict[str, Any]:
@@ -143,7 +111,7 @@ def create_bucket(
                 region=region or settings.S4.region,
                 **_columns(configuration or new_configuration()),
             )
-            (state,) = _states(Bucket.objects.filter(pk=bucket.pk))
+            (state,) = states(Bucket.objects.filter(pk=bucket.pk))
             iam_services.announce("buckets")
     except IntegrityError as error:
         # Whoever was first, here or in another process: the unique index decides, not a look
@@ -211,8 +179,3 @@ def _close(bucket: Bucket) -> None:
     with transaction.atomic(durable=True):
         Bucket.objects.filter(pk=bucket.pk).delete()
         iam_services.announce("buckets")
-
-
-def _ms(moment: datetime) -> int:
-    """Turn a moment into epoch milliseconds."""
-    return int(moment.timestamp() * 1000)

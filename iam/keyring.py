@@ -88,10 +88,7 @@ class Keyring:
         self._credentials = {credential.access_key: credential for credential in credentials}
         self._principals = {principal.canonical_id: principal for principal in principals}
         self._names: frozenset[str] | None = None  # made when first asked for
-        self._by_email: dict[str, list[Principal]] = {}
-        for principal in self._principals.values():
-            if principal.email:
-                self._by_email.setdefault(principal.email.lower(), []).append(principal)
+        self._by_email: dict[str, list[Principal]] | None = None  # as `_names`
 
     def __len__(self) -> int:
         return len(self._credentials)
@@ -124,4 +121,10 @@ class Keyring:
 
     def principals_by_email(self, email: str) -> list[Principal]:
         """List the users who have an e-mail address; several may share one."""
+        if self._by_email is None:
+            found: dict[str, list[Principal]] = {}
+            for principal in self._principals.values():
+                if principal.email:
+                    found.setdefault(principal.email.lower(), []).append(principal)
+            self._by_email = found
         return list(self._by_email.get(email.lower(), ()))

@@ -5,9 +5,9 @@ Pure: knows no Django and no request.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from iam.documents import SILENT, Effect, Question
+from iam.documents import SILENT, Effect, Question, load_policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -65,6 +65,31 @@ class Rights:
             answer = self.ask(Question(action, "*", frozenset(), context))
             self._plain[action, is_own] = answer
         return answer
+
+
+class Line(NamedTuple):
+    """An `Attached` whose policy is not read yet."""
+
+    source: str
+    document: str
+    is_builtin: bool
+
+
+class DeferredRights(Rights):
+    """Rights whose policies are read when they are first asked: of most users nobody asks."""
+
+    __slots__ = ("_lines",)
+
+    def __init__(self, lines: tuple[Line, ...]) -> None:
+        # Nothing of the base is set: what is asked for first is missing, and comes to __getattr__.
+        self._lines = lines
+
+    def __getattr__(self, name: str) -> Any:
+        super().__init__(
+            Attached(source, load_policy(document), is_builtin)
+            for source, document, is_builtin in self._lines
+        )
+        return object.__getattribute__(self, name)
 
 
 NO_RIGHTS: Final = Rights()

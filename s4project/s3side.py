@@ -30,7 +30,14 @@ if TYPE_CHECKING:
 
 
 class Services:
-    """The control plane over Django's services; each call may run in any thread."""
+    """The control plane over Django's services; each call may run in any thread.
+
+    Snapshots are read by one at a time.
+    """
+
+    def __init__(self) -> None:
+        self._keyrings = iam_services.KeyringReader()
+        self._registries = bucket_services.RegistryReader()
 
     def is_settled(self) -> bool:
         """Whether what is read from now on holds every change that was announced before."""
@@ -40,12 +47,12 @@ class Services:
     def load_keyring(self) -> Keyring:
         """Read every enabled key and its user."""
         close_old_connections()
-        return iam_services.load_keyring()
+        return self._keyrings.read()
 
     def load_registry(self) -> Registry:
         """Read every bucket."""
         close_old_connections()
-        return bucket_services.load_registry()
+        return self._registries.read()
 
     def create_bucket(
         self, name: str, owner_canonical_id: str, region: str, configuration: BucketConfiguration

@@ -43,7 +43,7 @@ from iam.services.roles import (
     update_role,
 )
 from iam.services.root import FirstStart, ensure_root
-from iam.services.snapshot import load_keyring
+from iam.services.snapshot import KeyringReader, load_keyring
 from iam.services.users import (
     create_user,
     delete_user,
@@ -62,6 +62,7 @@ from iam.services.users import (
 
 __all__ = [
     "FirstStart",
+    "KeyringReader",
     "NewKey",
     "announce",
     "create_group",

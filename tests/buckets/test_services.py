@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import transaction
@@ -19,7 +19,7 @@ from buckets.services import (
 )
 from iam import services as iam_services
 from iam.errors import NoSuchUser, UserOwnsBuckets
-from storage_engine import NamespaceClosed
+from storage_engine import NamespaceClosed, Versioning
 from tests.buckets.contents import begin_upload, put, remove
 
 if TYPE_CHECKING:
@@ -179,16 +179,47 @@ def test_an_owner_is_not_deleted(store: StorageEngine, ada: User) -> None:
     iam_services.delete_user(ada.pk)
 
 
-def test_the_registry_takes_one_query(
+def test_a_registry_takes_two_queries_and_one_where_nothing_is_new(
     store: StorageEngine, ada: User, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    """However many buckets and owners there are, one query reads them."""
+    """However many buckets and owners there are, what is as it was is taken from before."""
     for number in range(10):
         services.create_bucket(f"bucket-{number}", ada.canonical_id)
-    with django_assert_num_queries(1):
-        registry = services.load_registry()
+    reader = services.RegistryReader()
+    with django_assert_num_queries(2):
+        registry = reader.read()
     assert len(registry) == 10
     assert len(registry.owned_by(ada.canonical_id)) == 10
+    with django_assert_num_queries(1):
+        again = reader.read()
+    assert all(again.find(bucket.name) is bucket for bucket in registry.all())
+
+
+CHANGES: list[dict[str, Any]] = [
+    {"tags": {"a": "b"}},
+    {"policy": "{}"},
+    {"versioning": Versioning.ENABLED},
+    {"public_access_block": None},
+    {"ownership": None},
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_registry_read_after_a_change_is_the_one_read_anew(
+    store: StorageEngine, ada: User, change: dict[str, Any]
+) -> None:
+    """Every setting of a bucket, its owner's name and its going are seen by who has read before."""
+    first, other = (services.create_bucket(name, ada.canonical_id) for name in ("first", "other"))
+    reader = services.RegistryReader()
+    reader.read()
+    services.configure_bucket(first.id, **change)
+    seen = reader.read().find("first")
+    assert seen == services.load_registry().find("first")
+    assert seen != first
+    iam_services.update_profile(ada.pk, display_name="Countess", email="")
+    assert reader.read().all() == services.load_registry().all()
+    services.delete_bucket("other", bucket_id=other.id)
+    assert reader.read().all() == services.load_registry().all()
 
 
 def test_a_deletion_means_one_bucket_and_not_its_successor(store: StorageEngine, ada: User) -> None:
