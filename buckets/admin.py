@@ -16,13 +16,17 @@ from django.utils.html import format_html
 from buckets import services
 from buckets.configuration import PublicAccessBlock
 from buckets.models import Bucket
+from iam.admin import UserPages
 from iam.console import OwnedAdmin, is_superuser, signed_in
+from iam.console_panels import Panel, link
 from iam.documents import load_policy
 from iam.keyring import RoleName
 from storage_engine.apps import get_engine
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
+
+    from iam.models import User
 
 
 OF_ROW: Final = ("region", "created_at", "versioning")
@@ -151,6 +155,26 @@ class BucketPages(OwnedAdmin):
         self.log_deletions(request, [bucket])  # type: ignore[arg-type]  # as Django itself does
         messages.success(request, f"The bucket {bucket} was deleted.")
         return HttpResponseRedirect(reverse("admin:buckets_bucket_changelist"))
+
+
+def _buckets_of(user: User) -> Panel:
+    """List the buckets that a user owns, for his page."""
+    return Panel(
+        title="Buckets",
+        headers=("Name", "Objects", "Size"),
+        rows=[
+            (
+                link(bucket, "buckets_bucket_change", bucket.pk),
+                (counts := get_engine().namespace_counts(bucket.pk)).objects,
+                filesizeformat(counts.bytes),
+            )
+            for bucket in Bucket.objects.filter(owner=user).order_by("name")
+        ],
+        empty="None.",
+    )
+
+
+UserPages.more_panels.append(_buckets_of)
 
 
 def _may_write(request: HttpRequest) -> bool:

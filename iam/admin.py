@@ -1,27 +1,29 @@
-"""The console's pages for users and access keys: declarations over `iam.services`."""
+"""The console's pages for identity: declarations over `iam.services`. Users stand here."""
 
-# ruff: noqa: ARG002, FBT001  # the signatures are Django's
+# ruff: noqa: FBT001  # the signatures are Django's
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as AuthUserAdmin
-from django.contrib.auth.models import Group
-from django.template.response import TemplateResponse
+from django.contrib.auth.models import Group as DjangoGroup
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.cache import add_never_cache_headers
 from django.utils.html import format_html
 from unfold.decorators import display
 
-from iam import services
-from iam.console import ConsoleAdmin, OwnedAdmin, is_superuser
+from iam import admin_keys, services
+from iam.admin_holders import names
+from iam.console import ConsoleAdmin, about, count_of
+from iam.console_panels import Panel, inline_policies, link, rights_panel
+from iam.errors import OwnRightsKept
 from iam.forms import NewUserForm, PasswordForm, UserForm
 from iam.keyring import RoleName
 from iam.models import AccessKey, User
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
 
@@ -29,38 +31,64 @@ if TYPE_CHECKING:
 else:
     BaseUserAdmin = AuthUserAdmin
 
-admin.site.unregister(Group)  # S4 has roles; a group of Django's would mean nothing
+admin.site.unregister(DjangoGroup)  # S4 has groups of its own
 
 
 @admin.register(User)
-class UserPages(BaseUserAdmin, ConsoleAdmin):
+class UserPages(ConsoleAdmin, BaseUserAdmin):
     """Users, for SuperUsers."""
 
     form = UserForm
     add_form = NewUserForm
     add_form_template = None
     change_password_form = PasswordForm
-    list_display = ("username", "display_name", "email", "role_label", "is_active", "last_login")
-    list_filter = ("role", "is_active")
-    search_fields = ("username", "display_name", "email", "canonical_id")
+    list_display = (
+        *("username", "display_name", "role_label", "group_names", "key_count"),
+        *("is_active", "last_login"),
+    )
+    list_filter = ("role", "groups", "is_active")
+    search_fields = ("username", "display_name", "email", "canonical_id", "account_id")
     filter_horizontal = ()
+    autocomplete_fields = ("groups", "policies")
+    change_form_outer_after_template = "admin/iam/panels.html"
     readonly_fields = (
-        "username",
-        "password_link",
-        "canonical_id",
-        "account_id",
-        "last_login",
-        "created_at",
+        *("username", "password_link", "arn", "canonical_id", "account_id"),
+        *("last_login", "created_at"),
     )
     add_fieldsets = (
-        (None, {"fields": ("username", "display_name", "email", "role")}),
+        (None, {"fields": ("username", "display_name", "email")}),
+        ("Rights", {"fields": ("role", "groups", "policies")}),
         ("Password", {"fields": ("password1", "password2")}),
     )
     fieldsets = (
         (None, {"fields": ("username", "display_name", "email", "password_link")}),
-        ("Rights", {"fields": ("role", "is_active")}),
-        ("Facts", {"fields": ("canonical_id", "account_id", "last_login", "created_at")}),
+        ("Rights", {"fields": ("role", "groups", "policies", "is_active")}),
+        ("Facts", {"fields": ("arn", "canonical_id", "account_id", "last_login", "created_at")}),
     )
+    # What other rooms have to tell of a user, below his form.
+    more_panels: ClassVar[list[Callable[[User], Panel]]] = []
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """Count the keys, and read the groups along."""
+        rows: QuerySet[User] = super().get_queryset(request)
+        keys_counted = count_of(AccessKey, "user_id")
+        return rows.prefetch_related("groups").annotate(keys_counted=keys_counted)
+
+    @admin.display(description="groups")
+    def group_names(self, user: User) -> str:
+        """Name the groups."""
+        return ", ".join(group.name for group in user.groups.all()) or "-"
+
+    @admin.display(description="keys", ordering="keys_counted")
+    def key_count(self, user: Any) -> int:
+        """Count the access keys."""
+        count: int = user.keys_counted
+        return count
+
+    @admin.display(description="ARN")
+    def arn(self, user: User) -> str:
+        """Show how policies name the user."""
+        return f"arn:aws:iam::{user.account_id}:user/{user.username}"
 
     @display(  # type: ignore[untyped-decorator]  # the theme is untyped
         description="role",
@@ -82,136 +110,91 @@ class UserPages(BaseUserAdmin, ConsoleAdmin):
         """Let the name be chosen once."""
         return super().get_readonly_fields(request, obj) if obj else ()
 
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Show below the form what else the user has, and what all of it lets him do."""
+        user = kwargs.get("obj")
+        if user is not None:
+            context["panels"] = [
+                inline_policies(user),
+                _keys(user),
+                *(panel(user) for panel in self.more_panels),
+                rights_panel(services.load_rights(user), note=_rights_note(user)),
+            ]
+        return super().render_change_form(request, context, *args, **kwargs)
+
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Write through the services."""
         if change:
+            self._save_rights(request, obj)
             services.update_profile(obj.pk, display_name=obj.display_name, email=obj.email)
-            services.set_role(obj.pk, obj.role_id)
-            services.set_active(obj.pk, active=obj.is_active)
-            return
-        made = services.create_user(
-            obj.username,
-            obj.role_id,
-            password=form.cleaned_data["password1"] or None,
-            display_name=obj.display_name,
-            email=obj.email,
-        )
-        obj.pk = made.pk
+        else:
+            made = services.create_user(
+                obj.username,
+                obj.role_id,
+                password=form.cleaned_data["password1"] or None,
+                display_name=obj.display_name,
+                email=obj.email,
+            )
+            obj.pk = made.pk
+        with about("groups"):
+            services.set_groups(obj.pk, names(form, "groups"))
+        with about("policies"):
+            services.set_policies(obj.pk, names(form, "policies"))
+
+    def _save_rights(self, request: HttpRequest, user: User) -> None:
+        """Set a user's role, and whether he is let in; nobody takes his own."""
+        before = User.objects.get(pk=user.pk)
+        is_own = user.pk == request.user.pk
+        with about("role"):
+            services.set_role(user.pk, user.role_id)
+            if is_own and user.role_id != before.role_id:
+                raise OwnRightsKept
+        with about("is_active"):
+            services.set_active(user.pk, active=user.is_active)
+            if is_own and not user.is_active:
+                raise OwnRightsKept
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
         """Delete through the service."""
         services.delete_user(obj.pk)
+        if obj.pk == request.user.pk:
+            raise OwnRightsKept
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """Delete through the service, one by one."""
         for user in queryset:
-            services.delete_user(user.pk)
+            self.delete_model(request, user)
 
 
-@admin.register(AccessKey)
-class AccessKeyPages(OwnedAdmin):
-    """Access keys: everybody's own, for SuperUsers all."""
-
-    owner_field = "user"
-    autocomplete_fields = ("user",)
-    list_display = (
-        *("access_key", "user", "name", "state", "expires_at", "last_used_at", "created_at"),
+def _keys(user: User) -> Panel:
+    """List a user's access keys."""
+    add = f"{reverse('admin:iam_accesskey_add')}?user={user.pk}"
+    return Panel(
+        title="Access keys",
+        headers=("Access key", "Name", "State", "Rights", "Last used", "Expires"),
+        rows=[
+            (
+                link(key, "iam_accesskey_change", key.pk),
+                key.name or "-",
+                admin_keys.state_of(key),
+                admin_keys.scope_of(key),
+                key.last_used_at or "never",
+                key.expires_at or "never",
+            )
+            for key in user.access_keys.order_by("access_key")
+        ],
+        empty="None: this user signs no requests.",
+        links=[("Add access key", add)],
     )
-    list_filter = ("is_enabled",)
-    search_fields = ("access_key", "name", "user__username")
-    actions = ("enable", "disable")
-    add_fields: ClassVar = ["user", "name", "expires_at"]
-    change_fields: ClassVar = [
-        "access_key",
-        "user",
-        "name",
-        "is_enabled",
-        "expires_at",
-        "last_used_at",
-        "created_at",
-    ]
 
-    @display(  # type: ignore[untyped-decorator]  # the theme is untyped
-        description="state",
-        ordering="is_enabled",
-        label={"enabled": "success", "expired": "warning", "disabled": "danger"},
+
+def _rights_note(user: User) -> str:
+    """Say what else decides about a user's requests."""
+    if not user.is_active:
+        return "None of it counts while the user is disabled."
+    return (
+        "A deny comes before every allow. The policies and ACLs of buckets may let the user do "
+        "more, or deny it; the policy of an access key only takes away."
     )
-    def state(self, key: AccessKey) -> str:
-        """Say whether requests signed with the key are accepted."""
-        if not (key.is_enabled and key.user.is_active):
-            return "disabled"
-        is_over = key.expires_at is not None and key.expires_at <= timezone.now()
-        return "expired" if is_over else "enabled"
-
-    def get_fields(self, request: HttpRequest, obj: AccessKey | None = None) -> Any:
-        """Ask little for a new key; its id and secret are generated."""
-        if obj is not None:
-            return self.change_fields
-        return [name for name in self.add_fields if name != "user" or is_superuser(request)]
-
-    def get_readonly_fields(self, request: HttpRequest, obj: AccessKey | None = None) -> Any:
-        """Keep a key what it is and whose it is."""
-        return ("access_key", "user", "last_used_at", "created_at") if obj else ()
-
-    def save_model(
-        self,
-        request: HttpRequest,
-        obj: AccessKey,
-        form: Any,
-        change: bool,
-    ) -> None:
-        """Write through the services."""
-        if change:
-            services.update_key(obj.access_key, name=obj.name, expires_at=obj.expires_at)
-            services.set_key_enabled(obj.access_key, enabled=obj.is_enabled)
-            return
-        owner = self.owner_of(request, obj)
-        new = services.create_key(owner.pk, name=obj.name, expires_at=obj.expires_at)
-        made = AccessKey.objects.get(access_key=new.access_key)
-        obj.pk, obj.user, obj.access_key = made.pk, owner, new.access_key
-        obj.secret_shown_once = new.secret_key
-
-    def response_add(
-        self, request: HttpRequest, obj: AccessKey, post_url_continue: str | None = None
-    ) -> HttpResponse:
-        """Show the secret, in this one answer: it is put in no session, message, log or cache."""
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "Access key created",
-            "opts": self.opts,
-            "key": obj,
-            "secret_key": obj.secret_shown_once,
-        }
-        response = TemplateResponse(request, "admin/iam/accesskey/created.html", context)
-        add_never_cache_headers(response)
-        return response
-
-    def delete_model(self, request: HttpRequest, obj: AccessKey) -> None:
-        """Delete through the service."""
-        services.delete_key(obj.access_key)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[AccessKey]) -> None:
-        """Delete through the service, one by one."""
-        for key in queryset:
-            services.delete_key(key.access_key)
-
-    @admin.action(description="Enable selected access keys", permissions=["change"])
-    def enable(self, request: HttpRequest, queryset: QuerySet[AccessKey]) -> None:
-        """Enable several keys."""
-        self._set_enabled(request, queryset, enabled=True)
-
-    @admin.action(description="Disable selected access keys", permissions=["change"])
-    def disable(self, request: HttpRequest, queryset: QuerySet[AccessKey]) -> None:
-        """Disable several keys."""
-        self._set_enabled(request, queryset, enabled=False)
-
-    def _set_enabled(
-        self, request: HttpRequest, queryset: QuerySet[AccessKey], *, enabled: bool
-    ) -> None:
-        """Enable or disable several keys, and say so in the history and to the user."""
-        word = "enabled" if enabled else "disabled"
-        keys = list(queryset)
-        for key in keys:
-            services.set_key_enabled(key.access_key, enabled=enabled)
-            self.log_change(request, key, word.capitalize())
-        self.message_user(request, f"{len(keys)} access keys {word}.")

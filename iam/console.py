@@ -1,16 +1,20 @@
 """What every page of the console obeys: who sees what by role, and refusals shown to a person.
 
 Deny by default: the base lets only SuperUsers in, `OwnedAdmin` lets others to what is theirs.
-Pages are declarations; their writes call services, whose refusals become messages, never error
-pages.
+Pages are declarations; their writes call services, whose refusals become errors of the form, at
+their field, or messages: never error pages, and nothing is half-saved.
 """
 
+# ruff: noqa: FBT001, FBT002  # the signatures are Django's
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django.contrib import messages
 from django.db import transaction
+from django.db.models import Count, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpResponseRedirect
 
 from iam.errors import IdentityError
@@ -18,10 +22,10 @@ from iam.models import User
 from iam.sealing import SealingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from django.contrib.admin import ModelAdmin
-    from django.db.models import QuerySet
+    from django.db.models import Model, QuerySet
     from django.http import HttpRequest
 
     BaseAdmin = ModelAdmin[Any]  # the theme is untyped; it keeps Django's interface
@@ -41,6 +45,38 @@ def is_superuser(request: HttpRequest) -> bool:
     """Whether a SuperUser uses the console."""
     user = signed_in(request)
     return user is not None and user.is_superuser
+
+
+@contextmanager
+def about(field: str) -> Iterator[None]:
+    """Say which field a refusal concerns that names none."""
+    try:
+        yield
+    except IdentityError as error:
+        error.field = error.field or field
+        raise
+
+
+def count_of(model: type[Model], column: str, own: str = "pk") -> Coalesce:
+    """Count, for each row of a list, those that name it in a column; by no join with others."""
+    rows = model._default_manager.order_by()  # noqa: SLF001  # Django's public name
+    mine = rows.filter(**{column: OuterRef(own)}).values(column)
+    return Coalesce(Subquery(mine.annotate(counted=Count("*")).values("counted")), 0)
+
+
+class RefusedForm:
+    """A form that a service refused: shown again as it was filled in, the reason at its field."""
+
+    refusal: ClassVar[Exception]
+    fields: dict[str, Any]
+    add_error: Callable[[str | None, str], None]
+
+    def full_clean(self) -> None:
+        """Add the refusal to what the form itself finds."""
+        super().full_clean()  # type: ignore[misc]  # of the form that this is mixed into
+        field = getattr(self.refusal, "field", "")
+        reason = getattr(self.refusal, "reason", "") if field in self.fields else ""
+        self.add_error(field if field in self.fields else None, reason or str(self.refusal))
 
 
 class ConsoleAdmin(BaseAdmin):
@@ -79,8 +115,29 @@ class ConsoleAdmin(BaseAdmin):
         return self._or_message(request, super().changelist_view, request, extra_context)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Show or take a form."""
-        return self._or_message(request, super().changeform_view, request, *args, **kwargs)
+        """Show or take a form; one that a service refuses is shown again, with the reason."""
+        view = super().changeform_view
+        if request.method in READING:
+            return view(request, *args, **kwargs)
+        try:
+            with transaction.atomic():
+                return view(request, *args, **kwargs)
+        except self.refusals as error:
+            request.refusal = error  # type: ignore[attr-defined]  # `get_form` reads it
+            return view(request, *args, **kwargs)
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        """Make the form, or the one that tells of a refusal."""
+        form = super().get_form(request, obj, change=change, **kwargs)
+        refusal = getattr(request, "refusal", None)
+        if refusal is None:
+            return form
+        return type(form.__name__, (RefusedForm, form), {"refusal": refusal})
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Write nothing: what a form says of other rows, `save_model` gave to a service too."""
 
     def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Ask for confirmation, or take it."""

@@ -216,6 +216,7 @@ class Policy:
 
     statements: tuple[Statement, ...]
     keys: frozenset[str] = frozenset()  # of the request, in lower case: all it may depend on
+    text: str = field(default="", repr=False)  # as it was written
     _by_action: dict[str, tuple[Statement, ...]] = field(default_factory=dict, repr=False)
 
     def ask(self, question: Question) -> Answer:
@@ -448,7 +449,7 @@ def _compile(statements: list[dict[str, Any]], text: str) -> Policy:
         _statement(number, fields, knows_variables=knows_variables)
         for number, fields in enumerate(statements, 1)
     )
-    return Policy(made, frozenset().union(*(each.keys for each in made)))
+    return Policy(made, frozenset().union(*(each.keys for each in made)), text)
 
 
 def _statement(number: int, fields: dict[str, Any], *, knows_variables: bool) -> Statement:

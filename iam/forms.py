@@ -1,4 +1,4 @@
-"""Forms of the console's user pages. They validate; the services write."""
+"""Forms of the console's identity pages. They validate; the services write."""
 
 # ruff: noqa: D106  # Meta is Django's word
 from __future__ import annotations
@@ -11,18 +11,23 @@ from unfold.forms import AdminPasswordChangeForm as UnfoldPasswordForm
 from unfold.widgets import UnfoldAdminPasswordWidget
 
 from iam import services
-from iam.errors import LastSuperUser, RootUserKept
-from iam.keyring import RoleName
-from iam.models import User
+from iam.errors import NameTaken
+from iam.forms_policies import DocumentField, narrowing_field
+from iam.models import AccessKey, InlinePolicy, Policy, User
 
 if TYPE_CHECKING:  # generic in the stubs only
     from django.contrib.auth.forms import AdminPasswordChangeForm
 
+    from iam.models import Group, Role
+
     BaseModelForm = forms.ModelForm[User]
+    BaseKeyForm = forms.ModelForm[AccessKey]
+    BasePolicyForm = forms.ModelForm[Policy]
+    BaseInlinePolicyForm = forms.ModelForm[InlinePolicy]
     BaseNewPassword = SetPasswordMixin[User]
     BasePasswordForm = AdminPasswordChangeForm[User]
 else:
-    BaseModelForm = forms.ModelForm
+    BaseModelForm = BaseKeyForm = BasePolicyForm = BaseInlinePolicyForm = forms.ModelForm
     BaseNewPassword = SetPasswordMixin
     BasePasswordForm = UnfoldPasswordForm
 
@@ -63,19 +68,45 @@ class UserForm(BaseModelForm):
 
     class Meta:
         model = User
-        fields: ClassVar = ["display_name", "email", "role", "is_active"]
+        fields: ClassVar = ["display_name", "email", "role", "groups", "policies", "is_active"]
 
-    def clean(self) -> dict[str, Any] | None:
-        """Say at the field what the services would refuse; they decide, under a lock."""
-        cleaned = super().clean()
-        role = self.cleaned_data.get("role")
-        stays_superuser = role is not None and role.name == RoleName.SUPERUSER
-        if self.instance.is_root and not stays_superuser:
-            self.add_error("role", str(RootUserKept()))
-        stays = stays_superuser and self.cleaned_data.get("is_active")
-        if not stays and services.is_last_superuser(self.instance.pk):
-            self.add_error("role" if not stays_superuser else "is_active", str(LastSuperUser()))
-        return cleaned
+
+class KeyForm(BaseKeyForm):
+    """An access key."""
+
+    policy = narrowing_field()
+
+    class Meta:
+        model = AccessKey
+        fields: ClassVar = ["user", "name", "is_enabled", "expires_at", "policy"]
+
+
+class PolicyForm(BasePolicyForm):
+    """A managed policy."""
+
+    document = DocumentField()
+
+    class Meta:
+        model = Policy
+        fields: ClassVar = ["name", "description", "document"]
+
+
+class InlinePolicyForm(BaseInlinePolicyForm):
+    """A policy of `holder`."""
+
+    document = DocumentField()
+    holder: ClassVar[User | Group | Role]
+
+    class Meta:
+        model = InlinePolicy
+        fields: ClassVar = ["name", "document"]
+
+    def clean_name(self) -> str:
+        """Refuse a name that another has: the service would put the new one in its place."""
+        name: str = self.cleaned_data["name"]
+        if self.holder.inline_policies.filter(name=name).exists():
+            raise forms.ValidationError(str(NameTaken("inline policy", name)))
+        return name
 
 
 class PasswordForm(BasePasswordForm):

@@ -31,8 +31,8 @@ def asset(name: str, request: HttpRequest) -> str:
 icon: Final = partial(asset, "s4/icon.svg")
 
 
-def may_see_users(request: HttpRequest) -> bool:
-    """Whether the users' pages are for this user."""
+def may_administer(request: HttpRequest) -> bool:
+    """Whether the pages for SuperUsers are for this user."""
     from iam.console import is_superuser  # noqa: PLC0415  # models exist only after start-up
 
     return is_superuser(request)
@@ -78,7 +78,10 @@ UNFOLD: Final[dict[str, Any]] = {
                 "title": "Identity",
                 "items": [
                     _link("Access keys", "key", "iam_accesskey_changelist"),
-                    _link("Users", "group", "iam_user_changelist", permission=may_see_users),
+                    _link("Users", "person", "iam_user_changelist", permission=may_administer),
+                    _link("Groups", "group", "iam_group_changelist", permission=may_administer),
+                    _link("Roles", "badge", "iam_role_changelist", permission=may_administer),
+                    _link("Policies", "policy", "iam_policy_changelist", permission=may_administer),
                 ],
             },
         ],

@@ -26,6 +26,7 @@ ALLOWED_HOSTS = ["*"]  # any name may point at the store; links are built from S
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"
+FORMAT_MODULE_PATH = ["s4project.formats"]  # moments as they sort, in UTC
 ROOT_URLCONF = "s4project.urls"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "iam.User"
@@ -130,6 +131,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"  # who comes to the login page by itself goes on to the first
 
 SESSION_COOKIE_NAME = "s4_session"
 SESSION_COOKIE_HTTPONLY = True

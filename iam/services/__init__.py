@@ -35,6 +35,7 @@ from iam.services.policies import (
     put_inline_policy,
     update_policy,
 )
+from iam.services.rights import load_rights, load_rights_of_role
 from iam.services.roles import (
     create_role,
     delete_role,
@@ -91,6 +92,8 @@ __all__ = [
     "list_roles",
     "list_users",
     "load_keyring",
+    "load_rights",
+    "load_rights_of_role",
     "lock_owner",
     "put_inline_policy",
     "record_uses",

@@ -9,6 +9,7 @@ from typing import Final
 
 from iam.documents import MalformedPolicy, read_identity_policy
 from iam.errors import InvalidPolicyDocument, LimitExceeded
+from iam.policy_words import place_of_error
 
 MANAGED_CHARACTERS_MAX: Final = 6_144
 KEY_CHARACTERS_MAX: Final = 2_048  # as AWS's session policies
@@ -22,7 +23,9 @@ def check_document(text: str, *, field: str = "document") -> None:
         read_identity_policy(text)
     except MalformedPolicy as error:
         # JSON can spell halves of characters, which no answer can carry.
-        reason = str(error).encode(errors="replace").decode()
+        place = place_of_error(text)
+        reason = f"{error} ({place})" if place else str(error)
+        reason = reason.encode(errors="replace").decode()
         raise InvalidPolicyDocument(reason, field) from error
 
 

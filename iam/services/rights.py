@@ -55,6 +55,16 @@ def read_tables() -> Tables:
     )
 
 
+def load_rights(user: User) -> Rights:
+    """Read what the policies of one user are at this moment."""
+    return RightsReader().of(user.pk, user.role_id)
+
+
+def load_rights_of_role(name: str) -> Rights:
+    """Read what a role gives at this moment, with all that it includes."""
+    return DeferredRights(RightsReader().of_role.get(name, ()))
+
+
 class RightsReader:
     """Who holds which policies, as of one moment.
 

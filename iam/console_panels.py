@@ -1,0 +1,83 @@
+"""Tables below a form of the console: what else there is to know of the row that it shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+
+from iam.documents import load_policy
+from iam.policy_words import sentences
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from iam.models import Group, Role, User
+    from iam.policy_words import Sentence
+    from iam.rights import Rights
+
+    Holder = User | Group | Role
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A table, or the words that stand in place of none; links are (text, address)."""
+
+    title: str
+    headers: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    empty: str
+    note: str = ""
+    links: Sequence[tuple[str, str]] = ()
+    template: str = "admin/iam/panels/table.html"
+
+
+@dataclass(frozen=True, slots=True)
+class RightsPanel:
+    """All policies of a user, each with where it comes from, in words."""
+
+    policies: Sequence[tuple[str, Sequence[Sentence]]]
+    note: str = ""
+    links: Sequence[tuple[str, str]] = ()
+    title: str = "Effective permissions"
+    template: str = field(default="admin/iam/panels/rights.html")
+
+
+def link(text: object, page: str, key: object) -> str:
+    """Make a link to the page of a row."""
+    return format_html('<a href="{}">{}</a>', reverse(f"admin:{page}", args=[key]), text)
+
+
+def linked(rows: Iterable[Any]) -> str:
+    """Make links to the pages of several rows, in one cell."""
+    found = [(_page_of(row), row) for row in rows]
+    return format_html_join(", ", "{}", ((link(row, page, row.pk),) for page, row in found)) or "-"
+
+
+def _page_of(row: Any) -> str:
+    return f"{row._meta.app_label}_{row._meta.model_name}_change"  # noqa: SLF001  # Django's public name
+
+
+def inline_policies(holder: Holder, *, is_kept: bool = False) -> Panel:
+    """List the inline policies of a user, group or role."""
+    kind = holder._meta.model_name  # noqa: SLF001  # as above
+    add = f"{reverse('admin:iam_inlinepolicy_add')}?{kind}={holder.pk}"
+    rows = []
+    for policy in holder.inline_policies.order_by("name"):
+        effects = [each.is_allow for each in load_policy(policy.document).statements]
+        counts = f"{effects.count(True)} allow, {effects.count(False)} deny"
+        rows.append((link(policy, "iam_inlinepolicy_change", policy.pk), counts))
+    return Panel(
+        title="Inline policies",
+        headers=("Name", "Statements"),
+        rows=rows,
+        empty=f"None. An inline policy comes and goes with this {kind}.",
+        links=() if is_kept else (("Add inline policy", add),),
+    )
+
+
+def rights_panel(rights: Rights, **more: Any) -> RightsPanel:
+    """Put all policies of a user into words."""
+    return RightsPanel([(each.source, sentences(each.policy)) for each in rights], **more)

@@ -1,0 +1,1 @@
+"""How the console writes moments: as they sort, in every list and form."""

@@ -1,0 +1,1 @@
+"""For English, the console's one language."""

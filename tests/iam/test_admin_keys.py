@@ -1,0 +1,102 @@
+"""Access keys in the console: what narrows them, when they were used, which the list finds."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from django.utils import timezone
+
+from iam import services
+from iam.keyring import RoleName
+from iam.models import AccessKey
+from tests.people import browser, person
+
+if TYPE_CHECKING:
+    from django.http import HttpResponse
+
+    from iam.models import User
+
+KEYS = "/iam/accesskey/"
+DOCUMENT = '{"Statement": {"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}}'
+
+
+def text(response: HttpResponse) -> str:
+    """Read a page."""
+    return response.content.decode()
+
+
+@pytest.fixture
+def writer(boss: User) -> User:
+    """Make a Writer who can sign in."""
+    return person("wilma", RoleName.WRITER)
+
+
+def test_a_writer_narrows_his_own_key(writer: User) -> None:
+    """A user gives his key a policy of its own when he makes it, and another later."""
+    client = browser("wilma")
+    assert client.post(f"{KEYS}add/", {"name": "reads", "policy": DOCUMENT}).status_code == 200
+    row = AccessKey.objects.get()
+    credential = services.load_keyring().find(row.access_key)
+    assert credential is not None
+    assert credential.policy is not None
+    assert "narrowed" in text(client.get(KEYS))
+    values = {"name": "reads", "is_enabled": "on", "policy": DOCUMENT.replace("Get", "List")}
+    assert client.post(f"{KEYS}{row.pk}/change/", values).status_code == 302
+    row.refresh_from_db()
+    assert "s3:List*" in row.policy
+
+
+@pytest.mark.parametrize(
+    ("policy", "complaint"),
+    [("{", "line 1, column 2"), (DOCUMENT + " " * 2100 + "\n.", "2,048 characters")],
+)
+def test_a_wrong_narrowing_comes_back(writer: User, policy: str, complaint: str) -> None:
+    """A narrowing policy that is wrong or too long comes back at its field; no key is made."""
+    response = browser("wilma").post(f"{KEYS}add/", {"policy": policy})
+    assert response.status_code == 200
+    assert complaint in response.context["adminform"].form.errors["policy"][0]
+    assert not AccessKey.objects.exists()
+
+
+def test_the_list_finds_keys_nobody_needs(boss: User) -> None:
+    """Filters find keys that expired, soon will, never do, and were not used for long."""
+    now = timezone.now()
+    for name, expires, used, made in (
+        ("ended", -1, None, 1),
+        ("ending", 5, 1, 200),
+        ("fresh", None, None, 1),
+        ("stale", None, 100, 200),
+        ("idle", None, None, 200),
+    ):
+        key = services.create_key(boss.pk, access_key=name, name=f"for {name}").access_key
+        AccessKey.objects.filter(access_key=key).update(
+            expires_at=None if expires is None else now + timedelta(days=expires),
+            last_used_at=None if used is None else now - timedelta(days=used),
+            created_at=now - timedelta(days=made),
+        )
+    console = browser("boss")
+
+    def found(query: str) -> set[str]:
+        response = console.get(f"{KEYS}?{query}")
+        return {row.access_key for row in response.context["cl"].result_list}
+
+    assert found("expiry=expired") == {"ended"}
+    assert found("expiry=soon") == {"ending"}
+    assert found("expiry=never") == {"fresh", "stale", "idle"}
+    assert found("use=unused") == {"stale", "idle"}
+    assert found("use=never") == {"ended", "fresh", "idle"}
+    assert found("from_environment__exact=1") == set()
+    assert len(found("use=nonsense&expiry=nonsense")) == 5
+
+
+def test_a_users_page_lists_his_keys(boss: User, writer: User) -> None:
+    """The page of a user links his keys, and the form that makes another for him."""
+    services.create_key(writer.pk, name="laptop <b>")
+    row = AccessKey.objects.get()
+    page = text(browser("boss").get(f"/iam/user/{writer.pk}/change/"))
+    assert f'href="{KEYS}{row.pk}/change/">{row.access_key}</a>' in page
+    assert "laptop &lt;b&gt;" in page
+    add = text(browser("boss").get(f"{KEYS}add/?user={writer.pk}"))
+    assert f'<option value="{writer.pk}" selected' in add
