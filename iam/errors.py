@@ -186,3 +186,10 @@ class OwnRightsKept(IdentityError):
         super().__init__(
             "Nobody takes his own role, disables or deletes himself: let another SuperUser do it."
         )
+
+
+class NoAccessKey(IdentityError):
+    """The user has no key to sign with."""
+
+    def __init__(self) -> None:
+        super().__init__("You have no access key that is enabled: make one first.")

@@ -74,6 +74,17 @@ class Text(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class Line(Text):
+    """A text without control characters: it can stand in a header or a document of XML."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """Read it; ValidationError."""
+        text = super().to_internal_value(data)
+        if not text.isprintable():
+            self.fail("invalid")
+        return text
+
+
 class Names(serializers.ListField):
     """Names of things that there are; the list takes the place of the one before."""
 

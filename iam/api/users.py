@@ -53,6 +53,7 @@ class UserQuery(PageQuery):
 
     search = Text(required=False, help_text="Part of a name, a display name or an address.")
     role = Text(required=False)
+    group = Text(required=False)
     is_active = QueryFlag(required=False)
 
 
@@ -130,6 +131,8 @@ class Users(View):
             rows = rows.filter(pk=me.pk)
         if "role" in query:
             rows = rows.filter(role_id=query["role"])
+        if "group" in query:
+            rows = rows.filter(groups__name=query["group"])
         if "is_active" in query:
             rows = rows.filter(is_active=query["is_active"])
         if word := query.get("search"):

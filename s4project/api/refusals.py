@@ -65,6 +65,7 @@ STATUSES: Final[dict[type[Exception], HTTPStatus]] = {
     errors.RootUserKept: HTTPStatus.CONFLICT,
     errors.UserOwnsBuckets: HTTPStatus.CONFLICT,
     errors.OwnRightsKept: HTTPStatus.CONFLICT,
+    errors.NoAccessKey: HTTPStatus.CONFLICT,
     Busy: HTTPStatus.CONFLICT,
 }
 

@@ -7,8 +7,8 @@ from typing import Final
 from django.urls import include, path, re_path, register_converter
 from django.urls.converters import StringConverter
 
-from iam.api import keys, session, users
-from s4project.api import buckets, docs, refusals, store
+from iam.api import groups, keys, policies, rights, session, users
+from s4project.api import bucket_settings, buckets, docs, presign, refusals, store
 
 
 class IdConverter(StringConverter):
@@ -27,6 +27,13 @@ class KeyConverter(StringConverter):
     regex = r"[A-Za-z0-9._+=@-]{3,128}"
 
 
+class NameConverter(StringConverter):
+    """A name of a policy, group or role."""
+
+    regex = r"[A-Za-z0-9_+=,.@-]{1,128}"
+
+
+register_converter(NameConverter, "name")
 register_converter(IdConverter, "id")
 register_converter(KeyConverter, "access_key")
 
@@ -40,6 +47,19 @@ ADMIN: Final = [
     path("users/<id:user_id>/credentials", users.UserCredentials.as_view()),
     path("users/<id:user_id>/keys", keys.Keys.as_view()),
     path("users/<id:user_id>/keys/<access_key:access_key>", keys.OneKey.as_view()),
+    path("users/<id:user_id>/policies", policies.UserPolicies.as_view()),
+    path("users/<id:user_id>/policies/<name:name>", policies.UserPolicy.as_view()),
+    path("users/<id:user_id>/rights", rights.UserRights.as_view()),
+    path("groups", groups.Groups.as_view()),
+    path("groups/<name:group>", groups.OneGroup.as_view()),
+    path("groups/<name:group>/policies", policies.GroupPolicies.as_view()),
+    path("groups/<name:group>/policies/<name:name>", policies.GroupPolicy.as_view()),
+    path("roles", groups.Roles.as_view()),
+    path("roles/<name:role>", groups.OneRole.as_view()),
+    path("roles/<name:role>/policies", policies.RolePolicies.as_view()),
+    path("roles/<name:role>/policies/<name:name>", policies.RolePolicy.as_view()),
+    path("policies", policies.Policies.as_view()),
+    path("policies/<name:name>", policies.OnePolicy.as_view()),
     path("compaction/run", store.RunCompaction.as_view()),
     path("scrubber/run", store.RunScrub.as_view()),
     path("scrubber/status", store.ScrubProgress.as_view()),
@@ -47,6 +67,12 @@ ADMIN: Final = [
     path("bucket-stats", buckets.BucketStats.as_view()),
     path("buckets/<str:name>", buckets.OneBucket.as_view()),
     path("buckets/<str:name>/objects", buckets.BucketObjects.as_view()),
+    path("buckets/<str:bucket>/acl", bucket_settings.BucketAcl.as_view()),
+    path("buckets/<str:bucket>/presign", presign.Presign.as_view()),
+    *(
+        path(f"buckets/<str:bucket>/{setting.path}", bucket_settings.address(setting).as_view())
+        for setting in bucket_settings.SETTINGS
+    ),
 ]
 
 
