@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_in
 from django.db.models.signals import post_migrate
 
 
@@ -14,7 +15,9 @@ class IamConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks, and what follows each migration."""
-        from iam import checks  # noqa: F401, PLC0415  # registration is the import's effect
+        from iam import checks, sessions  # noqa: F401, PLC0415  # registering is their effect
         from iam.services.roles import keep_builtins  # noqa: PLC0415  # models exist only now
 
         post_migrate.connect(keep_builtins, sender=self)
+        # `services.sign_in` writes it, for REST as well, together with what else it writes.
+        user_logged_in.disconnect(dispatch_uid="update_last_login")

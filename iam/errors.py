@@ -58,6 +58,24 @@ class AccessKeyTaken(IdentityError):
         super().__init__(f"There is already an access key {access_key}.")
 
 
+class WrongPassword(IdentityError):
+    """Name and password do not belong together; which of them is wrong, or else, is not told."""
+
+    def __init__(self) -> None:
+        super().__init__("The user name or the password is wrong.")
+
+
+class TooManySignIns(IdentityError):
+    """A client must wait before it is heard again."""
+
+    def __init__(self, wait_seconds: int) -> None:
+        plural = "" if wait_seconds == 1 else "s"
+        super().__init__(
+            f"Too many attempts to sign in. Try again in {wait_seconds} second{plural}."
+        )
+        self.wait_seconds = wait_seconds
+
+
 class NoSuchUser(IdentityError):
     """No user has that id, name or canonical id."""
 

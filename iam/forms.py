@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.contrib.auth.forms import SetPasswordMixin
+from unfold.forms import AdminOwnPasswordChangeForm
 from unfold.forms import AdminPasswordChangeForm as UnfoldPasswordForm
+from unfold.forms import AuthenticationForm as UnfoldSignInForm
 from unfold.widgets import UnfoldAdminPasswordWidget
 
 from iam import services
-from iam.errors import NameTaken
+from iam.errors import NameTaken, TooManySignIns, WrongPassword
 from iam.forms_policies import DocumentField, narrowing_field
 from iam.models import AccessKey, InlinePolicy, Policy, User
 
@@ -30,6 +32,24 @@ else:
     BaseModelForm = BaseKeyForm = BasePolicyForm = BaseInlinePolicyForm = forms.ModelForm
     BaseNewPassword = SetPasswordMixin
     BasePasswordForm = UnfoldPasswordForm
+
+
+class SignInForm(UnfoldSignInForm):  # type: ignore[misc]  # the theme is untyped
+    """Name and password; says only that they are wrong, or how long to wait."""
+
+    wait_seconds = 0
+    error_messages: ClassVar = {
+        **UnfoldSignInForm.error_messages,
+        "invalid_login": str(WrongPassword()),
+    }
+
+    def clean(self) -> dict[str, Any]:
+        """Find out who it is."""
+        try:
+            return super().clean()  # type: ignore[no-any-return]  # as above
+        except TooManySignIns as error:
+            self.wait_seconds = error.wait_seconds
+            raise forms.ValidationError(str(error), code="throttled") from error
 
 
 class NewUserForm(BaseNewPassword, BaseModelForm):
@@ -125,4 +145,39 @@ class PasswordForm(BasePasswordForm):
         services.set_password(self.user.pk, self.cleaned_data["password1"])
         self.user.refresh_from_db()
         user: User = self.user
+        return user
+
+
+class OwnPasswordForm(AdminOwnPasswordChangeForm):  # type: ignore[misc]  # the theme is untyped
+    """Another password of one's own, for who knows the old one; wrong ones are counted."""
+
+    def __init__(self, user: User, *args: Any, address: str = "", **kwargs: Any) -> None:
+        super().__init__(user, *args, **kwargs)
+        self.address = address
+        self.wait_seconds = 0
+
+    def clean_old_password(self) -> str:
+        """Look at the old password last, when all else is right."""
+        return str(self.cleaned_data["old_password"])
+
+    def clean(self) -> dict[str, Any]:
+        """Judge the new password, then the old one as at the door."""
+        cleaned: dict[str, Any] = super().clean()
+        if self.errors:
+            return cleaned
+        try:
+            services.sign_in(self.user.username, cleaned["old_password"], self.address)
+        except WrongPassword:
+            self.add_error("old_password", "This is not your password.")
+        except TooManySignIns as error:
+            self.wait_seconds = error.wait_seconds
+            self.add_error("old_password", str(error))
+        return cleaned
+
+    def save(self, commit: bool = True) -> User:  # noqa: FBT001, FBT002  # Django's signature
+        """Write through the service."""
+        assert commit, "a password is not kept for later"
+        user: User = self.user
+        services.set_password(user.pk, self.cleaned_data["new_password1"])
+        user.refresh_from_db()
         return user

@@ -221,6 +221,18 @@ SETTINGS: Final[dict[str, Setting]] = {
         "Password of the first administrator; empty: generated and shown once.",
         is_secret=True,
     ),
+    "session_idle_minutes": Setting(
+        "S4_SESSION_IDLE_MINUTES",
+        "60",
+        whole_number(1, 43_200),
+        "How long after the last request a session of the console ends.",
+    ),
+    "session_hours": Setting(
+        "S4_SESSION_HOURS",
+        "12",
+        whole_number(1, 720),
+        "How long after signing in a session of the console ends in any case.",
+    ),
     "jwt_secret": Setting(
         "S4_JWT_SECRET",
         "",
@@ -346,6 +358,8 @@ class Configuration:
     database_url: str = field(repr=False)
     root_username: str
     root_password: str = field(repr=False)
+    session_idle_minutes: int
+    session_hours: int
     jwt_secret: str = field(repr=False)
     jwt_lifetime_hours: int
     access_key_id: str

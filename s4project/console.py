@@ -59,6 +59,7 @@ UNFOLD: Final[dict[str, Any]] = {
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": icon}],
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
+    "LOGIN": {"form": "iam.forms.SignInForm"},
     "COLORS": no_colors,
     "STYLES": [partial(asset, "s4/theme.css")],
     "SCRIPTS": [partial(asset, "s4/theme.js")],

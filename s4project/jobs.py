@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import structlog
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.db import DatabaseError, close_old_connections
+from django.utils import timezone
 
 from buckets.services import finish_deletions
+from iam.services import forget_sign_ins
 from storage_engine import Busy, CompactionOptions, ScrubOptions
 from storage_engine.apps import get_engine
 from storage_engine.errors import EngineError
@@ -69,6 +72,7 @@ def configured_jobs() -> list[Job]:
     """Return the jobs that the settings ask for."""
     chosen = settings.S4
     jobs = [Job("finish_deletions", finish_deletions, HOUR), Job("reclaim", reclaim, HOUR)]
+    jobs.append(Job("forget", forget, HOUR))
     if chosen.snapshot_interval_hours:
         jobs.append(Job("snapshot", snapshot, MINUTE))
     if chosen.compaction_enabled:
@@ -76,6 +80,13 @@ def configured_jobs() -> list[Job]:
     if chosen.scrub_interval_days:
         jobs.append(Job("scrub", scrub, HOUR))
     return jobs
+
+
+def forget() -> dict[str, int]:
+    """Delete sessions and counts of sign-ins whose time is over; return what was deleted."""
+    sessions = Session.objects.filter(expire_date__lt=timezone.now()).delete()[0]
+    gone = {"sessions": sessions, "sign_in_counts": forget_sign_ins()}
+    return {name: count for name, count in gone.items() if count}
 
 
 def snapshot() -> object:

@@ -55,6 +55,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "s4project.static_files.StaticFilesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "iam.sessions.SessionLife",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -121,13 +122,12 @@ def secret_key(data_dir: Path) -> str:
 
 SECRET_KEY = secret_key(S4.data_dir)
 
-PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.Argon2PasswordHasher",
-    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
-]
+AUTHENTICATION_BACKENDS = ["iam.backends.SignInBackend"]
+PASSWORD_HASHERS = ["iam.passwords.PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "iam.passwords.LengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "admin:login"
@@ -136,8 +136,10 @@ LOGIN_REDIRECT_URL = "admin:index"  # who comes to the login page by itself goes
 SESSION_COOKIE_NAME = "s4_session"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = S4.session_hours * 3600
 SESSION_COOKIE_SECURE = S4.console_url.startswith("https:")
 CSRF_COOKIE_NAME = "s4_csrf"
+CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE
 CSRF_TRUSTED_ORIGINS = [S4.console_url] if S4.console_url else []
 CSRF_FAILURE_VIEW = "s4project.error_pages.csrf_failure"

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 
+from iam import entrance
 from s4project import error_pages
 
 
@@ -23,5 +24,7 @@ handler500 = error_pages.server_error
 urlpatterns = [
     path("api/", include("s4project.api.urls")),
     path("health/live", live),
+    path("login/", entrance.login),
+    path("password_change/", admin.site.admin_view(entrance.change_password)),
     path("", admin.site.urls),
 ]

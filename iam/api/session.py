@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import authenticate
 from rest_framework import serializers
-from rest_framework.exceptions import APIException
 
 from iam import services
 from iam.api.fields import Given, Text
@@ -15,19 +14,13 @@ from iam.api.permissions import Anybody, SignedIn, asker
 from iam.api.tokens import make_token
 from iam.api.users import UserRow, user_row
 from iam.api.view import THROTTLED, View, endpoint
+from iam.errors import WrongPassword
 from iam.models import User
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
 
 PASSWORD_CHARACTERS_MAX = 1024
-
-
-class WrongCredentials(APIException):
-    """Name and password do not belong together; which of them is wrong is not told."""
-
-    status_code = HTTPStatus.UNAUTHORIZED
-    default_detail = "The user name or the password is wrong."
 
 
 class SignIn(Given):
@@ -52,10 +45,10 @@ class NewPassword(Given):
 
 
 def sign_in(request: Request, username: str, password: str) -> User:
-    """Find the user whom a name and a password belong to; WrongCredentials."""
+    """Find the user whom a name and a password belong to; WrongPassword, TooManySignIns."""
     user = authenticate(request._request, username=username, password=password)  # noqa: SLF001  # DRF's way to Django's own request
-    if not isinstance(user, User) or not user.is_staff:
-        raise WrongCredentials
+    if not isinstance(user, User):
+        raise WrongPassword
     return user
 
 

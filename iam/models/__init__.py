@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from iam.models.keys import AccessKey
 from iam.models.policies import Group, InlinePolicy, Policy, Role
+from iam.models.sign_ins import SignInCount
 from iam.models.users import User, random_account_id, random_canonical_id
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "InlinePolicy",
     "Policy",
     "Role",
+    "SignInCount",
     "User",
     "random_account_id",
     "random_canonical_id",

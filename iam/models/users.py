@@ -10,6 +10,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from iam.keyring import RoleName
 from iam.models.policies import Group, Policy, Role
@@ -122,12 +123,24 @@ class User(AbstractBaseUser):
         del app_label
         return self.is_superuser
 
+    def get_session_auth_hash(self) -> str:
+        """Answer what a session of this user must know: it ends when this changes."""
+        return self._get_session_auth_hash()
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Mix who it is with his token version, which moves with password, role and activity.
+
+        Not with the password's hash, as Django does: that is made anew with new parameters.
+        """
+        value = f"{self.canonical_id}:{self.token_version}"
+        return salted_hmac("iam.User.session", value, secret=secret, algorithm="sha256").hexdigest()
+
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Write the row; a password that a form of Django set is written alone.
 
         Django's "change my password" page saves all fields of a user it read some time ago: that
-        would give back a role that was taken away meanwhile. Sessions end by the new hash, tokens
-        by the new version.
+        would give back a role that was taken away meanwhile. Sessions and tokens end by
+        the new version.
         """
         is_password_change = getattr(self, "_password", None) is not None and not self._state.adding
         if not is_password_change or kwargs.get("update_fields") is not None:

@@ -44,6 +44,7 @@ from iam.services.roles import (
     update_role,
 )
 from iam.services.root import FirstStart, ensure_root
+from iam.services.signing_in import forget_sign_ins, sign_in
 from iam.services.snapshot import KeyringReader, load_keyring
 from iam.services.users import (
     create_user,
@@ -84,6 +85,7 @@ __all__ = [
     "find_policy",
     "find_role",
     "find_user",
+    "forget_sign_ins",
     "is_last_superuser",
     "is_settled",
     "list_groups",
@@ -104,6 +106,7 @@ __all__ = [
     "set_password",
     "set_policies",
     "set_role",
+    "sign_in",
     "update_group",
     "update_key",
     "update_policy",

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+CHALLENGE: Final = 'Bearer realm="api"'
 NOWHERE: Final = Target(bucket=None, key=None, is_virtual_host=False, resource="/")
 STATUSES: Final[dict[type[Exception], HTTPStatus]] = {
     InvalidBucketName: HTTPStatus.BAD_REQUEST,
@@ -45,6 +46,8 @@ STATUSES: Final[dict[type[Exception], HTTPStatus]] = {
     BucketAlreadyExists: HTTPStatus.CONFLICT,
     BucketNotEmpty: HTTPStatus.CONFLICT,
     errors.InvalidIdentity: HTTPStatus.BAD_REQUEST,
+    errors.WrongPassword: HTTPStatus.UNAUTHORIZED,
+    errors.TooManySignIns: HTTPStatus.TOO_MANY_REQUESTS,
     errors.NoSuchUser: HTTPStatus.NOT_FOUND,
     errors.NoSuchAccessKey: HTTPStatus.NOT_FOUND,
     errors.NoSuchPolicy: HTTPStatus.NOT_FOUND,
@@ -85,7 +88,12 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     status, sentence = _of(error)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("api_trouble", error=repr(error))
-    return Response({"error": sentence}, status)
+    response = Response({"error": sentence}, status)
+    if isinstance(error, errors.TooManySignIns):
+        response.headers["Retry-After"] = str(error.wait_seconds)
+    if status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = CHALLENGE
+    return response
 
 
 def _of(error: Exception) -> tuple[int, str]:
@@ -114,7 +122,7 @@ def _in_our_form(response: Response | None, error: Exception) -> Response | None
             "error": str(response.data.get("detail", HTTPStatus(response.status_code).phrase))
         }
     if response.status_code == HTTPStatus.UNAUTHORIZED:
-        response.headers.setdefault("WWW-Authenticate", 'Bearer realm="api"')
+        response.headers.setdefault("WWW-Authenticate", CHALLENGE)
     return response
 
 
