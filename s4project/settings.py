@@ -133,6 +133,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"  # who comes to the login page by itself goes on to the first
 
+SESSION_ENGINE = "iam.session_store"
 SESSION_COOKIE_NAME = "s4_session"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

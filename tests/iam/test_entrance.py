@@ -14,6 +14,7 @@ from iam.errors import WrongPassword
 from iam.keyring import RoleName
 from iam.models import User
 from iam.passwords import PasswordHasher
+from iam.session_store import stored
 from iam.throttle import BY_NAME
 from s4project.jobs import forget
 from tests.calling import Program
@@ -111,10 +112,23 @@ def test_signing_in_makes_session_and_form_token_anew(boss: User) -> None:
     assert client.cookies["s4_csrf"].value != token
     assert cookie["httponly"]
     assert cookie["samesite"] == "Lax"
-    assert not Session.objects.filter(session_key=planted).exists()
+    assert not Session.objects.filter(session_key=stored(planted)).exists()
     stranger = Client()
     stranger.cookies["s4_session"] = planted
     assert not is_in(stranger)
+
+
+def test_the_table_of_sessions_opens_none(boss: User) -> None:
+    """What stands in SQL for a session is not its key, and as a key opens nothing."""
+    client = Client()
+    enter(client)
+    key = client.cookies["s4_session"].value
+    (row,) = Session.objects.all()
+    assert key not in row.session_key + row.session_data
+    stranger = Client()
+    stranger.cookies["s4_session"] = row.session_key
+    assert not is_in(stranger)
+    assert is_in(client)
 
 
 def test_signing_out_ends_the_session(boss: User) -> None:
