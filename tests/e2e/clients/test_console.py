@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from tests.e2e.clients.installed import Runner
     from tests.e2e.server import Server
 
-    Tell = Callable[[str], str]
+    Tell = Callable[..., str]
 
 pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture
 def tell(run: Runner, server: Server, bucket: str) -> Tell:
-    """Answer what tells a story of programs/console_stories.cjs."""
+    """Answer what tells a story of programs/console_stories.cjs, or of another program."""
     environment = {
         "CHROMIUM": system("chromium"),
         "CONSOLE": f"http://127.0.0.1:{server.console_port}",
         "PASSWORD": server.settings["root_password"],
     }
-    return lambda story: node_story(run, "console_stories", story, **environment)
+    return lambda story, program="console_stories": node_story(run, program, story, **environment)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -39,3 +39,9 @@ def test_every_page_opens_without_complaint(tell: Tell, theme: str) -> None:
 def test_every_control_works(tell: Tell) -> None:
     """Menus, themes, search, filters, date pickers, choices, windows and actions do their work."""
     tell("controls")
+
+
+@pytest.mark.parametrize("story", ["policy", "user", "phone"])
+def test_identity_pages_help_and_fit(tell: Tell, story: str) -> None:
+    """Policies are written with help, a user's rights are told, and all of it fits a phone."""
+    tell(story, "identity_stories")

@@ -68,6 +68,7 @@ const pages = (colorScheme) => browse(async (page) => {
   assert.ok(seen.size > 15, `${seen.size} pages`);
 }, { colorScheme });
 
+Object.assign(exports, { browse, signIn, origin }); // for stories of other pages
 exports.light = () => pages('light');
 exports.dark = () => pages('dark');
 
