@@ -142,9 +142,11 @@ class _Resources:
 
 
 def _covers(pattern: str, prefix: str) -> bool:
-    """Tell whether a pattern fits all that begins with a prefix, as far as is easily seen."""
-    head = pattern.removesuffix("*")
-    return head != pattern and not PART.search(head) and prefix.startswith(head)
+    """Tell whether a pattern fits all that begins with a prefix.
+
+    One that ends in `*` and fits the prefix itself does; what variables stand for is not asked.
+    """
+    return pattern.endswith("*") and "${" not in pattern and bool(compile_pattern(pattern)(prefix))
 
 
 def _touches(pattern: str, prefix: str) -> bool:

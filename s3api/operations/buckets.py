@@ -55,6 +55,8 @@ def _authorise_settings(call: Call, grants: tuple[Grant, ...] | None) -> None:
         authorise(call, "s3:PutBucketAcl", None)
     if call.arguments.get("ObjectOwnership") is not None:
         authorise(call, "s3:PutBucketOwnershipControls", None)
+    if (call.arguments.get("CreateBucketConfiguration") or {}).get("Tags"):
+        authorise(call, "s3:TagResource", None)
 
 
 def _configured(call: Call, grants: tuple[Grant, ...] | None) -> BucketConfiguration:

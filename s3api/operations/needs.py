@@ -80,6 +80,7 @@ NEEDS: Final[dict[str, tuple[Need, ...]]] = {
         _bucket("CreateBucket"),
         _bucket("PutBucketAcl", "an ACL comes along that is not private"),
         _bucket("PutBucketOwnershipControls", "x-amz-object-ownership comes along"),
+        _bucket("TagResource", "tags come along"),
     ),
     "HeadBucket": (_bucket("ListBucket"),),
     "DeleteBucket": (_bucket("DeleteBucket"),),

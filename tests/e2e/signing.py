@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,6 +100,32 @@ class Signer:
             f"SignedHeaders={names},Signature={signature}"
         )
         return Signed(lines | {"authorization": authorization}, signature, stamp)
+
+    def signature(self, stamp: str, text: str) -> str:
+        """Sign a text of one's own making, such as the policy of a form."""
+        return self._signature(stamp, text)
+
+    def presign(  # what is signed, when and for how long
+        self, method: str, target: str, headers: Mapping[str, str], stamp: str, seconds: int
+    ) -> str:
+        """Write a presigned URL's path and query; `headers`, with the host, must come along."""
+        path, _, query = target.partition("?")
+        lines = {name.lower(): " ".join(value.split()) for name, value in headers.items()}
+        names = ";".join(sorted(lines))
+        signed = {
+            "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+            "X-Amz-Credential": f"{self.access_key}/{self.scope(stamp)}",
+            "X-Amz-Date": stamp,
+            "X-Amz-Expires": str(seconds),
+            "X-Amz-SignedHeaders": names,
+        }
+        said = "&".join(f"{name}={quote(value, safe='~')}" for name, value in signed.items())
+        query = canonical_query(f"{query}&{said}")
+        written = [f"{name}:{lines[name]}" for name in sorted(lines)]
+        canonical = "\n".join((method, path, query, *written, "", names, UNSIGNED))
+        digest = hashlib.sha256(canonical.encode()).hexdigest()
+        text = f"AWS4-HMAC-SHA256\n{stamp}\n{self.scope(stamp)}\n{digest}"
+        return f"{path}?{query}&X-Amz-Signature={self._signature(stamp, text)}"
 
     def chunk_signature(self, stamp: str, previous: str, chunk: bytes) -> str:
         """Sign one chunk of a body, in the chain that began with the request's signature."""
