@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 CRASH_SUITES := $(addprefix tests/storage_engine/test_,power_cut.py crash.py races.py model.py)
 
-.PHONY: serve test test-long test-clients clients test-crash test-scale conformance fuzz coverage check format lock bench help clean
+.PHONY: serve test test-long test-clients clients test-crash test-scale conformance fuzz pages coverage check format lock bench help clean
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -57,6 +57,10 @@ conformance: $(STAMP)
 SECONDS ?= 3600
 fuzz: $(STAMP)
 	@S4_TEST_FUZZ_SECONDS=$(SECONDS) nice $(BIN)/python -m pytest -q -s --timeout 0 tests/fuzz
+
+#: make pages     write the pages of docs/ that are made from tables in the code
+pages: $(STAMP)
+	@S4_WRITE_DOCS=1 $(BIN)/python -m pytest -q tests/s3api/operations/test_needs.py tests/e2e/matrix/test_page.py
 
 #: make coverage  tests with branch coverage, report in the terminal
 coverage: $(STAMP)

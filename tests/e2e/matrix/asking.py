@@ -151,5 +151,3 @@ def answer(reply: Reply) -> tuple[int, str]:
 def telling(reply: Reply, bucket: str) -> tuple[int, bytes]:
     """Answer what a reply says, without what differs each time and the bucket's name."""
     return reply.status, REPLY_IDS.sub(b"", reply.body).replace(bucket.encode(), b"BUCKET")
-
-

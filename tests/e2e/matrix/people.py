@@ -35,9 +35,7 @@ def says(action: list[str], resource: str = "*", effect: str = "Allow", **more: 
 NARROW: Final = policy(
     says(["s3:GetObject", "s3:PutObject"], OBJECTS), says(["s3:CreateBucket"], BUCKETS)
 )
-AUDITOR: Final = policy(
-    says(["s3:Get*", "s3:List*"]), says(["s3:GetObject*"], effect="Deny")
-)
+AUDITOR: Final = policy(says(["s3:Get*", "s3:List*"]), says(["s3:GetObject*"], effect="Deny"))
 TEAM: Final = policy(
     says(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], OBJECTS),
     says(["s3:ListBucket"], BUCKETS, Condition={"StringLike": {"s3:prefix": "team/*"}}),
@@ -55,7 +53,8 @@ def make() -> None:
     services.create_group("team", policies=["team-folder"])
     roles = {
         **dict.fromkeys(("writer", "reader", "without", "banned", "foreigner"), "Writer"),
-        **{"superuser": "SuperUser", "fired": "SuperUser", "auditor": "Auditor"},
+        **dict.fromkeys(("superuser", "fired"), "SuperUser"),
+        "auditor": "Auditor",
         **dict.fromkeys(("member", "invited"), None),
     }
     made = {}

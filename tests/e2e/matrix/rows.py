@@ -142,13 +142,9 @@ BUCKET: Final = (
         "bucket:PutBucketPublicAccessBlock",
         {"PublicAccessBlockConfiguration": OPEN},
     ),
-    change(
-        "DeletePublicAccessBlock", "bucket:PutBucketPublicAccessBlock", answer=NO_CONTENT
-    ),
+    change("DeletePublicAccessBlock", "bucket:PutBucketPublicAccessBlock", answer=NO_CONTENT),
     row("GetBucketTagging", "bucket:GetBucketTagging"),
-    change(
-        "PutBucketTagging", "bucket:PutBucketTagging", {"Tagging": TAGS}, answer=NO_CONTENT
-    ),
+    change("PutBucketTagging", "bucket:PutBucketTagging", {"Tagging": TAGS}, answer=NO_CONTENT),
     change("DeleteBucketTagging", "bucket:PutBucketTagging", answer=NO_CONTENT),
     row("GetBucketCors", "bucket:GetBucketCORS"),
     change("PutBucketCors", "bucket:PutBucketCORS", {"CORSConfiguration": CORS}),
@@ -384,9 +380,7 @@ COMPLETE: Final = _key(
 )
 UPLOADS: Final = (
     change("CreateMultipartUpload", PUT, _new()),
-    change(
-        "CreateMultipartUpload", f"{PUT} object:PutObjectTagging", _new(**TAGGED), WITH_TAGS
-    ),
+    change("CreateMultipartUpload", f"{PUT} object:PutObjectTagging", _new(**TAGGED), WITH_TAGS),
     change(
         "CreateMultipartUpload",
         f"{PUT} object:PutObjectAcl",

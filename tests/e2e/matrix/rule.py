@@ -103,12 +103,11 @@ class Caller(NamedTuple):
 
     def _may(self, need: Need) -> bool:
         is_denied = self._has(self.denies, need) or (
-            self._has(self.bucket_denies, need)
-            and not (self.is_owner and need.action in OF_POLICY)
+            self._has(self.bucket_denies, need) and not (self.is_owner and need.action in OF_POLICY)
         )
         is_narrowed = self.key is not None and not self._has(self.key, need)
-        return not is_denied and not is_narrowed and self._has(
-            self.allows + self.bucket_allows, need
+        return (
+            not is_denied and not is_narrowed and self._has(self.allows + self.bucket_allows, need)
         )
 
     def _has(self, said: tuple[Says, ...], need: Need) -> bool:
@@ -202,9 +201,7 @@ CALLERS: Final = (
     Caller(
         "expired", "expired key", "the bucket's owner, with a key that has expired.", is_known=False
     ),
-    Caller(
-        "disabled", "disabled key", "the same, with a key that is disabled.", is_known=False
-    ),
+    Caller("disabled", "disabled key", "the same, with a key that is disabled.", is_known=False),
     Caller("fired", "disabled user", "a SuperUser who is disabled.", is_known=False),
     Caller(
         "late",

@@ -100,7 +100,7 @@ class Stage:
 
     @contextmanager
     def playing(self) -> Iterator[None]:
-        """Begin with other buckets after what went wrong, so that no other test meets its traces."""
+        """Leave no buckets behind that something went wrong with."""
         try:
             yield
         except BaseException:
@@ -235,9 +235,7 @@ class Stage:
         """Answer a place's words, with the name of a bucket that is not there."""
         return place.words | {"fresh": f"matrix-{next(self._numbers):04d}-made"}
 
-    def ask(
-        self, caller: Caller, row: Row, words: Mapping[str, str], *, by_link: bool
-    ) -> Reply:
+    def ask(self, caller: Caller, row: Row, words: Mapping[str, str], *, by_link: bool) -> Reply:
         """Send a row's request as a caller, signed in its headers or in a presigned URL."""
         params = fill({"Bucket": "{bucket}", **row.params}, words)
         if row.operation == "ListBuckets":

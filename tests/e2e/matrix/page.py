@@ -1,0 +1,73 @@
+"""docs/access-matrix.md, written from the rows and the rule that the server is held against."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tests.e2e.matrix.rows import SECTIONS
+from tests.e2e.matrix.rule import CALLERS, Verdict
+
+if TYPE_CHECKING:
+    from tests.e2e.matrix.rows import Row
+
+SYMBOLS: Final = {
+    Verdict.ALLOWED: "✓",
+    Verdict.DENIED: "·",
+    Verdict.NO_SUCH_KEY: "✗",
+    Verdict.OTHERS_POLICY: "405",
+}
+# Their columns would all be the same.
+DEAD: Final = ("expired", "disabled", "fired")
+COLUMNS: Final = [caller for caller in CALLERS if caller.name not in DEAD[1:]]
+HEAD: Final = """\
+# The access matrix
+
+Every operation of S3 that S4 offers, tried by every kind of caller. A test sends each of these
+requests to a running server, signed in its headers and once more by a presigned URL, and compares
+the answer with this table; whatever was refused must have changed nothing, and must have said
+nothing that the same request to an empty bucket would not say. The table is written from what AWS
+demands for each operation and from one short statement of what each caller has
+([`tests/e2e/matrix`](../tests/e2e/matrix/rule.py)), not from the code that decides. How rights come
+together: [Access](access.md). What each operation needs: [Actions](actions.md).
+
+| | |
+|---|---|
+| ✓ | done, or answered as to the owner: also with `404` where there is nothing to answer |
+| · | `403 AccessDenied` |
+| ✗ | `403 InvalidAccessKeyId` |
+| 405 | `405 MethodNotAllowed`: a bucket's policy gives nobody else the right to that policy |
+
+Who asks:
+
+"""
+DEAD_TITLE: Final = "dead key"
+DEAD_ABOUT: Final = (
+    "a key that has expired, or is disabled, or whose user (a SuperUser) is disabled."
+)
+
+
+def write() -> str:
+    """Write the page."""
+    return HEAD + _people() + "".join(_section(title, rows) for title, rows in SECTIONS.items())
+
+
+def _people() -> str:
+    lines = [
+        f"- **{DEAD_TITLE}**: {DEAD_ABOUT}\n"
+        if caller.name in DEAD
+        else f"- **{caller.title}**: {caller.about}\n"
+        for caller in COLUMNS
+    ]
+    return "".join(lines)
+
+
+def _section(title: str, rows: tuple[Row, ...]) -> str:
+    titles = [DEAD_TITLE if caller.name in DEAD else caller.title for caller in COLUMNS]
+    head = f"| | {' | '.join(titles)} |\n|---{'|:-:' * len(COLUMNS)}|\n"
+    return f"\n## {title}\n\n{head}" + "".join(map(_line, rows))
+
+
+def _line(row: Row) -> str:
+    name = f"{row.operation}, {row.note}" if row.note else row.operation
+    cells = [SYMBOLS[caller.verdict(row.needs)] for caller in COLUMNS]
+    return f"| {name} | {' | '.join(cells)} |\n"
