@@ -13,7 +13,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.e2e.matrix import people
-from tests.e2e.matrix.asking import REPLY_IDS, Line, Sent, fill, write, write_post
+from tests.e2e.matrix.asking import PASSING, Line, Sent, fill, write, write_post
 from tests.e2e.signing import Signer
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ class Stage:
             targets.append(f"{path}/{words['key']}?uploadId={words['upload']}")
         for target in targets:
             reply = self.ask_as_root("GET", target)
-            yield reply.status, REPLY_IDS.sub(b"", reply.body)
+            yield reply.status, PASSING.sub(b"", reply.body)
 
     def has_changed(self, kind: str, flavour: str) -> bool:
         """Whether a watched bucket is another than it was, or is gone."""

@@ -15,7 +15,7 @@ from s3api.operations.needs import NEEDS, On
 from s3api.operations.registry import HANDLERS
 from tests.e2e.matrix.asking import answer, telling
 from tests.e2e.matrix.rows import ROWS
-from tests.e2e.matrix.rule import CALLERS, Need, Place, Verdict
+from tests.e2e.matrix.rule import CALLERS, OBJECTS, Need, Place, Verdict
 from tests.e2e.matrix.stage import Stage
 
 if TYPE_CHECKING:
@@ -39,13 +39,9 @@ PLACES: Final = {
     On.OBJECT: {Place.OBJECT},
     On.SOURCE: {Place.SOURCE},
 }
-# Who may list the keys may be told which there are, and who may write one of its uploads.
-LISTS, WRITES = Need(Place.LISTING, "ListBucket"), Need(Place.OBJECT, "PutObject")
-MAY_KNOW: Final = {
-    (404, "NoSuchKey"): (LISTS,),
-    (404, "NoSuchVersion"): (LISTS,),
-    (404, "NoSuchUpload"): (LISTS, WRITES),
-}
+# Who may list the keys, or read them, may be told which there are; who may write, which uploads.
+READS, WRITES = Need(Place.OBJECT, "GetObject"), Need(Place.OBJECT, "PutObject")
+LISTS: Final = Need(Place.LISTING, "ListBucket")
 # What a row cannot show: without it the answer is the same but for a header.
 TOLD_LESS: Final = ("to be told how many tags", "the same, of a version that is named")
 
@@ -87,8 +83,9 @@ def told(stage: Stage, caller: Caller, row: Row, reply: Reply) -> str:
     twin = stage.ask(caller, row, words, by_link=caller.is_link_over)
     if telling(reply, place.name) == telling(twin, place.twin):
         return ""
-    known = MAY_KNOW.get(answer(twin), ())
-    if any(caller.verdict([need]) is Verdict.ALLOWED for need in known):
+    is_of_keys = any(need.place in OBJECTS for need in row.needs)
+    rights = (LISTS, READS, WRITES) if answer(twin)[1] == "NoSuchUpload" else (LISTS, READS)
+    if is_of_keys and any(caller.verdict([need]) is Verdict.ALLOWED for need in rights):
         return ""
     return f"{telling(reply, place.name)} is not {telling(twin, place.twin)}"
 
