@@ -94,6 +94,21 @@ x-amz-server-side-encryption-aws-kms-key-id x-amz-server-side-encryption-custome
 x-amz-storage-class x-amz-website-redirect-location
 """
 CONDITION_KEYS: Final = _named(_KEYS)
+# Those of all services: reference_policies_condition-keys.html, and SourceOwner, which S3's page on
+# public access still names. Most of them no request to S4 has: docs/access.md.
+_GLOBAL: Final = """
+assumedroot calledvia calledviaawsmcp calledviafirst calledvialast chatbotsourcearn currenttime
+ec2instancesourceprivateipv4 ec2instancesourcevpc epochtime federatedprovider ismcpserviceaction
+multifactorauthage multifactorauthpresent principalaccount principalarn principalisawsservice
+principalorgid principalorgpaths principalservicename principalservicenameslist principaltype
+referer requestedregion resourceaccount resourceorgid resourceorgpaths securetransport
+signinsessionarn sourceaccount sourcearn sourceidentity sourceip sourceorgid sourceorgpaths
+sourceowner sourcevpc sourcevpcarn sourcevpce tagkeys tokenissuetime useragent userid username
+viaawsmcpservice viaawsservice vpceaccount vpceorgid vpceorgpaths vpcsourceip
+"""
+GLOBAL: Final = "aws:"
+GLOBAL_KEYS: Final = frozenset(GLOBAL + word for word in _GLOBAL.split())
+_GLOBAL_TAGS: Final = ("aws:principaltag/", "aws:requesttag/", "aws:resourcetag/")
 _TAGS: Final = (
     "s3:accesspointtag/",
     "s3:buckettag/",
@@ -149,9 +164,14 @@ ACTIONS_OF_KEY: Final[dict[str, frozenset[str]]] = {
 
 
 def is_condition_key(key: str) -> bool:
-    """Whether a policy may ask for a key, given in lower case: one of S3, or of another service."""
+    """Whether a policy may ask for a key, given in lower case: one that AWS has.
+
+    Of the keys of other services, which no request to S4 has, nothing is known but their form.
+    """
     if key.startswith(PREFIX):
         return key in CONDITION_KEYS or key.startswith(_TAGS)
+    if key.startswith(GLOBAL):
+        return key in GLOBAL_KEYS or key.startswith(_GLOBAL_TAGS)
     return ":" in key
 
 

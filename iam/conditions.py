@@ -31,7 +31,14 @@ ARN_PARTS: Final = 6
 
 
 class InvalidCondition(ValueError):  # noqa: N818  # AWS says so
-    """A condition that means nothing; the text says why."""
+    """A condition that means nothing; the text says why.
+
+    `is_value`: for a value that is none of its operator's kind, all else being as it should.
+    """
+
+    def __init__(self, reason: str, *, is_value: bool = False) -> None:
+        super().__init__(reason)
+        self.is_value = is_value
 
 
 # --- variables -----------------------------------------------------------------------------------
@@ -328,7 +335,7 @@ def _ready(condition: Condition, name: str, *, knows_variables: bool) -> Conditi
                 fixed.append(read(text))
         except ValueError as error:
             raise InvalidCondition(
-                f"The condition {name} cannot take the value {text!r}."
+                f"The condition {name} cannot take the value {text!r}.", is_value=True
             ) from error
     return replace(condition, fixed=tuple(fixed), templates=tuple(templates), name=name)
 

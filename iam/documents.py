@@ -1,40 +1,36 @@
-"""Policies in AWS's JSON: read once, refused when anything in them is not understood, then asked.
+"""Policies in AWS's JSON: read once, then asked. What they must look like `iam.grammar` says.
 
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html. Pure: knows no
-Django and no request; `Question` has what a request is.
+Pure: knows no Django and no request; `Question` has what a request is.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from iam.actions import ACTIONS, OF_BUCKET, OF_OBJECT, OF_SERVICE, PREFIX, is_condition_key
-from iam.conditions import InvalidCondition, Template, read_conditions
+from iam.conditions import Template
+from iam.grammar import (
+    MalformedPolicy,
+    principals,
+    read_bucket_document,
+    read_document,
+    read_identity_document,
+    texts,
+)
 from iam.patterns import as_itself, compile_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from iam.conditions import Condition
+    from iam.grammar import Document
 
 DOCUMENT_BYTES_MAX: Final = 20 * 1024  # of a bucket's policy: bucket-policies.html
-VERSIONS: Final = ("2008-10-17", "2012-10-17")
-WITH_VARIABLES: Final = "2012-10-17"
-EFFECTS: Final = ("Allow", "Deny")  # no set: what is held against them may be a list
-ARN: Final = "arn:aws:s3:::"
 ANYBODY: Final = "*"
-PRINCIPAL_KINDS: Final = {"AWS", "CanonicalUser", "Federated", "Service"}
 USER_KINDS: Final = {"AWS", "CanonicalUser"}  # the others name nobody who calls here
-TOP_FIELDS: Final = {"Version", "Id", "Statement"}
-STATEMENT_FIELDS: Final = {
-    *("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction"),
-    *("Resource", "NotResource", "Condition"),
-}
 # Keys of which one fixed value keeps the public out (the page named at `Policy.is_public`).
 NARROWING: Final = frozenset(
     {
@@ -55,12 +51,6 @@ NARROWING: Final = frozenset(
 )
 OBJECT_TAG: Final = "s3:existingobjecttag/"
 PART: Final = re.compile(r"[*?]|\$\{")  # where a resource begins to be a pattern
-SID: Final = re.compile(r"[A-Za-z0-9]*", re.ASCII)
-ACTION: Final = re.compile(r"[A-Za-z0-9-]+:[A-Za-z*?]+", re.ASCII)
-
-
-class MalformedPolicy(ValueError):  # noqa: N818  # AWS's name of the error
-    """A policy that is refused; the text says why."""
 
 
 class Effect(Enum):
@@ -274,13 +264,12 @@ def read_bucket_policy(text: str, bucket: str, is_known: Callable[[str, str], bo
 
     `is_known` tells whether a principal (its kind, its name) exists: S3 refuses those that do not.
     """
-    statements = _read(text)
-    for fields in statements:
-        _check_resource_policy(fields, bucket, is_known)
-    policy = _compile(statements, text)
-    if not all(map(is_condition_key, policy.keys)):
-        raise MalformedPolicy("Policy has an invalid condition key")
-    return policy
+    return _compile(read_bucket_document(text, bucket, is_known), text)
+
+
+def read_identity_policy(text: str) -> Policy:
+    """Read a policy of a user, group, role or access key; MalformedPolicy."""
+    return _compile(read_identity_document(text), text)
 
 
 @lru_cache(1024)
@@ -291,192 +280,36 @@ def load_policy(text: str) -> Policy:
     nobody guesses what it was to deny.
     """
     try:
-        return _compile(_read(text), text)
+        return _compile(read_document(text), text)
     except MalformedPolicy:
         return _UNREADABLE
 
 
-def read_identity_policy(text: str) -> Policy:
-    """Read a policy of a user, group or role; MalformedPolicy."""
-    statements = _read(text)
-    for fields in statements:
-        if "Principal" in fields or "NotPrincipal" in fields:
-            raise MalformedPolicy("Policy document should not specify a principal.")
-    return _compile(statements, text)
-
-
-def _read(text: str) -> list[dict[str, Any]]:
-    """Read the document's frame: its version, and its statements as they stand."""
-    document = _load(text)
-    if unknown := document.keys() - TOP_FIELDS:
-        raise MalformedPolicy(f"Unknown field {min(unknown)}")
-    if document.get("Version", VERSIONS[0]) not in VERSIONS:
-        raise MalformedPolicy("The policy must contain a valid version string")
-    if not isinstance(document.get("Id", ""), str):
-        raise MalformedPolicy("Invalid policy syntax.")
-    statements = _listed(document.get("Statement"))
-    if not statements or not all(isinstance(each, dict) for each in statements):
-        raise MalformedPolicy("Missing required field Statement")
-    sids = [each["Sid"] for each in statements if each.get("Sid")]
-    if len(set(map(str, sids))) < len(sids):
-        raise MalformedPolicy("Statement IDs (SID) in a single policy must be unique.")
-    for each in statements:
-        _check_statement(each)
-    return statements
-
-
-def _load(text: str) -> dict[str, Any]:
-    if not text.startswith("{"):
-        raise MalformedPolicy("Policies must be valid JSON and the first byte must be '{'")
-    try:
-        document = json.loads(text, object_pairs_hook=_object)
-    except MalformedPolicy:
-        raise
-    except (ValueError, RecursionError) as error:  # a number may have more digits than int takes
-        raise MalformedPolicy(
-            "Policies must be valid JSON and the first byte must be '{'"
-        ) from error
-    assert isinstance(document, dict), "it begins as an object does"
-    return document
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Build an object; one that says the same thing twice is refused."""
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        raise MalformedPolicy("Policies must not have duplicate fields.")
-    return made
-
-
-def _check_statement(fields: dict[str, Any]) -> None:
-    if unknown := fields.keys() - STATEMENT_FIELDS:
-        raise MalformedPolicy(f"Unknown field {min(unknown)}")
-    sid = fields.get("Sid", "")
-    if not isinstance(sid, str) or not SID.fullmatch(sid):
-        raise MalformedPolicy("Statement IDs (SID) must be alpha-numeric.")
-    if "Effect" not in fields:
-        raise MalformedPolicy("Missing required field Effect")
-    if fields["Effect"] not in EFFECTS:
-        raise MalformedPolicy(f"Invalid effect: {fields['Effect']}")
-    for name in ("Action", "Resource"):
-        if name in fields and f"Not{name}" in fields:
-            raise MalformedPolicy(f"{name} and Not{name} cannot stand in one statement.")
-        if name not in fields and f"Not{name}" not in fields:
-            raise MalformedPolicy(f"Missing required field {name}")
-        _texts(fields, name)
-    for action in _texts(fields, "Action"):
-        _check_action(action)
-
-
-def _texts(fields: dict[str, Any], name: str) -> list[str]:
-    """List what stands in an element or in its Not form; at least one text."""
-    texts = _listed(fields.get(name, fields.get(f"Not{name}")))
-    if not texts or not all(isinstance(text, str) and text for text in texts):
-        raise MalformedPolicy(f"Policy has invalid {name.lower()}")
-    return texts
-
-
-def _listed(found: Any) -> list[Any]:
-    """Make a list of what may stand alone or in a list."""
-    return found if isinstance(found, list) else [found]
-
-
-def _check_action(action: str) -> None:
-    if action == "*":
-        return
-    if not ACTION.fullmatch(action):
-        raise MalformedPolicy("Policy has invalid action")
-    if action.lower().startswith(PREFIX) and not _covered(action):
-        raise MalformedPolicy("Policy has invalid action")
-
-
-def _covered(action: str) -> set[str]:
-    """List the actions of S3 that a pattern covers."""
-    test = compile_pattern(action.lower())
-    return {known for known in ACTIONS if test(known.lower())}
-
-
-def _check_resource_policy(
-    fields: dict[str, Any], bucket: str, is_known: Callable[[str, str], bool]
-) -> None:
-    """Check what only a bucket's policy must have: principals, and resources of the bucket."""
-    if ("Principal" in fields) is ("NotPrincipal" in fields):
-        raise MalformedPolicy("Missing required field Principal")
-    for kind, name in _principals(fields.get("Principal", fields.get("NotPrincipal"))):
-        if (kind, name) != ("AWS", ANYBODY) and not is_known(kind, name):
-            raise MalformedPolicy("Invalid principal in policy")
-    resources = _texts(fields, "Resource")
-    own = ARN + bucket
-    if any(each != own and not each.startswith(f"{own}/") for each in resources):
-        raise MalformedPolicy("Policy has invalid resource")
-    if "Action" in fields and "Resource" in fields:
-        _check_applies(_texts(fields, "Action"), resources)
-
-
-def _check_applies(actions: Iterable[str], resources: Sequence[str]) -> None:
-    """Refuse an action that can be done to none of the statement's resources."""
-    has_object = any("/" in resource for resource in resources)
-    has_bucket = any("/" not in resource for resource in resources)
-    fitting = (OF_OBJECT if has_object else frozenset()) | (
-        OF_BUCKET | OF_SERVICE if has_bucket else frozenset()
-    )
-    for action in actions:
-        covered = ACTIONS if action == "*" else _covered(action)
-        if not covered:
-            raise MalformedPolicy("Policy has invalid action")
-        if covered.isdisjoint(fitting):
-            raise MalformedPolicy("Action does not apply to any resource(s) in statement")
-
-
-def _principals(element: object) -> list[tuple[str, str]]:
-    """List (kind, name) of a principal element."""
-    if element == ANYBODY:
-        return [("AWS", ANYBODY)]
-    if not isinstance(element, dict) or not element or element.keys() - PRINCIPAL_KINDS:
-        raise MalformedPolicy("Invalid principal in policy")
-    found = []
-    for kind, names in element.items():
-        for name in _listed(names):
-            if not isinstance(name, str) or not name:
-                raise MalformedPolicy("Invalid principal in policy")
-            found.append((kind, name))
-    if not found:
-        raise MalformedPolicy("Invalid principal in policy")
-    return found
-
-
-def _compile(statements: list[dict[str, Any]], text: str) -> Policy:
-    knows_variables = json.loads(text).get("Version", VERSIONS[0]) == WITH_VARIABLES
+def _compile(document: Document, text: str) -> Policy:
     made = tuple(
-        _statement(number, fields, knows_variables=knows_variables)
-        for number, fields in enumerate(statements, 1)
+        _statement(number, fields, document) for number, fields in enumerate(document.statements, 1)
     )
     return Policy(made, frozenset().union(*(each.keys for each in made)), text)
 
 
-def _statement(number: int, fields: dict[str, Any], *, knows_variables: bool) -> Statement:
-    actions = [compile_pattern(action.lower()) for action in _texts(fields, "Action")]
-    resources = _texts(fields, "Resource")
-    try:
-        variable = tuple(Template(each) for each in resources if knows_variables and "${" in each)
-    except ValueError as error:
-        raise MalformedPolicy("Policy has invalid resource") from error
-    texts = {each.text for each in variable}
-    fixed = tuple(compile_pattern(each) for each in resources if each not in texts)
-    principals = None
+def _statement(number: int, fields: dict[str, Any], document: Document) -> Statement:
+    actions = [compile_pattern(action.lower()) for action in texts(fields, "Action")]
+    resources = texts(fields, "Resource")
+    variable = [each for each in resources if document.knows_variables and "${" in each]
+    fixed = [compile_pattern(each) for each in resources if each not in variable]
+    meant = None
     if "Principal" in fields or "NotPrincipal" in fields:
-        named = _principals(fields.get("Principal", fields.get("NotPrincipal")))
-        names = frozenset(name for kind, name in named if kind in USER_KINDS)
-        principals = _Principals(names, "NotPrincipal" in fields)
-    try:
-        conditions = read_conditions(fields.get("Condition", {}), knows_variables=knows_variables)
-    except InvalidCondition as error:
-        raise MalformedPolicy(str(error)) from error
+        names = frozenset(name for kind, name in principals(fields) if kind in USER_KINDS)
+        meant = _Principals(names, "NotPrincipal" in fields)
     return Statement(
         sid=fields.get("Sid") or str(number),
         is_allow=fields["Effect"] == "Allow",
-        principals=principals,
+        principals=meant,
         actions=_Names(tuple(actions), "NotAction" in fields),
-        resources=_Resources(_Names(fixed, "NotResource" in fields), variable, tuple(resources)),
-        conditions=conditions,
+        resources=_Resources(
+            _Names(tuple(fixed), "NotResource" in fields),
+            tuple(map(Template, variable)),
+            tuple(resources),
+        ),
+        conditions=document.conditions(fields),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from iam.documents import WITH_VARIABLES, MalformedPolicy, read_identity_policy
+from iam.grammar import WITH_VARIABLES, MalformedPolicy, read_identity_document
 
 if TYPE_CHECKING:
     from iam.documents import Policy
@@ -81,7 +81,7 @@ def place_of_error(text: str) -> str:
 def _is_wrong(fields: dict[str, Any]) -> bool:
     """Whether a statement would be refused alone."""
     try:
-        read_identity_policy(json.dumps({"Version": WITH_VARIABLES, "Statement": [fields]}))
+        read_identity_document(json.dumps({"Version": WITH_VARIABLES, "Statement": [fields]}))
     except MalformedPolicy:
         return True
     return False

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from iam.documents import MalformedPolicy, read_identity_policy
+from iam.documents import read_identity_policy
 from iam.errors import InvalidPolicyDocument, LimitExceeded
+from iam.grammar import MalformedPolicy
 from iam.policy_words import place_of_error
 
 MANAGED_CHARACTERS_MAX: Final = 6_144
@@ -23,7 +24,7 @@ def check_document(text: str, *, field: str = "document") -> None:
         read_identity_policy(text)
     except MalformedPolicy as error:
         # JSON can spell halves of characters, which no answer can carry.
-        place = place_of_error(text)
+        place = "" if "Statement " in str(error) else place_of_error(text)
         reason = f"{error} ({place})" if place else str(error)
         reason = reason.encode(errors="replace").decode()
         raise InvalidPolicyDocument(reason, field) from error
@@ -33,8 +34,8 @@ def check_managed(text: str) -> None:
     """Check a managed policy; InvalidPolicyDocument, LimitExceeded."""
     if size(text) > MANAGED_CHARACTERS_MAX:
         raise LimitExceeded(
-            f"A policy has at most {MANAGED_CHARACTERS_MAX:,} characters without white space; "
-            f"this one has {size(text):,}."
+            f"Cannot exceed quota for PolicySize: {MANAGED_CHARACTERS_MAX}. So many characters "
+            f"without white space are the most; here are {size(text)}."
         )
     check_document(text)
 

@@ -115,8 +115,8 @@ def put_inline_policy(holder: Holder, name: str, document: str) -> None:
         most = INLINE_CHARACTERS_MAX[kind]
         if size(document) + sum(map(size, others)) > most:
             raise LimitExceeded(
-                f"The inline policies of a {kind} have at most {most:,} characters together, "
-                "without white space."
+                f"Maximum policy size of {most} bytes exceeded for {kind} {holder}. So many have "
+                "its inline policies together, without white space."
             )
         row.save()
         announce_change()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from iam.documents import DOCUMENT_BYTES_MAX, MalformedPolicy, read_bucket_policy
+from iam.documents import DOCUMENT_BYTES_MAX, read_bucket_policy
+from iam.grammar import MalformedPolicy
 from s3api.context import Answer
 from s3api.decision import blocked
 from s3api.errors import S3Error

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from hypothesis import strategies as st
 
-from iam.documents import MalformedPolicy, Question, load_policy, read_bucket_policy
+from iam.documents import Question, load_policy, read_bucket_policy
+from iam.grammar import MalformedPolicy
 from s3api.auth import authenticate_form, check_policy, sigv2
 from s3api.http.encoded_words import encode_words
 from s3api.http.form import FIELDS_BYTES_MAX, read_form

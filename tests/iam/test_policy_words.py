@@ -18,7 +18,7 @@ def test_a_statement_is_told_part_by_part() -> None:
         {
             "Version": "2012-10-17",
             "Statement": [
-                {"Effect": "Allow", "Action": "s3:GetObject", "Resource": ["a", "b"]},
+                {"Effect": "Allow", "Action": "s3:GetObject", "Resource": ["arn:aws:s3:::a", "*"]},
                 {
                     "Sid": "No",
                     "Effect": "Deny",
@@ -31,7 +31,8 @@ def test_a_statement_is_told_part_by_part() -> None:
     )
     first, second = sentences(read_identity_policy(text))
     assert first.sid == "1"
-    assert (first.is_allow, first.actions, first.resources) == (True, ["s3:GetObject"], ["a", "b"])
+    assert (first.is_allow, first.actions) == (True, ["s3:GetObject"])
+    assert first.resources == ["arn:aws:s3:::a", "*"]
     assert (first.all_but_actions, first.all_but_resources, first.conditions) == (False, False, [])
     assert (second.sid, second.is_allow) == ("No", False)
     assert second.all_but_actions

@@ -185,12 +185,12 @@ def test_documents_have_limits(store: StorageEngine, ada: User) -> None:
         return text.replace("b/", "b/" + "x" * (characters - size(text)))
 
     services.create_policy("longest", long(6_144) + " " * 100)
-    with pytest.raises(LimitExceeded):
+    with pytest.raises(LimitExceeded, match="Cannot exceed quota for PolicySize: 6144"):
         services.create_policy("longer", long(6_145))
     services.put_inline_policy(ada, "one", long(1_000))
     services.put_inline_policy(ada, "two", long(1_048))
     services.put_inline_policy(ada, "two", long(1_040))
-    with pytest.raises(LimitExceeded):
+    with pytest.raises(LimitExceeded, match="Maximum policy size of 2048 bytes exceeded for user"):
         services.put_inline_policy(ada, "three", document())
     with pytest.raises(LimitExceeded):
         services.create_key(ada.pk, policy=long(2_048))
