@@ -268,8 +268,7 @@ async def _read_document(call: Call) -> bytes:
             "InvalidRequest",
             "Missing required header for this request: Content-MD5 OR x-amz-checksum-*",
         )
-    if call.bucket_or_none is not None:
-        await call.catch_up()
+    await call.catch_up()
     return document
 
 
@@ -279,7 +278,7 @@ async def _respond(reply: Reply, call: Call, answer: Answer) -> None:
     status = answer.status or rendered.status
     headers = rendered.headers + answer.headers
     if answer.piece is not None:
-        await _stream(reply, call.store, status, headers, answer.piece)
+        await _stream(reply, call, status, headers, answer.piece)
         return
     body = b"" if status in BODILESS else rendered.body or b""
     if not reply.is_head and status not in BODILESS:
@@ -292,11 +291,12 @@ BODILESS: Final = {204, 304}
 
 
 async def _stream(
-    reply: Reply, store: Store, status: int, headers: list[tuple[bytes, bytes]], piece: Piece
+    reply: Reply, call: Call, status: int, headers: list[tuple[bytes, bytes]], piece: Piece
 ) -> None:
     """Send an object's bytes, verified, in steps; the first is read before the status is sent.
 
-    What the page cache holds is read at once; only what would wait for the disk takes a thread.
+    What the page cache holds is read at once; only what would wait for the disk takes a thread. A
+    right that is taken away meanwhile ends it.
     """
     reader, offset, left = piece.reader, piece.offset, piece.length
     try:
@@ -304,13 +304,16 @@ async def _stream(
             step = min(left, STEP_BYTES)
             data = reader.read_cached(offset, step) if step else b""
             if data is None:
-                data = await store.on_disk(reader.read, offset, step)
+                data = await call.store.on_disk(reader.read, offset, step)
             offset, left = offset + step, left - step
             if not reply.has_begun:
                 await reply.start(status, headers)
             await reply.body(data, more=left > 0)
             if not left:
                 return
+            await call.catch_up()
+            if call.decision is not None and not call.decision.is_settled:
+                call.settle(reader.info)
     finally:
         reader.close()
 
@@ -321,7 +324,10 @@ async def _refuse(reply: Reply, error: S3Error, target: Target) -> None:
         tell = log.debug if error.is_anonymous else log.info
         tell("access_denied", request_id=reply.request_id, reason=error.reason)
     if reply.has_begun:
-        log.error("reply_broken_off", request_id=reply.request_id, code=error.code)
+        if error.status < TROUBLE:  # the right to the rest was taken away
+            log.info("reply_cut_short", request_id=reply.request_id, code=error.code)
+        else:
+            log.error("reply_broken_off", request_id=reply.request_id, code=error.code)
         return
     body = b""
     headers: list[tuple[bytes, bytes]] = [

@@ -12,8 +12,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+import msgspec
+
 from buckets.configuration import AS_NEW
 from iam.acl import ANONYMOUS_ID
+from s3api.errors import S3Error
 from s3api.http.percent import encode_name
 
 if TYPE_CHECKING:
@@ -177,6 +180,7 @@ class Call:
     decision: OpenDecision | None = None  # whether it may be done at all, where that is open
     source_decision: OpenDecision | None = None  # the same of the object that is copied
     form: Form | None = None  # what a browser posted
+    decided: tuple[Callable[[], None], ...] = ()  # decides what was allowed once more
 
     def settle(self, info: ObjectInfo | None) -> None:
         """Refuse the call unless the caller may do this to this object; None: it is not there.
@@ -204,14 +208,39 @@ class Call:
         return self.bucket.configuration.versioning
 
     async def catch_up(self) -> None:
-        """Take the bucket as it is by now: the request's body may have outlasted a change of it.
+        """Take caller and bucket as they are by now: a body may outlast a change of them.
 
-        An object that is there when versions begin to be kept must not go with a late body.
+        A right that was taken away meanwhile is taken away: what the call was allowed is decided
+        again, by S3Error. An object that is there when versions begin to be kept must not go with
+        a late body.
         """
         await self.store.refresh()
-        bucket = self.store.snapshots.registry.find(self.bucket.name)
-        if bucket is not None and bucket.id == self.bucket.id:
-            self.bucket_or_none = bucket
+        is_changed = self._take_credential()
+        if self.bucket_or_none is not None:
+            bucket = self.store.snapshots.registry.find(self.bucket.name)
+            if bucket is not None and bucket.id == self.bucket.id:
+                is_changed |= bucket is not self.bucket_or_none
+                self.bucket_or_none = bucket
+        if is_changed:
+            decided, self.decided = self.decided, ()
+            for decide in decided:
+                decide()
+
+    def _take_credential(self) -> bool:
+        """Find the caller's key again and tell whether anything about it or him is new; S3Error.
+
+        One whose time has merely run out since the call began is as it was.
+        """
+        credential, keyring = self.identity.credential, self.store.snapshots.keyring
+        if credential is None or not credential.access_key:
+            return False
+        if keyring.find(credential.access_key, now_ms=self.now_ms) is credential:
+            return False
+        found = keyring.find(credential.access_key)
+        if found is None or found.principal.canonical_id != credential.principal.canonical_id:
+            raise S3Error("InvalidAccessKeyId", AWSAccessKeyId=credential.access_key)
+        self.identity = msgspec.structs.replace(self.identity, credential=found)
+        return True
 
     @property
     def key(self) -> str:

@@ -7,6 +7,7 @@ depends on an object stays open until the operation knows it (`Call.settle`).
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from iam.policy import Verdict
@@ -75,6 +76,7 @@ def authorise_operation(call: Call, action: str) -> None:
     if action in BY_ENTRY and call.target.key is None and bucket and not is_plain(call, bucket):
         return  # a policy speaks of each key: DeleteObjects asks for each of its entries
     call.decision = authorise(call, action, bucket, call.target.key)
+    call.decided += (partial(authorise_operation, call, action),)
 
 
 def authorise_new(call: Call, action: str) -> None:
@@ -86,6 +88,7 @@ def authorise_new(call: Call, action: str) -> None:
     decision = authorise(call, action, call.bucket, call.key)
     if decision is not None:
         decision.settle_attributes(ObjectAttributes(etag="", headers={}, owner=call.caller_id))
+    call.decided += (partial(authorise_new, call, action),)
 
 
 def authorise_match(call: Call, key: str, *conditions: str | int | None) -> OpenDecision | None:

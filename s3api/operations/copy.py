@@ -78,10 +78,16 @@ def find_source(call: Call) -> Source:
     bucket = existing_bucket(call, bucket_name)
     action = "s3:GetObject" if version_id is None else OF_VERSION["s3:GetObject"]
     call.source_decision = authorise(call, action, bucket, key)
+    call.decided += (lambda: _decide_again(call, action, bucket_name, key),)
     expected = call.arguments.get("ExpectedSourceBucketOwner")
     if expected is not None:
         check_owner(call, expected, bucket)
     return Source(bucket, key, version_id, call.source_decision)
+
+
+def _decide_again(call: Call, action: str, bucket_name: str, key: str) -> None:
+    """Refuse the call when its caller may not read the source any more, whatever the object."""
+    authorise(call, action, existing_bucket(call, bucket_name), key)
 
 
 def open_source(call: Call, source: Source) -> ObjectReader:

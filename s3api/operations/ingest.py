@@ -184,7 +184,6 @@ async def _receive_large(
     writer = await call.store.on_disk(begin, reader.length, origin)
     try:
         await _pump(call, reader, writer, digests)
-        await call.catch_up()
         sums = digests.checksums()
         blob = await call.store.on_disk(writer.finish, digests.md5.hex(), sums)
     except BaseException:
@@ -192,6 +191,7 @@ async def _receive_large(
         raise
     try:
         expectations.check(digests, reader, blob.sha256)
+        await call.catch_up()
     except S3Error:
         await call.store.on_disk(call.engine.discard, blob)
         raise
@@ -209,6 +209,7 @@ async def _pump(call: Call, reader: Reader, writer: BlobWriter, digests: Digests
     loop = asyncio.get_running_loop()
     try:
         while piece := await reader.read():
+            await call.catch_up()  # a body of hours does not outlast the right to send it
             if pending is not None:
                 await pending
             pending = loop.create_task(call.store.on_disk(take, piece))

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 KEY = "S4CHANGINGKEY"
 PROGRAM = """
-import asyncio, json, os, signal, sys
+import asyncio, json, os, signal, sys, time
 from concurrent.futures import ThreadPoolExecutor
 import django
 django.setup()
 from django.db import transaction
+from django.utils import timezone
 from s4project.store import prepare_store
 prepare_store()
 from buckets import services as buckets
@@ -49,13 +50,13 @@ for line in sys.stdin:
 class Party:
     """One process."""
 
-    def __init__(self, data_dir: Path, database: str) -> None:
+    def __init__(self, environment: dict[str, str]) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-c", f"KEY = {KEY!r}\n{PROGRAM}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=environment(data_dir, DATABASE_URL=database, S4_ROOT_PASSWORD="correct horse"),
+            env=environment,
         )
         self._hear()
 
@@ -74,8 +75,12 @@ class Party:
         self._tell(code)
         assert self._process.wait(20) == -signal.SIGKILL
 
+    def tell(self, code: str) -> None:
+        """Have it run some code, and do not wait."""
+        self._tell(code)
+
     def end(self) -> None:
-        """End it in any case."""
+        """End it in any case, as SIGKILL does."""
         self._process.kill()
         self._process.communicate()
 
@@ -94,9 +99,10 @@ class Party:
 @contextlib.contextmanager
 def parties(data_dir: Path, database: str, count: int) -> Iterator[list[Party]]:
     """Start processes over one store; end them with the block."""
+    shared = environment(data_dir, DATABASE_URL=database, S4_ROOT_PASSWORD="correct horse")
     with contextlib.ExitStack() as ends:
         made = []
         for _ in range(count):
-            made.append(Party(data_dir, database))
+            made.append(Party(shared))
             ends.callback(made[-1].end)
         yield made
