@@ -5,7 +5,6 @@ Pure: knows no Django and no request; `Question` has what a request is.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
@@ -20,10 +19,11 @@ from iam.grammar import (
     read_identity_document,
     texts,
 )
-from iam.patterns import as_itself, compile_pattern
+from iam.patterns import compile_pattern
+from iam.resources import Names, Resources, is_open
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from iam.conditions import Condition
     from iam.grammar import Document
@@ -49,8 +49,6 @@ NARROWING: Final = frozenset(
         "s3:x-amz-server-side-encryption-aws-kms-key-id",
     }
 )
-OBJECT_TAG: Final = "s3:existingobjecttag/"
-PART: Final = re.compile(r"[*?]|\$\{")  # where a resource begins to be a pattern
 
 
 class Effect(Enum):
@@ -90,62 +88,6 @@ SILENT: Final = Answer(Effect.NONE)
 
 
 @dataclass(frozen=True, slots=True)
-class _Names:
-    """A set of patterns, or of everything but them."""
-
-    tests: tuple[Callable[[str], bool], ...]
-    is_not: bool
-
-    def holds(self, text: str) -> bool:
-        return any(test(text) for test in self.tests) is not self.is_not
-
-
-@dataclass(frozen=True, slots=True)
-class _Resources:
-    """As `_Names`, for ARNs, in which variables may stand."""
-
-    fixed: _Names
-    variable: tuple[Template, ...]
-    texts: tuple[str, ...] = ()  # all of them, as they were written
-
-    def holds(self, question: Question, *, is_allow: bool) -> bool:
-        if question.is_prefix:
-            return self._hold_below(question.resource, is_whole=is_allow)
-        if not self.variable:
-            return self.fixed.holds(question.resource)
-        fixed, context = self.fixed, question.context
-        resource = as_itself(question.resource)
-        # One with a variable that the request lacks fits nothing: reference_policies_variables.
-        texts = (each.fill(context, as_itself) for each in self.variable)
-        is_met = any(test(question.resource) for test in fixed.tests) or any(
-            compile_pattern(text)(resource) for text in texts if text is not None
-        )
-        return is_met is not fixed.is_not
-
-    def _hold_below(self, prefix: str, *, is_whole: bool) -> bool:
-        """Tell whether they hold for everything below a prefix, or else for anything there."""
-        if is_whole is not self.fixed.is_not:
-            is_met = any(_covers(text, prefix) for text in self.texts)
-        else:
-            is_met = any(_touches(text, prefix) for text in self.texts)
-        return is_met is not self.fixed.is_not
-
-
-def _covers(pattern: str, prefix: str) -> bool:
-    """Tell whether a pattern fits all that begins with a prefix.
-
-    One that ends in `*` and fits the prefix itself does; what variables stand for is not asked.
-    """
-    return pattern.endswith("*") and "${" not in pattern and bool(compile_pattern(pattern)(prefix))
-
-
-def _touches(pattern: str, prefix: str) -> bool:
-    """Tell whether a pattern may fit anything that begins with a prefix."""
-    head = PART.split(pattern, maxsplit=1)[0]
-    return head.startswith(prefix) or (head != pattern and prefix.startswith(head))
-
-
-@dataclass(frozen=True, slots=True)
 class _Principals:
     """Who a statement of a resource's policy speaks of."""
 
@@ -169,8 +111,8 @@ class Statement:
     sid: str
     is_allow: bool
     principals: _Principals | None  # None: an identity's policy, which speaks of its identity
-    actions: _Names
-    resources: _Resources
+    actions: Names
+    resources: Resources
     conditions: tuple[Condition, ...]
 
     @property
@@ -186,20 +128,35 @@ class Statement:
             return False
         return not any(condition.fixes(NARROWING) for condition in self.conditions)
 
-    @property
-    def _is_about_objects(self) -> bool:
-        """Whether it holds for one object and not for another."""
-        return any(condition.key.startswith(OBJECT_TAG) for condition in self.conditions)
-
     def speaks_of(self, question: Question) -> bool:
         """Tell whether the statement applies; its action is known to."""
+        if not self._is_about(question):
+            return False
+        if question.is_prefix:
+            return not any(self._misses(question))
+        return all(condition.holds(question.context) for condition in self.conditions)
+
+    def lacks(self, question: Question) -> list[str]:
+        """Name the keys of the conditions that alone keep the statement from applying."""
+        return list(self._misses(question)) if self._is_about(question) else []
+
+    def _is_about(self, question: Question) -> bool:
         if self.principals is not None and not self.principals.holds(question.names):
             return False
-        if not self.resources.holds(question, is_allow=self.is_allow):
-            return False
-        if question.is_prefix and self._is_about_objects:
-            return not self.is_allow
-        return all(condition.holds(question.context) for condition in self.conditions)
+        return self.resources.holds(question, is_allow=self.is_allow)
+
+    def _misses(self, question: Question) -> Iterator[str]:
+        """Name the keys of the conditions that are not met.
+
+        Below a prefix each object has tags of its own: so an allow is not met there, a deny is.
+        """
+        for condition in self.conditions:
+            if question.is_prefix and is_open(condition.keys, question.action):
+                is_met = not self.is_allow
+            else:
+                is_met = condition.holds(question.context)
+            if not is_met:
+                yield condition.key
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +180,12 @@ class Policy:
                 found = Answer(Effect.ALLOW, statement.sid)
         return found
 
+    def lacks(self, question: Question) -> dict[str, list[str]]:
+        """Name the statements that only conditions keep from allowing it, and the keys of these."""
+        allowing = (each for each in self._about(question.action) if each.is_allow)
+        found = {each.sid: each.lacks(question) for each in allowing}
+        return {sid: keys for sid, keys in found.items() if keys}
+
     @property
     def is_public(self) -> bool:
         """Whether it allows anything to everybody.
@@ -241,7 +204,7 @@ class Policy:
         return chosen
 
 
-_EVERYTHING: Final = _Names((compile_pattern("*"),), is_not=False)
+_EVERYTHING: Final = Names((compile_pattern("*"),), is_not=False)
 _UNREADABLE: Final = Policy(
     (
         Statement(
@@ -249,7 +212,7 @@ _UNREADABLE: Final = Policy(
             is_allow=False,
             principals=None,
             actions=_EVERYTHING,
-            resources=_Resources(_EVERYTHING, (), ("*",)),
+            resources=Resources(_EVERYTHING, (), ("*",)),
             conditions=(),
         ),
     )
@@ -305,9 +268,9 @@ def _statement(number: int, fields: dict[str, Any], document: Document) -> State
         sid=fields.get("Sid") or str(number),
         is_allow=fields["Effect"] == "Allow",
         principals=meant,
-        actions=_Names(tuple(actions), "NotAction" in fields),
-        resources=_Resources(
-            _Names(tuple(fixed), "NotResource" in fields),
+        actions=Names(tuple(actions), "NotAction" in fields),
+        resources=Resources(
+            Names(tuple(fixed), "NotResource" in fields),
             tuple(map(Template, variable)),
             tuple(resources),
         ),

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final
 from iam import policy
 from iam.acl import ANONYMOUS_ID
 from iam.actions import OF_OBJECT, may_have
-from iam.documents import OBJECT_TAG, Effect, Question
+from iam.documents import Effect, Question
 from iam.grammar import ARN
 from iam.policy import BY_OBJECT, Said, Verdict
+from iam.resources import OBJECT_TAG
 from iam.rights import NO_RIGHTS, Rights
 
 if TYPE_CHECKING:

@@ -1,0 +1,175 @@
+"""What policies say of all below a prefix never goes beyond what they say of each key there."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iam.documents import Effect, Policy, Question, read_identity_policy
+from iam.hearing import Hearing
+from iam.keyring import Keyring
+from iam.rights import Attached, Rights
+from tests.principals import principal
+
+ARN = "arn:aws:s3:::b/"
+PREFIX = "logs/ann/"
+ACTIONS = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject")
+TAG = "s3:ExistingObjectTag/level"
+
+
+def policy(*statements: Any) -> Policy:
+    """Read a policy of these statements."""
+    return read_identity_policy(json.dumps({"Version": "2012-10-17", "Statement": statements}))
+
+
+def statement(effect: str, resource: Any, **more: Any) -> dict[str, Any]:
+    """Write a statement on every action."""
+    return {"Effect": effect, "Action": "s3:*", "Resource": resource} | more
+
+
+def ask(said: Policy, action: str = "s3:GetObject", key: str = PREFIX, **tags: str) -> Effect:
+    """Ask about all below a prefix, or about one key that has tags."""
+    context = {"aws:username": ("ann",)}
+    if tags and action == "s3:GetObject":  # no other action here has the key
+        context |= {f"s3:existingobjecttag/{name}": (value,) for name, value in tags.items()}
+    is_prefix = key.endswith("/")
+    return said.ask(Question(action, ARN + key, frozenset(), context, is_prefix)).effect
+
+
+# --- by hand -----------------------------------------------------------------------------------
+
+EQUALS_LOW = {"Condition": {"StringEquals": {TAG: "low"}}}
+BY_VARIABLE = {"Condition": {"StringEquals": {"aws:username": f"${{{TAG}}}"}}}
+ELSEWHERE = {"Condition": {"StringEquals": {"aws:username": "bob", TAG: "low"}}}
+
+
+@pytest.mark.parametrize(
+    ("said", "action", "effect"),
+    [
+        (statement("Allow", "*"), "s3:GetObject", Effect.ALLOW),
+        (statement("Allow", f"{ARN}logs/*"), "s3:GetObject", Effect.ALLOW),
+        (statement("Allow", f"{ARN}logs/ann/*"), "s3:GetObject", Effect.ALLOW),
+        (statement("Allow", f"{ARN}logs/ann/a*"), "s3:GetObject", Effect.NONE),
+        (statement("Allow", f"{ARN}logs/ann/"), "s3:GetObject", Effect.NONE),
+        (statement("Allow", f"{ARN}logs/${{aws:username}}/*"), "s3:GetObject", Effect.ALLOW),
+        (statement("Allow", f"{ARN}logs/${{aws:userid}}/*"), "s3:GetObject", Effect.NONE),
+        (statement("Allow", f"{ARN}${{{TAG}, 'logs'}}/*"), "s3:GetObject", Effect.NONE),
+        (statement("Deny", f"{ARN}${{{TAG}}}/*"), "s3:GetObject", Effect.DENY),
+        (statement("Deny", f"{ARN}logs/${{aws:username}}/x"), "s3:GetObject", Effect.DENY),
+        (statement("Deny", f"{ARN}${{aws:username}}/x"), "s3:GetObject", Effect.NONE),
+        (statement("Deny", f"{ARN}logs/ann/x/y"), "s3:GetObject", Effect.DENY),
+        (statement("Deny", f"{ARN}logs/a?n/x"), "s3:GetObject", Effect.DENY),
+        (statement("Deny", f"{ARN}*.tmp"), "s3:GetObject", Effect.DENY),
+        (statement("Deny", f"{ARN}other/*"), "s3:GetObject", Effect.NONE),
+        (statement("Allow", "*", **EQUALS_LOW), "s3:GetObject", Effect.NONE),
+        (statement("Deny", "*", **EQUALS_LOW), "s3:GetObject", Effect.DENY),
+        (statement("Deny", "*", **BY_VARIABLE), "s3:GetObject", Effect.DENY),
+        (statement("Deny", "*", **ELSEWHERE), "s3:GetObject", Effect.NONE),
+        (statement("Deny", "*", **EQUALS_LOW), "s3:DeleteObject", Effect.NONE),
+    ],
+)
+def test_a_statement_on_what_is_below(said: Any, action: str, effect: Effect) -> None:
+    """An allow must hold for all that may be below a prefix, a deny for anything there."""
+    assert ask(policy(said), action) is effect
+
+
+@pytest.mark.parametrize(
+    ("effect", "pattern", "answer"),
+    [
+        ("Allow", "other/*", Effect.ALLOW),
+        ("Allow", "logs/ann/x", Effect.NONE),
+        ("Allow", "*.tmp", Effect.NONE),
+        ("Deny", "logs/*", Effect.NONE),
+        ("Deny", "logs/${aws:username}/*", Effect.NONE),
+        ("Deny", "logs/ann/x*", Effect.DENY),
+        ("Deny", "other/*", Effect.DENY),
+    ],
+)
+def test_all_but_a_resource(effect: str, pattern: str, answer: Effect) -> None:
+    """NotResource is turned round: it must leave out nothing for an allow, and all for no deny."""
+    rule = {"Effect": effect, "Action": "s3:*", "NotResource": ARN + pattern}
+    assert ask(policy(rule)) is answer
+
+
+def test_a_key_narrows_below_a_prefix_too() -> None:
+    """An owner's key that has one folder renames in it, and nothing out of it or into it."""
+    owner = principal()
+    narrow = policy(statement("Allow", f"{ARN}logs/*"))
+    for key, may in (("logs/a/", True), ("logs/", True), ("other/", False), ("", False)):
+        hearing = Hearing(
+            owner, narrow, None, "b", key, Keyring((), (owner,)), lambda _key: None, is_prefix=True
+        )
+        assert hearing.decide("s3:PutObject").is_allowed is may
+
+
+# --- whatever the policy -----------------------------------------------------------------------
+
+patterns = st.lists(
+    st.sampled_from(["logs/", "ann/", "a", "*", "?", "x", "${aws:username}/", f"${{{TAG}}}"]),
+    max_size=4,
+).map("".join)
+conditions = st.one_of(
+    st.just({}),
+    st.fixed_dictionaries(
+        {
+            "Condition": st.dictionaries(
+                st.sampled_from(["StringEquals", "StringNotEquals", "StringEqualsIfExists"]),
+                st.dictionaries(
+                    st.sampled_from([TAG, "aws:username"]),
+                    st.sampled_from(["low", "ann", f"${{{TAG}}}"]),
+                    min_size=1,
+                ),
+                min_size=1,
+            )
+        }
+    ),
+)
+
+
+@st.composite
+def statements(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw a statement."""
+    element = draw(st.sampled_from(["Resource", "NotResource"]))
+    resources = draw(st.lists(patterns.map(ARN.__add__), min_size=1, max_size=2))
+    effect = draw(st.sampled_from(["Allow", "Deny"]))
+    actions = draw(st.lists(st.sampled_from(ACTIONS), min_size=1))
+    return {"Effect": effect, "Action": actions, element: resources} | draw(conditions)
+
+
+@given(
+    st.lists(statements(), min_size=1, max_size=3),
+    st.sampled_from(ACTIONS),
+    st.text("ax*?/n", max_size=4),
+    st.sampled_from([{}, {"level": "low"}, {"level": "ann"}, {"level": "logs/ann/"}]),
+)
+def test_no_key_below_is_worse_off_than_its_prefix(
+    said: list[dict[str, Any]], action: str, rest: str, tags: dict[str, str]
+) -> None:
+    """What is allowed below a prefix is allowed for each key, what no key may is never missed."""
+    document = policy(*said)
+    whole = ask(document, action)
+    context = {"aws:username": ("ann",)}
+    if action == "s3:GetObject":
+        context |= {f"s3:existingobjecttag/{name}": (value,) for name, value in tags.items()}
+    one = document.ask(Question(action, ARN + PREFIX + rest, frozenset(), context)).effect
+    if whole is Effect.ALLOW:
+        assert one is Effect.ALLOW
+    elif whole is Effect.NONE:
+        assert one is not Effect.DENY
+
+
+def test_rights_of_several_policies_hold_together() -> None:
+    """A deny in one policy of a user counts below a prefix whatever the others allow."""
+    rights = Rights(
+        [
+            Attached("one", policy(statement("Allow", "*"))),
+            Attached("two", policy(statement("Deny", f"{ARN}logs/ann/kept"))),
+        ]
+    )
+    question = Question("s3:DeleteObject", ARN + PREFIX, frozenset(), {}, is_prefix=True)
+    assert rights.ask(question).effect is Effect.DENY
+    assert rights.ask(question._replace(resource=f"{ARN}free/")).effect is Effect.ALLOW
