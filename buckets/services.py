@@ -35,6 +35,7 @@ __all__ = [
     "configure_bucket",
     "create_bucket",
     "delete_bucket",
+    "find_bucket",
     "finish_deletions",
     "load_registry",
     "new_configuration",
@@ -88,6 +89,14 @@ def new_configuration() -> BucketConfiguration:
         ownership=None if ownership == "none" else Ownership(ownership),
         public_access_block=NOTHING_PUBLIC if settings.S4.default_public_access_block else None,
     )
+
+
+def find_bucket(name: str) -> BucketState:
+    """Read one bucket by its name; NoSuchBucket."""
+    state = next(iter(states(Bucket.objects.filter(name=name))), None)
+    if state is None:
+        raise NoSuchBucket(name)
+    return state
 
 
 def create_bucket(

@@ -54,7 +54,7 @@ _OF_OBJECT_OWNER: Final = frozenset(
     {*_OF_OBJECT_ACL, "s3:GetObjectAttributes", "s3:GetObjectVersionAttributes"}
 )
 # Of the bucket's owner and of who began the upload, in any bucket: mpuoverview.html.
-_OF_UPLOAD: Final = frozenset({"s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"})
+OF_UPLOAD: Final = frozenset({"s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"})
 # Of both owners. API_PutObjectTagging: "by default, the bucket owner has this permission".
 _OF_EITHER_OWNER: Final = frozenset(
     {
@@ -70,7 +70,7 @@ _OF_EITHER_OWNER: Final = frozenset(
 
 # No policy keeps these from the bucket's owner, so that nobody locks himself out for good.
 # API_PutBucketPolicy: "the root principal in a bucket owner's AWS account can perform ...".
-_OF_POLICY: Final = frozenset({"s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"})
+OF_POLICY: Final = frozenset({"s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"})
 
 
 class Verdict(Enum):
@@ -191,7 +191,7 @@ def decide(principal: Principal | None, action: str, bucket: Place | None, said:
         return NOBODY_ALLOWS
     if said.bucket.effect is Effect.ALLOW:
         return Decision(Verdict.ALLOW, Cause.BUCKET, said.bucket)
-    if action in _OF_UPLOAD or (bucket.has_acls and action in _OF_EITHER_OWNER):
+    if action in OF_UPLOAD or (bucket.has_acls and action in _OF_EITHER_OWNER):
         return BY_OBJECT
     # What an ACL grants the owner of what it belongs to, it grants his account: how much of that
     # is his, his policies say.
@@ -245,7 +245,7 @@ def _refusal(
 ) -> Decision | None:
     """Refuse what is denied explicitly, and what the key has not."""
     if said.bucket.effect is Effect.DENY and not (
-        action in _OF_POLICY
+        action in OF_POLICY
         and bucket is not None
         and principal is not None
         and (principal.is_super or _owns(principal, bucket))

@@ -7,6 +7,7 @@ the types of `iam.errors`.
 
 from __future__ import annotations
 
+from iam.services.callers import Caller, find_caller, load_users
 from iam.services.changes import announce, is_settled
 from iam.services.groups import (
     create_group,
@@ -63,6 +64,7 @@ from iam.services.users import (
 )
 
 __all__ = [
+    "Caller",
     "FirstStart",
     "KeyringReader",
     "NewKey",
@@ -81,6 +83,7 @@ __all__ = [
     "delete_user",
     "end_tokens",
     "ensure_root",
+    "find_caller",
     "find_group",
     "find_policy",
     "find_role",
@@ -96,6 +99,7 @@ __all__ = [
     "load_keyring",
     "load_rights",
     "load_rights_of_role",
+    "load_users",
     "lock_owner",
     "put_inline_policy",
     "record_uses",

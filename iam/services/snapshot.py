@@ -79,6 +79,10 @@ class KeyringReader:
             (principal for _, principal in self._principals.values()),
         )
 
+    def read_users(self) -> Keyring:
+        """Read all users with their rights, and no keys: nothing is unsealed."""
+        return Keyring((), (principal for _, principal in self._read_principals().values()))
+
     def _read_principals(self) -> dict[int, tuple[_UserRow, Principal]]:
         """Read every user; one whose row and rights are as they were is the same."""
         tables = read_tables()

@@ -80,6 +80,7 @@ def test_a_user_a_key_and_a_bucket_for_scripts(data_dir: Path) -> None:
         "access_key": "BOBSKEY",
         "secret_key": "bobs-secret",
         "name": "ci",
+        "expires_at": None,
     }
     bucket = answer(data_dir, "create_bucket", "photos", "--owner", "bob")
     assert bucket == {"name": "photos", "number": 1, "owner": "bob", "region": "us-east-1"}
@@ -135,3 +136,45 @@ def test_a_refusal_is_one_line_and_a_code(
     assert complaint in done.stderr
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
+
+
+def test_an_explanation_for_people_and_scripts(data_dir: Path, tmp_path: Path) -> None:
+    """Its exit code says what a request would meet: 0 allowed, 1 denied, 2 no such question."""
+    answer(data_dir, "create_bucket", "explained", "--owner", "ada")
+    narrow = tmp_path / "narrow.json"
+    narrow.write_text(
+        '{"Statement": {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*",'
+        ' "Condition": {"StringEquals": {"s3:prefix": "in/"}}}}'
+    )
+    key = answer(data_dir, "create_key", "ada", "--policy", str(narrow), "--expires", "30d")
+    told = answer(data_dir, "explain_access", "ada", "s3:ListBucket", "explained")
+    assert (told["outcome"], told["heard"][0]["effect"]) == ("allowed", "allow")
+    words = ("explain_access", "--key", key["access_key"], "s3:ListBucket", "explained")
+    denied = manage(data_dir, *words)
+    assert (denied.returncode, denied.stderr) == (1, "")
+    first, second = denied.stdout.splitlines()[:2]
+    assert first.startswith("DENIED: ada may not do s3:ListBucket on arn:aws:s3:::explained: ")
+    assert "the request has no s3:prefix" in second
+    assert manage(data_dir, *words, "--context", "s3:prefix=in/").returncode == 0
+    anonymous = manage(data_dir, "explain_access", "--anonymous", "s3:ListBucket", "explained")
+    assert anonymous.returncode == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("nobody", "s3:GetObject", "b/k"),
+        ("ada", "s3:Fly", "b/k"),
+        ("ada", "s3:GetObject", "none/k"),
+        ("ada", "s3:GetObject"),
+        ("--anonymous", "ada", "s3:GetObject", "b/k"),
+        ("--key", "AKNONE", "s3:GetObject", "b/k"),
+        ("ada", "s3:ListAllMyBuckets", "*", "--context", "aws:Nonsense"),
+        ("ada", "s3:ListAllMyBuckets", "*", "--context", "nonsense=1"),
+    ],
+)
+def test_a_question_that_means_nothing_is_one_line(data_dir: Path, words: tuple[str, ...]) -> None:
+    """What cannot be asked ends with 2 and one plain line, and no answer."""
+    done = manage(data_dir, "explain_access", *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
