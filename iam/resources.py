@@ -61,7 +61,7 @@ class Resources:
     def _hold_below(self, question: Question, *, is_whole: bool) -> bool:
         """Tell whether they hold for everything below a prefix, or else for anything there."""
         prefix = as_itself(question.resource)
-        fits = _covers if is_whole is not self.fixed.is_not else _touches
+        fits = covers if is_whole is not self.fixed.is_not else touches
         is_met = any(fits(text, prefix) for text in self._filled(question))
         return is_met is not self.fixed.is_not
 
@@ -83,7 +83,7 @@ def is_open(keys: Iterable[str], action: str) -> bool:
     return any(key.startswith(OBJECT_TAG) and may_have(action, key) for key in keys)
 
 
-def _covers(pattern: str, prefix: str) -> bool:
+def covers(pattern: str, prefix: str) -> bool:
     """Tell whether a pattern fits all that begins with a prefix.
 
     One that ends in `*` and fits the prefix itself does; what variables stand for is not asked.
@@ -91,7 +91,7 @@ def _covers(pattern: str, prefix: str) -> bool:
     return pattern.endswith("*") and "${" not in pattern and bool(compile_pattern(pattern)(prefix))
 
 
-def _touches(pattern: str, prefix: str) -> bool:
+def touches(pattern: str, prefix: str) -> bool:
     """Tell whether a pattern may fit anything that begins with a prefix."""
     head = PART.split(pattern, maxsplit=1)[0]
     return head.startswith(prefix) or (head != pattern and prefix.startswith(head))
