@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
@@ -137,6 +138,7 @@ class Share(serializers.FloatField):
         return number
 
 
+@extend_schema_field({"type": "object", "additionalProperties": {}})
 class Document(serializers.JSONField):
     """A policy: an object of JSON, kept as text; without white space where that counts."""
 

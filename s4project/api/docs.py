@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from csp.decorators import csp_update
 from django.contrib.auth.views import redirect_to_login
+from django.utils.decorators import method_decorator
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.exceptions import NotAuthenticated
@@ -26,6 +28,7 @@ class SchemaView(SpectacularAPIView):
     metadata_class = None
 
 
+@method_decorator(csp_update({"img-src": ["data:"]}), name="dispatch")  # signs in its style sheet
 class DocsView(SpectacularSwaggerSplitView):
     """The pages."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any, Final
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -55,5 +56,19 @@ def finish(result: dict[str, Any], **more: Any) -> dict[str, Any]:
     for name, component in result["components"]["schemas"].items():
         if name.endswith("Request"):
             component["additionalProperties"] = False
+    refusals: dict[str, Any] = {}
+    result["components"]["responses"] = refusals
+    for path in result["paths"].values():
+        for call in path.values():
+            _share_refusals(call["responses"], refusals)
     result["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
     return result
+
+
+def _share_refusals(responses: dict[str, Any], refusals: dict[str, Any]) -> None:
+    """Let one call's refusals point to where each stands once, and name what has no description."""
+    for status, response in responses.items():
+        response["description"] = response.get("description") or HTTPStatus(int(status)).phrase
+        if int(status) >= HTTPStatus.BAD_REQUEST:
+            refusals[f"Refusal{status}"] = response
+            responses[status] = {"$ref": f"#/components/responses/Refusal{status}"}
