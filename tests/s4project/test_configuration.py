@@ -34,6 +34,8 @@ def test_defaults_have_no_problems() -> None:
         ("DATABASE_URL", "mysql://localhost/s4"),
         ("S4_ROOT_USERNAME", "a b"),
         ("S4_ROOT_PASSWORD", "short"),
+        ("S4_JWT_SECRET", "too short to sign with"),
+        ("S4_JWT_LIFETIME_HOURS", "0"),
         ("S4_MAX_UPLOAD_SIZE", "huge"),
         ("S4_LOG_LEVEL", "loud"),
         ("S4_COMPACTION_ENABLED", "maybe"),
