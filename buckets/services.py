@@ -8,7 +8,7 @@ call has returned every worker obeys it. All calls are synchronous.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from django.conf import settings
@@ -16,9 +16,10 @@ from django.db import IntegrityError, connection, transaction
 
 from buckets.configuration import NOTHING_PUBLIC, BucketConfiguration, Ownership
 from buckets.models import Bucket
-from buckets.naming import InvalidBucketName, check_bucket_name
+from buckets.naming import InvalidBucketName, bucket_arn, check_bucket_name
 from buckets.snapshot import RegistryReader, load_registry, states
 from iam import services as iam_services
+from iam.services.audit import difference, record_change
 from storage_engine import NamespaceClosed, NamespaceNotEmpty
 from storage_engine.apps import get_engine
 
@@ -40,6 +41,19 @@ __all__ = [
     "load_registry",
     "new_configuration",
 ]
+
+
+# What operation of S3 sets each field, without Put or Delete.
+OPERATIONS: Final = {
+    "versioning": "BucketVersioning",
+    "ownership": "BucketOwnershipControls",
+    "public_access_block": "PublicAccessBlock",
+    "grants": "BucketAcl",
+    "cors": "BucketCors",
+    "tags": "BucketTagging",
+    "policy": "BucketPolicy",
+}
+DELETED: Final = OPERATIONS.keys() - {"versioning", "grants"}
 
 
 class BucketError(Exception):
@@ -121,6 +135,10 @@ def create_bucket(
                 **_columns(configuration or new_configuration()),
             )
             (state,) = states(Bucket.objects.filter(pk=bucket.pk))
+            made = {"owner": owner.username, "region": bucket.region}
+            record_change(
+                "s3:CreateBucket", bucket_arn(name), **made, **_columns(state.configuration)
+            )
             iam_services.announce("buckets")
     except IntegrityError as error:
         # Whoever was first, here or in another process: the unique index decides, not a look
@@ -135,10 +153,27 @@ def configure_bucket(bucket_id: int, **changes: Any) -> None:
     columns = {name: msgspec.to_builtins(value) for name, value in changes.items()}
     assert columns.keys() <= set(BucketConfiguration.__struct_fields__), "no such setting"
     with transaction.atomic():
-        found = Bucket.objects.filter(pk=bucket_id, is_closing=False)
-        if not found.update(**columns):
-            raise NoSuchBucket(str(bucket_id))
+        bucket = _lock(bucket_id)
+        before = {name: getattr(bucket, name) for name in columns}
+        Bucket.objects.filter(pk=bucket_id).update(**columns)
+        for name, change in difference(before, columns).items():
+            record_change(_action(name, change["new"]), bucket_arn(bucket.name), **{name: change})
         iam_services.announce("buckets")
+
+
+def _lock(bucket_id: int) -> Bucket:
+    """Hold a bucket's row to the end of the transaction; NoSuchBucket."""
+    rows = Bucket.objects.select_for_update().filter(pk=bucket_id, is_closing=False)
+    bucket = rows.first()
+    if bucket is None:
+        raise NoSuchBucket(str(bucket_id))
+    return bucket
+
+
+def _action(setting: str, value: Any) -> str:
+    """Name the operation of S3 that sets a field of the configuration, or takes it away."""
+    name = OPERATIONS[setting]
+    return f"s3:Delete{name}" if not value and setting in DELETED else f"s3:Put{name}"
 
 
 def delete_bucket(name: str, *, bucket_id: int | None = None) -> None:
@@ -186,5 +221,6 @@ def _close(bucket: Bucket) -> None:
             Bucket.objects.filter(pk=bucket.pk).update(is_closing=False)
         raise BucketNotEmpty(bucket.name) from error
     with transaction.atomic(durable=True):
-        Bucket.objects.filter(pk=bucket.pk).delete()
+        if Bucket.objects.filter(pk=bucket.pk).delete()[0]:  # else another was faster
+            record_change("s3:DeleteBucket", bucket_arn(bucket.name))
         iam_services.announce("buckets")

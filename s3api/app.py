@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import structlog
 
+from iam.audit.acting import set_scene
 from iam.keyring import Credential
+from s3api.audit import GONE, Course
 from s3api.auth import Identity, Payload, PayloadKind, identify
 from s3api.context import Answer, Call, Store
 from s3api.decision import Denied
@@ -41,6 +43,7 @@ from storage_engine import EngineError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from s3api.audit import Audit
     from s3api.context import ControlPlane, Notes, Piece, S3Config
     from storage_engine import StorageEngine
 
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger("s3api")
 
 STEP_BYTES: Final = 512 * 1024
+OK: Final = 200
 TROUBLE: Final = 500  # statuses from here on tell of the server, not of the request
 XML: Final = (b"content-type", b"application/xml")
 NOWHERE: Final = Target(bucket=None, key=None, is_virtual_host=False, resource="/")
@@ -66,11 +70,13 @@ class Reply:
         self.is_head = is_head
         self.request_id = f"{number:016X}"
         self.has_begun = False
+        self.course = Course(self.request_id)
         self.cors: Headers = []
 
     async def start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         """Send status and headers, with the ids every S3 reply carries."""
         self.has_begun = True
+        self.course.status = status
         headers += self.cors
         headers.append((b"x-amz-request-id", self.request_id.encode()))
         headers.append((b"x-amz-id-2", HOST_ID.encode()))
@@ -78,6 +84,7 @@ class Reply:
 
     async def body(self, data: bytes, *, more: bool = False) -> None:
         """Send a piece of the body; the last one ends the response."""
+        self.course.sent_bytes += len(data)
         await self._give({"type": "http.response.body", "body": data, "more_body": more})
 
     async def _give(self, message: dict[str, Any]) -> None:
@@ -104,10 +111,16 @@ class S3App:
     """The ASGI application of the S3 side, one per worker process."""
 
     def __init__(
-        self, engine: StorageEngine, control: ControlPlane, notes: Notes, config: S3Config
+        self,
+        engine: StorageEngine,
+        control: ControlPlane,
+        notes: Notes,
+        config: S3Config,
+        audit: Audit | None = None,
     ) -> None:
         self.store = Store(engine, control, notes, config)
         self._numbers = itertools.count(int.from_bytes(os.urandom(7)))  # no other worker's
+        self.audit = audit
 
     def close(self) -> None:
         """Let the worker's threads end; the engine is its opener's to close."""
@@ -121,9 +134,10 @@ class S3App:
             request = Request(scope, receive)
             config = self.store.config
             target = parse_target(request.header("host"), request.raw_path, config.domains)
+            reply.course.request, reply.course.target = request, target
             await self._serve(request, target, reply)
         except ClientDisconnected:
-            return  # nobody is left to answer
+            reply.course.code = GONE  # nobody is left to answer
         except S3Error as error:
             await _refuse(reply, error, target)
         except EngineError as error:
@@ -134,12 +148,30 @@ class S3App:
         except Exception:
             log.exception("internal_error", request_id=reply.request_id, path=target.resource)
             await _refuse(reply, S3Error("InternalError"), target)
+        finally:
+            self._tell(reply.course)
 
     async def perform(self, errand: Errand) -> Answer:
         """Do what a user wants, decided as a request of his would be; S3Error, EngineError."""
-        await self.store.refresh()
-        call = self.admit(errand)
-        return await _operate(call, _handler(call.operation))
+        course = Course("", request=errand.request, target=errand.target, is_errand=True)
+        course.operation = errand.operation
+        try:
+            await self.store.refresh()
+            call = course.call = self.admit(errand)
+            answer = await _operate(call, _handler(call.operation))
+        except (S3Error, EngineError) as error:
+            course.refuse(error if isinstance(error, S3Error) else s3_error(error, errand.target))
+            raise
+        else:
+            course.status, course.output = OK, answer.output
+            return answer
+        finally:
+            self._tell(course)
+
+    def _tell(self, course: Course) -> None:
+        """Let the audit log know what became of a request."""
+        if self.audit is not None:
+            self.audit.tell(course)
 
     def admit(self, errand: Errand) -> Call:
         """Let a user in with what he wants, by the snapshots as they are, if he may; S3Error."""
@@ -163,22 +195,27 @@ class S3App:
 
     async def _serve(self, request: Request, target: Target, reply: Reply) -> None:
         """Take one request through the rooms."""
-        store = self.store
+        store, course = self.store, reply.course
         now = time.time()
+        course.now_ms = now_ms = int(now * 1000)
         if b"origin" in request.header_map and target.bucket is not None:
             await store.refresh()
             reply.cors = _cors_headers(store, request, target.bucket)
         operation = route(request.method, _level(target), request.query, request)
+        course.operation = operation.name
         await store.refresh()
         form = None
         if operation.name == FORM:  # alone in not being signed in headers or query
             form, request, target, identity = await open_form(store, request, target, now)
+            course.target = target
         else:
             identity = _identity(store, request, target, operation, now)
-        now_ms = int(now * 1000)
         if identity.credential is not None:
             store.notes.note_use(identity.credential.access_key, now_ms)
         call = Call(store, request, target, operation, identity, None, {}, now_ms, form=form)
+        call.request_id = reply.request_id
+        course.call = call
+        set_scene(call.actor)
         handler = _admit(call)
         document = await _read_document(call) if operation.reads_body else b""
         call.arguments = operation.bind(
@@ -274,6 +311,7 @@ async def _read_document(call: Call) -> bytes:
 
 async def _respond(reply: Reply, call: Call, answer: Answer) -> None:
     """Write an answer: rendered members, stored headers, then the body."""
+    reply.course.output = answer.output
     rendered = call.operation.render(answer.output)
     status = answer.status or rendered.status
     headers = rendered.headers + answer.headers
@@ -320,6 +358,7 @@ async def _stream(
 
 async def _refuse(reply: Reply, error: S3Error, target: Target) -> None:
     """Answer an error document; once a body has begun, breaking off is the only honest answer."""
+    reply.course.refuse(error)
     if isinstance(error, Denied):
         tell = log.debug if error.is_anonymous else log.info
         tell("access_denied", request_id=reply.request_id, reason=error.reason)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -16,6 +17,7 @@ import msgspec
 
 from buckets.configuration import AS_NEW
 from iam.acl import ANONYMOUS_ID
+from iam.audit.acting import Actor, Via
 from s3api.errors import S3Error
 from s3api.http.percent import encode_name
 
@@ -146,8 +148,11 @@ class Store:
         await self.on_sql(partial(self.control.configure_bucket, bucket, **changes))
 
     async def on_sql(self, function: Callable[..., Result], *arguments: Any) -> Result:
-        """Run a call of the control plane in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._sql, function, *arguments)
+        """Run a call of the control plane in a thread, which knows who acts."""
+        known = copy_context().run
+        return await asyncio.get_running_loop().run_in_executor(
+            self._sql, known, function, *arguments
+        )
 
     async def committed(self, future: Future[Result]) -> Result:
         """Wait for a mutation to be durable; it is finished even when the client goes away."""
@@ -181,6 +186,23 @@ class Call:
     source_decision: OpenDecision | None = None  # the same of the object that is copied
     form: Form | None = None  # what a browser posted
     decided: tuple[Callable[[], None], ...] = ()  # decides what was allowed once more
+    request_id: str = ""
+
+    def actor(self) -> Actor:
+        """Tell the audit log who asks, with which key and from where."""
+        credential = self.identity.credential
+        address = self.request.client or ""
+        if credential is None:
+            return Actor(Via.S3, address=address, request_id=self.request_id)
+        who = credential.principal
+        return Actor(
+            Via.S3,
+            who.username,
+            who.canonical_id,
+            credential.access_key,
+            address,
+            self.request_id,
+        )
 
     def settle(self, info: ObjectInfo | None) -> None:
         """Refuse the call unless the caller may do this to this object; None: it is not there.

@@ -14,10 +14,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "s4project.settings")
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 
+from iam.services.audit import note_box, write_notes
 from s4project.body_bound import BodyBound
 from s4project.key_uses import KeyUses
 from s4project.s3side import close_s3_app, open_s3_app
-from s4project.scribe import Scribe
+from s4project.scribe import RecordQueue, Scribe
 from storage_engine.apps import close_engine, get_engine
 
 if TYPE_CHECKING:
@@ -51,10 +52,11 @@ class TwoSides:
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         """Open the engine when the worker starts; write and close when the worker stops."""
         await receive()
-        uses = KeyUses()
-        scribe = Scribe(uses)
+        uses, notes = KeyUses(), RecordQueue("audit notes", write_notes)
+        note_box.take = notes.put
+        scribe = Scribe(uses, notes)
         scribe.start()
-        self.s3 = open_s3_app(get_engine(), uses)
+        self.s3 = open_s3_app(get_engine(), uses, notes.put)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         close_s3_app()

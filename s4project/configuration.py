@@ -131,6 +131,13 @@ def parse_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def parse_webhook(text: str) -> str:
+    """Read the URL of a webhook, which may have a path and a query; an empty one means none."""
+    if text and not re.fullmatch(r"https?://[^/\s?#@]+(?:[/?][!-~]*)?", text):
+        raise ValueError("must be a URL such as https://siem.example.org/s4, without user and #")
+    return text
+
+
 def parse_database(text: str) -> str:
     """Read a database URL; an empty one means SQLite in the data directory."""
     if text and not re.match(r"(sqlite:///|postgres(ql)?://)", text):
@@ -326,6 +333,51 @@ SETTINGS: Final[dict[str, Setting]] = {
         whole_number(0, 3650),
         "How often everything is read against its checksums; 0: never.",
     ),
+    "audit_data_access": Setting(
+        "S4_AUDIT_DATA_ACCESS",
+        "none",
+        one_of("none", "denied", "writes", "all"),
+        "Which requests for objects the audit log has: none, those denied, also all that write, or "
+        "all.",
+    ),
+    "audit_retention_days": Setting(
+        "S4_AUDIT_RETENTION_DAYS",
+        "365",
+        whole_number(0, 36_500),
+        "Age at which audit entries are deleted from the database; 0: never.",
+    ),
+    "audit_file": Setting(
+        "S4_AUDIT_FILE",
+        "",
+        lambda text: parse_path(text) if text else None,
+        "File that has the audit log as JSON lines too; empty: none.",
+    ),
+    "audit_file_size": Setting(
+        "S4_AUDIT_FILE_SIZE",
+        "64M",
+        parse_size,
+        "Size from which that file is put aside and begun anew; 0: never.",
+    ),
+    "audit_file_count": Setting(
+        "S4_AUDIT_FILE_COUNT",
+        "10",
+        whole_number(1, 1000),
+        "How many files put aside are kept.",
+    ),
+    "audit_webhook_url": Setting(
+        "S4_AUDIT_WEBHOOK_URL",
+        "",
+        parse_webhook,
+        "URL that audit entries are posted to; empty: none.",
+        is_secret=True,
+    ),
+    "audit_webhook_token": Setting(
+        "S4_AUDIT_WEBHOOK_TOKEN",
+        "",
+        matching(r"|[!-~]{1,4096}", "visible ASCII characters"),
+        "Bearer token that is sent along; empty: none.",
+        is_secret=True,
+    ),
     "log_level": Setting(
         "S4_LOG_LEVEL",
         "info",
@@ -375,6 +427,13 @@ class Configuration:
     compaction_dry_run: bool
     compaction_bytes_per_second: int
     scrub_interval_days: int
+    audit_data_access: str
+    audit_retention_days: int
+    audit_file: Path | None
+    audit_file_size: int
+    audit_file_count: int
+    audit_webhook_url: str = field(repr=False)
+    audit_webhook_token: str = field(repr=False)
     log_level: str
     log_format: str
     problems: tuple[str, ...] = ()

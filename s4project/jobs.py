@@ -10,6 +10,7 @@ from __future__ import annotations
 import signal
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import structlog
@@ -20,6 +21,8 @@ from django.utils import timezone
 
 from buckets.services import finish_deletions
 from iam.services import forget_sign_ins
+from iam.services.audit import PRUNED_AT_ONCE, prune_entries
+from s4project.courier import SINK
 from storage_engine import Busy, CompactionOptions, ScrubOptions
 from storage_engine.apps import get_engine
 from storage_engine.errors import EngineError
@@ -79,6 +82,8 @@ def configured_jobs() -> list[Job]:
         jobs.append(Job("compact", compact, HOUR * chosen.compaction_interval_hours))
     if chosen.scrub_interval_days:
         jobs.append(Job("scrub", scrub, HOUR))
+    if chosen.audit_retention_days:
+        jobs.append(Job("prune_audit", prune_audit, HOUR))
     return jobs
 
 
@@ -155,6 +160,19 @@ def scrub() -> object:
     figures = ("blobs", "bytes", "inline_payloads", "lifted", "healed")
     done = {name: getattr(report, name) for name in figures if getattr(report, name)}
     return done if report.is_complete else Unfinished(None)
+
+
+def prune_audit() -> object:
+    """Delete audit entries that are old enough, for a while, but none that is to be delivered."""
+    chosen = settings.S4
+    older_than = timezone.now() - timedelta(days=chosen.audit_retention_days)
+    kept_for = (SINK,) if chosen.audit_webhook_url else ()
+    is_over, count, last = slice_over(), 0, PRUNED_AT_ONCE
+    while last == PRUNED_AT_ONCE and not is_over() and not is_stopping():
+        last = prune_entries(older_than, kept_for)
+        count += last
+    done = count and {"entries": count}
+    return Unfinished(done) if last == PRUNED_AT_ONCE else done
 
 
 def hold_stop_signals() -> None:

@@ -15,14 +15,18 @@ from buckets import services as bucket_services
 from iam import services as iam_services
 from iam.errors import NoSuchUser
 from s3api.app import S3App
+from s3api.audit import Audit, DataAccess
 from s3api.context import S3Config
 from s3api.errors import S3Error
 from storage_engine import Versioning
 from storage_engine.apps import get_engine
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from buckets.configuration import BucketConfiguration
     from buckets.registry import BucketState, Registry
+    from iam.audit.notes import Note
     from iam.keyring import Keyring
     from s3api.context import Notes
     from s4project.configuration import Configuration
@@ -98,7 +102,9 @@ class Services:
             raise S3Error("BucketNotEmpty", message, BucketName=bucket.name) from error
 
 
-def make_s3_app(engine: StorageEngine, configuration: Configuration, notes: Notes) -> S3App:
+def make_s3_app(
+    engine: StorageEngine, configuration: Configuration, notes: Notes, audit: Audit | None = None
+) -> S3App:
     """Build the S3 side of one worker."""
     config = S3Config(
         region=configuration.region,
@@ -107,7 +113,7 @@ def make_s3_app(engine: StorageEngine, configuration: Configuration, notes: Note
         new_bucket=bucket_services.new_configuration(),
         signature_v2=configuration.signature_v2,
     )
-    return S3App(engine, Services(), notes, config)
+    return S3App(engine, Services(), notes, config, audit)
 
 
 class _Silence:
@@ -121,10 +127,13 @@ _apps: list[S3App] = []  # of this process: none or one
 _opening = threading.RLock()
 
 
-def open_s3_app(engine: StorageEngine, notes: Notes) -> S3App:
-    """Make the S3 side of this process, over its engine."""
+def open_s3_app(
+    engine: StorageEngine, notes: Notes, put: Callable[[Note], None] | None = None
+) -> S3App:
+    """Make the S3 side of this process, over its engine; `put` leaves notes for the audit log."""
+    audit = None if put is None else Audit(DataAccess(settings.S4.audit_data_access), put)
     with _opening:
-        _apps[:] = [make_s3_app(engine, settings.S4, notes)]
+        _apps[:] = [make_s3_app(engine, settings.S4, notes, audit)]
         return _apps[0]
 
 

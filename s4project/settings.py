@@ -54,6 +54,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "s4project.static_files.StaticFilesMiddleware",
+    "iam.audit.middleware.AuditMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "iam.sessions.SessionLife",
     "django.middleware.common.CommonMiddleware",

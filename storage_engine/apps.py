@@ -24,6 +24,7 @@ NEIGHBOURS = frozenset(
         "prepare.lock",
         "serve.lock",
         "jobs.lock",
+        "audit.bell",
         "server.key",
         "s4.sqlite3",
         "s4.sqlite3-journal",

@@ -14,6 +14,7 @@ from iam.api.permissions import Anybody, SignedIn, asker
 from iam.api.tokens import make_token
 from iam.api.users import UserRow, user_row
 from iam.api.view import THROTTLED, View, endpoint
+from iam.audit.signing_in import signed_in
 from iam.errors import WrongPassword
 from iam.models import User
 
@@ -72,6 +73,7 @@ class Login(View):
         """
         user = sign_in(request, body["username"], body["password"])
         token = make_token(user)
+        signed_in(user)
         return {"token": str(token), "expires_at": token.expires_at}
 
 

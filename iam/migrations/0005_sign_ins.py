@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("iam", "0003_policies"),
+        ("iam", "0004_audit"),
     ]
 
     operations = [

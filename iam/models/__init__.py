@@ -5,6 +5,7 @@ Who may do what is not decided here but in `iam.policy` (S3) and `iam.console` (
 
 from __future__ import annotations
 
+from iam.models.audit import AuditCursor, AuditEntry
 from iam.models.keys import AccessKey
 from iam.models.policies import Group, InlinePolicy, Policy, Role
 from iam.models.sign_ins import SignInCount
@@ -12,6 +13,8 @@ from iam.models.users import User, random_account_id, random_canonical_id
 
 __all__ = [
     "AccessKey",
+    "AuditCursor",
+    "AuditEntry",
     "Group",
     "InlinePolicy",
     "Policy",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.core.validators import RegexValidator
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
@@ -146,7 +146,11 @@ class User(AbstractBaseUser):
         if not is_password_change or kwargs.get("update_fields") is not None:
             super().save(*args, **kwargs)
             return
-        super().save(update_fields=["password"])
-        mine = User.objects.filter(pk=self.pk)
-        mine.update(token_version=models.F("token_version") + 1)
+        from iam.services.users import record_password  # noqa: PLC0415  # services know models
+
+        with transaction.atomic():
+            super().save(update_fields=["password"])
+            mine = User.objects.filter(pk=self.pk)
+            mine.update(token_version=models.F("token_version") + 1)
+            record_password(self)
         self.refresh_from_db(fields=["token_version"])

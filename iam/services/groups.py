@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
 
 from iam.errors import NameTaken, NoSuchGroup
 from iam.models import Group
+from iam.services.audit import record_change, record_difference
 from iam.services.policies import hold_policies
-from iam.services.writing import announce_change, check_row
+from iam.services.writing import announce_change, arn, check_row, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,6 +27,7 @@ def create_group(name: str, *, description: str = "", policies: Iterable[str] = 
         with transaction.atomic():
             group.save(force_insert=True)
             group.policies.set(hold_policies(policies))
+            record_change("iam:CreateGroup", arn(group), **_noted(group))
             announce_change()
     except IntegrityError as error:
         raise NameTaken("group", name) from error
@@ -36,17 +38,22 @@ def update_group(group_id: int, *, description: str, policies: Iterable[str]) ->
     """Change what a group holds. NoSuchGroup, and as `create_group`."""
     with transaction.atomic():
         group = _lock(group_id)
+        before = _noted(group)
         group.description = description
         check_row(group)
         group.save(update_fields=["description"])
         group.policies.set(hold_policies(policies))
+        record_difference("iam:UpdateGroup", arn(group), before, _noted(group))
         announce_change()
 
 
 def delete_group(group_id: int) -> None:
     """Delete a group; its members lose what it gave them. NoSuchGroup."""
     with transaction.atomic():
-        _lock(group_id).delete()
+        group = _lock(group_id)
+        members = list(group.members.order_by("username").values_list("username", flat=True))
+        record_change("iam:DeleteGroup", arn(group), members=members, **_noted(group))
+        group.delete()
         announce_change()
 
 
@@ -71,6 +78,11 @@ def hold_groups(names: Iterable[str]) -> list[Group]:
     if missing:
         raise NoSuchGroup(min(missing))
     return found
+
+
+def _noted(group: Group) -> dict[str, Any]:
+    """Show what of a group is noted."""
+    return {"description": group.description, "policies": names_of(group.policies)}
 
 
 def _lock(group_id: int) -> Group:

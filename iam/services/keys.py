@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import string
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -14,14 +14,14 @@ from django.utils import timezone
 from iam import sealing
 from iam.errors import AccessKeyTaken, InvalidIdentity, NoSuchAccessKey, NoSuchUser
 from iam.models import AccessKey, User
+from iam.services.audit import record_change, record_difference
 from iam.services.documents import check_narrowing
-from iam.services.writing import announce_change, check_row
+from iam.services.writing import announce_change, arn, check_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from django.db.models import QuerySet
 
 # 20 characters as AWS's have, with a prefix of our own; 16 of base 32 are 80 bits.
 ACCESS_KEY_PREFIX: Final = "S4AK"
@@ -33,6 +33,7 @@ SECRET_KEY_CHARACTERS: Final = 40
 SECRET_KEY_CHARACTERS_MIN: Final = 8
 SECRET_KEY_CHARACTERS_MAX: Final = 128
 CREDENTIALS: Final = "credentials"
+NOTED_FIELDS: Final = ("name", "is_enabled", "expires_at", "policy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +73,12 @@ def create_key(  # noqa: PLR0913  # what a key is
         from_environment=from_environment,
     )
     with transaction.atomic():
-        if not User.objects.select_for_update().filter(pk=user_id).exists():
+        user = User.objects.select_for_update().filter(pk=user_id).first()
+        if user is None:
             raise NoSuchUser(user_id)
         check_row(row)
         _insert(row)
+        record_change("iam:CreateAccessKey", arn(user), access_key=new.access_key, **_noted(row))
         announce_change()
     return new
 
@@ -95,27 +98,34 @@ def rotate_credentials(user_id: int) -> NewKey:
     For clients that know one key for each user: keys of other names are not touched.
     """
     with transaction.atomic():
-        _credentials_of(user_id).delete()
+        _delete_credentials(user_id)
         return create_key(user_id, name=CREDENTIALS)
 
 
 def delete_credentials(user_id: int) -> None:
     """Delete the key that `rotate_credentials` made. NoSuchAccessKey."""
     with transaction.atomic():
-        if not _credentials_of(user_id).delete()[0]:
+        if not _delete_credentials(user_id):
             raise NoSuchAccessKey(CREDENTIALS)
-        announce_change()
 
 
-def _credentials_of(user_id: int) -> QuerySet[AccessKey]:
-    return AccessKey.objects.filter(user_id=user_id, name=CREDENTIALS, from_environment=False)
+def _delete_credentials(user_id: int) -> int:
+    """Delete those of the keys that have that name and are not the environment's; count them."""
+    rows = AccessKey.objects.filter(user_id=user_id, name=CREDENTIALS, from_environment=False)
+    found = list(rows.values_list("access_key", flat=True))
+    for access_key in found:
+        delete_key(access_key)
+    return len(found)
 
 
 def set_key_enabled(access_key: str, *, enabled: bool) -> None:
     """Enable or disable a key. NoSuchAccessKey."""
     with transaction.atomic():
-        if not AccessKey.objects.filter(access_key=access_key).update(is_enabled=enabled):
-            raise NoSuchAccessKey(access_key)
+        row = _lock(access_key)
+        before = _noted(row)
+        row.is_enabled = enabled
+        row.save(update_fields=["is_enabled"])
+        _record_update(row, before)
         announce_change()
 
 
@@ -129,23 +139,43 @@ def update_key(
     if policy is not None:
         check_narrowing(policy)
     with transaction.atomic():
-        row = AccessKey.objects.select_for_update().filter(access_key=access_key).first()
-        if row is None:
-            raise NoSuchAccessKey(access_key)
+        row = _lock(access_key)
+        before = _noted(row)
         row.name, row.expires_at = name, expires_at
         row.policy = row.policy if policy is None else policy
         check_row(row)
         row.save(update_fields=["name", "expires_at", "policy"])
+        _record_update(row, before)
         announce_change()
 
 
 def delete_key(access_key: str) -> None:
     """Delete a key for ever. NoSuchAccessKey."""
     with transaction.atomic():
-        count, _ = AccessKey.objects.filter(access_key=access_key).delete()
-        if not count:
-            raise NoSuchAccessKey(access_key)
+        row = _lock(access_key)
+        record_change("iam:DeleteAccessKey", arn(row.user), access_key=access_key, name=row.name)
+        row.delete()
         announce_change()
+
+
+def _record_update(row: AccessKey, before: dict[str, Any]) -> None:
+    """Note what is not as it was; a key is told by its user and its id."""
+    named = {"access_key": row.access_key}
+    record_difference("iam:UpdateAccessKey", arn(row.user), before, _noted(row), **named)
+
+
+def _noted(row: AccessKey) -> dict[str, Any]:
+    """Show what of a key is noted."""
+    return {name: getattr(row, name) for name in NOTED_FIELDS}
+
+
+def _lock(access_key: str) -> AccessKey:
+    """Hold a key's row to the end of the transaction; NoSuchAccessKey."""
+    rows = AccessKey.objects.select_for_update(of=("self",)).select_related("user")
+    row = rows.filter(access_key=access_key).first()
+    if row is None:
+        raise NoSuchAccessKey(access_key)
+    return row
 
 
 def list_keys(user_id: int | None = None) -> Sequence[AccessKey]:

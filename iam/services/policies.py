@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from iam.errors import BuiltinKept, LimitExceeded, NameTaken, NoSuchPolicy, StillInUse
 from iam.models import Group, InlinePolicy, Policy, Role, User
+from iam.services.audit import record_change, record_difference
 from iam.services.documents import (
     ATTACHED_MAX,
     INLINE_CHARACTERS_MAX,
@@ -16,7 +17,7 @@ from iam.services.documents import (
     check_managed,
     size,
 )
-from iam.services.writing import announce_change, check_row
+from iam.services.writing import announce_change, arn, check_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,6 +35,7 @@ def create_policy(name: str, document: str, *, description: str = "") -> Policy:
     try:
         with transaction.atomic():
             policy.save(force_insert=True)
+            record_change("iam:CreatePolicy", arn(policy), **_noted(policy))
             announce_change()
     except IntegrityError as error:
         raise NameTaken("policy", name) from error
@@ -45,10 +47,12 @@ def update_policy(policy_id: int, *, document: str, description: str) -> None:
     check_managed(document)
     with transaction.atomic():
         policy = _lock(policy_id)
+        before = _noted(policy)
         policy.document, policy.description = document, description
         policy.updated_at = timezone.now()
         check_row(policy)
         policy.save(update_fields=["document", "description", "updated_at"])
+        record_difference("s4:UpdatePolicy", arn(policy), before, _noted(policy))
         announce_change()
 
 
@@ -63,6 +67,7 @@ def delete_policy(policy_id: int) -> None:
         ]
         if holders:
             raise StillInUse(f"The policy {policy.name}", listed(holders))
+        record_change("iam:DeletePolicy", arn(policy), **_noted(policy))
         policy.delete()
         announce_change()
 
@@ -109,7 +114,7 @@ def put_inline_policy(holder: Holder, name: str, document: str) -> None:
         _hold(holder)
         row = holder.inline_policies.filter(name=name).first()
         row = row or InlinePolicy(name=name, **{kind: holder})
-        row.document = document
+        before, row.document = row.document or None, document
         check_row(row)
         others = holder.inline_policies.exclude(name=name).values_list("document", flat=True)
         most = INLINE_CHARACTERS_MAX[kind]
@@ -119,6 +124,13 @@ def put_inline_policy(holder: Holder, name: str, document: str) -> None:
                 "its inline policies together, without white space."
             )
         row.save()
+        record_difference(
+            f"iam:Put{kind.capitalize()}Policy",
+            arn(holder),
+            {"document": before},
+            {"document": document},
+            policy=name,
+        )
         announce_change()
 
 
@@ -126,9 +138,12 @@ def delete_inline_policy(holder: Holder, name: str) -> None:
     """Take a policy of its own from a user, group or role. NoSuchPolicy, BuiltinKept."""
     with transaction.atomic():
         _hold(holder)
-        count, _ = holder.inline_policies.filter(name=name).delete()
-        if not count:
+        row = holder.inline_policies.filter(name=name).first()
+        if row is None:
             raise NoSuchPolicy(name)
+        action = f"iam:Delete{KINDS[type(holder)].capitalize()}Policy"
+        record_change(action, arn(holder), policy=name, document=row.document)
+        row.delete()
         announce_change()
 
 
@@ -143,6 +158,11 @@ def _hold(holder: Holder) -> None:
     type(holder)._default_manager.select_for_update().filter(pk=holder.pk).first()  # noqa: SLF001
     if isinstance(holder, Role) and holder.is_builtin:
         raise BuiltinKept(f"The role {holder.name}")
+
+
+def _noted(policy: Policy) -> dict[str, Any]:
+    """Show what of a managed policy is noted."""
+    return {"document": policy.document, "description": policy.description}
 
 
 def _lock(policy_id: int) -> Policy:

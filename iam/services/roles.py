@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
 
@@ -10,8 +10,9 @@ from iam.builtin import BUILTINS
 from iam.errors import BuiltinKept, NameTaken, NoSuchRole, RoleLoop, StillInUse, SuperUserNotGiven
 from iam.keyring import RoleName
 from iam.models import Policy, Role
+from iam.services.audit import record_change, record_difference
 from iam.services.policies import hold_policies, listed
-from iam.services.writing import announce_change, check_row
+from iam.services.writing import announce_change, arn, check_row, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,6 +36,7 @@ def create_role(
         with transaction.atomic():
             role.save(force_insert=True)
             _fill(role, policies, includes)
+            record_change("iam:CreateRole", arn(role), **_noted(role))
             announce_change()
     except IntegrityError as error:
         raise NameTaken("role", name) from error
@@ -47,10 +49,12 @@ def update_role(
     """Change what a role holds. NoSuchRole, BuiltinKept, and as `create_role`."""
     with transaction.atomic():
         role = _lock(role_id)
+        before = _noted(role)
         role.description = description
         check_row(role)
         role.save(update_fields=["description"])
         _fill(role, policies, includes)
+        record_difference("iam:UpdateRole", arn(role), before, _noted(role))
         announce_change()
 
 
@@ -64,6 +68,7 @@ def delete_role(role_id: int) -> None:
         ]
         if holders:
             raise StillInUse(f"The role {role.name}", listed(holders))
+        record_change("iam:DeleteRole", arn(role), **_noted(role))
         role.delete()
         announce_change()
 
@@ -108,6 +113,12 @@ def _fill(role: Role, policies: Iterable[str], includes: Iterable[str]) -> None:
             raise RoleLoop(role.name)
         reached += [more for more in other.includes.all() if more not in reached]
     role.includes.set([roles[name] for name in wanted])
+
+
+def _noted(role: Role) -> dict[str, Any]:
+    """Show what of a role is noted."""
+    held = {"policies": names_of(role.policies), "includes": names_of(role.includes)}
+    return {"description": role.description, **held}
 
 
 def _lock(role_id: int) -> Role:

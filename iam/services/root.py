@@ -15,10 +15,17 @@ from django.db import transaction
 from iam.errors import AccessKeyTaken, UsernameTaken
 from iam.keyring import RoleName
 from iam.models import AccessKey, User
-from iam.services.keys import NewKey, create_key, generate_password, seal_secret
+from iam.services.audit import record_change
+from iam.services.keys import (
+    NewKey,
+    create_key,
+    delete_key,
+    generate_password,
+    seal_secret,
+)
 from iam.services.snapshot import load_keyring, load_secret
 from iam.services.users import insert_user, store_password
-from iam.services.writing import announce_change, check_row
+from iam.services.writing import announce_change, arn, check_row
 
 ENVIRONMENT_KEY_NAME: Final = "from the environment"
 
@@ -95,10 +102,11 @@ def _rename(root: User, username: str) -> None:
     """Give the root user the name that the environment now says."""
     if User.objects.filter(username=username).exists():
         raise UsernameTaken(username)
-    root.username = username
+    before, root.username = root.username, username
     check_row(root)
     with transaction.atomic():
         root.save(update_fields=["username"])
+        record_change("iam:UpdateUser", arn(root), username={"old": before, "new": username})
         announce_change()
 
 
@@ -108,7 +116,8 @@ def _apply_key(root: User, given: NewKey) -> None:
         earlier = AccessKey.objects.filter(from_environment=True).exclude(
             access_key=given.access_key
         )
-        is_changed = bool(earlier.delete()[0])
+        for access_key in list(earlier.values_list("access_key", flat=True)):
+            delete_key(access_key)
         row = AccessKey.objects.filter(access_key=given.access_key).first()
         if row is None:
             create_key(
@@ -123,6 +132,6 @@ def _apply_key(root: User, given: NewKey) -> None:
         elif not row.from_environment or load_secret(row) != given.secret_key:
             row.sealed_secret, row.from_environment = seal_secret(given), True
             row.save(update_fields=["sealed_secret", "from_environment"])
-            is_changed = True
-        if is_changed:
+            replaced = {"access_key": given.access_key, "secret_key": "replaced"}
+            record_change("iam:UpdateAccessKey", arn(root), **replaced)
             announce_change()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hmac
 import re
 import threading
+import time
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -22,9 +23,13 @@ from django.db.models import F
 from django.utils import timezone
 
 from iam import sealing
+from iam.audit.acting import current_actor, refusal_is_told
+from iam.audit.notes import Note, Outcome
 from iam.errors import TooManySignIns, WrongPassword
 from iam.models import SignInCount, User
 from iam.passwords import PASSWORD_CHARACTERS_MAX, nobodys_hash
+from iam.services.audit import SIGN_IN, note_box, record_event
+from iam.services.writing import arn
 from iam.throttle import BY_CLIENT, BY_NAME, FORGOTTEN_SECONDS, Limit, client_of
 
 if TYPE_CHECKING:
@@ -44,6 +49,17 @@ def sign_in(username: str, password: str, address: str) -> User:
 
     `address` is the client's. Slow on purpose: not for an event loop.
     """
+    try:
+        return _sign_in(username, password, address)
+    except TooManySignIns as error:
+        # A note and no entry: to refuse must cost less than to ask.
+        detail = {"code": "TooManySignIns", "reason": str(error)}
+        now_ms = time.time_ns() // 1_000_000
+        note_box.put(Note(now_ms, current_actor(), SIGN_IN, "", Outcome.DENIED, detail))
+        raise
+
+
+def _sign_in(username: str, password: str, address: str) -> User:
     keys = _keys(username, client_of(address))
     _refuse_waiting(keys)
     with _place_in_queue():
@@ -54,9 +70,25 @@ def sign_in(username: str, password: str, address: str) -> User:
         is_right = check_password(password[:PASSWORD_CHARACTERS_MAX], encoded)
     is_right = is_right and len(password) <= PASSWORD_CHARACTERS_MAX
     if user is None or not may_enter or not is_right:
+        _tell_wrong_password(user, may_enter=may_enter)
         raise WrongPassword
     _welcome(user, password, keys)
     return user
+
+
+def _tell_wrong_password(user: User | None, *, may_enter: bool) -> None:
+    """Note that somebody was not let in.
+
+    A name that no user has may be a password in the wrong field, and is not written down; AWS hides
+    it too: docs.aws.amazon.com/awscloudtrail/latest/userguide/
+    cloudtrail-event-reference-aws-console-sign-in-events.html
+    """
+    refusal_is_told()
+    reason = "wrong password" if may_enter else "disabled, or without a password"
+    if user is None:
+        record_event(SIGN_IN, "", Outcome.DENIED, reason="no such user")
+    else:
+        record_event(SIGN_IN, arn(user), Outcome.DENIED, reason=reason)
 
 
 def forget_sign_ins() -> int:

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import F, ProtectedError, Q
 
+from iam.audit.acting import current_actor
 from iam.errors import (
     AccountIdTaken,
     CanonicalIdTaken,
@@ -22,13 +23,15 @@ from iam.errors import (
 )
 from iam.keyring import RoleName
 from iam.models import Role, User, random_account_id, random_canonical_id
+from iam.services.audit import record_change, record_difference
 from iam.services.groups import hold_groups
 from iam.services.policies import hold_policies
-from iam.services.writing import announce_change, check_row, refusal
+from iam.services.writing import announce_change, arn, check_row, names_of, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+NOTED_FIELDS: Final = ("canonical_id", "role_id", "display_name", "email", "is_root")
 ACTIVE_SUPERUSER: Final = Q(role_id=RoleName.SUPERUSER, is_active=True)
 
 
@@ -73,6 +76,9 @@ def insert_user(user: User) -> None:
         with transaction.atomic():
             _hold_role(user.role_id)
             user.save(force_insert=True)
+            shown = {name: getattr(user, name) for name in NOTED_FIELDS}
+            shown["has_password"] = user.has_usable_password()
+            record_change("iam:CreateUser", arn(user), **shown)
             announce_change()
     except IntegrityError as error:
         if User.objects.filter(username=user.username).exists():
@@ -105,10 +111,21 @@ def store_password(user_id: int, password: str) -> None:
     """Write a password whose strength is not this room's concern."""
     encoded = make_password(password)
     with transaction.atomic():
+        user = _lock(user_id)
         User.objects.filter(pk=user_id).update(
             password=encoded, token_version=F("token_version") + 1
         )
+        record_password(user)
         announce_change()
+
+
+def record_password(user: User) -> None:
+    """Note, in the transaction of the change, that a user has another password.
+
+    AWS tells those who change their own from administrators, and so does the log.
+    """
+    is_own = current_actor().user_id == user.canonical_id
+    record_change("iam:ChangePassword" if is_own else "iam:UpdateLoginProfile", arn(user))
 
 
 def end_tokens(user_id: int) -> None:
@@ -116,8 +133,10 @@ def end_tokens(user_id: int) -> None:
 
     No snapshot is read anew: only the API knows tokens, and it reads the row at each request.
     """
-    if not User.objects.filter(pk=user_id).update(token_version=F("token_version") + 1):
-        raise NoSuchUser(user_id)
+    with transaction.atomic():
+        user = _lock(user_id)
+        User.objects.filter(pk=user_id).update(token_version=F("token_version") + 1)
+        record_change("s4:EndTokens", arn(user))
 
 
 def set_role(user_id: int, role: str | None) -> None:
@@ -134,13 +153,18 @@ def set_role(user_id: int, role: str | None) -> None:
             User.objects.filter(pk=user_id).update(
                 role_id=role, token_version=F("token_version") + 1
             )
+            record_change("s4:SetUserRole", arn(user), role={"old": user.role_id, "new": role})
         announce_change()
 
 
 def set_groups(user_id: int, names: Iterable[str]) -> None:
     """Make a user a member of these groups and no others. NoSuchUser, NoSuchGroup."""
     with transaction.atomic():
-        _lock(user_id).groups.set(hold_groups(names))
+        user = _lock(user_id)
+        before = names_of(user.groups)
+        user.groups.set(hold_groups(names))
+        after = names_of(user.groups)
+        record_difference("s4:SetUserGroups", arn(user), {"groups": before}, {"groups": after})
         announce_change()
 
 
@@ -150,7 +174,13 @@ def set_policies(user_id: int, names: Iterable[str]) -> None:
     NoSuchUser, NoSuchPolicy, LimitExceeded, BuiltinKept.
     """
     with transaction.atomic():
-        _lock(user_id).policies.set(hold_policies(names))
+        user = _lock(user_id)
+        before = names_of(user.policies)
+        user.policies.set(hold_policies(names))
+        after = names_of(user.policies)
+        record_difference(
+            "s4:SetUserPolicies", arn(user), {"policies": before}, {"policies": after}
+        )
         announce_change()
 
 
@@ -162,6 +192,7 @@ def set_active(user_id: int, *, active: bool) -> None:
             User.objects.filter(pk=user_id).update(
                 is_active=active, token_version=F("token_version") + 1
             )
+            record_change("s4:EnableUser" if active else "s4:DisableUser", arn(user))
         announce_change()
 
 
@@ -169,9 +200,12 @@ def update_profile(user_id: int, *, display_name: str, email: str) -> None:
     """Change how a user is shown. NoSuchUser, InvalidIdentity."""
     with transaction.atomic():
         user = _lock(user_id)
+        before = {"display_name": user.display_name, "email": user.email}
+        after = {"display_name": display_name, "email": email}
         user.display_name, user.email = display_name, email
         check_row(user)
         user.save(update_fields=["display_name", "email"])
+        record_difference("iam:UpdateUser", arn(user), before, after)
         announce_change()
 
 
@@ -182,6 +216,8 @@ def delete_user(user_id: int) -> None:
         if user.is_root:
             # The next start would make it anew: it belongs to the environment, not to a person.
             raise RootUserKept
+        keys = list(user.access_keys.values_list("access_key", flat=True))
+        record_change("iam:DeleteUser", arn(user), role_id=user.role_id, access_keys=keys)
         try:
             user.delete()
         except ProtectedError as error:

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 
 from iam.errors import InvalidIdentity
+from iam.models import Group, Policy, Role, User
 from iam.services import changes
 
 if TYPE_CHECKING:
-    from django.db.models import Model
+    from django.db.models import Manager, Model
+
+
+KINDS: Final = {User: "user", Group: "group", Role: "role", Policy: "policy"}
 
 
 def announce_change() -> None:
     """Have every worker read identities anew, once the surrounding transaction is committed."""
     changes.announce("iam")
+
+
+def arn(row: User | Group | Role | Policy) -> str:
+    """Name a row in AWS's form; what belongs to the store and to no user has no account."""
+    account, name = (row.account_id, row.username) if isinstance(row, User) else ("", row.name)
+    return f"arn:aws:iam::{account}:{KINDS[type(row)]}/{name}"
+
+
+def names_of(rows: Manager[Any]) -> list[str]:
+    """List the names of a row's groups, policies or roles, in order."""
+    return list(rows.order_by("name").values_list("name", flat=True))
 
 
 def check_row(row: Model) -> None:

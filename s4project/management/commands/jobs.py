@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 
 from s4project import jobs
+from s4project.courier import delivering
 from s4project.processes import hold_lock
 from s4project.starting import ProcessCommand, welcome
 from s4project.store import prepare_store
@@ -31,5 +32,6 @@ class Command(ProcessCommand):
         with hold_lock(settings.S4.data_dir / "jobs.lock", is_patient=options["wait"]):
             jobs.hold_stop_signals()
             self.say(*welcome(prepare_store()))
-            jobs.run_forever()
+            with delivering():
+                jobs.run_forever()
             close_engine()

@@ -1,0 +1,131 @@
+"""What is done to buckets leaves entries in the audit log, one for each change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.db import transaction
+
+from buckets import services
+from buckets.configuration import (
+    NOTHING_PUBLIC,
+    BucketConfiguration,
+    CorsRule,
+    Ownership,
+    PublicAccessBlock,
+)
+from iam.audit.acting import Actor, Via, acting
+from iam.models import AuditEntry
+from iam.services.audit import search_entries
+from storage_engine import Versioning
+from storage_engine.apps import get_engine
+
+if TYPE_CHECKING:
+    from iam.models import User
+    from storage_engine import StorageEngine
+
+ARN = "arn:aws:s3:::photos"
+POLICY = '{"Version": "2012-10-17", "Statement": []}'
+RULE = CorsRule(allowed_origins=("*",), allowed_methods=("GET",))
+SETTINGS: list[tuple[str, Any, Any, str]] = [
+    ("versioning", Versioning.ENABLED, "enabled", "s3:PutBucketVersioning"),
+    ("ownership", Ownership.OBJECT_WRITER, "ObjectWriter", "s3:PutBucketOwnershipControls"),
+    ("ownership", None, None, "s3:DeleteBucketOwnershipControls"),
+    ("public_access_block", None, None, "s3:DeletePublicAccessBlock"),
+    (
+        "public_access_block",
+        PublicAccessBlock(),
+        dict.fromkeys(PublicAccessBlock.__struct_fields__, False),
+        "s3:PutPublicAccessBlock",
+    ),
+    ("grants", (("x" * 64, "READ"),), [["x" * 64, "READ"]], "s3:PutBucketAcl"),
+    ("cors", (RULE,), None, "s3:PutBucketCors"),
+    ("tags", {"a": "é"}, {"a": "é"}, "s3:PutBucketTagging"),
+    ("policy", POLICY, POLICY, "s3:PutBucketPolicy"),
+]
+CLEARED = [
+    ("policy", POLICY, None, "s3:DeleteBucketPolicy"),
+    ("tags", {"a": "b"}, {}, "s3:DeleteBucketTagging"),
+    ("cors", (RULE,), (), "s3:DeleteBucketCors"),
+]
+
+
+@pytest.fixture
+def bucket(ada: User) -> int:
+    """Make a bucket."""
+    return services.create_bucket("photos", ada.canonical_id).id
+
+
+def test_a_bucket_made_and_deleted_leaves_entries(store: StorageEngine, ada: User) -> None:
+    """Making names the owner and all settings; deleting comes when the bucket is really gone."""
+    somebody = Actor(Via.S3, "ada", ada.canonical_id, "AKADA", "192.0.2.1", "R1")
+    with acting(lambda: somebody):
+        services.create_bucket("photos", ada.canonical_id)
+        with pytest.raises(services.BucketAlreadyExists):
+            services.create_bucket("photos", ada.canonical_id)
+        services.delete_bucket("photos")
+        with pytest.raises(services.NoSuchBucket):
+            services.delete_bucket("photos")
+    deleted, made = search_entries(limit=2).entries
+    assert (made.action, made.resource, made.actor) == ("s3:CreateBucket", ARN, "ada")
+    assert made.detail["owner"] == "ada"
+    assert made.detail.keys() > set(BucketConfiguration.__struct_fields__)
+    assert (deleted.action, deleted.resource, deleted.request_id) == ("s3:DeleteBucket", ARN, "R1")
+    assert AuditEntry.objects.filter(resource=ARN).count() == 2
+
+
+@pytest.mark.parametrize(("name", "value", "shown", "action"), SETTINGS)
+def test_a_setting_leaves_one_entry(
+    bucket: int, name: str, value: Any, shown: Any, action: str
+) -> None:
+    """A setting is noted by S3's operation, from old to new; the same again is no change."""
+    before = AuditEntry.objects.count()
+    services.configure_bucket(bucket, **{name: value})
+    services.configure_bucket(bucket, **{name: value})
+    assert AuditEntry.objects.count() == before + 1
+    entry = search_entries(limit=1).entries[0]
+    assert (entry.action, entry.resource) == (action, ARN)
+    assert entry.detail[name].keys() == {"old", "new"}
+    if shown is not None:
+        assert entry.detail[name]["new"] == shown
+
+
+@pytest.mark.parametrize(("name", "value", "nothing", "action"), CLEARED)
+def test_taking_a_setting_away_is_told_apart(
+    bucket: int, name: str, value: Any, nothing: Any, action: str
+) -> None:
+    """What is taken off is noted as S3's deletion, with what there was."""
+    services.configure_bucket(bucket, **{name: value})
+    services.configure_bucket(bucket, **{name: nothing})
+    entry = search_entries(limit=1).entries[0]
+    assert entry.action == action
+    assert entry.detail[name]["old"]
+    assert not entry.detail[name]["new"]
+
+
+def test_every_setting_has_its_operation() -> None:
+    """Whatever can be set on a bucket can be named in an entry."""
+    assert services.OPERATIONS.keys() == set(BucketConfiguration.__struct_fields__)
+    assert {name for name, *_ in SETTINGS} == services.OPERATIONS.keys()
+
+
+def test_a_change_taken_back_leaves_none(bucket: int) -> None:
+    """An entry goes with its change when the transaction is rolled back."""
+    before = AuditEntry.objects.count()
+    with transaction.atomic():
+        services.configure_bucket(bucket, tags={"a": "b"})
+        services.configure_bucket(bucket, public_access_block=NOTHING_PUBLIC)
+        transaction.set_rollback(True)
+    assert AuditEntry.objects.count() == before
+
+
+def test_a_deletion_that_a_crash_cut_short_is_noted_when_it_is_finished(
+    bucket: int, store: StorageEngine
+) -> None:
+    """Who finishes it makes the entry, once."""
+    services.Bucket.objects.filter(pk=bucket).update(is_closing=True)
+    get_engine().close_namespace(bucket).result()
+    assert services.finish_deletions() == ["photos"]
+    assert services.finish_deletions() == []
+    assert AuditEntry.objects.filter(action="s3:DeleteBucket").count() == 1

@@ -1,0 +1,249 @@
+"""The audit log's table: written with a change or not at all, never changed, searched, pruned."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from iam.audit.acting import Actor, Via, acting
+from iam.audit.notes import Note, Outcome
+from iam.models.audit import AppendOnlyError, AuditEntry
+from iam.services import audit
+from iam.services.audit import Wanted, search_entries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from storage_engine import StorageEngine
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ADA = Actor(Via.S3, "ada", "c" * 64, "AKADA", "192.0.2.1", "R1")
+BOB = Actor(Via.CONSOLE, "bob", "d" * 64, "session:1", "192.0.2.2", "R2")
+NOBODY = Actor(Via.S3, address="192.0.2.9")
+
+
+def write(actor: Actor, action: str, resource: str, **detail: Any) -> None:
+    """Write one entry as a service does."""
+    with transaction.atomic(), acting(lambda: actor):
+        audit.record_change(action, resource, **detail)
+
+
+def found(**wanted: Any) -> list[str]:
+    """Search, and answer the resources."""
+    return [entry.resource for entry in search_entries(Wanted(**wanted)).entries]
+
+
+def test_an_entry_says_who_did_what_to_what() -> None:
+    """An entry names the actor with his credential and address, and the change from old to new."""
+    write(ADA, "s3:PutBucketTagging", "arn:aws:s3:::b", tags={"old": {}, "new": {"a": "é"}})
+    (entry,) = search_entries().entries
+    shown = entry.as_dict()
+    assert abs(timezone.now() - entry.time) < timedelta(seconds=20)
+    assert datetime.fromisoformat(shown.pop("time")) == entry.time.replace(
+        microsecond=entry.time.microsecond // 1000 * 1000
+    )
+    assert shown == {
+        "id": entry.pk,
+        "actor": "ada",
+        "actor_id": "c" * 64,
+        "credential": "AKADA",
+        "address": "192.0.2.1",
+        "via": "s3",
+        "action": "s3:PutBucketTagging",
+        "resource": "arn:aws:s3:::b",
+        "outcome": "allowed",
+        "request_id": "R1",
+        "detail": {"tags": {"old": {}, "new": {"a": "é"}}},
+    }
+    json.dumps(shown)
+
+
+def test_a_change_that_is_rolled_back_leaves_no_entry() -> None:
+    """Neither the entry nor a sign of it is left when the transaction is taken back."""
+    with transaction.atomic():
+        audit.record_change("iam:CreateUser", "x")
+        transaction.set_rollback(True)
+    assert not search_entries().entries
+
+
+def test_a_change_is_noted_in_its_transaction() -> None:
+    """Outside a transaction there is no change to go with, and that is a programmer's error."""
+    with pytest.raises(AssertionError):
+        audit.record_change("iam:CreateUser", "x")
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        lambda entry: entry.save(),
+        lambda entry: entry.delete(),
+        lambda _: AuditEntry.objects.update(actor="eve"),
+        lambda _: AuditEntry.objects.all().delete(),
+        lambda entry: AuditEntry.objects.filter(pk=entry.pk).delete(),
+        lambda entry: AuditEntry.objects.bulk_update([entry], ["actor"]),
+    ],
+)
+def test_what_is_written_stays(attempt: Callable[[AuditEntry], object]) -> None:
+    """Nothing changes or deletes an entry, one or many."""
+    write(ADA, "iam:CreateUser", "x")
+    (entry,) = search_entries().entries
+    entry.actor = "eve"
+    with pytest.raises(AppendOnlyError):
+        attempt(entry)
+    assert [row.actor for row in search_entries().entries] == ["ada"]
+
+
+def test_whatever_a_request_brings_can_be_written() -> None:
+    """NUL, halves of characters, endless names and strange values go in as readable text."""
+    key = "k\0\udcff" + "é" * 3000
+    write(ADA, "s3:PutObject" * 50, key, **{"k\0": [key, {"n": float(1), "when": timezone.now()}]})
+    (entry,) = search_entries().entries
+    assert entry.resource.startswith("k\\0\\udcffé")
+    assert len(entry.resource.encode()) <= 1200
+    assert len(entry.action) <= 128
+    assert entry.detail["k\\0"][0].startswith("k\\0\\udcffé")
+    json.dumps(entry.as_dict())
+
+
+def test_a_difference_is_what_changed() -> None:
+    """Only what is not as it was stands in the detail, with both values."""
+    before = {"role": "Reader", "email": "a@b.c", "name": ""}
+    after = {"role": "Writer", "email": "a@b.c", "name": ""}
+    assert audit.difference(before, after) == {"role": {"old": "Reader", "new": "Writer"}}
+    assert audit.difference(before, before) == {}
+
+
+# --- searching ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def several(store: StorageEngine) -> None:
+    """Write entries of two users and of nobody."""
+    write(ADA, "s3:CreateBucket", "arn:aws:s3:::photos")
+    write(ADA, "s3:PutBucketPolicy", "arn:aws:s3:::photos", policy={"new": "Secret_Plan 100%"})
+    write(BOB, "iam:CreateUser", "arn:aws:iam::1:user/cy")
+    write(BOB, "iam:DeleteUser", "arn:aws:iam::1:user/cy")
+    audit.record_event("s3:CreateBucket", "arn:aws:s3:::mine", Outcome.DENIED, actor=NOBODY)
+
+
+@pytest.mark.usefixtures("several")
+@pytest.mark.parametrize(
+    ("wanted", "resources"),
+    [
+        ({"actor": "ada"}, ["photos", "photos"]),
+        ({"actor": "AKADA"}, ["photos", "photos"]),
+        ({"actor": "d" * 64}, ["cy", "cy"]),
+        ({"actor": "ad"}, []),
+        ({"action": "iam:"}, ["cy", "cy"]),
+        ({"action": "iam:Create"}, ["cy"]),
+        ({"action": "s3:CreateBucket", "resource": "arn:aws:s3:::p"}, ["photos"]),
+        ({"resource": "arn:aws:s3:::"}, ["mine", "photos", "photos"]),
+        ({"resource": "%"}, []),
+        ({"outcome": "denied"}, ["mine"]),
+        ({"via": "console"}, ["cy", "cy"]),
+        ({"text": "secret_plan"}, ["photos"]),
+        ({"text": "secretXplan"}, []),
+        ({"text": "100%"}, ["photos"]),
+        ({"text": "192.0.2.9"}, ["mine"]),
+        ({"text": "R2", "action": "iam:D"}, ["cy"]),
+        ({}, ["mine", "cy", "cy", "photos", "photos"]),
+    ],
+)
+def test_entries_are_found(wanted: dict[str, str], resources: list[str]) -> None:
+    """Each filter finds what it names and no more, newest first, and several narrow each other."""
+    names = [resource.replace("/", ":").rpartition(":")[2] for resource in found(**wanted)]
+    assert names == resources
+
+
+@pytest.mark.usefixtures("several")
+def test_times_bound_a_search() -> None:
+    """`since` is the first moment that counts, `until` the first that counts no more."""
+    entries = search_entries().entries
+    third = entries[2].time
+    assert found(since=third) == [entry.resource for entry in entries[:3]]
+    assert found(until=third) == [entry.resource for entry in entries[3:]]
+
+
+@pytest.mark.usefixtures("several")
+def test_pages_hold_each_entry_once() -> None:
+    """Pages follow each other without gap or repetition, also when entries come meanwhile."""
+    page = search_entries(limit=2)
+    seen = [entry.pk for entry in page.entries]
+    write(BOB, "iam:CreateUser", "arn:aws:iam::1:user/late")
+    while page.before is not None:
+        page = search_entries(before=page.before, limit=2)
+        seen += [entry.pk for entry in page.entries]
+    assert seen == sorted(seen, reverse=True)
+    assert len(seen) == len(set(seen)) == 5
+
+
+# --- notes --------------------------------------------------------------------------------------
+
+
+def note(actor: Actor, resource: str, **detail: Any) -> Note:
+    """Make a note of a refusal."""
+    moment = int(datetime(2026, 1, 2, tzinfo=UTC).timestamp() * 1000)
+    return Note(moment, actor, "s3:CreateBucket", resource, Outcome.DENIED, detail)
+
+
+def test_refusals_alike_are_counted_in_one_entry(store: StorageEngine) -> None:
+    """A flood of nobody's refusals is one entry with a count; those of users are told apart."""
+    flood = [note(NOBODY, f"arn:aws:s3:::b{number}", code="AccessDenied") for number in range(500)]
+    named = [note(ADA, f"arn:aws:s3:::b{number % 2}", code="AccessDenied") for number in range(4)]
+    audit.write_notes(flood + named)
+    entries = search_entries().entries
+    assert [(entry.actor, entry.resource, entry.detail["times"]) for entry in entries] == [
+        ("ada", "arn:aws:s3:::b1", 2),
+        ("ada", "arn:aws:s3:::b0", 2),
+        ("", "arn:aws:s3:::b0", 500),
+    ]
+    assert entries[-1].detail["also"] == [f"arn:aws:s3:::b{number}" for number in range(1, 21)]
+    assert entries[0].time == datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def test_lost_notes_are_counted_in_an_entry(store: StorageEngine) -> None:
+    """That notes were lost is itself an entry, with how many."""
+    audit.write_notes([], lost=7)
+    (entry,) = search_entries().entries
+    assert (entry.action, entry.outcome) == ("s4:LoseAuditEntries", "failed")
+    assert entry.detail == {"lost": 7}
+
+
+# --- growing old --------------------------------------------------------------------------------
+
+
+def test_old_entries_go_in_bounded_steps(store: StorageEngine) -> None:
+    """Pruning deletes the oldest, so many at once, and nothing that is not old enough."""
+    long_ago = timezone.now() - timedelta(days=400)
+    old = [
+        audit.make_entry(ADA, "a", str(number), time=long_ago, detail={})
+        for number in range(audit.PRUNED_AT_ONCE + 10)
+    ]
+    audit.record_events(old)
+    write(ADA, "new", "new")
+    limit = timezone.now() - timedelta(days=365)
+    assert audit.prune_entries(limit) == audit.PRUNED_AT_ONCE
+    assert audit.prune_entries(limit) == 10
+    assert audit.prune_entries(limit) == 0
+    assert found() == ["new"]
+
+
+def test_what_is_not_delivered_is_not_pruned(store: StorageEngine) -> None:
+    """An old entry that a webhook has not taken stays until it has."""
+    long_ago = timezone.now() - timedelta(days=400)
+    audit.record_events(
+        [audit.make_entry(ADA, "a", str(n), time=long_ago, detail={}) for n in range(4)]
+    )
+    assert audit.prune_entries(timezone.now(), ["webhook"]) == 0
+    first, second = audit.entries_after(0, 2)
+    audit.move_cursor("webhook", second.pk)
+    assert audit.read_cursor("webhook") == second.pk
+    assert [entry.resource for entry in audit.entries_after(second.pk, 10)] == ["2", "3"]
+    assert audit.prune_entries(timezone.now(), ["webhook"]) == 2
+    assert found() == ["3", "2"]
+    assert first.pk < second.pk
