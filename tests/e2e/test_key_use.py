@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.processes import kill, wait_until
-from tests.e2e.server import running
+from tests.e2e.processes import wait_until
+from tests.e2e.server import Server, running
 from tests.e2e.signing import Signer
 from tests.e2e.wire import Caller
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from tests.e2e.server import Server
 
 pytestmark = pytest.mark.e2e
 
@@ -123,7 +121,9 @@ def test_a_killed_worker_loses_no_more_than_its_last_minute(tmp_path: Path) -> N
 @pytest.mark.slow
 def test_a_key_in_constant_use_is_written_every_minute(tmp_path: Path) -> None:
     """Through minutes of use the last one written is at most a minute old, and nothing else is."""
-    with running(tmp_path, workers="1") as server:
+    server = Server(tmp_path, workers="1")
+    try:
+        server.start()
         key = Key(server)
         key.use()
         wait_until(key.used_at, "the use is written", 10)
@@ -133,11 +133,10 @@ def test_a_key_in_constant_use_is_written_every_minute(tmp_path: Path) -> None:
             if (now := database_files(server)) != files:
                 changes, files = changes + 1, now
             time.sleep(0.5)
-        (worker,) = server.workers()
-        kill(worker)
+        server.kill_tree()
         moment = key.used_at()
         assert moment is not None
         assert used - MINUTE - 1 < moment <= used
         assert changes <= 3
-        wait_until(lambda: len(server.workers()) == 1, "another worker is there", 20)
-        server.seen_workers = server.workers()
+    finally:
+        server.kill_tree()
