@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PAGE_MAX: Final = 1000
 TOKEN_CHARACTERS_MAX: Final = 2048
+ID_DIGITS_MAX: Final = 18  # fits in 63 bits
 
 Row = TypeVar("Row", bound=Model)
 
@@ -63,6 +64,16 @@ def read_token(token: str | None, field: str = "token") -> str:
     if not text or "\0" in text or write_token(text) != token:
         raise serializers.ValidationError({field: ["There is no such page."]})
     return text
+
+
+def read_number(token: str | None) -> int | None:
+    """Read a token that stands for a row's id, None when there is none; ValidationError."""
+    if token is None:
+        return None
+    text = read_token(token)
+    if not (text.isascii() and text.isdigit() and len(text) <= ID_DIGITS_MAX):
+        raise serializers.ValidationError({"token": ["There is no such page."]})
+    return int(text)
 
 
 def page_of(rows: QuerySet[Row], order: str, query: dict[str, Any]) -> tuple[list[Row], str | None]:

@@ -10,7 +10,7 @@ from drf_spectacular.openapi import AutoSchema
 
 TAGS: Final = {
     "Session": "Signing in and out, and who you are.",
-    "Identity": "Users and their access keys.",
+    "Identity": "Users, access keys, groups, roles, policies; what they come to; the audit log.",
     "Buckets": "Buckets, their settings, what is in them. Decided as requests to S3 are.",
     "Store": "The whole store: figures, compaction, scrub, jobs.",
 }

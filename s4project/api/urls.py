@@ -7,7 +7,7 @@ from typing import Final
 from django.urls import include, path, re_path, register_converter
 from django.urls.converters import StringConverter
 
-from iam.api import groups, keys, policies, rights, session, users
+from iam.api import audit, groups, keys, policies, rights, session, users
 from s4project.api import bucket_settings, buckets, docs, explain, presign, refusals, store
 
 
@@ -60,6 +60,7 @@ ADMIN: Final = [
     path("roles/<name:role>/policies/<name:name>", policies.RolePolicy.as_view()),
     path("policies", policies.Policies.as_view()),
     path("policies/<name:name>", policies.OnePolicy.as_view()),
+    path("audit", audit.AuditLog.as_view()),
     path("explain", explain.Explain.as_view()),
     path("compaction/run", store.RunCompaction.as_view()),
     path("scrubber/run", store.RunScrub.as_view()),
