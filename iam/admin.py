@@ -15,7 +15,7 @@ from unfold.decorators import display
 from iam import admin_keys, services
 from iam.admin_holders import names
 from iam.console import ConsoleAdmin, about, count_of
-from iam.console_panels import Panel, inline_policies, link, rights_panel
+from iam.console_panels import Panel, inline_policies, link, rights_note, rights_panel
 from iam.errors import OwnRightsKept
 from iam.forms import NewUserForm, PasswordForm, UserForm
 from iam.keyring import RoleName
@@ -120,7 +120,9 @@ class UserPages(ConsoleAdmin, BaseUserAdmin):
                 inline_policies(user),
                 _keys(user),
                 *(panel(user) for panel in self.more_panels),
-                rights_panel(services.load_rights(user), note=_rights_note(user)),
+                rights_panel(
+                    services.load_rights(user), note=rights_note(user), ask=f"user={user.pk}"
+                ),
             ]
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -187,14 +189,4 @@ def _keys(user: User) -> Panel:
         ],
         empty="None: this user signs no requests.",
         links=[("Add access key", add)],
-    )
-
-
-def _rights_note(user: User) -> str:
-    """Say what else decides about a user's requests."""
-    if not user.is_active:
-        return "None of it counts while the user is disabled."
-    return (
-        "A deny comes before every allow. The policies and ACLs of buckets may let the user do "
-        "more, or deny it; the policy of an access key only takes away."
     )

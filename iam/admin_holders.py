@@ -13,6 +13,7 @@ from iam import services
 from iam.admin_policies import BuiltinsKept
 from iam.console import ConsoleAdmin, count_of
 from iam.console_panels import Panel, inline_policies, link, linked, rights_panel
+from iam.forms import GroupForm
 from iam.keyring import RoleName
 from iam.models import Group, InlinePolicy, Role, User
 
@@ -36,6 +37,7 @@ class GroupPages(ConsoleAdmin):
     change_form_outer_after_template = "admin/iam/panels.html"
     list_display = ("name", "description", "member_count", "policy_count", "created_at")
     search_fields = ("name", "description")
+    form = GroupForm
     autocomplete_fields = ("policies",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
@@ -59,8 +61,9 @@ class GroupPages(ConsoleAdmin):
         return _policy_count(group)
 
     def get_fields(self, request: HttpRequest, obj: Group | None = None) -> Any:
-        """Ask for what a group is."""
-        return ("name", "description", "policies")
+        """Ask for what a group is, and who comes and goes."""
+        asked = ("name", "description", "policies", "joining")
+        return (*asked, "leaving") if obj else asked
 
     def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> Any:
         """Keep the name, by which others refer to it."""
@@ -88,6 +91,10 @@ class GroupPages(ConsoleAdmin):
             services.update_group(obj.pk, **wanted)
         else:
             obj.pk = services.create_group(obj.name, **wanted).pk
+        for user in form.cleaned_data["joining"]:
+            services.set_groups(user.pk, {*_group_names(user), obj.name})
+        for user in form.cleaned_data.get("leaving", ()):
+            services.set_groups(user.pk, _group_names(user) - {obj.name})
 
     def delete_model(self, request: HttpRequest, obj: Group) -> None:
         """Delete through the service."""
@@ -189,6 +196,11 @@ class RolePages(BuiltinsKept):
         """Delete through the service, one by one."""
         for role in queryset:
             services.delete_role(role.pk)
+
+
+def _group_names(user: User) -> set[str]:
+    """Name the groups that a user is in."""
+    return set(user.groups.values_list("name", flat=True))
 
 
 def _policy_count(holder: Any) -> str:

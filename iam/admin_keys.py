@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.db.models import Q
@@ -16,6 +17,7 @@ from unfold.decorators import display
 
 from iam import services
 from iam.console import OwnedAdmin, is_superuser
+from iam.console_panels import rights_note, rights_panel
 from iam.forms import KeyForm
 from iam.models import AccessKey
 
@@ -78,6 +80,7 @@ class AccessKeyPages(OwnedAdmin):
 
     owner_field = "user"
     form = KeyForm
+    change_form_outer_after_template = "admin/iam/panels.html"
     autocomplete_fields = ("user",)
     list_display = (
         *("access_key", "user", "name", "state", "scope"),
@@ -125,6 +128,18 @@ class AccessKeyPages(OwnedAdmin):
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Propose the user whose page led here, else who is signed in."""
         return {"user": request.user.pk, **super().get_changeform_initial_data(request)}
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Show below the form what the key may, by which policies."""
+        key = kwargs.get("obj")
+        if key is not None:
+            rights = services.load_rights(key.user)
+            ask = urlencode({"access_key": key.access_key})
+            note = rights_note(key.user)
+            context["panels"] = [rights_panel(rights, narrowing=key.policy, note=note, ask=ask)]
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def save_model(
         self,

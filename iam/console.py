@@ -12,11 +12,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import BadRequest
 from django.db import transaction
 from django.db.models import Count, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpResponseRedirect
 
+from iam.console_choices import OneRow, SeveralRows, is_row_number
 from iam.errors import IdentityError
 from iam.models import User
 from iam.sealing import SealingError
@@ -110,8 +113,22 @@ class ConsoleAdmin(BaseAdmin):
         """Let those delete whose it is."""
         return self.is_theirs(request, obj)
 
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Choose a row by typing, and take no other text for one."""
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs["widget"] = OneRow(db_field, self.admin_site)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Choose rows by typing, and take no other text for one."""
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs["widget"] = SeveralRows(db_field, self.admin_site)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """List, or take an action on several: on all of them, or on none when one is refused."""
+        if not all(map(is_row_number, request.POST.getlist(ACTION_CHECKBOX_NAME))):
+            raise BadRequest("What was chosen is no row of the list.")
         return self._or_message(request, super().changelist_view, request, extra_context)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:

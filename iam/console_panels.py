@@ -40,7 +40,7 @@ class RightsPanel:
 
     policies: Sequence[tuple[str, Sequence[Sentence]]]
     note: str = ""
-    links: Sequence[tuple[str, str]] = ()
+    ask: str = ""  # what the access simulator is to begin with: a query string
     title: str = "Effective permissions"
     template: str = field(default="admin/iam/panels/rights.html")
 
@@ -78,6 +78,21 @@ def inline_policies(holder: Holder, *, is_kept: bool = False) -> Panel:
     )
 
 
-def rights_panel(rights: Rights, **more: Any) -> RightsPanel:
-    """Put all policies of a user into words."""
-    return RightsPanel([(each.source, sentences(each.policy)) for each in rights], **more)
+def rights_panel(rights: Rights, narrowing: str = "", **more: Any) -> RightsPanel:
+    """Put all policies of a user into words, and the one that narrows a key."""
+    told = [(each.source, sentences(each.policy)) for each in rights]
+    if narrowing:
+        told.append(
+            ("the key's own policy, which must allow too", sentences(load_policy(narrowing)))
+        )
+    return RightsPanel(told, **more)
+
+
+def rights_note(user: User) -> str:
+    """Say what else decides about a user's requests."""
+    if not user.is_active:
+        return "None of it counts while the user is disabled."
+    return (
+        "A deny comes before every allow. The policies and ACLs of buckets may let the user do "
+        "more, or deny it; the policy of an access key only takes away."
+    )

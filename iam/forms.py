@@ -13,23 +13,26 @@ from unfold.forms import AuthenticationForm as UnfoldSignInForm
 from unfold.widgets import UnfoldAdminPasswordWidget
 
 from iam import services
+from iam.console_choices import SeveralRows, of_users
 from iam.errors import NameTaken, TooManySignIns, WrongPassword
 from iam.forms_policies import DocumentField, narrowing_field
-from iam.models import AccessKey, InlinePolicy, Policy, User
+from iam.models import AccessKey, Group, InlinePolicy, Policy, User
 
 if TYPE_CHECKING:  # generic in the stubs only
     from django.contrib.auth.forms import AdminPasswordChangeForm
 
-    from iam.models import Group, Role
+    from iam.models import Role
 
     BaseModelForm = forms.ModelForm[User]
     BaseKeyForm = forms.ModelForm[AccessKey]
+    BaseGroupForm = forms.ModelForm[Group]
     BasePolicyForm = forms.ModelForm[Policy]
     BaseInlinePolicyForm = forms.ModelForm[InlinePolicy]
     BaseNewPassword = SetPasswordMixin[User]
     BasePasswordForm = AdminPasswordChangeForm[User]
 else:
-    BaseModelForm = BaseKeyForm = BasePolicyForm = BaseInlinePolicyForm = forms.ModelForm
+    BaseModelForm = BaseKeyForm = BaseGroupForm = forms.ModelForm
+    BasePolicyForm = BaseInlinePolicyForm = forms.ModelForm
     BaseNewPassword = SetPasswordMixin
     BasePasswordForm = UnfoldPasswordForm
 
@@ -99,6 +102,21 @@ class KeyForm(BaseKeyForm):
     class Meta:
         model = AccessKey
         fields: ClassVar = ["user", "name", "is_enabled", "expires_at", "policy"]
+
+
+class GroupForm(BaseGroupForm):
+    """A group; who joins and who leaves is named, for a group may have any number of members."""
+
+    joining = forms.ModelMultipleChoiceField(
+        User.objects.all(), required=False, label="Add members", widget=of_users(SeveralRows)
+    )
+    leaving = forms.ModelMultipleChoiceField(
+        User.objects.all(), required=False, label="Remove members", widget=of_users(SeveralRows)
+    )
+
+    class Meta:
+        model = Group
+        fields: ClassVar = ["name", "description", "policies"]
 
 
 class PolicyForm(BasePolicyForm):

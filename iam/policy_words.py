@@ -61,6 +61,14 @@ def _sentence(number: int, fields: dict[str, Any]) -> Sentence:
     )
 
 
+def statement_text(text: str, sid: str) -> str:
+    """Find a statement of a saved document by its Sid, or by its place from 1 on; in JSON."""
+    for number, fields in enumerate(_listed(json.loads(text)["Statement"]), 1):
+        if (fields.get("Sid") or str(number)) == sid:
+            return json.dumps(fields, indent=2, ensure_ascii=False)
+    return ""
+
+
 def place_of_error(text: str) -> str:
     """Say where a refused document is wrong, by line or statement; "" when it is no one place."""
     try:

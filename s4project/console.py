@@ -47,7 +47,12 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 def _link(title: str, symbol: str, page: str, **more: Any) -> dict[str, Any]:
     """Make one line of the navigation."""
-    return {"title": title, "icon": symbol, "link": reverse_lazy(f"admin:{page}"), **more}
+    return {"title": title, "icon": symbol, "link": reverse_lazy(page), **more}
+
+
+def _inner_link(title: str, symbol: str, page: str) -> dict[str, Any]:
+    """Make a line that SuperUsers see."""
+    return _link(title, symbol, page, permission=may_administer)
 
 
 UNFOLD: Final[dict[str, Any]] = {
@@ -71,18 +76,19 @@ UNFOLD: Final[dict[str, Any]] = {
             {
                 "title": "Storage",
                 "items": [
-                    _link("Overview", "dashboard", "index"),
-                    _link("Buckets", "database", "buckets_bucket_changelist"),
+                    _link("Overview", "dashboard", "admin:index"),
+                    _link("Buckets", "database", "admin:buckets_bucket_changelist"),
                 ],
             },
             {
                 "title": "Identity",
                 "items": [
-                    _link("Access keys", "key", "iam_accesskey_changelist"),
-                    _link("Users", "person", "iam_user_changelist", permission=may_administer),
-                    _link("Groups", "group", "iam_group_changelist", permission=may_administer),
-                    _link("Roles", "badge", "iam_role_changelist", permission=may_administer),
-                    _link("Policies", "policy", "iam_policy_changelist", permission=may_administer),
+                    _link("Access keys", "key", "admin:iam_accesskey_changelist"),
+                    _inner_link("Users", "person", "admin:iam_user_changelist"),
+                    _inner_link("Groups", "group", "admin:iam_group_changelist"),
+                    _inner_link("Roles", "badge", "admin:iam_role_changelist"),
+                    _inner_link("Policies", "policy", "admin:iam_policy_changelist"),
+                    _link("Access simulator", "fact_check", "access_simulator"),
                 ],
             },
         ],

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 
+from buckets import simulator
 from iam import entrance
 from s4project import error_pages
 
@@ -26,5 +27,6 @@ urlpatterns = [
     path("health/live", live),
     path("login/", entrance.login),
     path("password_change/", admin.site.admin_view(entrance.change_password)),
+    path("access/", admin.site.admin_view(simulator.page), name="access_simulator"),
     path("", admin.site.urls),
 ]

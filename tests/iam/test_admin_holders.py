@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 GROUPS, ROLES, USERS = "/iam/group/", "/iam/role/", "/iam/user/"
 DOCUMENT = json.dumps(
-    {"Statement": {"Sid": "Reads", "Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}}
+    {
+        "Version": "2012-10-17",
+        "Statement": {"Sid": "Reads", "Effect": "Allow", "Action": "s3:Get*", "Resource": "*"},
+    }
 )
 
 
@@ -77,6 +80,21 @@ def test_a_group_is_made_filled_and_deleted(console: Client, reads: Policy, boss
     assert held(staff) == []
     assert console.post(f"{GROUPS}{staff.pk}/delete/", {"post": "yes"}).status_code == 302
     assert not Group.objects.exists()
+
+
+def test_members_come_and_go_on_the_groups_page(console: Client, boss: User) -> None:
+    """A group's page adds members when it is made and later, and removes them; others stay."""
+    services.create_group("other")
+    services.set_groups(boss.pk, ["other"])
+    ada = services.create_user("ada", None)
+    assert console.post(f"{GROUPS}add/", {"name": "staff", "joining": [boss.pk]}).status_code == 302
+    staff = services.find_group("staff")
+    values = {"joining": [ada.pk], "leaving": [boss.pk]}
+    assert console.post(f"{GROUPS}{staff.pk}/change/", values).status_code == 302
+    assert list(staff.members.values_list("username", flat=True)) == ["ada"]
+    assert list(boss.groups.values_list("name", flat=True)) == ["other"]
+    wrong = console.post(f"{GROUPS}{staff.pk}/change/", {"joining": ["99999999"]})
+    assert "99999999" in errors(wrong)["joining"][0]
 
 
 def test_a_role_is_made_of_policies_and_roles(console: Client, reads: Policy) -> None:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from iam.models import User
 
 KEYS = "/iam/accesskey/"
-DOCUMENT = '{"Statement": {"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}}'
+STATEMENT = '{"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}'
+DOCUMENT = f'{{"Version": "2012-10-17", "Statement": {STATEMENT}}}'
 
 
 def text(response: HttpResponse) -> str:
