@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from unfold.decorators import display
 
-from iam import admin_keys, services
+from iam import admin_audit, admin_keys, services  # noqa: F401  # registering is its effect
 from iam.admin_holders import names
 from iam.console import ConsoleAdmin, about, count_of
 from iam.console_panels import Panel, inline_policies, link, rights_note, rights_panel

@@ -91,6 +91,12 @@ UNFOLD: Final[dict[str, Any]] = {
                     _link("Access simulator", "fact_check", "access_simulator"),
                 ],
             },
+            {
+                "title": "Operations",
+                "items": [
+                    _inner_link("Audit log", "history", "admin:iam_auditentry_changelist"),
+                ],
+            },
         ],
     },
 }

@@ -270,7 +270,7 @@ def matching_entries(wanted: Wanted) -> QuerySet[AuditEntry]:
     for name in ("outcome", "via"):
         if value := getattr(wanted, name):
             rows = rows.filter(**{name: value})
-    return _containing(rows, wanted.text) if wanted.text else rows
+    return containing(rows, wanted.text) if wanted.text else rows
 
 
 def _beginning(column: str, text: str) -> Q:
@@ -285,7 +285,7 @@ def _beginning(column: str, text: str) -> Q:
     return Q(**{f"{column}__startswith": text})
 
 
-def _containing(rows: QuerySet[AuditEntry], text: str) -> QuerySet[AuditEntry]:
+def containing(rows: QuerySet[AuditEntry], text: str) -> QuerySet[AuditEntry]:
     """Ask for a text anywhere, in the order of what costs least."""
     text = _plain_text(text)
     rows = rows.alias(detail_text=Cast("detail", TextField()))

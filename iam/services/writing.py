@@ -25,7 +25,8 @@ def announce_change() -> None:
 def arn(row: User | Group | Role | Policy) -> str:
     """Name a row in AWS's form; what belongs to the store and to no user has no account."""
     account, name = (row.account_id, row.username) if isinstance(row, User) else ("", row.name)
-    return f"arn:aws:iam::{account}:{KINDS[type(row)]}/{name}"
+    kind = KINDS[row.__class__]  # a session's user is a proxy, of the class that it stands for
+    return f"arn:aws:iam::{account}:{kind}/{name}"
 
 
 def names_of(rows: Manager[Any]) -> list[str]:

@@ -1,0 +1,133 @@
+"""The console's pages of the audit log: to be searched and read, by SuperUsers."""
+
+# ruff: noqa: ARG002  # the signatures are Django's
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from django.contrib import admin
+from django.contrib.admin import DateFieldListFilter, SimpleListFilter
+from django.core.paginator import Paginator
+from django.utils.html import format_html
+from unfold.decorators import display
+
+from iam.audit.notes import Outcome
+from iam.console import ConsoleAdmin
+from iam.models import AuditEntry
+from iam.services.audit import Wanted, containing, matching_entries
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
+
+    BasePaginator = Paginator[AuditEntry]  # generic in the stubs only
+else:
+    BasePaginator = Paginator
+
+COUNTED_MAX: Final = 10_000  # entries that are paged through; older ones are found by time
+RESOURCE_CHARACTERS: Final = 80
+FAMILIES: Final = {
+    "iam:": "users and their rights",
+    "s3:": "buckets and objects",
+    "s4:SignIn": "signing in",
+    "s4:": "all of S4's own",
+}
+
+
+class BoundedPaginator(BasePaginator):
+    """Pages of what was found, as far as anybody turns them: counting millions takes seconds."""
+
+    @cached_property
+    def count(self) -> int:
+        """Count no further than there are pages."""
+        rows: Any = self.object_list  # a query
+        found: int = rows[:COUNTED_MAX].count()
+        return found
+
+
+class FamilyFilter(SimpleListFilter):
+    """Chooses by what the action begins with."""
+
+    title = "action"
+    parameter_name = "action"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer the families of actions."""
+        return list(FAMILIES.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Keep what begins so; any beginning will do that stands in the address."""
+        begin = self.value()
+        return queryset & matching_entries(Wanted(action=begin)) if begin else queryset
+
+
+@admin.register(AuditEntry)
+class AuditEntryPages(ConsoleAdmin):
+    """Entries, newest first; nobody adds, changes or deletes one here."""
+
+    list_display = (
+        *("time_shown", "who", "address", "via", "action", "resource_shown", "outcome_label"),
+    )
+    list_display_links = ("time_shown", "action")
+    list_filter = (("time", DateFieldListFilter), FamilyFilter, "outcome", "via")
+    search_fields = ("actor",)  # `get_search_results` looks everywhere
+    search_help_text = "A user, an access key, an address, a bucket, a request id, or what changed"
+    sortable_by = ()
+    actions = None
+    show_full_result_count = False
+    paginator = BoundedPaginator
+    fields = (
+        *("time", "actor", "actor_id", "credential", "address", "via", "action", "resource"),
+        *("outcome", "request_id", "detail_shown"),
+    )
+
+    @admin.display(description="time (UTC)", ordering="-id")
+    def time_shown(self, entry: AuditEntry) -> str:
+        """Show the time to the second, in a form that sorts."""
+        return entry.time.strftime("%Y-%m-%d %H:%M:%S")
+
+    @admin.display(description="who")
+    def who(self, entry: AuditEntry) -> str:
+        """Name the user, else by what he acted."""
+        return entry.actor or entry.credential or "nobody"
+
+    @admin.display(description="resource")
+    def resource_shown(self, entry: AuditEntry) -> str:
+        """Show as much of the resource as a row takes."""
+        resource = entry.resource
+        is_long = len(resource) > RESOURCE_CHARACTERS
+        return f"{resource[:RESOURCE_CHARACTERS]}\u2026" if is_long else resource
+
+    @display(  # type: ignore[untyped-decorator]  # the theme is untyped
+        description="outcome",
+        label={Outcome.ALLOWED: "success", Outcome.DENIED: "danger", Outcome.FAILED: "warning"},
+    )
+    def outcome_label(self, entry: AuditEntry) -> str:
+        """Show how it went as a coloured label."""
+        return entry.outcome
+
+    @admin.display(description="detail")
+    def detail_shown(self, entry: AuditEntry) -> str:
+        """Show what changed, policies as they were written."""
+        text = json.dumps(entry.detail, indent=2, ensure_ascii=False)
+        return format_html("<pre class='overflow-x-auto whitespace-pre-wrap'>{}</pre>", text)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Find what holds the text anywhere."""
+        return containing(queryset, search_term) if search_term else queryset, False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Let nobody add an entry."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let nobody change one."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let nobody delete one."""
+        return False
