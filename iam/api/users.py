@@ -32,6 +32,7 @@ class UserRow(serializers.Serializer[Any]):
         allow_null=True, help_text="The key that `credentials` made; others stand in the keys."
     )
     created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField(help_text="When he, or what he has, was last changed.")
     is_active = serializers.BooleanField()
     is_root = serializers.BooleanField()
     groups = serializers.ListField(child=serializers.CharField())
@@ -97,6 +98,7 @@ def user_row(user: User) -> dict[str, Any]:
         "role": user.role_id,
         "access_key": keys[0] if keys else None,
         "created_at": user.created_at,
+        "updated_at": user.updated_at,
         "is_active": user.is_active,
         "is_root": user.is_root,
         "groups": sorted(group.name for group in user.groups.all()),
@@ -153,13 +155,12 @@ class Users(View):
     )
     def post(self, request: Request, body: dict[str, Any]) -> dict[str, Any]:
         """Make a user."""
-        del request
         groups, policies = body.pop("groups", ()), body.pop("policies", ())
         with transaction.atomic():
             user = services.create_user(body.pop("username"), body.pop("role", None), **body)
             services.set_groups(user.pk, groups)
             services.set_policies(user.pk, policies)
-        return user_row(user)
+        return user_row(seen_user(request, user.pk))
 
 
 class OneUser(View):

@@ -83,6 +83,7 @@ class User(AbstractBaseUser):
     is_active = models.BooleanField("active", default=True)
     token_version = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField("updated", default=timezone.now, editable=False)
 
     objects = BaseUserManager["User"]()
 
@@ -151,6 +152,6 @@ class User(AbstractBaseUser):
         with transaction.atomic():
             super().save(update_fields=["password"])
             mine = User.objects.filter(pk=self.pk)
-            mine.update(token_version=models.F("token_version") + 1)
+            mine.update(token_version=models.F("token_version") + 1, updated_at=timezone.now())
             record_password(self)
         self.refresh_from_db(fields=["token_version"])

@@ -9,6 +9,7 @@ from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import F, ProtectedError, Q
+from django.utils import timezone
 
 from iam.audit.acting import current_actor
 from iam.errors import (
@@ -113,7 +114,7 @@ def store_password(user_id: int, password: str) -> None:
     with transaction.atomic():
         user = _lock(user_id)
         User.objects.filter(pk=user_id).update(
-            password=encoded, token_version=F("token_version") + 1
+            password=encoded, token_version=F("token_version") + 1, updated_at=timezone.now()
         )
         record_password(user)
         announce_change()
@@ -151,7 +152,7 @@ def set_role(user_id: int, role: str | None) -> None:
         _hold_role(role)
         if user.role_id != role:
             User.objects.filter(pk=user_id).update(
-                role_id=role, token_version=F("token_version") + 1
+                role_id=role, token_version=F("token_version") + 1, updated_at=timezone.now()
             )
             record_change("s4:SetUserRole", arn(user), role={"old": user.role_id, "new": role})
         announce_change()
@@ -163,6 +164,7 @@ def set_groups(user_id: int, names: Iterable[str]) -> None:
         user = _lock(user_id)
         before = names_of(user.groups)
         user.groups.set(hold_groups(names))
+        _touch(user)
         after = names_of(user.groups)
         record_difference("s4:SetUserGroups", arn(user), {"groups": before}, {"groups": after})
         announce_change()
@@ -177,6 +179,7 @@ def set_policies(user_id: int, names: Iterable[str]) -> None:
         user = _lock(user_id)
         before = names_of(user.policies)
         user.policies.set(hold_policies(names))
+        _touch(user)
         after = names_of(user.policies)
         record_difference(
             "s4:SetUserPolicies", arn(user), {"policies": before}, {"policies": after}
@@ -190,7 +193,7 @@ def set_active(user_id: int, *, active: bool) -> None:
         user = _lock(user_id, is_leaving=not active)
         if user.is_active != active:
             User.objects.filter(pk=user_id).update(
-                is_active=active, token_version=F("token_version") + 1
+                is_active=active, token_version=F("token_version") + 1, updated_at=timezone.now()
             )
             record_change("s4:EnableUser" if active else "s4:DisableUser", arn(user))
         announce_change()
@@ -205,6 +208,7 @@ def update_profile(user_id: int, *, display_name: str, email: str) -> None:
         user.display_name, user.email = display_name, email
         check_row(user)
         user.save(update_fields=["display_name", "email"])
+        _touch(user)
         record_difference("iam:UpdateUser", arn(user), before, after)
         announce_change()
 
@@ -253,6 +257,11 @@ def lock_owner(canonical_id: str) -> User:
     if user is None:
         raise NoSuchUser(canonical_id)
     return user
+
+
+def _touch(user: User) -> None:
+    """Note when a user was last changed."""
+    User.objects.filter(pk=user.pk).update(updated_at=timezone.now())
 
 
 def _hold_role(name: str | None) -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
+# Nothing runs by itself: the page's examples would be told that it does.
+SETTINGS = {"scrub_interval_days": "0", "compaction_enabled": "false"}
 PASSWORD = "e2e-root-password"
 MIB = 1024 * 1024
 

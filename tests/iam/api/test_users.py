@@ -40,7 +40,9 @@ def test_a_user_is_made_shown_changed_and_deleted(boss: User) -> None:
     assert program.get(path).body == made.body
     changed = program.put(path, {"role": "Reader", "is_active": False, "email": "a@example.org"})
     assert changed.status == 200
+    assert changed.body["updated_at"] > made.body["updated_at"]
     assert changed.body == made.body | {
+        "updated_at": changed.body["updated_at"],
         "role": "Reader",
         "is_active": False,
         "email": "a@example.org",
