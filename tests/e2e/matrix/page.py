@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 from tests.e2e.matrix.rows import SECTIONS
 from tests.e2e.matrix.rule import CALLERS, Verdict
+from tests.s4project.api.calls import CALLERS as CALLERS_OF_REST
+from tests.s4project.api.calls import CALLS
 
 if TYPE_CHECKING:
     from tests.e2e.matrix.rows import Row
+    from tests.s4project.api.calls import Call
 
 SYMBOLS: Final = {
     Verdict.ALLOWED: "✓",
@@ -48,7 +51,26 @@ DEAD_ABOUT: Final = (
 
 def write() -> str:
     """Write the page."""
-    return HEAD + _people() + "".join(_section(title, rows) for title, rows in SECTIONS.items())
+    sections = "".join(_section(title, rows) for title, rows in SECTIONS.items())
+    return HEAD + _people() + sections + REST + "".join(map(_call, CALLS))
+
+
+REST: Final = f"""
+## The REST API
+
+Every call under `/api`, made by everybody, each with the status that it gets. *Reader* and *Writer*
+ask for what is theirs: their own users, their own buckets. The *foreign Writer* asks for what is the
+Writer's, and is not even told that it is there. The *SuperUser* asks for what is others'. Made and
+compared like the table above ([`calls.py`](../tests/s4project/api/calls.py)); a call that is refused
+has changed nothing.
+
+| | {" | ".join(CALLERS_OF_REST)} |
+|---{"|:-:" * len(CALLERS_OF_REST)}|
+"""
+
+
+def _call(call: Call) -> str:
+    return f"| `{call}` | {' | '.join(map(str, call.statuses()))} |\n"
 
 
 def _people() -> str:
