@@ -59,10 +59,9 @@ REST: Final = f"""
 ## The REST API
 
 Every call under `/api`, made by everybody, each with the status that it gets. *Reader* and *Writer*
-ask for what is theirs: their own users, their own buckets. The *foreign Writer* asks for what is the
-Writer's, and is not even told that it is there. The *SuperUser* asks for what is others'. Made and
-compared like the table above ([`calls.py`](../tests/s4project/api/calls.py)); a call that is refused
-has changed nothing.
+ask for what is theirs: their own user, their own bucket. The *foreign Writer* asks for what is the
+Writer's, and is not even told that it is there. The *SuperUser* asks for what is others'. A call that
+is refused has changed nothing. The table is [`calls.py`](../tests/s4project/api/calls.py).
 
 | | {" | ".join(CALLERS_OF_REST)} |
 |---{"|:-:" * len(CALLERS_OF_REST)}|
