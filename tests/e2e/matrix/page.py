@@ -60,8 +60,8 @@ REST: Final = f"""
 
 Every call under `/api`, made by everybody, each with the status that it gets. *Reader* and *Writer*
 ask for what is theirs: their own user, their own bucket. The *foreign Writer* asks for what is the
-Writer's, and is not even told that it is there. The *SuperUser* asks for what is others'. A call that
-is refused has changed nothing. The table is [`calls.py`](../tests/s4project/api/calls.py).
+Writer's, and is not even told that it is there. The *SuperUser* asks for what is others'. A call
+that is refused has changed nothing. The table is [`calls.py`](../tests/s4project/api/calls.py).
 
 | | {" | ".join(CALLERS_OF_REST)} |
 |---{"|:-:" * len(CALLERS_OF_REST)}|
