@@ -46,7 +46,10 @@ OFFERED: Final = sorted(set(HANDLERS) & set(MODELS))
 EVERY: Final = sorted(MODELS)
 FORMS: Final = [UNSIGNED, SIGNED_CHUNKS, SIGNED_CHUNKS_TRAILER, UNSIGNED_CHUNKS_TRAILER]
 SIGNED: Final = "signed"
-USERS: Final = ["owner", "old", "old", "other", "reader", "anonymous", "liar", "stranger"]
+USERS: Final = [
+    *("owner", "old", "old", "other", "reader", "anonymous", "liar", "stranger"),
+    *("narrowed", "narrowed", "grouped", "custom"),
+]
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,15 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from hypothesis import strategies as st
 
-from iam.documents import Question, load_policy, read_bucket_policy
+from iam.documents import (
+    Effect,
+    Question,
+    load_policy,
+    read_bucket_policy,
+    read_identity_policy,
+)
 from iam.grammar import MalformedPolicy
+from iam.rights import Attached, Rights
 from s3api.auth import authenticate_form, check_policy, sigv2
 from s3api.http.encoded_words import encode_words
 from s3api.http.form import FIELDS_BYTES_MAX, read_form
@@ -107,6 +114,24 @@ POLICIES: Final = st.one_of(
 )
 
 
+IDENTITY_POLICIES: Final = st.one_of(
+    st.fixed_dictionaries(
+        {
+            "Version": st.just("2012-10-17"),
+            "Statement": one_or_more(
+                STATEMENTS.map(
+                    lambda said: {name: part for name, part in said.items() if name != "Principal"}
+                )
+            ),
+        }
+    ).map(json.dumps),
+    POLICIES,
+)
+DENIAL: Final = json.dumps(
+    {"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}}
+)
+
+
 def check_bucket_policy(sent: tuple[str, str, str]) -> None:
     """Read a policy: what is taken answers every question, and the same when it is loaded."""
     text, key, value = sent
@@ -118,6 +143,21 @@ def check_bucket_policy(sent: tuple[str, str, str]) -> None:
     question = Question("s3:GetObject", f"arn:aws:s3:::b/{key}", frozenset({"a" * 64}), context)
     assert policy.ask(question) == load_policy(text).ask(question)
     assert policy.is_public in {True, False}
+
+
+def check_identity_policy(sent: tuple[str, str, str]) -> None:
+    """Read a policy of a user: what is taken answers every question, and a deny beside it wins."""
+    text, key, value = sent
+    context = {"aws:sourceip": [value], "s3:prefix": [key], "aws:username": [value]}
+    question = Question("s3:GetObject", f"arn:aws:s3:::b/{key}", frozenset(), context)
+    try:
+        policy = read_identity_policy(text)
+    except MalformedPolicy:
+        return
+    answer = policy.ask(question)
+    assert answer == load_policy(text).ask(question)
+    both = Rights([Attached("one", policy), Attached("two", read_identity_policy(DENIAL))])
+    assert both.ask(question).effect is Effect.DENY
 
 
 # --- forms ---
@@ -268,6 +308,10 @@ PAIRS: Final = st.lists(st.builds("{}={}".format, texts.anything, texts.anything
 )
 READERS: Final[dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], None]]]] = {
     "bucket policy": (st.tuples(POLICIES, texts.anything, texts.anything), check_bucket_policy),
+    "identity policy": (
+        st.tuples(IDENTITY_POLICIES, texts.anything, texts.anything),
+        check_identity_policy,
+    ),
     "form policy": (
         st.tuples(
             st.one_of(FORM_POLICIES, texts.anything),

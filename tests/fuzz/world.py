@@ -41,7 +41,14 @@ if TYPE_CHECKING:
 
 DOMAIN: Final = "s3.test"
 SECRET: Final = "s" * 40
-KEYS: Final = {"owner": "S4AKOWNER", "other": "S4AKOTHER", "reader": "S4AKREADER"}
+ROLES: Final = {
+    "owner": RoleName.WRITER,
+    "other": RoleName.WRITER,
+    "reader": RoleName.READER,
+    "grouped": None,
+    "custom": None,
+}
+KEYS: Final = {name: f"S4AK{name.upper()}" for name in (*ROLES, "narrowed")}
 LARGE: Final = bytes(range(256)) * 300  # more than stays in the index
 PLAIN: Final = b"0123456789abcdefghij"
 OBJECTS: Final[dict[str, list[tuple[str, bytes]]]] = {
@@ -55,6 +62,42 @@ OBJECTS: Final[dict[str, list[tuple[str, bytes]]]] = {
     "beta": [],
     "foreign": [("secret", b"not yours")],
     "versioned": [("plain", b"first"), ("plain", b"second")],
+}
+# Who has policies of his own, by a group or by a role, and what the owner's other key leaves him.
+IDENTITY: Final = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Sid": "MostOfAll",
+            "Effect": "Allow",
+            "NotAction": ["s3:DeleteBucket*", "s3:PutBucketPolicy"],
+            "Resource": ["arn:aws:s3:::*", "arn:aws:s3:::alpha/dir/*"],
+        },
+        {
+            "Effect": "Deny",
+            "Action": ["s3:Get*", "s3:PutObject*"],
+            "NotResource": ["arn:aws:s3:::*/${aws:username}*", "arn:aws:s3:::alpha*"],
+            "Condition": {"StringEqualsIfExists": {"s3:ExistingObjectTag/a": ["b", ""]}},
+        },
+        {
+            "Effect": "Allow",
+            "Action": "s3:*",
+            "Resource": "arn:aws:s3:::b?ta/${aws:userid, 'plain'}",
+            "Condition": {
+                "ForAnyValue:StringLike": {"s3:RequestObjectTagKeys": "*"},
+                "Null": {"aws:SourceIp": "false"},
+            },
+        },
+    ],
+}
+NARROWED: Final = {
+    "Version": "2012-10-17",
+    "Statement": {
+        "Effect": "Allow",
+        "Action": ["s3:*Object*", "s3:ListBucket", "s3:GetBucket*"],
+        "Resource": ["arn:aws:s3:::alpha", "arn:aws:s3:::alpha/*", "arn:aws:s3:::versioned/p*"],
+        "Condition": {"StringNotLikeIfExists": {"s3:prefix": "?ir*"}},
+    },
 }
 EVERYWHERE: Final = ["arn:aws:s3:::versioned", "arn:aws:s3:::versioned/*"]
 POLICY: Final = {
@@ -145,11 +188,12 @@ class World:
         settings.S4 = replace(settings.S4, domain=(DOMAIN,), signature_v2=True)
         self.runner = asyncio.Runner()
         self.ids: dict[str, str] = {}
-        for name, key in KEYS.items():
-            role = RoleName.READER if name == "reader" else RoleName.WRITER
+        for name, role in ROLES.items():
             user = services.create_user(name, role, email=f"{name}@example.org")
+            key = KEYS[name]
             services.create_key(user.pk, access_key=key, secret_key=SECRET)
             self.ids[name] = user.canonical_id
+        self._give_policies()
         self.signers = {name: Signer(key, SECRET) for name, key in KEYS.items()}
         self.app = make_s3_app(engine, settings.S4, KeyUses())
         self._generation = -1
@@ -157,6 +201,20 @@ class World:
         self._at_rest: dict[str, Any] = {}
         self.words = {"owner": self.ids["owner"], "other": self.ids["other"]}
         self.fill()
+
+    def _give_policies(self) -> None:
+        """Give policies to a group, to a role, and to another key of the owner."""
+        services.create_policy("identity", json.dumps(IDENTITY))
+        services.create_group("group", policies=["identity"])
+        services.set_groups(services.find_user("grouped").pk, ["group"])
+        services.create_role("role", policies=["identity"], includes=[RoleName.READER])
+        services.set_role(services.find_user("custom").pk, "role")
+        services.create_key(
+            services.find_user("owner").pk,
+            access_key=KEYS["narrowed"],
+            secret_key=SECRET,
+            policy=json.dumps(NARROWED),
+        )
 
     # --- what is in it ---
 
