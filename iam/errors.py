@@ -165,6 +165,13 @@ class LimitExceeded(IdentityError):
         self.field = field
 
 
+class NotAttached(IdentityError):
+    """What should give a policy back does not hold it; AWS's NoSuchEntity."""
+
+    def __init__(self, name: str, holder: object) -> None:
+        super().__init__(f"The policy {name} is not attached to {holder}.")
+
+
 class StillInUse(IdentityError):
     """Something else holds what would be deleted; AWS's DeleteConflict."""
 

@@ -18,6 +18,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from buckets.services import BucketError, InvalidBucketName
+from iam import services
 from iam.errors import IdentityError, InvalidIdentity
 from iam.sealing import SealingError
 from s4project.store import prepare_store
@@ -25,12 +26,19 @@ from storage_engine import EngineError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
+    from collections.abc import Callable
 
+    from iam.models import Group, Role, User
     from iam.services import FirstStart
 
 EXIT_REFUSED: Final = 1
 EXIT_USAGE: Final = 2
 UNITS: Final = {"d": timedelta(days=1), "h": timedelta(hours=1)}
+HOLDERS: Final[dict[str, Callable[[str], User | Group | Role]]] = {
+    "user": services.find_user,
+    "group": services.find_group,
+    "role": services.find_role,
+}
 REFUSALS: Final = (IdentityError, BucketError, SealingError, EngineError)
 
 
@@ -115,6 +123,19 @@ def read_moment(text: str, field: str) -> datetime:
             field, f"{text} is no moment: write 2030-12-31, 2030-12-31T12:00:00Z, 30d or 12h."
         ) from error
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def add_holder(parser: ArgumentParser) -> None:
+    """Ask whose policy it is: a user's, a group's or a role's."""
+    whose = parser.add_mutually_exclusive_group(required=True)
+    for kind in HOLDERS:
+        whose.add_argument(f"--{kind}", metavar="NAME", help=f"a {kind}'s")
+
+
+def find_holder(options: dict[str, Any]) -> tuple[User | Group | Role, str]:
+    """Find whom `add_holder` asked for, and name him; NoSuchUser, NoSuchGroup, NoSuchRole."""
+    kind = next(kind for kind in HOLDERS if options[kind] is not None)
+    return HOLDERS[kind](options[kind]), f"the {kind} {options[kind]}"
 
 
 def table(rows: list[list[str]]) -> str:

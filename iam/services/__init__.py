@@ -28,9 +28,11 @@ from iam.services.keys import (
 )
 from iam.services.last_use import record_uses
 from iam.services.policies import (
+    attach_policy,
     create_policy,
     delete_inline_policy,
     delete_policy,
+    detach_policy,
     find_policy,
     list_policies,
     put_inline_policy,
@@ -69,6 +71,7 @@ __all__ = [
     "KeyringReader",
     "NewKey",
     "announce",
+    "attach_policy",
     "create_group",
     "create_key",
     "create_policy",
@@ -81,6 +84,7 @@ __all__ = [
     "delete_policy",
     "delete_role",
     "delete_user",
+    "detach_policy",
     "end_tokens",
     "ensure_root",
     "find_caller",

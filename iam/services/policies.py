@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from iam.errors import BuiltinKept, LimitExceeded, NameTaken, NoSuchPolicy, StillInUse
+from iam.errors import BuiltinKept, LimitExceeded, NameTaken, NoSuchPolicy, NotAttached, StillInUse
 from iam.models import Group, InlinePolicy, Policy, Role, User
 from iam.services.audit import record_change, record_difference
 from iam.services.documents import (
@@ -101,6 +101,37 @@ def hold_policies(names: Iterable[str]) -> list[Policy]:
         if policy.is_builtin:
             raise BuiltinKept(f"The policy {policy.name}, which is had by the role of that name,")
     return found
+
+
+def attach_policy(holder: Holder, name: str) -> None:
+    """Attach a managed policy to a user, group or role, which may hold it already.
+
+    NoSuchPolicy, LimitExceeded, BuiltinKept.
+    """
+    with transaction.atomic():
+        _hold(holder)
+        held = set(holder.policies.values_list("name", flat=True))
+        holder.policies.set(hold_policies({*held, name}))
+        if name not in held:
+            _record("Attach", holder, name)
+        announce_change()
+
+
+def detach_policy(holder: Holder, name: str) -> None:
+    """Take a managed policy from a user, group or role. NotAttached, NoSuchPolicy, BuiltinKept."""
+    with transaction.atomic():
+        _hold(holder)
+        policy = find_policy(name)
+        if not holder.policies.filter(pk=policy.pk).exists():
+            raise NotAttached(name, holder)
+        holder.policies.remove(policy)
+        _record("Detach", holder, name)
+        announce_change()
+
+
+def _record(verb: str, holder: Holder, name: str) -> None:
+    kind = KINDS[type(holder)].capitalize()
+    record_change(f"iam:{verb}{kind}Policy", arn(holder), policy=name)
 
 
 def put_inline_policy(holder: Holder, name: str, document: str) -> None:

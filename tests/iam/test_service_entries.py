@@ -47,6 +47,8 @@ class World:
         self.policy = services.create_policy("Reads", DOCUMENT)
         self.key = services.create_key(self.ada.pk, access_key="AKADA").access_key
         services.put_inline_policy(self.group, "own", DOCUMENT)
+        services.create_policy("Held", DOCUMENT)
+        self.keeper = services.create_role("Keeper", policies=["Held"])
 
 
 Change = tuple[str, "Callable[[World], object]", str, str, dict[str, Any]]
@@ -215,6 +217,20 @@ CHANGES: list[Change] = [
         {"document": DOCUMENT},
     ),
     (
+        "attach_policy",
+        lambda it: services.attach_policy(it.group, "Reads"),
+        "iam:AttachGroupPolicy",
+        "group/devs",
+        {"policy": "Reads"},
+    ),
+    (
+        "detach_policy",
+        lambda it: services.detach_policy(it.keeper, "Held"),
+        "iam:DetachRolePolicy",
+        "role/Keeper",
+        {"policy": "Held"},
+    ),
+    (
         "put_inline_policy",
         lambda it: services.put_inline_policy(it.group, "own", OTHER_DOCUMENT),
         "iam:PutGroupPolicy",
@@ -280,7 +296,7 @@ def test_a_change_taken_back_leaves_none(world: World, change: Change) -> None:
 REPEATABLE = {
     *("set_role", "set_groups", "set_policies", "set_active", "update_profile"),
     *("set_key_enabled", "update_key", "update_group", "update_role", "update_policy"),
-    "put_inline_policy",
+    *("attach_policy", "put_inline_policy"),
 }
 
 

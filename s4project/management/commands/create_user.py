@@ -18,7 +18,9 @@ class Command(StoreCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("username", metavar="NAME")
-        parser.add_argument("--role", default=RoleName.WRITER.value, help="name of a role")
+        role = parser.add_mutually_exclusive_group()
+        role.add_argument("--role", default=RoleName.WRITER.value, help="name of a role")
+        role.add_argument("--no-role", action="store_true", help="only policies and groups")
         parser.add_argument("--email", default="")
         parser.add_argument("--display-name", default="")
         parser.add_argument("--canonical-id", help="64 digits 0-9 and a-f; default: random")
@@ -31,7 +33,7 @@ class Command(StoreCommand):
         password = first_line_of_stdin("password") if options["password_stdin"] else None
         user = services.create_user(
             options["username"],
-            options["role"],
+            None if options["no_role"] else options["role"],
             password=password,
             display_name=options["display_name"],
             email=options["email"],
@@ -49,7 +51,7 @@ class Command(StoreCommand):
 
     def describe(self, answer: Any) -> str:
         return (
-            f"User {answer['username']} ({answer['role']}) made.\n"
+            f"User {answer['username']} ({answer['role'] or 'no role'}) made.\n"
             f"Canonical id: {answer['canonical_id']}\n"
             f"Account id: {answer['account_id']}"
         )
