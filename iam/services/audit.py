@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
@@ -141,8 +140,9 @@ def _plain(value: Any) -> Any:
 def _write(entries: Sequence[AuditEntry]) -> None:
     """Write entries in the surrounding transaction, and pass them on once it is committed."""
     AuditEntry.objects.bulk_create(entries)
-    # Robust: the change is durable by then, and must not seem to have failed.
-    transaction.on_commit(partial(_pass_on, entries), robust=True)
+    # Robust: the change is durable by then, and must not seem to have failed. (No `partial`: Django
+    # tells of what failed by its __qualname__, which that has not.)
+    transaction.on_commit(lambda: _pass_on(entries), robust=True)
 
 
 def _pass_on(entries: Sequence[AuditEntry]) -> None:
