@@ -1,6 +1,6 @@
 """The console's pages for identity: declarations over `iam.services`. Users stand here."""
 
-# ruff: noqa: FBT001  # the signatures are Django's
+# ruff: noqa: ARG002, FBT001  # the signatures are Django's
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,7 +16,6 @@ from iam import admin_audit, admin_keys, services  # noqa: F401  # registering i
 from iam.admin_holders import names
 from iam.console import ConsoleAdmin, about, count_of
 from iam.console_panels import Panel, inline_policies, link, rights_note, rights_panel
-from iam.errors import OwnRightsKept
 from iam.forms import NewUserForm, PasswordForm, UserForm
 from iam.keyring import RoleName
 from iam.models import AccessKey, User
@@ -129,7 +128,10 @@ class UserPages(ConsoleAdmin, BaseUserAdmin):
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Write through the services."""
         if change:
-            self._save_rights(request, obj)
+            with about("role"):
+                services.set_role(obj.pk, obj.role_id)
+            with about("is_active"):
+                services.set_active(obj.pk, active=obj.is_active)
             services.update_profile(obj.pk, display_name=obj.display_name, email=obj.email)
         else:
             made = services.create_user(
@@ -145,24 +147,9 @@ class UserPages(ConsoleAdmin, BaseUserAdmin):
         with about("policies"):
             services.set_policies(obj.pk, names(form, "policies"))
 
-    def _save_rights(self, request: HttpRequest, user: User) -> None:
-        """Set a user's role, and whether he is let in; nobody takes his own."""
-        before = User.objects.get(pk=user.pk)
-        is_own = user.pk == request.user.pk
-        with about("role"):
-            services.set_role(user.pk, user.role_id)
-            if is_own and user.role_id != before.role_id:
-                raise OwnRightsKept
-        with about("is_active"):
-            services.set_active(user.pk, active=user.is_active)
-            if is_own and not user.is_active:
-                raise OwnRightsKept
-
     def delete_model(self, request: HttpRequest, obj: User) -> None:
         """Delete through the service."""
         services.delete_user(obj.pk)
-        if obj.pk == request.user.pk:
-            raise OwnRightsKept
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """Delete through the service, one by one."""

@@ -149,6 +149,10 @@ class InlinePolicyPages(ConsoleAdmin):
     list_display = ("name", "holder")
     search_fields = ("name", "user__username", "group__name", "role__name", "document")
 
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Leave these pages out of overviews: each policy is reached from its holder's page."""
+        return False
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[InlinePolicy]:
         """Read the holders along."""
         return super().get_queryset(request).select_related(*HOLDERS)

@@ -18,6 +18,7 @@ from iam.errors import (
     LastSuperUser,
     NoSuchRole,
     NoSuchUser,
+    OwnRightsKept,
     RootUserKept,
     UsernameTaken,
     UserOwnsBuckets,
@@ -143,7 +144,7 @@ def end_tokens(user_id: int) -> None:
 def set_role(user_id: int, role: str | None) -> None:
     """Give a user another role, or None; ends his tokens.
 
-    NoSuchUser, NoSuchRole, LastSuperUser, RootUserKept.
+    NoSuchUser, NoSuchRole, LastSuperUser, RootUserKept, OwnRightsKept.
     """
     with transaction.atomic():
         user = _lock(user_id, is_leaving=role != RoleName.SUPERUSER)
@@ -151,6 +152,7 @@ def set_role(user_id: int, role: str | None) -> None:
             raise RootUserKept
         _hold_role(role)
         if user.role_id != role:
+            _keep_own(user)
             User.objects.filter(pk=user_id).update(
                 role_id=role, token_version=F("token_version") + 1, updated_at=timezone.now()
             )
@@ -188,10 +190,11 @@ def set_policies(user_id: int, names: Iterable[str]) -> None:
 
 
 def set_active(user_id: int, *, active: bool) -> None:
-    """Enable or disable a user with all his keys. NoSuchUser, LastSuperUser."""
+    """Enable or disable a user with all his keys. NoSuchUser, LastSuperUser, OwnRightsKept."""
     with transaction.atomic():
         user = _lock(user_id, is_leaving=not active)
         if user.is_active != active:
+            _keep_own(user)
             User.objects.filter(pk=user_id).update(
                 is_active=active, token_version=F("token_version") + 1, updated_at=timezone.now()
             )
@@ -214,9 +217,13 @@ def update_profile(user_id: int, *, display_name: str, email: str) -> None:
 
 
 def delete_user(user_id: int) -> None:
-    """Delete a user with his keys. NoSuchUser, LastSuperUser, RootUserKept, UserOwnsBuckets."""
+    """Delete a user with his keys.
+
+    NoSuchUser, LastSuperUser, OwnRightsKept, RootUserKept, UserOwnsBuckets.
+    """
     with transaction.atomic():
         user = _lock(user_id, is_leaving=True)
+        _keep_own(user)
         if user.is_root:
             # The next start would make it anew: it belongs to the environment, not to a person.
             raise RootUserKept
@@ -262,6 +269,12 @@ def lock_owner(canonical_id: str) -> User:
 def _touch(user: User) -> None:
     """Note when a user was last changed."""
     User.objects.filter(pk=user.pk).update(updated_at=timezone.now())
+
+
+def _keep_own(user: User) -> None:
+    """Raise OwnRightsKept when the user himself is about to take what he is."""
+    if current_actor().user_id == user.canonical_id:
+        raise OwnRightsKept
 
 
 def _hold_role(name: str | None) -> None:

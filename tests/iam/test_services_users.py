@@ -8,12 +8,14 @@ import pytest
 from django.db import transaction
 
 from iam import services
+from iam.audit.acting import Actor, Via, acting
 from iam.errors import (
     AccountIdTaken,
     CanonicalIdTaken,
     InvalidIdentity,
     LastSuperUser,
     NoSuchUser,
+    OwnRightsKept,
     RootUserKept,
     UsernameTaken,
 )
@@ -184,6 +186,18 @@ def test_one_of_two_superusers_may_leave(store: StorageEngine, boss: User, way: 
     """A SuperUser may leave while another active one remains."""
     services.create_user("other", RoleName.SUPERUSER)
     LEAVE[way](boss.pk)
+    assert not User.objects.filter(pk=boss.pk, role=RoleName.SUPERUSER, is_active=True).exists()
+
+
+@pytest.mark.parametrize("way", LEAVE)
+def test_nobody_takes_what_he_is_himself(store: StorageEngine, boss: User, way: str) -> None:
+    """A SuperUser does not shut himself out by any door, even beside another, who may do it."""
+    other = services.create_user("other", RoleName.SUPERUSER)
+    with acting(lambda: Actor(Via.REST, user_id=boss.canonical_id)), pytest.raises(OwnRightsKept):
+        LEAVE[way](boss.pk)
+    assert services.find_user("boss").is_superuser
+    with acting(lambda: Actor(Via.CONSOLE, user_id=other.canonical_id)):
+        LEAVE[way](boss.pk)
     assert not User.objects.filter(pk=boss.pk, role=RoleName.SUPERUSER, is_active=True).exists()
 
 
