@@ -145,6 +145,12 @@ CALLS: Final = (
     get("/admin/policies/{reading}", Who.SUPERUSERS),
     put("/admin/policies/{reading}", Who.SUPERUSERS, {"description": "Another."}),
     delete("/admin/policies/{reading}", Who.SUPERUSERS),
+    get("/admin/audit", Who.SUPERUSERS),
+    post(
+        "/admin/explain",
+        Who.WHOSE_IT_IS,
+        body={"action": "s3:GetObject", "resource": "{bucket}/k"},
+    ),
     post("/admin/compaction/run", Who.SUPERUSERS),
     post("/admin/scrubber/run", Who.SUPERUSERS),
     get("/admin/scrubber/status", Who.SUPERUSERS),
