@@ -76,18 +76,25 @@ def is_read(row: Row) -> bool:
     return row.operation.startswith(("Get", "Head", "List", "Options"))
 
 
-def told(stage: Stage, caller: Caller, row: Row, reply: Reply) -> str:
-    """Ask the same of a bucket that has nothing; "" where the refusal is the same."""
+def told(stage: Stage, caller: Caller, row: Row, reply: Reply, words: dict[str, str]) -> str:
+    """Ask the same of a bucket that has nothing; "" where the refusal is the same.
+
+    Of a new bucket: ask for one of a name that is taken.
+    """
     place = stage.place(caller.kind, row.flavour)
-    words = stage.fresh_words(place) | {"bucket": place.twin}
-    twin = stage.ask(caller, row, words, by_link=caller.is_link_over)
-    if telling(reply, place.name) == telling(twin, place.twin):
+    name, other = place.name, place.twin
+    others = stage.fresh_words(place) | {"bucket": other}
+    if row.operation == "CreateBucket":
+        name, other = words["fresh"], place.name
+        others["fresh"] = other
+    twin = stage.ask(caller, row, others, by_link=caller.is_link_over)
+    if telling(reply, name) == telling(twin, other):
         return ""
     is_of_keys = any(need.place in OBJECTS for need in row.needs)
     rights = (LISTS, READS, WRITES) if answer(twin)[1] == "NoSuchUpload" else (LISTS, READS)
     if is_of_keys and any(caller.verdict([need]) is Verdict.ALLOWED for need in rights):
         return ""
-    return f"{telling(reply, place.name)} is not {telling(twin, place.twin)}"
+    return f"{telling(reply, name)} is not {telling(twin, other)}"
 
 
 def try_refused(stage: Stage, row: Row, callers: list[Caller]) -> Answers:
@@ -104,8 +111,8 @@ def try_refused(stage: Stage, row: Row, callers: list[Caller]) -> Answers:
             found[caller.name, by_link] = answer(reply)
             if row.operation == "CreateBucket":
                 assert not stage.there_is(words["fresh"]), caller.name
-            elif not by_link or caller.is_link_over:
-                differences[caller.name] = told(stage, caller, row, reply)
+            if not by_link or caller.is_link_over:
+                differences[caller.name] = told(stage, caller, row, reply, words)
     assert {name: text for name, text in differences.items() if text} == {}
     if not is_read(row):
         for kind in sorted({caller.kind for caller in callers}):
