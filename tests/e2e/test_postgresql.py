@@ -13,6 +13,7 @@ import pytest
 from tests import postgresql
 from tests.e2e.outcome import refusal
 from tests.e2e.server import running
+from tests.e2e.test_rest import run_examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +47,8 @@ def database() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Run a server that keeps its users and buckets there."""
-    with running(tmp_path_factory.mktemp("server"), database_url=database) as server:
+    quiet = {"scrub_interval_days": "0", "compaction_enabled": "false"}
+    with running(tmp_path_factory.mktemp("server"), database_url=database, **quiet) as server:
         assert not (server.data / "s4.sqlite3").exists()
         yield server
 
@@ -102,3 +104,8 @@ def test_a_bucket_is_made_once_and_can_go(server: Server, s3: BaseClient) -> Non
     s3.delete_bucket(Bucket="wanted")
     assert refusal(other.create_bucket, Bucket="wanted") == OK
     assert [row["Name"] for row in other.list_buckets()["Buckets"]] == ["wanted"]
+
+
+def test_the_rest_api_works_there_too(server: Server) -> None:
+    """The examples of its page make, list, search and delete as they do in SQLite."""
+    assert '"username":"alice"' in run_examples(server)
