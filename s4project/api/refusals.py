@@ -53,6 +53,7 @@ STATUSES: Final[dict[type[Exception], HTTPStatus]] = {
     errors.NoSuchPolicy: HTTPStatus.NOT_FOUND,
     errors.NoSuchRole: HTTPStatus.NOT_FOUND,
     errors.NoSuchGroup: HTTPStatus.NOT_FOUND,
+    errors.NotAttached: HTTPStatus.NOT_FOUND,
     errors.InvalidPolicyDocument: HTTPStatus.BAD_REQUEST,
     errors.LimitExceeded: HTTPStatus.CONFLICT,  # as AWS answers it
     errors.NameTaken: HTTPStatus.CONFLICT,
