@@ -31,7 +31,8 @@ def post(url: str, token: str, entries: Sequence[Mapping[str, Any]]) -> None:
     """Give a batch to the webhook; RefusedError unless it says that it has it."""
     place = urlsplit(url)
     connection = _connection(place)
-    watch = threading.Timer(ATTEMPT_SECONDS, _break_off, (connection,))
+    is_over = threading.Event()
+    watch = threading.Timer(ATTEMPT_SECONDS, _break_off, (connection, is_over))
     watch.daemon = True
     watch.start()
     try:
@@ -41,6 +42,8 @@ def post(url: str, token: str, entries: Sequence[Mapping[str, Any]]) -> None:
     finally:
         watch.cancel()
         connection.close()
+    if is_over.is_set():  # half a reply that says 200 reads like one
+        raise RefusedError(f"it took longer than {ATTEMPT_SECONDS:.0f} seconds")
     if status not in OK:
         raise RefusedError(f"it answered {status}")
 
@@ -82,7 +85,8 @@ def _exchange(
     return connection.getresponse().status
 
 
-def _break_off(connection: http.client.HTTPConnection) -> None:
+def _break_off(connection: http.client.HTTPConnection, is_over: threading.Event) -> None:
     """End an attempt that goes on too long."""
+    is_over.set()
     with suppress(OSError, AttributeError):  # there may be no socket yet, or no more
         connection.sock.shutdown(2)

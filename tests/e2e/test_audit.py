@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,7 @@ from botocore.config import Config
 from tests.e2e.outcome import refusal
 from tests.e2e.processes import wait_until
 from tests.e2e.server import ACCESS_KEY, SECRET_KEY, Server
+from tests.listening import Webhook
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -155,3 +157,45 @@ def test_data_access_is_told_with_all_that_concerns_it(tmp_path: Path) -> None:
         assert put["request_id"] == made["ResponseMetadata"]["RequestId"]
     finally:
         server.kill_tree()
+
+
+def test_a_webhook_gets_everything_in_order(tmp_path: Path) -> None:
+    """A real server delivers at once, again what was refused, and after a kill what was left."""
+    hook = Webhook()
+    with hook.listening():
+        pass
+    server = Server(
+        tmp_path, workers="1", audit_webhook_url=hook.url, audit_webhook_token="the-hook-token"
+    )
+    try:
+        server.start()
+        s3 = server.client()
+        s3.create_bucket(Bucket="while-away")
+        with hook.listening():
+            wait_until(lambda: arrived(hook, "while-away"), "what waited arrives", 40)
+            hook.plan = [500]
+            s3.create_bucket(Bucket="refused-once")
+            wait_until(lambda: arrived(hook, "refused-once"), "it comes again", 20)
+            begun = time.monotonic()
+            s3.create_bucket(Bucket="at-once")
+            wait_until(lambda: arrived(hook, "at-once"), "it is delivered at once", 20)
+            assert time.monotonic() - begun < 10
+        for number in range(5):
+            s3.create_bucket(Bucket=f"before-the-kill-{number}")
+        server.kill_tree()
+        server.start()
+        with hook.listening():
+            wait_until(lambda: arrived(hook, "before-the-kill-4"), "nothing is lost", 40)
+        known = [entry["id"] for entry in entries(server, "--limit", "1000")][::-1]
+        assert list(dict.fromkeys(hook.ids)) == known[: len(set(hook.ids))]
+        assert {request["headers"]["Authorization"] for request in hook.requests} == {
+            "Bearer the-hook-token"
+        }
+        assert "the-hook-token" not in server.log_text()
+    finally:
+        server.kill_tree()
+
+
+def arrived(hook: Webhook, bucket: str) -> bool:
+    """Whether the entry of a bucket's making was taken."""
+    return any(entry["resource"].endswith(f":{bucket}") for entry in hook.taken)
