@@ -12,8 +12,10 @@ import pytest
 
 from tests import postgresql
 from tests.e2e.outcome import refusal
+from tests.e2e.processes import wait_until
 from tests.e2e.server import running
 from tests.e2e.test_rest import run_examples
+from tests.listening import Webhook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,10 +47,21 @@ def database() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def hook() -> Iterator[Webhook]:
+    """Run a webhook that gets the audit log."""
+    with Webhook().listening() as listening:
+        yield listening
+
+
+@pytest.fixture(scope="module")
+def server(
+    database: str, hook: Webhook, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
     """Run a server that keeps its users and buckets there."""
     quiet = {"scrub_interval_days": "0", "compaction_enabled": "false"}
-    with running(tmp_path_factory.mktemp("server"), database_url=database, **quiet) as server:
+    delivered = {"audit_webhook_url": hook.url}
+    directory = tmp_path_factory.mktemp("server")
+    with running(directory, database_url=database, **quiet, **delivered) as server:
         assert not (server.data / "s4.sqlite3").exists()
         yield server
 
@@ -109,3 +122,22 @@ def test_a_bucket_is_made_once_and_can_go(server: Server, s3: BaseClient) -> Non
 def test_the_rest_api_works_there_too(server: Server) -> None:
     """The examples of its page make, list, search and delete as they do in SQLite."""
     assert '"username":"alice"' in run_examples(server)
+
+
+def test_the_audit_log_misses_nothing_of_what_comes_at_once(
+    server: Server, hook: Webhook, s3: BaseClient
+) -> None:
+    """Entries of many at once are all there, found by how they begin, and delivered in order."""
+    names = [f"at-once-{number}" for number in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        assert {*pool.map(lambda name: refusal(s3.create_bucket, Bucket=name), names)} == {OK}
+    found = server.manage_json("audit", "--resource", "arn:aws:s3:::at-once-")
+    assert sorted(entry["resource"][13:] for entry in found) == sorted(names)
+    assert len(server.manage_json("audit", "--text", "AT-ONCE-1")) == 11
+    assert not server.manage_json("audit", "--resource", "arn:aws:s3:::at_once")
+    assert not server.manage_json("audit", "--action", "s3:CreateBucket%")
+    everything = server.manage_json("audit", "--limit", "1000")
+    known = [entry["id"] for entry in reversed(everything)]
+    wait_until(lambda: len(set(hook.ids)) >= len(known), "all are delivered", 30)
+    assert list(dict.fromkeys(hook.ids)) == known
+    assert hook.taken[-1]["detail"] == everything[0]["detail"]
