@@ -111,7 +111,7 @@ class RolePages(BuiltinsKept):
     """Roles, for SuperUsers; S4's own are looked at only."""
 
     change_form_outer_after_template = "admin/iam/panels.html"
-    list_display = ("name", "description", "user_count", "policy_count", "included", "made_by")
+    list_display = ("name", "description", "user_count", "policy_count", "included", "kind")
     list_filter = ("is_builtin",)
     search_fields = ("name", "description")
     autocomplete_fields = ("policies", "includes")

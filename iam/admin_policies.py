@@ -36,11 +36,11 @@ class BuiltinsKept(ConsoleAdmin):
         return self.has_change_permission(request, obj)
 
     @display(  # type: ignore[untyped-decorator]  # the theme is untyped
-        description="made by", ordering="is_builtin", label={"S4": "info"}
+        description="kind", ordering="is_builtin", label={"built in": "info"}
     )
-    def made_by(self, row: Policy | Role) -> str:
+    def kind(self, row: Policy | Role) -> str:
         """Say whether S4 has it by itself."""
-        return "S4" if row.is_builtin else "you"
+        return "built in" if row.is_builtin else "custom"
 
 
 @admin.register(Policy)
@@ -49,7 +49,7 @@ class PolicyPages(BuiltinsKept):
 
     form = PolicyForm
     change_form_outer_after_template = "admin/iam/panels.html"
-    list_display = ("name", "description", "attached", "made_by", "updated_at")
+    list_display = ("name", "description", "attached", "kind", "updated_at")
     list_filter = ("is_builtin",)
     search_fields = ("name", "description", "document")
     shown: ClassVar = ("name", "description", "document_shown", "created_at", "updated_at")

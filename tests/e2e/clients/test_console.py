@@ -41,7 +41,7 @@ def test_every_control_works(tell: Tell) -> None:
     tell("controls")
 
 
-@pytest.mark.parametrize("story", ["policy", "user", "phone"])
+@pytest.mark.parametrize("story", ["policy", "user", "simulator", "phone"])
 def test_identity_pages_help_and_fit(tell: Tell, story: str) -> None:
     """Policies are written with help, a user's rights are told, and all of it fits a phone."""
     tell(story, "identity_stories")

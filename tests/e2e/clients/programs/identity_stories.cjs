@@ -61,6 +61,27 @@ exports.user = () => browse(async (page) => {
   }
 });
 
+// The simulator: a user and an action found by typing, a denial told with its statement.
+exports.simulator = () => browse(async (page) => {
+  await signIn(page);
+  await page.goto(`${origin}/access/`);
+  await page.click('.select2-selection');
+  await page.locator('.select2-search__field').pressSequentially('roo');
+  await page.click('.select2-results__option:has-text("root")');
+  assert.ok(await page.locator('#actions option[value="s3:CreateBucket"]').count());
+  await page.fill('[name=action]', 's3:CreateBucket');
+  await page.fill('[name=bucket]', 'to-be');
+  await page.click('button:has-text("Explain")');
+  await page.waitForURL('**action=s3**');
+  const told = await page.textContent('.simulator-answer');
+  for (const words of ['allowed', 'statement "Everything" of policy "SuperUser"', '"Sid": "Everything"']) {
+    assert.ok(told.includes(words), told);
+  }
+  await page.fill('[name=action]', 's3:Nonsense');
+  await page.click('button:has-text("Explain")');
+  await page.waitForSelector(':text("There is no action s3:Nonsense")');
+});
+
 // No page is wider than a phone.
 exports.phone = () => browse(async (page) => {
   await page.setViewportSize(PHONE);
@@ -69,7 +90,7 @@ exports.phone = () => browse(async (page) => {
   await page.fill('[name=password]', process.env.PASSWORD);
   await page.click('[type=submit]');
   await page.waitForSelector('#nav-sidebar', { state: 'attached' });
-  const found = [];
+  const found = [`${origin}/access/?action=s3:GetObject&bucket=none`, `${origin}/iam/auditentry/`];
   for (const list of ['user', 'group', 'role', 'policy', 'accesskey', 'inlinepolicy']) {
     await page.goto(`${origin}/iam/${list}/`);
     const links = await page.$$eval(`a[href*="/iam/${list}/"][href*="/change/"]`, (anchors) => anchors.map((each) => each.href));
