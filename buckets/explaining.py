@@ -96,6 +96,8 @@ def _action(text: str) -> str:
 
 def _place(action: str, resource: str) -> tuple[str | None, str | None]:
     """Split a resource into bucket and key, and make sure that the action is done to such a one."""
+    if resource.encode(errors="ignore").decode() != resource:  # as bytes that are no UTF-8 are read
+        raise InvalidIdentity("resource", "A name has only characters of UTF-8.")
     name, slash, key = resource.removeprefix(ARN).partition("/")
     if action in OF_SERVICE:
         if name not in EVERYTHING or slash:

@@ -38,13 +38,18 @@ NOT_FOUND: Final = {404, 405}  # 405: the version is a delete marker
 
 
 def authorise(
-    call: Call, action: str, bucket: BucketState | None, key: str | None = None
+    call: Call,
+    action: str,
+    bucket: BucketState | None,
+    key: str | None = None,
+    version_id: str | None = None,
 ) -> OpenDecision | None:
     """Refuse the call unless its principal may do `action` on `bucket`, or to a key of it.
 
-    Returns the decision that remains open because it depends on the object; None: it is allowed.
+    `version_id` is for a version that the request names elsewhere than in its query. Returns the
+    decision that remains open because it depends on the object; None: it is allowed.
     """
-    return _decide(hear(call, bucket, key), action)
+    return _decide(hear(call, bucket, key, version_id), action)
 
 
 def authorise_below(call: Call, action: str, prefix: str) -> OpenDecision | None:
@@ -120,7 +125,7 @@ def authorise_tags(
 ) -> None:
     """Refuse the call unless its caller may also read the tags of an object he named."""
     action = "s3:GetObjectTagging" if version_id is None else "s3:GetObjectVersionTagging"
-    decision = authorise(call, action, bucket, info.key)
+    decision = authorise(call, action, bucket, info.key, version_id)
     if decision is not None:
         decision.settle(info)
 

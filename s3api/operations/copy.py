@@ -77,7 +77,7 @@ def find_source(call: Call) -> Source:
     bucket_name, key, version_id = _parse_source(call.arguments["CopySource"])
     bucket = existing_bucket(call, bucket_name)
     action = "s3:GetObject" if version_id is None else OF_VERSION["s3:GetObject"]
-    call.source_decision = authorise(call, action, bucket, key)
+    call.source_decision = authorise(call, action, bucket, key, version_id)
     call.decided += (lambda: _decide_again(call, action, bucket_name, key),)
     expected = call.arguments.get("ExpectedSourceBucketOwner")
     if expected is not None:

@@ -161,7 +161,7 @@ def _deletion(call: Call, entry: dict[str, Any]) -> Deletion:
 def _decision(call: Call, key: str, version_id: str | None) -> OpenDecision | None:
     """Decide for one entry, where it is not decided for all; S3Error AccessDenied."""
     if version_id is not None:
-        return authorise(call, "s3:DeleteObjectVersion", call.bucket, key)
+        return authorise(call, "s3:DeleteObjectVersion", call.bucket, key, version_id)
     if not is_plain(call, call.bucket):
         return authorise(call, "s3:DeleteObject", call.bucket, key)
     return call.decision

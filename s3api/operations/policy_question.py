@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 REQUEST_TAG: Final = "s3:requestobjecttag/"
 REQUEST_TAG_KEYS: Final = "s3:requestobjecttagkeys"
+VERSION_ID: Final = "s3:versionid"
 SECOND_MS: Final = 1000
 # Keys that say what a header says, by the same name.
 HEADERS: Final = (
@@ -113,15 +114,23 @@ MAKERS: Final[dict[str, Callable[[Call], str | None]]] = {
     "s3:prefix": _parameter("prefix"),
     "s3:signatureage": _signature_age,
     "s3:signatureversion": _signature_version,
-    "s3:versionid": _parameter("versionId"),
+    VERSION_ID: _parameter("versionId"),
     **{f"s3:{name}": _header(name) for name in HEADERS},
 }
 
 
 def hear(
-    call: Call, bucket: BucketState | None, key: str | None = None, *, is_prefix: bool = False
+    call: Call,
+    bucket: BucketState | None,
+    key: str | None = None,
+    version_id: str | None = None,
+    *,
+    is_prefix: bool = False,
 ) -> Hearing:
-    """Gather who has a say in what the caller may do in a bucket, to a key or below a prefix."""
+    """Gather who has a say in what the caller may do in a bucket, to a key or below a prefix.
+
+    `version_id` is for a version that the request names elsewhere than in its query.
+    """
     credential = call.identity.credential
     principal, narrowing = None, None
     if credential is not None:
@@ -133,9 +142,13 @@ def hear(
         call.target.bucket if bucket is None else bucket.name,
         key,
         call.store.snapshots.keyring,
-        partial(look_up, call),
+        partial(look_up, call) if version_id is None else partial(_look_up, call, version_id),
         is_prefix,
     )
+
+
+def _look_up(call: Call, version_id: str, key: str) -> Sequence[str] | None:
+    return (version_id,) if key == VERSION_ID else look_up(call, key)
 
 
 def look_up(call: Call, key: str) -> Sequence[str] | None:
