@@ -9,6 +9,7 @@ nor an announcement that nobody lived to commit leaves a worker with something e
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 from django.conf import settings
@@ -17,6 +18,7 @@ from django.db import OperationalError, connection
 from storage_engine.apps import get_engine
 
 PATIENCE_MS: Final = 50  # most writers have committed by then, and one reading is enough
+RETRY_SECONDS: Final = 0.005
 ADVISORY_LOCK: Final = 0x5334_0001  # any number will do; the database is S4's own
 
 
@@ -35,11 +37,26 @@ def is_settled() -> bool:
     What is read after a true answer holds all that was announced before the question. False may
     also mean that somebody wrote something else.
     """
+    return _is_settled_in_postgresql() if connection.vendor == "postgresql" else _is_unlocked()
+
+
+def _is_settled_in_postgresql() -> bool:
+    """Try the writers' lock, for as long as most of them take."""
+    end = time.monotonic() + PATIENCE_MS / 1000
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
+        while True:
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [ADVISORY_LOCK])
             row = cursor.fetchone()
-            return row is not None and row[0]
+            if row is not None and row[0]:
+                return True
+            if time.monotonic() > end:
+                return False
+            time.sleep(RETRY_SECONDS)
+
+
+def _is_unlocked() -> bool:
+    """Try SQLite's one write lock, waiting for as long as most writers take."""
+    with connection.cursor() as cursor:
         cursor.execute(f"PRAGMA busy_timeout = {PATIENCE_MS}")
         try:
             cursor.execute("BEGIN IMMEDIATE")

@@ -96,13 +96,25 @@ class Party:
         return json.loads(line)
 
 
+class Scene:
+    """A store with a worker, who obeys, and a writer; others come and are killed."""
+
+    def __init__(self, data_dir: Path, database: str, ends: contextlib.ExitStack) -> None:
+        self._environment = environment(
+            data_dir, DATABASE_URL=database, S4_ROOT_PASSWORD="correct horse"
+        )
+        self._ends = ends
+        self.worker, self.writer = self.another(), self.another()
+
+    def another(self) -> Party:
+        """Start one more process."""
+        party = Party(self._environment)
+        self._ends.callback(party.end)
+        return party
+
+
 @contextlib.contextmanager
-def parties(data_dir: Path, database: str, count: int) -> Iterator[list[Party]]:
-    """Start processes over one store; end them with the block."""
-    shared = environment(data_dir, DATABASE_URL=database, S4_ROOT_PASSWORD="correct horse")
+def scene(data_dir: Path, database: str) -> Iterator[Scene]:
+    """Set a scene; end its processes with the block."""
     with contextlib.ExitStack() as ends:
-        made = []
-        for _ in range(count):
-            made.append(Party(shared))
-            ends.callback(made[-1].end)
-        yield made
+        yield Scene(data_dir, database, ends)

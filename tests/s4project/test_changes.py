@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import postgresql
-from tests.s4project.changing import KEY, Party, parties
+from tests.s4project.changing import KEY, Scene, scene
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
-    from pathlib import Path
-
-    Start = Callable[[int], AbstractContextManager[list[Party]]]
+    from collections.abc import Iterator
 
 MADE = f"services.create_key(1, access_key={KEY!r})"
 DISABLED = f"services.set_key_enabled({KEY!r}, enabled=False)"
+DELETED = f"services.delete_key({KEY!r})"
+BEGUN = f"block = transaction.atomic(); block.__enter__(); {DISABLED}"
+ENDED = "block.__exit__(None, None, None)"
 WORKS, OBEYED = (True, True), (False, True)
+MEANWHILE = (True, False)  # it works, and the worker will look again
 
 
 @pytest.fixture(scope="module")
@@ -30,76 +30,69 @@ def cluster() -> Iterator[postgresql.Cluster]:
         yield cluster
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def start(request: pytest.FixtureRequest, tmp_path: Path) -> Start:
-    """Give the way to start processes over one store, on either database."""
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def set_scene(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Scene]:
+    """Set the scene over either database."""
     database = ""
     if request.param == "postgresql":
         database = request.getfixturevalue("cluster").database()
-    return lambda count: parties(tmp_path, database, count)
+    with scene(tmp_path_factory.mktemp("store"), database) as made:
+        yield made
 
 
-def test_a_change_is_obeyed_once_its_service_has_returned(start: Start) -> None:
+@pytest.fixture
+def store(set_scene: Scene) -> Iterator[Scene]:
+    """Make the key, which works."""
+    set_scene.writer.do(MADE)
+    assert set_scene.worker.obeys() == WORKS
+    yield set_scene
+    set_scene.writer.do(DELETED)
+
+
+def test_a_change_is_obeyed_once_its_service_has_returned(store: Scene) -> None:
     """Another process obeys at its next look, and then needs no further one."""
-    with start(2) as (writer, worker):
-        assert worker.obeys() == (False, True)
-        writer.do(MADE)
-        assert worker.obeys() == WORKS
-        writer.do(DISABLED)
-        assert worker.obeys() == OBEYED
+    store.writer.do(DISABLED)
+    assert store.worker.obeys() == OBEYED
 
 
-def test_a_writer_that_dies_after_its_commit_is_obeyed(start: Start) -> None:
+def test_a_writer_that_dies_after_its_commit_is_obeyed(store: Scene) -> None:
     """A change whose writer was killed as soon as it was committed acts at the next look."""
-    with start(2) as (writer, worker):
-        writer.do(MADE)
-        assert worker.obeys() == WORKS
-        writer.dies(f"with transaction.atomic(): {DISABLED}; transaction.on_commit(die)")
-        assert worker.obeys() == OBEYED
+    store.another().dies(f"with transaction.atomic(): {DISABLED}; transaction.on_commit(die)")
+    assert store.worker.obeys() == OBEYED
 
 
-def test_a_writer_that_dies_before_its_commit_changes_nothing(start: Start) -> None:
+def test_a_writer_that_dies_before_its_commit_changes_nothing(store: Scene) -> None:
     """An announcement whose change was never committed leaves everything as it was."""
-    with start(2) as (writer, worker):
-        writer.do(MADE)
-        assert worker.obeys() == WORKS
-        writer.dies(f"with transaction.atomic(): {DISABLED}; die()")
-        assert worker.obeys() == WORKS
+    store.another().dies(f"with transaction.atomic(): {DISABLED}; die()")
+    assert store.worker.obeys() == WORKS
 
 
-def test_a_worker_that_looks_while_a_change_is_made_looks_again(start: Start) -> None:
+def test_a_worker_that_looks_while_a_change_is_made_looks_again(store: Scene) -> None:
     """What is read between announcement and commit serves one request; the next sees the change."""
-    with start(2) as (writer, worker):
-        writer.do(MADE)
-        assert worker.obeys() == WORKS
-        writer.do(f"block = transaction.atomic(); block.__enter__(); {DISABLED}")
-        assert worker.obeys() == (True, False)
-        assert worker.obeys() == (True, False)
-        writer.do("block.__exit__(None, None, None)")
-        assert worker.obeys() == OBEYED
+    store.writer.do(BEGUN)
+    assert store.worker.obeys() == MEANWHILE
+    assert store.worker.obeys() == MEANWHILE
+    store.writer.do(ENDED)
+    assert store.worker.obeys() == OBEYED
 
 
-def test_a_worker_that_looked_while_a_writer_died_obeys_what_he_left(start: Start) -> None:
+def test_a_worker_that_looked_while_a_writer_died_obeys_what_he_left(store: Scene) -> None:
     """A worker that has seen the announcement finds out how it ended, though nobody tells it."""
-    with start(3) as (writer, other, worker):
-        writer.do(MADE)
-        assert worker.obeys() == WORKS
-        begin = f"block = transaction.atomic(); block.__enter__(); {DISABLED}"
-        writer.do(begin)
-        assert worker.obeys() == (True, False)
-        writer.dies("die()")
-        assert worker.obeys() == WORKS
-        other.do(begin)
-        assert worker.obeys() == (True, False)
-        other.dies("transaction.on_commit(die); block.__exit__(None, None, None)")
-        assert worker.obeys() == OBEYED
+    first, second = store.another(), store.another()
+    first.do(BEGUN)
+    assert store.worker.obeys() == MEANWHILE
+    first.dies("die()")
+    assert store.worker.obeys() == WORKS
+    second.do(BEGUN)
+    assert store.worker.obeys() == MEANWHILE
+    second.dies(f"transaction.on_commit(die); {ENDED}")
+    assert store.worker.obeys() == OBEYED
 
 
-def test_a_change_that_is_taken_back_reaches_nobody(start: Start) -> None:
+def test_a_change_that_is_taken_back_reaches_nobody(store: Scene) -> None:
     """After a rollback the worker goes on as before, and does not look for ever."""
-    with start(2) as (writer, worker):
-        writer.do(MADE)
-        assert worker.obeys() == WORKS
-        writer.do(f"block = transaction.atomic(); block.__enter__(); {DISABLED}")
-        writer.do("transaction.set_rollback(True); block.__exit__(None, None, None)")
-        assert worker.obeys() == WORKS
+    store.writer.do(BEGUN)
+    store.writer.do(f"transaction.set_rollback(True); {ENDED}")
+    assert store.worker.obeys() == WORKS
