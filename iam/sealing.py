@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import InvalidTag
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SERVER_KEY_FILE: Final = "server.key"
+NEXT_KEY_FILE: Final = "server.key.next"  # the one that is about to take its place
 SERVER_KEY_BYTES: Final = 32
 _VERSION: Final = b"\x01"
 _NONCE_BYTES: Final = 12
 _TAG_BYTES: Final = 16
 _SEALED_BYTES_MIN: Final = len(_VERSION) + _NONCE_BYTES + _TAG_BYTES
 _PURPOSE: Final = b"s4 secrets sealed under the server key, version 1"
+_MARK_PURPOSE: Final = b"s4 mark by which a server key is known, version 1"
+_READINGS_MAX: Final = 3  # a key changes its name between two of them, not at each
 
 
 class SealingError(Exception):
@@ -44,12 +48,12 @@ class WrongServerKey(SealingError):  # noqa: N818  # the name is the outcome
 class ServerKey:
     """The server key at work; its bytes appear in no repr."""
 
-    __slots__ = ("_cipher",)
+    __slots__ = ("_cipher", "mark")
 
     def __init__(self, raw: bytes) -> None:
         assert len(raw) == SERVER_KEY_BYTES, "the file's length was checked"
-        derivation = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=_PURPOSE)
-        self._cipher = AESGCM(derivation.derive(raw))
+        self._cipher = AESGCM(_derive(raw, _PURPOSE))
+        self.mark = _derive(raw, _MARK_PURPOSE).hex()  # tells keys apart, and nothing of the key
 
     def seal(self, plain: bytes, aad: bytes) -> bytes:
         """Encrypt `plain`, bound to `aad`: it unseals only with the same `aad`."""
@@ -70,20 +74,98 @@ class ServerKey:
             ) from None
 
 
+class ServerKeys:
+    """The server key, and while it is replaced the next one: what was sealed opens with either.
+
+    Files are read again when neither does: the change may have come between reading key and secret.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        self._keys = self._load()
+
+    def _load(self) -> list[ServerKey]:
+        """Read what there is; ServerKeyError. The next one first: it takes the other's name."""
+        later = load_next_key(self._data_dir)
+        current = load_server_key(self._data_dir)
+        return [current] if later is None else [current, later]
+
+    def unseal(self, sealed: bytes, aad: bytes) -> bytes:
+        """Decrypt what either sealed; WrongServerKey when neither did."""
+        for key in self._keys:
+            with suppress(WrongServerKey):
+                return key.unseal(sealed, aad)
+        self._keys = self._load()
+        for key in self._keys[1:]:
+            with suppress(WrongServerKey):
+                return key.unseal(sealed, aad)
+        return self._keys[0].unseal(sealed, aad)
+
+    def marked(self, mark: str) -> ServerKey:
+        """Find the key of a mark; WrongServerKey when it is not there."""
+        for _ in range(_READINGS_MAX):
+            for key in self._keys:
+                if key.mark == mark:
+                    return key
+            self._keys = self._load()
+        raise WrongServerKey(
+            f"{SERVER_KEY_FILE} is not the key that this database's secrets are sealed under: put "
+            "back the one that belongs to it."
+        )
+
+
 def load_server_key(data_dir: Path) -> ServerKey:
     """Read the server key; ServerKeyError when it is missing, damaged or readable by others."""
-    return ServerKey(_read(data_dir))
+    return ServerKey(_read(data_dir / SERVER_KEY_FILE))
+
+
+def load_next_key(data_dir: Path) -> ServerKey | None:
+    """Read the key that is about to take the server key's place; None when there is no whole one.
+
+    What a crash left half-written nothing was sealed under.
+    """
+    try:
+        return ServerKey(_read(data_dir / NEXT_KEY_FILE))
+    except ServerKeyError:
+        return None
+
+
+def make_next_key(data_dir: Path) -> ServerKey:
+    """Make another server key, durable under its passing name before anything is sealed with it."""
+    drop_next_key(data_dir)
+    _write_key(data_dir / NEXT_KEY_FILE)
+    _sync_directory(data_dir)
+    return ServerKey(_read(data_dir / NEXT_KEY_FILE))
+
+
+def adopt_next_key(data_dir: Path) -> None:
+    """Give the next key the server key's name: the old one is gone with it."""
+    (data_dir / NEXT_KEY_FILE).replace(data_dir / SERVER_KEY_FILE)
+    _sync_directory(data_dir)
+
+
+def drop_next_key(data_dir: Path) -> bool:
+    """Delete a next key that nothing is sealed under; return whether there was one."""
+    try:
+        (data_dir / NEXT_KEY_FILE).unlink()
+    except FileNotFoundError:
+        return False
+    _sync_directory(data_dir)
+    return True
 
 
 def derived_key(data_dir: Path, purpose: bytes) -> bytes:
     """Derive 32 bytes from the server key for a purpose of their own; ServerKeyError."""
-    derivation = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=purpose)
-    return derivation.derive(_read(data_dir))
+    return _derive(_read(data_dir / SERVER_KEY_FILE), purpose)
 
 
-def _read(data_dir: Path) -> bytes:
-    """Read the bytes of the server key."""
-    path = data_dir / SERVER_KEY_FILE
+def _derive(raw: bytes, purpose: bytes) -> bytes:
+    """Derive 32 bytes for one purpose (RFC 5869)."""
+    return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=purpose).derive(raw)
+
+
+def _read(path: Path) -> bytes:
+    """Read the bytes of a server key."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
@@ -112,16 +194,21 @@ def _create(data_dir: Path) -> None:
     crash leaves at most a passing file whose key nothing was sealed under.
     """
     passing = data_dir / f"{SERVER_KEY_FILE}.{secrets.token_hex(8)}"
-    descriptor = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(SERVER_KEY_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
+        _write_key(passing)
         _link(passing, data_dir / SERVER_KEY_FILE)
     finally:
         passing.unlink()
     _sync_directory(data_dir)
+
+
+def _write_key(path: Path) -> None:
+    """Write a new key into a new file, durably."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(secrets.token_bytes(SERVER_KEY_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _link(passing: Path, path: Path) -> None:

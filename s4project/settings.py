@@ -5,16 +5,14 @@ Nothing here reads the environment but through `configuration.load`.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import os
-import secrets
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from s4project import configuration, console, page_headers
 from s4project.api import settings as api
+from s4project.signing_key import secret_key
 
 S4 = configuration.load(os.environ)
 # The port that is the console's; `serve` sets it to the real one when S4_CONSOLE_BIND asks for 0.
@@ -54,6 +52,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "s4project.static_files.StaticFilesMiddleware",
+    "s4project.signing_key.FollowServerKey",
     "iam.audit.middleware.AuditMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "iam.sessions.SessionLife",
@@ -107,18 +106,6 @@ def database(url: str, data_dir: Path) -> dict[str, Any]:
 
 
 DATABASES = {"default": database(S4.database_url, S4.data_dir)}
-
-
-def secret_key(data_dir: Path) -> str:
-    """Derive Django's signing key from the server key; before that exists, a passing one.
-
-    `store.prepare_store` sets it again once it has made the server key.
-    """
-    try:
-        server_key = (data_dir / "server.key").read_bytes()
-    except OSError:
-        return secrets.token_hex(32)
-    return hmac.new(server_key, b"django-secret-key", hashlib.sha256).hexdigest()
 
 
 SECRET_KEY = secret_key(S4.data_dir)

@@ -17,7 +17,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from iam import sealing, services
-from s4project.settings import secret_key
+from s4project.signing_key import secret_key
 from storage_engine.apps import get_engine
 
 if TYPE_CHECKING:
@@ -46,14 +46,23 @@ def prepare_store() -> services.FirstStart:
     with exclusive(configuration.data_dir / "prepare.lock"):
         get_engine()  # refuses a foreign or newer directory before anything is written to it
         sealing.load_or_create_server_key(configuration.data_dir)
-        settings.SECRET_KEY = secret_key(configuration.data_dir)
         _migrate()
+        services.settle_server_key()
+        settings.SECRET_KEY = secret_key(configuration.data_dir)
         return services.ensure_root(
             username=configuration.root_username,
             password=configuration.root_password,
             access_key=configuration.access_key_id,
             secret_key=configuration.secret_access_key,
         )
+
+
+@contextmanager
+def settled_store() -> Iterator[None]:
+    """Hold a store that is ready and has one server key, to replace it."""
+    with exclusive(settings.S4.data_dir / "prepare.lock"):
+        services.settle_server_key()
+        yield
 
 
 def _migrate() -> None:

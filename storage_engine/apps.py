@@ -26,6 +26,7 @@ NEIGHBOURS = frozenset(
         "jobs.lock",
         "audit.bell",
         "server.key",
+        "server.key.next",
         "s4.sqlite3",
         "s4.sqlite3-journal",
         "s4.sqlite3-wal",

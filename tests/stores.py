@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from iam import sealing
+from s4project.signing_key import secret_key
 from storage_engine.apps import close_engine, get_engine
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def opened(settings: SettingsWrapper, data_dir: Path) -> Iterator[StorageEngine]
     close_engine()
     settings.S4 = replace(settings.S4, data_dir=data_dir)
     sealing.load_or_create_server_key(data_dir)
+    settings.SECRET_KEY = secret_key(data_dir)
     try:
         yield get_engine()
     finally:

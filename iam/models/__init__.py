@@ -6,7 +6,7 @@ Who may do what is not decided here but in `iam.policy` (S3) and `iam.console` (
 from __future__ import annotations
 
 from iam.models.audit import AuditCursor, AuditEntry
-from iam.models.keys import AccessKey
+from iam.models.keys import AccessKey, SealingMark
 from iam.models.policies import Group, InlinePolicy, Policy, Role
 from iam.models.sign_ins import SignInCount
 from iam.models.users import User, random_account_id, random_canonical_id
@@ -19,6 +19,7 @@ __all__ = [
     "InlinePolicy",
     "Policy",
     "Role",
+    "SealingMark",
     "SignInCount",
     "User",
     "random_account_id",

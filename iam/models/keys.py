@@ -12,6 +12,18 @@ from django.utils import timezone
 from iam.models.users import User
 
 
+class SealingMark(models.Model):
+    """The mark of the server key that every secret of this database is sealed under: one row.
+
+    A transaction that seals holds it, so that none seals under a key that another replaces.
+    """
+
+    mark = models.CharField(max_length=64, editable=False)
+
+    def __str__(self) -> str:
+        return self.mark
+
+
 class AccessKey(models.Model):
     """What S3 requests are signed with; the secret is sealed under the server key."""
 

@@ -47,6 +47,7 @@ from iam.services.roles import (
     update_role,
 )
 from iam.services.root import FirstStart, ensure_root
+from iam.services.server_key import replace_server_key, settle_server_key
 from iam.services.signing_in import forget_sign_ins, sign_in
 from iam.services.snapshot import KeyringReader, load_keyring
 from iam.services.users import (
@@ -107,6 +108,7 @@ __all__ = [
     "lock_owner",
     "put_inline_policy",
     "record_uses",
+    "replace_server_key",
     "rotate_credentials",
     "set_active",
     "set_groups",
@@ -114,6 +116,7 @@ __all__ = [
     "set_password",
     "set_policies",
     "set_role",
+    "settle_server_key",
     "sign_in",
     "update_group",
     "update_key",

@@ -7,15 +7,14 @@ import string
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from iam import sealing
 from iam.errors import AccessKeyTaken, InvalidIdentity, NoSuchAccessKey, NoSuchUser
 from iam.models import AccessKey, User
 from iam.services.audit import record_change, record_difference
 from iam.services.documents import check_narrowing
+from iam.services.server_key import hold_server_key
 from iam.services.writing import announce_change, arn, check_row
 
 if TYPE_CHECKING:
@@ -66,7 +65,6 @@ def create_key(  # noqa: PLR0913  # what a key is
     row = AccessKey(
         user_id=user_id,
         access_key=new.access_key,
-        sealed_secret=seal_secret(new),
         name=name,
         expires_at=expires_at,
         policy=policy,
@@ -76,6 +74,7 @@ def create_key(  # noqa: PLR0913  # what a key is
         user = User.objects.select_for_update().filter(pk=user_id).first()
         if user is None:
             raise NoSuchUser(user_id)
+        row.sealed_secret = seal_secret(new)
         check_row(row)
         _insert(row)
         record_change("iam:CreateAccessKey", arn(user), access_key=new.access_key, **_noted(row))
@@ -185,11 +184,10 @@ def list_keys(user_id: int | None = None) -> Sequence[AccessKey]:
 
 
 def seal_secret(key: NewKey) -> bytes:
-    """Seal a secret under the server key, bound to its access key. InvalidIdentity."""
+    """Seal a secret, bound to its access key, in the transaction that keeps it. InvalidIdentity."""
     if not is_usable_secret(key.secret_key):
         raise InvalidIdentity("secret_key", "A secret key has 8 to 128 visible ASCII characters.")
-    server_key = sealing.load_server_key(settings.S4.data_dir)
-    return server_key.seal(key.secret_key.encode(), key.access_key.encode())
+    return hold_server_key().seal(key.secret_key.encode(), key.access_key.encode())
 
 
 def is_usable_secret(secret_key: str) -> bool:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iam.rights import Rights
-    from iam.sealing import ServerKey
+    from iam.sealing import ServerKeys
 
 
 _NO: Final = "0"
@@ -70,7 +70,7 @@ class KeyringReader:
         The caller notes the generation before he calls: a change between the queries below moves
         it, so a snapshot that mixes before and after is replaced at the next request.
         """
-        server_key = sealing.load_server_key(settings.S4.data_dir)
+        server_key = sealing.ServerKeys(settings.S4.data_dir)
         with _uncollected():
             self._principals = self._read_principals()
             self._credentials = self._read_credentials(server_key)
@@ -105,7 +105,7 @@ class KeyringReader:
         self._rights = rights
         return found
 
-    def _read_credentials(self, server_key: ServerKey) -> dict[str, tuple[_KeyRow, Credential]]:
+    def _read_credentials(self, server_key: ServerKeys) -> dict[str, tuple[_KeyRow, Credential]]:
         """Read every usable key, and unseal what is new; one whose user came meanwhile waits."""
         before, principals, found = self._credentials, self._principals, {}
         rows = AccessKey.objects.filter(is_enabled=True).order_by()
@@ -145,7 +145,7 @@ def load_keyring() -> Keyring:
 
 def load_secret(row: AccessKey) -> str:
     """Unseal the secret of one key; SealingError."""
-    server_key = sealing.load_server_key(settings.S4.data_dir)
+    server_key = sealing.ServerKeys(settings.S4.data_dir)
     return server_key.unseal(bytes(row.sealed_secret), row.access_key.encode()).decode()
 
 
@@ -175,7 +175,7 @@ def _credential(row: _KeyRow, principal: Principal, secret: str) -> Credential:
     return Credential(row.access_key, secret, principal, _milliseconds(row.expires), policy)
 
 
-def _unsealed(row: _KeyRow, server_key: ServerKey) -> str:
+def _unsealed(row: _KeyRow, server_key: ServerKeys) -> str:
     """Unseal a key's secret; SealingError."""
     return server_key.unseal(bytes(row.sealed_secret), row.access_key.encode()).decode()
 

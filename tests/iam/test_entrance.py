@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 WRONG = "The user name or the password is wrong."
 ANOTHER = "battery staple"
+TOO_MANY = r"Too many attempts to sign in\. Try again in [1-5] seconds?\."
 
 
 @pytest.fixture(autouse=True)
@@ -88,13 +90,14 @@ def test_who_must_wait_is_told_how_long(boss: User) -> None:
             assert told.headers["WWW-Authenticate"] == 'Bearer realm="api"'
     response = enter(Client())
     assert response.status_code == 429
-    assert response["Retry-After"] == "5"
+    assert 1 <= int(response["Retry-After"]) <= 5
     page = response.content.decode()
-    assert "Too many attempts to sign in. Try again in 5 seconds." in page
+    assert re.search(TOO_MANY, page)
     assert PASSWORD not in page
     told = program.post("/admin/login", {"username": "boss", "password": PASSWORD})
-    assert (told.status, told.headers["Retry-After"]) == (429, "5")
-    assert told.error == "Too many attempts to sign in. Try again in 5 seconds."
+    assert told.status == 429
+    assert 1 <= int(told.headers["Retry-After"]) <= 5
+    assert re.fullmatch(TOO_MANY, told.error)
 
 
 def test_signing_in_makes_session_and_form_token_anew(boss: User) -> None:
@@ -253,7 +256,7 @@ def test_a_session_alone_guesses_no_password(boss: User) -> None:
         assert "This is not your password." in response.content.decode()
     response = change(client, PASSWORD, ANOTHER)
     assert response.status_code == 429
-    assert response["Retry-After"] == "5"
+    assert 1 <= int(response["Retry-After"]) <= 5
     assert User.objects.get(pk=boss.pk).password == boss.password
 
 
