@@ -151,14 +151,20 @@ class S3App:
         finally:
             self._tell(reply.course)
 
-    async def perform(self, errand: Errand) -> Answer:
-        """Do what a user wants, decided as a request of his would be; S3Error, EngineError."""
+    async def perform(
+        self, errand: Errand, serve: Callable[[Call], Awaitable[Answer]] | None = None
+    ) -> Answer:
+        """Do what a user wants, decided as a request of his would be; S3Error, EngineError.
+
+        `serve` does it in another way than the operation's own.
+        """
         course = Course("", request=errand.request, target=errand.target, is_errand=True)
         course.operation = errand.operation
         try:
             await self.store.refresh()
             call = course.call = self.admit(errand)
-            answer = await _operate(call, _handler(call.operation))
+            handler = _handler(call.operation)
+            answer = await _operate(call, handler._replace(serve=serve) if serve else handler)
         except (S3Error, EngineError) as error:
             course.refuse(error if isinstance(error, S3Error) else s3_error(error, errand.target))
             raise

@@ -27,7 +27,14 @@ SECRET_NAME: Final = re.compile(
 SECRET_IN_URL: Final = re.compile(
     r"((?:X-Amz-(?:Signature|Security-Token)|Signature|AWSAccessKeyId)=)[^&\s\"']+", re.IGNORECASE
 )
-CHATTY: Final = ("gunicorn.error", "uvicorn.error", "django.request", "asyncio")
+# From which level they are heard. Django warns of every request that it refuses: those are the
+# client's affair, and whoever likes could fill the log with them.
+QUIET: Final = {
+    "gunicorn.error": logging.WARNING,
+    "uvicorn.error": logging.WARNING,
+    "django.request": logging.ERROR,
+    "asyncio": logging.WARNING,
+}
 
 
 def mask_secrets(
@@ -84,9 +91,9 @@ def configure(level: str, form: str) -> None:
         )
     )
     logging.basicConfig(level=threshold, handlers=[handler], force=True)
-    for name in CHATTY:
+    for name in QUIET:
         is_debugging = threshold <= logging.DEBUG
-        logging.getLogger(name).setLevel(threshold if is_debugging else max(threshold, 30))
+        logging.getLogger(name).setLevel(threshold if is_debugging else max(threshold, QUIET[name]))
 
 
 class ArbiterLogger(gunicorn.glogging.Logger):  # type: ignore[misc]  # gunicorn is untyped

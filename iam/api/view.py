@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import wraps
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -88,13 +88,6 @@ class View(APIView):
         return who
 
 
-class Taken(NamedTuple):
-    """What a call takes: in its query, in its body."""
-
-    query: type[Given] | None = None
-    body: type[Given] | None = None
-
-
 def endpoint(  # noqa: PLR0913  # all that a call is
     name: str,
     *,
@@ -110,7 +103,7 @@ def endpoint(  # noqa: PLR0913  # all that a call is
     The method is given `query` and `body` as dicts where the call takes any. What it returns is
     shown by `answer`; without one the answer is empty. `refuses` are statuses beside the usual.
     """
-    taken = Taken(query, body)
+    documented = _refusals(refuses, who, has_body=body is not None)
     if answer is None:
         status = HTTPStatus.NO_CONTENT
 
@@ -124,7 +117,7 @@ def endpoint(  # noqa: PLR0913  # all that a call is
             parameters=[query] if query else [],
             request=body,
             auth=[] if who is Anybody else None,
-            responses={status: answer} | _refusals(taken, refuses, who),
+            responses={status: answer} | documented,
         )
         @wraps(method)
         def call(self: View, request: Request, **place: Any) -> Response:
@@ -145,11 +138,13 @@ def endpoint(  # noqa: PLR0913  # all that a call is
     return decorate
 
 
-def _refusals(taken: Taken, refuses: Iterable[int], who: type[BasePermission]) -> dict[int, Any]:
+def _refusals(
+    refuses: Iterable[int], who: type[BasePermission], *, has_body: bool
+) -> dict[int, Any]:
     """List every status that a call may be refused with, each with its form."""
     statuses = OPEN | OF_STORE | frozenset(refuses)
     if who is not Anybody:
         statuses |= OF_SIGNED_IN
-    if taken.body is not None:
+    if has_body:
         statuses |= OF_BODY
     return {int(status): Refusal for status in sorted(statuses)}

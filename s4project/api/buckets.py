@@ -17,6 +17,7 @@ from iam.api.permissions import SignedIn, asker
 from iam.api.view import CONFLICT, MISSING, View, endpoint
 from iam.errors import NoSuchUser
 from iam.models import User
+from s3api.context import Answer
 from s3api.errors import S3Error
 from s4project.api.s3 import admitted, known_buckets, may_see, perform
 from storage_engine.apps import get_engine
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
     from buckets.registry import BucketState
-    from storage_engine import ObjectInfo
+    from s3api.context import Call
+    from storage_engine import ListPage, ObjectInfo
 
 MS_NS: Final = 1_000_000
 SECOND_MS: Final = 1000
@@ -200,14 +202,13 @@ class BucketObjects(View):
         """
         prefix, limit = query.get("prefix", ""), query["max-keys"]
         asked = {"list-type": "2", "prefix": prefix, "delimiter": "/", "max-keys": str(limit)}
-        call = admitted(request, "ListObjectsV2", name, query=asked)
-        page = call.engine.list_objects(
-            call.bucket.id,
-            prefix=prefix,
-            delimiter="/",
-            after=read_token(query.get("continuation-token"), "continuation-token"),
-            limit=limit,
-        )
+        after = read_token(query.get("continuation-token"), "continuation-token")
+
+        async def serve(call: Call) -> Answer:  # as S3 lists, but with the objects' types
+            place = {"prefix": prefix, "delimiter": "/", "after": after, "limit": limit}
+            return Answer({"page": call.engine.list_objects(call.bucket.id, **place)})
+
+        page: ListPage = perform(request, "ListObjectsV2", name, query=asked, serve=serve)["page"]
         return {
             "objects": [_object(info) for info in page.objects],
             "common_prefixes": page.common_prefixes,

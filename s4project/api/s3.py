@@ -23,12 +23,12 @@ from s3api.http.target import Target, with_key
 from s4project.s3side import get_s3_app
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from rest_framework.request import Request as ApiRequest
 
     from buckets.registry import Registry
-    from s3api.context import Call
+    from s3api.context import Answer, Call
 
 DENIED: Final = 403
 HIDING: Final = {DENIED, 405}  # 405: what only the bucket's owner may ask
@@ -47,14 +47,16 @@ def perform(  # noqa: PLR0913  # all that a request would say
     arguments: dict[str, Any] | None = None,
     query: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
+    serve: Callable[[Call], Awaitable[Answer]] | None = None,
 ) -> dict[str, Any]:
     """Do an operation of S3 for who asks; answer its output by AWS's member names.
 
-    NoSuchBucket where he may not even see the bucket; else S3Error, EngineError.
+    `serve` does it in another way, and says what is answered. NoSuchBucket where he may not even
+    see the bucket; else S3Error, EngineError.
     """
     errand = _errand(request, operation, (bucket, key), arguments, query, headers)
     try:
-        return async_to_sync(get_s3_app().perform)(errand).output
+        return async_to_sync(get_s3_app().perform)(errand, serve).output
     except S3Error as error:
         raise _told(request, error, errand) from error
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 SETTINGS = {"workers": "1"}
-SECONDS = 240
+SECONDS = 540
 # What ends the token the run is made with.
 ENDING = ("logout", "change_my_password")
 # Valid by its form is not all that a call asks: a policy may name an action that there is not.

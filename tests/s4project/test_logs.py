@@ -65,6 +65,8 @@ def test_the_servers_chatter_is_for_debugging(level: str, count: int) -> None:
     """Gunicorn's and uvicorn's news of every day are heard only when debugging."""
     assert len(log("logging.getLogger('uvicorn.error').info('Started')", level)) == count
     assert len(log("logging.getLogger('gunicorn.error').info('Booting')", level)) == count
+    refused = "logging.getLogger('django.request').warning('Not Found: /x')"
+    assert len(log(refused, level)) == count
 
 
 @pytest.mark.parametrize(
