@@ -132,6 +132,8 @@ def detach_policy(holder: Holder, name: str) -> None:
 def _record(verb: str, holder: Holder, name: str) -> None:
     kind = KINDS[type(holder)].capitalize()
     record_change(f"iam:{verb}{kind}Policy", arn(holder), policy=name)
+    if isinstance(holder, User):
+        User.objects.filter(pk=holder.pk).update(updated_at=timezone.now())
 
 
 def put_inline_policy(holder: Holder, name: str, document: str) -> None:

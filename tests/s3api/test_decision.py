@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from buckets.configuration import BucketConfiguration, Ownership
 from buckets.registry import BucketState
 from iam.acl import ALL_USERS, Grant
+from iam.documents import load_policy
 from iam.hearing import Hearing
 from iam.keyring import Keyring
+from iam.rights import Attached, Rights
 from s3api.context import Call
 from s3api.decision import OpenDecision
 from s3api.errors import S3Error
@@ -20,6 +26,7 @@ from tests.principals import principal
 from tests.s3api.refusals import code_of
 
 if TYPE_CHECKING:
+    from iam.documents import Policy
     from s3api.context import Store
 
 ME, OTHER = "a" * 64, "b" * 64
@@ -76,6 +83,60 @@ def test_what_is_missing_is_told_to_those_who_may_list() -> None:
     assert code_of(_decision().settle, None) == "AccessDenied"
     _decision("s3:GetObject", Grant(ME, "READ")).settle(None)
     _decision("s3:DeleteObject", Grant(ME, "WRITE")).settle(None)
+
+
+RULES = st.lists(
+    st.fixed_dictionaries(
+        {
+            "Effect": st.sampled_from(["Allow", "Deny"]),
+            "Action": st.sampled_from(["s3:GetObject", "s3:ListBucket"]),
+            "Resource": st.just("*"),
+            "Condition": st.sampled_from(
+                [
+                    {},
+                    {"StringEquals": {"s3:ExistingObjectTag/a": "b"}},
+                    {"StringNotEquals": {"s3:ExistingObjectTag/a": "b"}},
+                    {"Null": {"s3:ExistingObjectTag/a": "false"}},
+                    {"StringLike": {"s3:prefix": "k*"}},
+                ]
+            ),
+        }
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(RULES, RULES, st.booleans())
+def test_the_words_of_a_denial_tell_nobody_what_is_missing(
+    own: list[Any], narrowing: list[Any], has_acls: bool
+) -> None:
+    """Whoever may not list reads the same of every object he is denied, be it there or not."""
+    keyring = Keyring((), (PRINCIPAL,))
+    rights = Rights([Attached("own", _policy(own))])
+    owner = principal(canonical_id=OTHER, account_id="2" * 12, rights=rights)
+    bucket = _bucket()
+    if not has_acls:
+        bucket = replace(bucket, configuration=BucketConfiguration())
+    place = (bucket, "b", "k", keyring, lambda _key: None)
+    hearing = Hearing(owner, _policy(narrowing), *place)
+    words = set()
+    for info in (None, _info(OTHER), _info(ME), _tagged("b"), _tagged("c")):
+        try:
+            OpenDecision(hearing, "s3:GetObject").settle(info)
+        except S3Error as error:
+            words.add(error.message)
+    may_list = hearing.decide_bucket("s3:ListBucket").is_allowed
+    assert may_list or len(words) <= 1
+
+
+def _policy(rules: list[Any]) -> Policy:
+    return load_policy(json.dumps({"Version": "2012-10-17", "Statement": rules}))
+
+
+def _tagged(value: str) -> ObjectInfo:
+    attributes = ObjectAttributes(etag="", headers={}, owner=OTHER, tags={"a": value})
+    return ObjectInfo("k", 0, 0, attributes)
 
 
 @pytest.mark.parametrize("code", ["NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "NoSuchUpload"])
