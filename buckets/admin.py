@@ -18,7 +18,7 @@ from buckets.configuration import PublicAccessBlock
 from buckets.models import Bucket
 from iam.admin import UserPages
 from iam.console import OwnedAdmin, is_superuser, signed_in
-from iam.console_panels import Panel, link
+from iam.console_panels import Panel, first, link
 from iam.documents import load_policy
 from iam.keyring import RoleName
 from storage_engine.apps import get_engine
@@ -159,6 +159,7 @@ class BucketPages(OwnedAdmin):
 
 def _buckets_of(user: User) -> Panel:
     """List the buckets that a user owns, for his page."""
+    owned, note = first(Bucket.objects.filter(owner=user).order_by("name"))
     return Panel(
         title="Buckets",
         headers=("Name", "Objects", "Size"),
@@ -168,9 +169,10 @@ def _buckets_of(user: User) -> Panel:
                 (counts := get_engine().namespace_counts(bucket.pk)).objects,
                 filesizeformat(counts.bytes),
             )
-            for bucket in Bucket.objects.filter(owner=user).order_by("name")
+            for bucket in owned
         ],
         empty="None.",
+        note=note,
     )
 
 

@@ -15,7 +15,7 @@ from unfold.decorators import display
 from iam import admin_audit, admin_keys, services  # noqa: F401  # registering is its effect
 from iam.admin_holders import names
 from iam.console import ConsoleAdmin, about, count_of
-from iam.console_panels import Panel, inline_policies, link, rights_note, rights_panel
+from iam.console_panels import Panel, first, inline_policies, link, rights_note, rights_panel
 from iam.forms import NewUserForm, PasswordForm, UserForm
 from iam.keyring import RoleName
 from iam.models import AccessKey, User
@@ -160,6 +160,7 @@ class UserPages(ConsoleAdmin, BaseUserAdmin):
 def _keys(user: User) -> Panel:
     """List a user's access keys."""
     add = f"{reverse('admin:iam_accesskey_add')}?user={user.pk}"
+    keys, note = first(user.access_keys.order_by("access_key"))
     return Panel(
         title="Access keys",
         headers=("Access key", "Name", "State", "Rights", "Last used", "Expires"),
@@ -172,8 +173,9 @@ def _keys(user: User) -> Panel:
                 key.last_used_at or "never",
                 key.expires_at or "never",
             )
-            for key in user.access_keys.order_by("access_key")
+            for key in keys
         ],
         empty="None: this user signs no requests.",
+        note=note,
         links=[("Add access key", add)],
     )

@@ -3,7 +3,7 @@
 # ruff: noqa: ARG002, FBT001  # the signatures are Django's
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.contrib import admin
@@ -12,7 +12,7 @@ from django.urls import reverse
 from iam import services
 from iam.admin_policies import BuiltinsKept
 from iam.console import ConsoleAdmin, count_of
-from iam.console_panels import Panel, inline_policies, link, linked, rights_panel
+from iam.console_panels import Panel, first, inline_policies, link, linked, rights_panel
 from iam.forms import GroupForm
 from iam.keyring import RoleName
 from iam.models import Group, InlinePolicy, Role, User
@@ -20,9 +20,6 @@ from iam.models import Group, InlinePolicy, Role, User
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
-
-
-SHOWN_MAX: Final = 50
 
 
 def names(form: Any, field: str) -> list[str]:
@@ -211,7 +208,7 @@ def _policy_count(holder: Any) -> str:
 
 def _users(title: str, users: QuerySet[User], query: str) -> Panel:
     """List users who have something, or the first of them; `query` finds them all in the list."""
-    found = list(users.order_by("username")[: SHOWN_MAX + 1])
+    found, note = first(users.order_by("username"))
     address = f"{reverse('admin:iam_user_changelist')}?{query}"
     return Panel(
         title=title,
@@ -222,10 +219,10 @@ def _users(title: str, users: QuerySet[User], query: str) -> Panel:
                 user.role_id or "-",
                 "yes" if user.is_active else "no",
             )
-            for user in found[:SHOWN_MAX]
+            for user in found
         ],
         empty="None.",
-        note=f"The first {SHOWN_MAX} of them." if len(found) > SHOWN_MAX else "",
+        note=note,
         links=[("Show in the list of users", address)] if found else (),
     )
 

@@ -13,7 +13,7 @@ from unfold.decorators import display
 
 from iam import services
 from iam.console import ConsoleAdmin, count_of, is_superuser
-from iam.console_panels import Panel, link
+from iam.console_panels import Panel, first, link
 from iam.forms import InlinePolicyForm, PolicyForm
 from iam.models import Group, InlinePolicy, Policy, Role, User
 
@@ -128,13 +128,15 @@ class PolicyPages(BuiltinsKept):
 
 def _attachments(policy: Policy) -> Panel:
     """List who holds a policy."""
+    users, note = first(policy.users.order_by("username"))
     holders = [
-        *(("user", row) for row in policy.users.order_by("username")),
         *(("group", row) for row in policy.groups.order_by("name")),
         *(("role", row) for row in policy.roles.order_by("name")),
+        *(("user", row) for row in users),
     ]
     return Panel(
         title="Attached to",
+        note=note and f"Of the users the first {len(users)}.",
         headers=("Kind", "Name"),
         rows=[(kind, link(row, f"iam_{kind}_change", row.pk)) for kind, row in holders],
         empty="Nobody: attach it on the page of a user, a group or a role.",

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 else:
     from unfold.admin import ModelAdmin as BaseAdmin
 
+NUL: Final = "\0"
 READING: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
@@ -129,6 +130,8 @@ class ConsoleAdmin(BaseAdmin):
         """List, or take an action on several: on all of them, or on none when one is refused."""
         if not all(map(is_row_number, request.POST.getlist(ACTION_CHECKBOX_NAME))):
             raise BadRequest("What was chosen is no row of the list.")
+        if any(NUL in value for _, values in request.GET.lists() for value in values):
+            raise BadRequest("No text has a NUL in it.")  # PostgreSQL refuses to look for one
         return self._or_message(request, super().changelist_view, request, extra_context)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -152,6 +155,12 @@ class ConsoleAdmin(BaseAdmin):
         if refusal is None:
             return form
         return type(form.__name__, (RefusedForm, form), {"refusal": refusal})
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Search for what any database can look for."""
+        return super().get_search_results(request, queryset, search_term.replace(NUL, ""))
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Write nothing: what a form says of other rows, `save_model` gave to a service too."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -14,11 +14,14 @@ from iam.policy_words import sentences
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from django.db.models import Model, QuerySet
+
     from iam.models import Group, Role, User
     from iam.policy_words import Sentence
     from iam.rights import Rights
 
     Holder = User | Group | Role
+    Row = TypeVar("Row", bound=Model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,15 @@ class RightsPanel:
     ask: str = ""  # what the access simulator is to begin with: a query string
     title: str = "Effective permissions"
     template: str = field(default="admin/iam/panels/rights.html")
+
+
+SHOWN_MAX: Final = 50
+
+
+def first(rows: QuerySet[Row]) -> tuple[list[Row], str]:
+    """Read as many rows as a panel shows, and say so where there are more."""
+    found = list(rows[: SHOWN_MAX + 1])
+    return found[:SHOWN_MAX], f"The first {SHOWN_MAX}." if len(found) > SHOWN_MAX else ""
 
 
 def link(text: object, page: str, key: object) -> str:

@@ -10,14 +10,14 @@ from django.contrib.messages import get_messages
 
 from iam import services
 from iam.keyring import RoleName
-from iam.models import Group, Role
+from iam.models import Group, Role, User
 from tests.people import browser, person
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
     from django.test import Client
 
-    from iam.models import Policy, User
+    from iam.models import Policy
 
 GROUPS, ROLES, USERS = "/iam/group/", "/iam/role/", "/iam/user/"
 DOCUMENT = json.dumps(
@@ -95,6 +95,18 @@ def test_members_come_and_go_on_the_groups_page(console: Client, boss: User) -> 
     assert list(boss.groups.values_list("name", flat=True)) == ["other"]
     wrong = console.post(f"{GROUPS}{staff.pk}/change/", {"joining": ["99999999"]})
     assert "99999999" in errors(wrong)["joining"][0]
+
+
+def test_a_large_group_shows_some_of_its_members(console: Client) -> None:
+    """A page lists the first fifty of many members, says so, and leads to all of them."""
+    staff = services.create_group("staff")
+    many = [User(username=f"user{number:02}") for number in range(51)]
+    staff.members.set(User.objects.bulk_create(many))
+    page = text(console.get(f"{GROUPS}{staff.pk}/change/"))
+    assert "user49" in page
+    assert "user50" not in page
+    assert "The first 50." in page
+    assert f"{USERS}?groups__id__exact={staff.pk}" in page
 
 
 def test_a_role_is_made_of_policies_and_roles(console: Client, reads: Policy) -> None:

@@ -43,6 +43,9 @@ def test_a_writer_narrows_his_own_key(writer: User) -> None:
     assert credential is not None
     assert credential.policy is not None
     assert "narrowed" in text(client.get(KEYS))
+    page = text(client.get(f"{KEYS}{row.pk}/change/"))
+    assert "Policy &quot;Writer&quot; of the role &quot;Writer&quot;" in page
+    assert "which must allow too" in page
     values = {"name": "reads", "is_enabled": "on", "policy": DOCUMENT.replace("Get", "List")}
     assert client.post(f"{KEYS}{row.pk}/change/", values).status_code == 302
     row.refresh_from_db()
