@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from iam.conditions import Template
 from iam.grammar import (
+    ARN,
     MalformedPolicy,
     principals,
     read_bucket_document,
@@ -20,7 +21,7 @@ from iam.grammar import (
     texts,
 )
 from iam.patterns import compile_pattern
-from iam.resources import Names, Resources, is_open
+from iam.resources import EVERYWHERE, Names, Resources, is_open
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 DOCUMENT_BYTES_MAX: Final = 20 * 1024  # of a bucket's policy: bucket-policies.html
 ANYBODY: Final = "*"
+FEW: Final = 8  # so many statements are asked one by one
 USER_KINDS: Final = {"AWS", "CanonicalUser"}  # the others name nobody who calls here
 # Keys of which one fixed value keeps the public out (the page named at `Policy.is_public`).
 NARROWING: Final = frozenset(
@@ -159,6 +161,33 @@ class Statement:
                 yield condition.key
 
 
+class _Chosen:
+    """The statements on one action; where they are many, by the place that they are about."""
+
+    __slots__ = ("_by_place", "all")
+
+    def __init__(self, statements: tuple[Statement, ...]) -> None:
+        self.all = statements
+        self._by_place: dict[str, list[Statement]] = {}
+        if len(statements) > FEW:
+            for statement in statements:
+                for place in statement.resources.places:
+                    self._by_place.setdefault(place, []).append(statement)
+
+    def near(self, question: Question) -> Sequence[Statement]:
+        """List all that may be about what is asked, and perhaps some more."""
+        resource, by_place = question.resource, self._by_place
+        if not by_place or question.is_prefix or not resource.startswith(ARN):
+            return self.all
+        bucket, _, key = resource[len(ARN) :].partition("/")
+        found = by_place.get(EVERYWHERE, [])
+        for place in (bucket, f"{bucket}/{key.partition('/')[0]}"):
+            more = by_place.get(place)
+            if more is not None:
+                found = found + more
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """A policy that was understood whole."""
@@ -166,12 +195,12 @@ class Policy:
     statements: tuple[Statement, ...]
     keys: frozenset[str] = frozenset()  # of the request, in lower case: all it may depend on
     text: str = field(default="", repr=False)  # as it was written
-    _by_action: dict[str, tuple[Statement, ...]] = field(default_factory=dict, repr=False)
+    _by_action: dict[str, _Chosen] = field(default_factory=dict, repr=False, compare=False)
 
     def ask(self, question: Question) -> Answer:
         """Say what the policy says: an explicit deny before any allow."""
         found = SILENT
-        for statement in self._about(question.action):
+        for statement in self._about(question.action).near(question):
             if found.effect is Effect.ALLOW and statement.is_allow:
                 continue
             if statement.speaks_of(question):
@@ -182,7 +211,7 @@ class Policy:
 
     def lacks(self, question: Question) -> dict[str, list[str]]:
         """Name the statements that only conditions keep from allowing it, and the keys of these."""
-        allowing = (each for each in self._about(question.action) if each.is_allow)
+        allowing = (each for each in self._about(question.action).all if each.is_allow)
         found = {each.sid: each.lacks(question) for each in allowing}
         return {sid: keys for sid, keys in found.items() if keys}
 
@@ -194,12 +223,12 @@ class Policy:
         """
         return any(each.is_allow and each.is_for_everybody for each in self.statements)
 
-    def _about(self, action: str) -> tuple[Statement, ...]:
+    def _about(self, action: str) -> _Chosen:
         """Choose the statements on an action, once for each action."""
         chosen = self._by_action.get(action)
         if chosen is None:
             folded = action.lower()
-            chosen = tuple(each for each in self.statements if each.actions.holds(folded))
+            chosen = _Chosen(tuple(each for each in self.statements if each.actions.holds(folded)))
             self._by_action[action] = chosen
         return chosen
 

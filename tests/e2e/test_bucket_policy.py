@@ -396,6 +396,19 @@ def test_a_key_of_listings_tells_nothing_of_an_object(
     assert server.caller.ask("GET", f"/{bucket}/open/a?prefix=open%2F").code == "AccessDenied"
 
 
+def test_a_value_too_long_for_a_policy_is_refused(
+    people: People, bucket: str, server: Server
+) -> None:
+    """What a policy is to look at is read whole or not at all; what none looks at may be long."""
+    agent = {"User-Agent": "a" * 9_000}
+    path = f"/{bucket}/open/a"
+    assert server.caller.ask("GET", path, headers=agent).status == 200
+    known = {"Condition": {"StringLike": {"aws:UserAgent": "*a?b"}}}
+    assert put(people.ada, bucket, rule(bucket, "Deny", "s3:GetObject", **known)) == ALLOWED
+    assert server.caller.ask("GET", path, headers=agent).code == "RequestHeaderSectionTooLarge"
+    assert server.caller.ask("GET", path, headers={"User-Agent": "a" * 8_000}).status == 200
+
+
 def test_who_began_an_upload_by_a_policy_may_give_it_up(people: People, bucket: str) -> None:
     """The right to write is enough to look at an upload of one's own, and to end it."""
     bob = {"Principal": {"AWS": [people.bob.arn, people.eve.arn]}}

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from iam.documents import DOCUMENT_BYTES_MAX
 from iam.patterns import as_itself, compile_pattern
+from s3api.operations.policy_question import VALUE_CHARACTERS_MAX
 
 TEXT = st.text("ab/*?[", max_size=8)
 
@@ -61,6 +63,15 @@ def test_no_text_makes_a_pattern_slow() -> None:
     started = time.process_time()
     assert not compile_pattern(pattern)(text)
     assert time.process_time() - started < 1
+
+
+def test_the_longest_pattern_ends_soon_on_the_longest_value() -> None:
+    """A policy of question marks against as much of a header as policies are asked about."""
+    pattern, text = "*" + "a?" * (DOCUMENT_BYTES_MAX // 2) + "b", "a" * VALUE_CHARACTERS_MAX
+    for short in (pattern[:1000] + "b*", pattern[:8000] + "b*", pattern):
+        started = time.process_time()
+        assert not compile_pattern(short)(text)
+        assert time.process_time() - started < 1
 
 
 @given(TEXT, TEXT)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from iam.documents import Effect, Question, load_policy, read_identity_policy
+from iam.documents import FEW, Effect, Question, load_policy, read_identity_policy
 from iam.grammar import MalformedPolicy
 from iam.keyring import Principal
 from iam.policy import Decision, decide, hear
@@ -118,6 +118,14 @@ def test_order_and_division_mean_nothing(
     randomly.shuffle(shuffled)
     assert decided(question, made(shuffled)).is_allowed is before
     assert decided(question, made(shuffled[:cut], shuffled[cut:])).is_allowed is before
+
+
+@given(questions, st.lists(statements(is_bucket=False), min_size=FEW + 1, max_size=14))
+def test_many_statements_say_what_each_says(question: Question, found: Documents) -> None:
+    """Where statements are looked up by what they are about, none is lost."""
+    many = [{"Version": "2012-10-17", "Statement": found}]
+    each = [{"Version": "2012-10-17", "Statement": statement} for statement in found]
+    assert decided(question, many).is_allowed is decided(question, each).is_allowed
 
 
 @given(questions, policies(), st.data())
