@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from iam.actions import is_condition_key
 from iam.hearing import PRINCIPAL_KEYS, PRINCIPAL_TYPE
 from s3api.errors import CODES
 from s3api.operations.policy_question import MAKERS
@@ -134,3 +135,13 @@ def test_the_condition_keys_are_those_of_the_code() -> None:
     known |= {*PRINCIPAL_KEYS, PRINCIPAL_TYPE}
     assert known <= written
     assert written - known <= {"s3:getobject", "s3:putobject", "s3:requestobjecttagkeys"}
+
+
+def test_the_keys_that_never_have_a_value_are_keys_and_have_none() -> None:
+    """What is said to be lacking may be named in a policy, and nothing gives it a value."""
+    text = section(page("access.md"), "## Keys that never have a value")
+    named = {name.lower() for name in re.findall(r"`((?:aws|s3):[\w/-]+)`", text)}
+    assert len(named) > 15
+    for name in named:
+        assert is_condition_key(name), name
+        assert name not in {*MAKERS, *PRINCIPAL_KEYS, PRINCIPAL_TYPE}, name
