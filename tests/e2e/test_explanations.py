@@ -219,7 +219,8 @@ def draw(world: World, number: int) -> tuple[dict[str, Any], list[str] | None, s
     caller = None if dice.random() < 0.1 else dice.choice(world.keys)
     context = {"aws:SourceIp": "127.0.0.1", "aws:SecureTransport": "false"}
     if action == "s3:PutObjectTagging":
-        context["s3:RequestObjectTag/level"] = THERE.get(key) or "low"
+        key = "in/a" if key == "d" else key  # each keeps what it has: others are asked after
+        context["s3:RequestObjectTag/level"] = THERE.get(key, "low")
     if action.startswith("s3:List") and dice.random() < 0.7:
         prefix = dice.choice(["in/", "out/", ""])
         context["s3:prefix"] = prefix
