@@ -78,6 +78,8 @@ async def _refuse(send: Send) -> None:
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(REFUSAL)),
         (b"cache-control", b"no-store"),
+        (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+        (b"x-content-type-options", b"nosniff"),
         (b"connection", b"close"),
     ]
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE

@@ -51,14 +51,20 @@ def hold_lock(path: Path, *, is_patient: bool = False) -> Iterator[int]:
 
 
 def is_locked(path: Path) -> bool:
-    """Tell whether some process holds the lock file at `path`; takes no lock itself (Linux)."""
+    """Tell whether some process holds the lock file at `path`; takes no lock itself (Linux).
+
+    By the file's number: what the kernel calls its device differs from `stat` on some file systems.
+    """
     try:
-        place = path.stat()
+        number = path.stat().st_ino
         held = Path("/proc/locks").read_text(encoding="ascii")
     except OSError:
         return False
-    device = f"{os.major(place.st_dev):02x}:{os.minor(place.st_dev):02x}:{place.st_ino}"
-    return any(device in line.split() for line in held.splitlines())
+    return any(
+        "FLOCK" in line and field.endswith(f":{number}")
+        for line in held.splitlines()
+        for field in line.split()
+    )
 
 
 def write_holder(descriptor: int, text: str) -> None:

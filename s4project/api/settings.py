@@ -22,6 +22,7 @@ REST_FRAMEWORK: Final[dict[str, Any]] = {
 
 SIMPLE_JWT: Final[dict[str, Any]] = {
     "ALGORITHM": "HS256",
+    "AUTH_HEADER_TYPES": ("Bearer", "bearer"),  # RFC 9110, 11.1: its case means nothing
     "USER_ID_CLAIM": "sub",
     "UPDATE_LAST_LOGIN": False,
 }

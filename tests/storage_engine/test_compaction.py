@@ -91,6 +91,17 @@ def test_a_dry_run_changes_nothing_and_says_what_would_be(engine: StorageEngine)
     assert engine.compact().plans == dry.plans != []
 
 
+def test_no_more_volumes_are_rewritten_than_asked_for(engine: StorageEngine) -> None:
+    """The first of the plan are; the next run goes on with the rest."""
+    planned = engine.compact(CompactionOptions(is_dry_run=True)).plans
+    assert len(planned) > 1
+    dry = engine.compact(CompactionOptions(is_dry_run=True, volumes_max=1)).plans
+    report = engine.compact(CompactionOptions(volumes_max=1))
+    assert report.plans == dry == planned[:1]
+    assert report.is_complete
+    assert {plan.id for plan in engine.compact().plans} >= {plan.id for plan in planned[1:]}
+
+
 def test_small_volumes_become_one(tmp_path: Path) -> None:
     """What many starts leave behind is merged, and the number of files stays small."""
     kept = {}

@@ -9,6 +9,7 @@ import pytest
 
 from storage_engine import keys, rows
 from storage_engine.recount import Recount
+from storage_engine.transaction import SHARED
 from tests.storage_engine.engine_steps import (
     BUCKET,
     attributes,
@@ -102,6 +103,11 @@ def lose_receipt(txn: lmdb.Transaction[bytes], tables: Tables) -> None:
     txn.put(keys.due(1, keys.Due.RECEIPT, b"t" * 16), b"", db=tables.due)
 
 
+def miscount_users(txn: lmdb.Transaction[bytes], tables: Tables) -> None:
+    """Let blobs have more users beside the first than use them."""
+    txn.put(SHARED, (7).to_bytes(8, "big"), db=tables.meta)
+
+
 DAMAGES: list[tuple[Callable[[lmdb.Transaction[bytes], Tables], None], str]] = [
     (shorten_manifest, "object b'parts' in namespace 1 and its manifest disagree"),
     (shorten_manifest, "cites 1 parts and holds 2"),
@@ -111,6 +117,7 @@ DAMAGES: list[tuple[Callable[[lmdb.Transaction[bytes], Tables], None], str]] = [
     (grow_part, "part 2 of object"),
     (keep_receipt, "receipt 7474747474747474"),
     (lose_receipt, "receipt 7474747474747474"),
+    (miscount_users, "the index counts 7 users beside the first, has 0"),
 ]
 
 
@@ -133,6 +140,15 @@ def test_what_contradicts_itself_is_named(
     with store._index.begin_write() as txn:
         damage(txn, store._index.tables)
     assert any(sentence in problem for problem in counted(store).problems)
+
+
+def test_an_index_from_before_the_count_of_users_goes_on_without(store: StorageEngine) -> None:
+    """It is neither wrong nor begun half-way: the figure is not known."""
+    with store._index.begin_write() as txn:
+        txn.delete(SHARED, db=store._index.tables.meta)
+    put(store, "dir/again", noise(5000))
+    assert store.stats().blob_references is None
+    assert counted(store).problems == []
 
 
 def test_two_rows_of_one_place_overlap(store: StorageEngine) -> None:
