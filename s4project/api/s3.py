@@ -19,7 +19,7 @@ from s3api.app import Errand
 from s3api.errors import S3Error
 from s3api.http.percent import encode
 from s3api.http.request import Request
-from s3api.http.target import Target, with_key
+from s3api.http.target import Target
 from s4project.s3side import get_s3_app
 
 if TYPE_CHECKING:
@@ -41,8 +41,7 @@ SIGNED: Final = (b"authorization", b"Bearer")
 def perform(  # noqa: PLR0913  # all that a request would say
     request: ApiRequest,
     operation: str,
-    bucket: str | None = None,
-    key: str | None = None,
+    bucket: str,
     *,
     arguments: dict[str, Any] | None = None,
     query: Mapping[str, str] | None = None,
@@ -54,18 +53,16 @@ def perform(  # noqa: PLR0913  # all that a request would say
     `serve` does it in another way, and says what is answered. NoSuchBucket where he may not even
     see the bucket; else S3Error, EngineError.
     """
-    errand = _errand(request, operation, (bucket, key), arguments, query, headers)
+    errand = _errand(request, operation, bucket, arguments, query, headers)
     try:
         return async_to_sync(get_s3_app().perform)(errand, serve).output
     except S3Error as error:
         raise _told(request, error, errand) from error
 
 
-def admitted(
-    request: ApiRequest, operation: str, bucket: str, *, query: Mapping[str, str] | None = None
-) -> Call:
+def admitted(request: ApiRequest, operation: str, bucket: str) -> Call:
     """Let who asks in with an operation on a bucket that is answered here; as `perform`."""
-    errand = _errand(request, operation, (bucket, None), None, query, None)
+    errand = _errand(request, operation, bucket)
     known_buckets()
     try:
         return get_s3_app().admit(errand)
@@ -91,7 +88,7 @@ def may_see(request: ApiRequest, bucket: str) -> bool:
     if found is None or found.owner_canonical_id == me.canonical_id:
         return found is not None
     try:
-        app.admit(_errand(request, "HeadBucket", (bucket, None), None, None, None))
+        app.admit(_errand(request, "HeadBucket", bucket))
     except S3Error:
         return False
     return True
@@ -100,7 +97,8 @@ def may_see(request: ApiRequest, bucket: str) -> bool:
 def _told(request: ApiRequest, error: S3Error, errand: Errand) -> Exception:
     """Say that there is no bucket, where to say more would tell that there is."""
     bucket = errand.target.bucket
-    if bucket is None or errand.operation == MAKING:
+    assert bucket is not None, "every errand is about one"
+    if errand.operation == MAKING:
         return error
     if error.code == "NoSuchBucket":
         return NoSuchBucket(bucket)
@@ -114,16 +112,13 @@ def _told(request: ApiRequest, error: S3Error, errand: Errand) -> Exception:
 def _errand(  # all that a request would say
     request: ApiRequest,
     operation: str,
-    place: tuple[str | None, str | None],
-    arguments: dict[str, Any] | None,
-    query: Mapping[str, str] | None,
-    headers: Mapping[str, str] | None,
+    bucket: str,
+    arguments: dict[str, Any] | None = None,
+    query: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Errand:
     """Write down what who asks wants, as his request to S3 would."""
-    bucket, key = place
-    target = Target(bucket, None, is_virtual_host=False, resource=f"/{bucket or ''}")
-    if key is not None:
-        target = with_key(target, key)
+    target = Target(bucket, None, is_virtual_host=False, resource=f"/{bucket}")
     asked = _as_asked(request, target, query or {}, headers or {})
     return Errand(asker(request).canonical_id, operation, asked, target, arguments or {})
 
