@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,12 @@ from iam.audit.notes import Note, Outcome
 from iam.models.audit import AppendOnlyError, AuditEntry
 from iam.services import audit
 from iam.services.audit import Wanted, search_entries
+from s4project import jobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pytest_django.fixtures import SettingsWrapper
 
     from storage_engine import StorageEngine
 
@@ -161,6 +165,26 @@ def test_entries_are_found(wanted: dict[str, str], resources: list[str]) -> None
 
 
 @pytest.mark.usefixtures("several")
+@pytest.mark.parametrize("common", [1, 2, 3])
+def test_what_half_the_log_begins_with_is_found_as_well(
+    monkeypatch: pytest.MonkeyPatch, common: int
+) -> None:
+    """However a search goes about it, by index or newest first, it finds the same."""
+    wanted: list[dict[str, Any]] = [
+        *(
+            {"action": text}
+            for text in ("i", "iam:", "iam:Create", "s3:%", "S3:", "s3:CreateBucket_")
+        ),
+        *({"resource": text} for text in ("arn:aws:s3:::", "arn:aws:s3:::photos", "\0", "é")),
+        {"action": "s3:", "actor": "ada", "resource": "arn:aws:s3:::p"},
+    ]
+    by_index = [found(**filters) for filters in wanted]
+    assert by_index[0]
+    monkeypatch.setattr(audit, "COMMON_ENTRIES", common)
+    assert [found(**filters) for filters in wanted] == by_index
+
+
+@pytest.mark.usefixtures("several")
 def test_times_bound_a_search() -> None:
     """`since` is the first moment that counts, `until` the first that counts no more."""
     entries = search_entries().entries
@@ -247,3 +271,20 @@ def test_what_is_not_delivered_is_not_pruned(store: StorageEngine) -> None:
     assert audit.prune_entries(timezone.now(), ["webhook"]) == 2
     assert found() == ["3", "2"]
     assert first.pk < second.pk
+
+
+def test_the_job_prunes_by_the_setting(store: StorageEngine, settings: SettingsWrapper) -> None:
+    """The job deletes what is older than the setting says, all of it, and tells how many."""
+    old = timezone.now() - timedelta(days=8)
+    count = audit.PRUNED_AT_ONCE + 5
+    audit.record_events(
+        [audit.make_entry(ADA, "a", "old", time=old, detail={}) for _ in range(count)]
+    )
+    write(ADA, "new", "new")
+    settings.S4 = replace(settings.S4, audit_retention_days=9)
+    assert not jobs.prune_audit()
+    settings.S4 = replace(settings.S4, audit_retention_days=7, audit_webhook_url="http://x/")
+    assert not jobs.prune_audit()
+    settings.S4 = replace(settings.S4, audit_webhook_url="")
+    assert jobs.prune_audit() == {"entries": count}
+    assert found() == ["new"]
