@@ -5,7 +5,9 @@ Runs where a PostgreSQL is installed, with a cluster of its own.
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +16,9 @@ from tests import postgresql
 from tests.e2e.outcome import refusal
 from tests.e2e.processes import wait_until
 from tests.e2e.server import running
+from tests.e2e.signing import Signer
 from tests.e2e.test_rest import run_examples
+from tests.e2e.wire import Caller
 from tests.listening import Webhook
 
 if TYPE_CHECKING:
@@ -141,3 +145,16 @@ def test_the_audit_log_misses_nothing_of_what_comes_at_once(
     wait_until(lambda: len(set(hook.ids)) >= len(known), "all are delivered", 30)
     assert list(dict.fromkeys(hook.ids)) == known
     assert hook.taken[-1]["detail"] == everything[0]["detail"]
+
+
+def test_a_key_has_its_last_use(server: Server) -> None:
+    """When a key was used is written, and read back as the moment it was."""
+    user = server.manage_json("create_user", "pg-user", "--role", "Writer")
+    key = server.manage_json("create_key", user["username"])
+    caller = Caller(server.caller.address, Signer(key["access_key"], key["secret_key"]))
+    before = time.time()
+    assert caller.ask("GET", "/").status == 200
+    server.restart()  # which writes what is noted
+    (row,) = server.manage_json("list_keys", user["username"])
+    used = datetime.fromisoformat(row["last_used_at"]).timestamp()
+    assert before - 0.01 <= used <= time.time()
