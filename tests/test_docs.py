@@ -134,7 +134,13 @@ def test_the_condition_keys_are_those_of_the_code() -> None:
     known = {key for key in MAKERS if "grant-" not in key and "encryption-" not in key}
     known |= {*PRINCIPAL_KEYS, PRINCIPAL_TYPE}
     assert known <= written
-    assert written - known <= {"s3:getobject", "s3:putobject", "s3:requestobjecttagkeys"}
+    assert written - known <= {
+        "s3:getobject",
+        "s3:putobject",
+        "s3:deleteobject",
+        "s3:deleteobjectversion",
+        "s3:requestobjecttagkeys",
+    }
 
 
 def test_the_keys_that_never_have_a_value_are_keys_and_have_none() -> None:

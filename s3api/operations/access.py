@@ -10,11 +10,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from iam.policy import Verdict
+from iam.documents import Effect
+from iam.policy import Cause, Decision, Verdict
 from s3api.decision import OpenDecision, denial
 from s3api.errors import S3Error
 from s3api.operations.policy_question import hear
-from storage_engine import ObjectAttributes
+from storage_engine import ObjectAttributes, Versioning
 
 if TYPE_CHECKING:
     from buckets.registry import BucketState
@@ -33,6 +34,7 @@ OF_VERSION: Final = {
     "s3:PutObjectAcl": "s3:PutObjectVersionAcl",
     "s3:PutObjectTagging": "s3:PutObjectVersionTagging",
 }
+DELETE_VERSION: Final = "s3:DeleteObjectVersion"
 BY_ENTRY: Final = {"s3:DeleteObject"}
 NOT_FOUND: Final = {404, 405}  # 405: the version is a delete marker
 
@@ -94,6 +96,21 @@ def authorise_new(call: Call, action: str) -> None:
     if decision is not None:
         decision.settle_attributes(ObjectAttributes(etag="", headers={}, owner=call.caller_id))
     call.decided += (partial(authorise_new, call, action),)
+
+
+def authorise_for_good(call: Call, key: str) -> None:
+    """Refuse to delete, where no versions are kept, what the bucket's policy denies for versions.
+
+    API_DeleteObject, "Permissions": "If the s3:DeleteObject or s3:DeleteObjectVersion permissions
+    are explicitly denied in your bucket policy, attempts to delete any unversioned objects result
+    in a 403".
+    """
+    if call.versioning is not Versioning.UNVERSIONED or call.bucket.policy is None:
+        return
+    hearing = hear(call, call.bucket, key)
+    answer = hearing.ask(DELETE_VERSION).bucket
+    if answer.effect is Effect.DENY:
+        raise denial(hearing, DELETE_VERSION, Decision(Verdict.DENY, Cause.BUCKET, answer))
 
 
 def authorise_match(call: Call, key: str, *conditions: str | int | None) -> OpenDecision | None:

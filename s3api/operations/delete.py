@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from s3api.context import Answer
 from s3api.errors import S3Error
 from s3api.http.preconditions import Conditions, check_write
-from s3api.operations.access import authorise, authorise_match, is_plain
+from s3api.operations.access import authorise, authorise_for_good, authorise_match, is_plain
 from s3api.operations.attributes import marker_attributes
 from s3api.operations.translate import s3_error
 from storage_engine import Deletion, EngineError, InvalidVersionId, Versioning
@@ -66,6 +66,7 @@ async def delete_object(call: Call) -> Answer:
     reading = authorise_match(call, call.key, *asked)
     guard = _settling(call.decision, _settling(reading, delete_guard(call.key, *asked)))
     if version_id is None:
+        authorise_for_good(call, call.key)
         future = call.engine.delete_object(
             call.bucket.id,
             call.key,
@@ -162,6 +163,7 @@ def _decision(call: Call, key: str, version_id: str | None) -> OpenDecision | No
     """Decide for one entry, where it is not decided for all; S3Error AccessDenied."""
     if version_id is not None:
         return authorise(call, "s3:DeleteObjectVersion", call.bucket, key, version_id)
+    authorise_for_good(call, key)
     if not is_plain(call, call.bucket):
         return authorise(call, "s3:DeleteObject", call.bucket, key)
     return call.decision

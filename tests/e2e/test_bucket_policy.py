@@ -218,6 +218,23 @@ def test_deletes_of_many_ask_for_each_key(people: People, bucket: str) -> None:
     assert outcome(people.ada.s3.get_object, Bucket=bucket, Key="shut/b") == ALLOWED
 
 
+def test_where_no_versions_are_kept_a_deny_of_versions_keeps_objects(
+    people: People, bucket: str
+) -> None:
+    """Deleting is for good there, so who may remove no version deletes nothing."""
+    assert put(people.ada, bucket, rule(bucket, "Deny", "s3:DeleteObjectVersion")) == ALLOWED
+    s3, one = people.ada.s3, {"Bucket": bucket, "Key": "open/a"}
+    assert outcome(s3.delete_object, **one) == DENIED
+    both = {"Objects": [{"Key": "open/a"}, {"Key": "shut/b"}]}
+    errors = s3.delete_objects(Bucket=bucket, Delete=both)["Errors"]
+    assert [error["Code"] for error in errors] == ["AccessDenied"] * 2
+    enabled = {"Status": "Enabled"}
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=enabled)
+    version = s3.put_object(**one, Body=b"again")["VersionId"]
+    assert s3.delete_object(**one)["DeleteMarker"]
+    assert outcome(s3.delete_object, **one, VersionId=version) == DENIED
+
+
 def test_a_copy_asks_for_its_source(people: People, bucket: str) -> None:
     """Who may write here copies only what he may read there, its tags included."""
     actions = ["s3:GetObject", "s3:GetObjectTagging"]
