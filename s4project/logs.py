@@ -35,6 +35,8 @@ QUIET: Final = {
     "django.request": logging.ERROR,
     "asyncio": logging.WARNING,
 }
+# Tells of each variable that a page lacks, with all that the page has: a secret shown once, too.
+TELLTALE: Final = "django.template"
 
 
 def mask_secrets(
@@ -71,7 +73,11 @@ def configure(level: str, form: str) -> None:
             structlog.processors.JSONRenderer(),
         ]
     else:
-        ending = [mask_secrets, structlog.dev.ConsoleRenderer(colors=is_terminal)]
+        # Plain: where `rich` is installed, structlog's own choice shows the values of variables.
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=is_terminal, exception_formatter=structlog.dev.plain_traceback
+        )
+        ending = [mask_secrets, renderer]
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -91,6 +97,7 @@ def configure(level: str, form: str) -> None:
         )
     )
     logging.basicConfig(level=threshold, handlers=[handler], force=True)
+    logging.getLogger(TELLTALE).setLevel(max(threshold, logging.INFO))
     for name in QUIET:
         is_debugging = threshold <= logging.DEBUG
         logging.getLogger(name).setLevel(threshold if is_debugging else max(threshold, QUIET[name]))

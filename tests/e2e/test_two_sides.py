@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import http.cookiejar
 import re
-import urllib.parse
-import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.e2e.browsing import Browser
 from tests.e2e.wire import Connection, Reply, write_head
 
 if TYPE_CHECKING:
@@ -23,34 +21,6 @@ def ask(port: int, target: str, method: str = "GET") -> Reply:
     with Connection(("127.0.0.1", port)) as connection:
         connection.send(write_head(method, target, {"host": f"127.0.0.1:{port}"}, None))
         return connection.reply(method)
-
-
-class Browser:
-    """A browser's session with the console: cookies kept, redirects followed, no foreign host."""
-
-    def __init__(self, server: Server) -> None:
-        self.root = f"http://127.0.0.1:{server.console_port}"
-        cookies = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
-        self.opener = urllib.request.build_opener(cookies)
-
-    def open(self, request: urllib.request.Request) -> tuple[str, str]:
-        """Send a request; answer the page its redirects end at, and that page's URL."""
-        with self.opener.open(request, timeout=30) as reply:
-            return reply.read().decode(), reply.geturl()
-
-    def get(self, path: str) -> tuple[str, str]:
-        """Open a page."""
-        return self.open(urllib.request.Request(self.root + path))  # noqa: S310  # our own server's
-
-    def log_in(self, username: str, password: str) -> str:
-        """Fill in the form that a stranger is sent to; answer the page behind it."""
-        page, url = self.get("/")
-        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
-        assert token is not None
-        form = {"csrfmiddlewaretoken": token[1], "username": username, "password": password}
-        body = urllib.parse.urlencode(form).encode()
-        request = urllib.request.Request(url, body, {"Referer": url})  # noqa: S310  # as above
-        return self.open(request)[0]
 
 
 def test_the_s3_port_knows_no_console(server: Server) -> None:

@@ -69,6 +69,22 @@ def test_the_servers_chatter_is_for_debugging(level: str, count: int) -> None:
     assert len(log(refused, level)) == count
 
 
+def test_what_a_page_holds_is_not_logged() -> None:
+    """Django's news of variables that a page lacks tell all that it has, and are never written."""
+    assert log("logging.getLogger('django.template').debug('lacks x, has hush')", "debug") == []
+
+
+def test_a_traceback_shows_no_values() -> None:
+    """The traceback of an error holds lines of code, and not what its variables held."""
+    code = (
+        "secret = 'hu' + 'sh'\ntry:\n    1 / 0\nexcept ZeroDivisionError:\n    log.exception('x')"
+    )
+    for form in ("json", "console"):
+        text = "\n".join(log(code, form=form))
+        assert "ZeroDivisionError" in text
+        assert "hush" not in text
+
+
 @pytest.mark.parametrize(
     "code",
     [
