@@ -15,11 +15,12 @@ from django.db.models import Q
 from django.utils import timezone
 from rest_framework import serializers
 
-from buckets.naming import check_bucket_name
+from buckets.naming import bucket_arn, check_bucket_name
 from iam.api.fields import Given, Line, Text, Whole
 from iam.api.permissions import SignedIn, asker
 from iam.api.view import CONFLICT, MISSING, View, endpoint
 from iam.errors import NoAccessKey, NoSuchAccessKey
+from iam.services.audit import record_event
 from iam.services.snapshot import load_secret
 from s3api.auth.presign import Signer, presign
 from s3api.http.target import KEY_BYTES_MAX
@@ -102,6 +103,13 @@ class Presign(View):
             query["response-content-disposition"] = body["response_content_disposition"]
         if "content_type" in body:
             headers["content-type"] = body["content_type"]
+        record_event(
+            "s4:CreateLink",
+            f"{bucket_arn(bucket)}/{body['key']}",
+            method=body["method"],
+            access_key=row.access_key,
+            expires_in=body["expires_in"],
+        )
         signer = Signer(row.access_key, load_secret(row), settings.S4.region, now)
         ends = datetime.fromtimestamp(now + body["expires_in"], UTC)
         return {

@@ -17,6 +17,7 @@ from rest_framework import serializers
 from iam.api.fields import Given, QueryFlag, Share
 from iam.api.permissions import SignedIn, asker
 from iam.api.view import CONFLICT, View, endpoint
+from iam.services.audit import record_event
 from s4project.api.buckets import seen_buckets
 from s4project.jobs import configured_jobs
 from s4project.processes import is_locked
@@ -207,6 +208,7 @@ class RunCompaction(View):
                 is_slice_over=_slice(query["seconds"]),
             )
         )
+        record_event("s4:RunCompaction", is_dry_run=is_dry_run, freed_bytes=report.freed_bytes)
         gained = sum(plan.gained_bytes for plan in report.plans)
         return {
             "volumes_scanned": len(engine.volumes()),
@@ -240,6 +242,7 @@ class RunScrub(View):
             ScrubOptions(is_restarted=query["restart"], is_slice_over=_slice(query["seconds"]))
         )
         damaged = len(report.problems)
+        record_event("s4:RunScrub", is_restarted=query["restart"], damaged=damaged)
         return {
             "blobs_checked": report.blobs,
             "blobs_ok": max(0, report.blobs - damaged),

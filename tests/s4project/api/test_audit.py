@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from buckets.services import create_bucket
+from iam.services import create_key
 from tests.calling import Program
 
 if TYPE_CHECKING:
@@ -54,3 +55,20 @@ def test_a_search_that_means_nothing_is_400(boss: User, query: str) -> None:
 def test_the_log_is_for_superusers(ada: User) -> None:
     """Others do not read what others did."""
     assert Program(ada).get("/admin/audit").status == 403
+
+
+def test_what_changes_no_row_is_told_as_well(boss: User, ada: User) -> None:
+    """Runs of the store's care and links to share leave entries, and no signature."""
+    key = create_key(ada.pk)
+    program = Program(boss)
+    program.post("/admin/compaction/run?seconds=1&dry_run=true")
+    program.post("/admin/scrubber/run?seconds=1")
+    link = Program(ada).post("/admin/buckets/photos/presign", {"key": "a/b", "expires_in": 60}).body
+    made, scrubbed, compacted = program.get("/admin/audit?action=s4:&limit=3").body["entries"]
+    assert (compacted["action"], compacted["actor"]) == ("s4:RunCompaction", "boss")
+    assert (scrubbed["action"], scrubbed["actor"]) == ("s4:RunScrub", "boss")
+    assert (made["action"], made["actor"]) == ("s4:CreateLink", "ada")
+    assert made["resource"] == "arn:aws:s3:::photos/a/b"
+    detail = {"method": "GET", "access_key": key.access_key, "expires_in": 60}
+    assert made["detail"] == detail
+    assert link["url"].rpartition("=")[2] not in str(made)
