@@ -215,7 +215,10 @@ def test_an_unfinished_job_lets_the_others_have_their_turn(runs: type[Run]) -> N
     assert log.count("A job is done") == 1
 
 
-EVERY_JOB = ["compact", "finish_deletions", "prune_audit", "reclaim", "scrub", "snapshot"]
+EVERY_JOB = [
+    *("compact", "finish_deletions", "forget", "prune_audit", "reclaim", "scrub"),
+    "snapshot",
+]
 STORE = """
     from dataclasses import replace
     from django.conf import settings
@@ -259,7 +262,7 @@ def test_compaction_may_be_left_out_or_only_tell(runs: type[Run]) -> None:
     say(jobs.compact())
     say(jobs.compact())
     """)
-    assert run.line() == "['finish_deletions', 'reclaim', 'snapshot']"
+    assert run.line() == "['finish_deletions', 'forget', 'reclaim', 'snapshot']"
     told = run.line()
     assert "'would_rewrite': 1" in told
     assert run.line() == told
