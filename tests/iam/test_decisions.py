@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from iam.acl import ALL_USERS, AUTHENTICATED_USERS, Grant
+from iam.actions import may_have
 from iam.documents import Effect, Question, read_bucket_policy, read_identity_policy
-from iam.keyring import Principal
+from iam.hearing import PRINCIPAL_KEYS, Hearing
+from iam.keyring import Keyring, Principal
 from iam.policy import Verdict, decide, decide_object, hear
+from iam.resources import OBJECT_TAG
 from iam.rights import Attached, Rights
 from tests.iam.decisions import (
     acls,
@@ -139,6 +142,45 @@ def decided(case: Case) -> str:
     if decision.is_allowed:
         return ALLOW
     return EXPLICIT if decision.answer.effect is Effect.DENY else IMPLICIT
+
+
+def heard(case: Case) -> str:
+    """Make the decision as requests do, who bring their keys and learn of an object's tags."""
+    place, (name, slash, key) = bucket(case), case.resource.partition("/")
+    people = [Principal(1, who, IDS[who], who, "", None, False, ACCOUNTS[who]) for who in ACCOUNTS]
+    context = question(case, None, case.owner).context
+    hearing = Hearing(
+        *(principal(case), None if case.key is None else read_identity_policy(case.key), place),
+        *(name or None, key if slash else None, Keyring([], people), context.get),
+    )
+    decision = hearing.decide(case.action)
+    if decision.verdict is Verdict.BY_OBJECT:
+        tags = {
+            each.removeprefix(OBJECT_TAG): values[0]
+            for each, values in context.items()
+            if each.startswith(OBJECT_TAG)
+        }
+        owner = IDS[case.object_owner or case.owner]
+        grants = grants_of(case.object_acl)
+        decision = hearing.decide_object(case.action, tags, owner, grants)
+    if decision.is_allowed:
+        return ALLOW
+    return EXPLICIT if decision.answer.effect is Effect.DENY else IMPLICIT
+
+
+def is_possible(case: Case) -> bool:
+    """Whether a request can have the keys that are tabled: operators are told by any keys."""
+    keys = {key.lower() for key in case.context}
+    return keys.isdisjoint(PRINCIPAL_KEYS) and all(may_have(case.action, key) for key in keys)
+
+
+POSSIBLE = [param for param in CASES if is_possible(param.values[0])]
+
+
+@pytest.mark.parametrize("case", POSSIBLE)
+def test_a_request_meets_the_same_decision(case: Case) -> None:
+    """What requests ask by comes to what the tables say: the same rooms, the same answers."""
+    assert heard(case) == case.expected, case.page
 
 
 @pytest.mark.parametrize("case", CASES)
