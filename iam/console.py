@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 else:
     from unfold.admin import ModelAdmin as BaseAdmin
 
+TIE: Final = " relationship"  # how Django calls a row of a table of pairs, and several
+TIES: Final = " relationships"
 NUL: Final = "\0"
 READING: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
@@ -162,6 +164,12 @@ class ConsoleAdmin(BaseAdmin):
         """Search for what any database can look for."""
         return super().get_search_results(request, queryset, search_term.replace(NUL, ""))
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Tell what goes with the rows; that they are let go of by others goes without saying."""
+        found, counts, *rest = super().get_deleted_objects(objs, request)
+        kept = {name: count for name, count in counts.items() if not name.endswith(TIES)}
+        return _without_ties(found), kept, *rest
+
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Write nothing: what a form says of other rows, `save_model` gave to a service too."""
 
@@ -186,6 +194,15 @@ class ConsoleAdmin(BaseAdmin):
         except self.refusals as error:
             messages.error(request, str(error))
             return HttpResponseRedirect(request.get_full_path())
+
+
+def _without_ties(found: list[Any]) -> list[Any]:
+    """Leave out of a nested list what Django calls the rows of its tables of pairs."""
+    return [
+        _without_ties(each) if isinstance(each, list) else each
+        for each in found
+        if isinstance(each, list) or f"{TIE}:" not in str(each)
+    ]
 
 
 class OwnedAdmin(ConsoleAdmin):

@@ -117,6 +117,7 @@ def test_a_policy_in_use_is_kept(console: Client, boss: User) -> None:
     assert f'href="/iam/user/{boss.pk}/change/">boss</a>' in text(
         console.get(f"{POLICIES}{made.pk}/change/")
     )
+    assert "relationship" not in text(console.get(f"{POLICIES}{made.pk}/delete/"))
     response = console.post(f"{POLICIES}{made.pk}/delete/", {"post": "yes"})
     assert "take it from the user boss first" in said(response)
     assert Policy.objects.filter(pk=made.pk).exists()
