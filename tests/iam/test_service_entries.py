@@ -33,7 +33,14 @@ DOCUMENT = json.dumps(
 OTHER_DOCUMENT = DOCUMENT.replace("GetObject", "PutObject")
 READS = re.compile(r"(find|list|load|is)_|[A-Z]")
 # What only looks, holds or tells, and what S4 notes of itself: no change that somebody makes.
-NO_CHANGE = {"announce", "forget_sign_ins", "lock_owner", "record_uses", "sign_in"}
+NO_CHANGE = {
+    "announce",
+    "forget_sign_ins",
+    "lock_owner",
+    "record_uses",
+    "settle_server_key",
+    "sign_in",
+}
 
 
 class World:
@@ -329,7 +336,8 @@ def test_what_is_refused_leaves_none(world: World, boss: User) -> None:
 
 def test_no_service_is_forgotten() -> None:
     """Every service that changes anything stands in the table above."""
-    covered = {name for name, *_ in CHANGES} | {"ensure_root", "delete_credentials"}
+    elsewhere = {"ensure_root", "delete_credentials", "replace_server_key"}  # tested below
+    covered = {name for name, *_ in CHANGES} | elsewhere
     changing = {name for name in services.__all__ if not READS.match(name)}
     assert changing - NO_CHANGE == covered
 
@@ -367,6 +375,15 @@ def test_the_environment_leaves_entries(store: StorageEngine) -> None:
 def actions() -> list[str]:
     """List what was done, the oldest first."""
     return [entry.action for entry in reversed(search_entries().entries)]
+
+
+def test_another_server_key_leaves_an_entry(world: World) -> None:
+    """That all secrets were sealed anew is told, with how many, and neither key is."""
+    before = AuditEntry.objects.count()
+    services.replace_server_key(lambda _done, _of: None)
+    assert AuditEntry.objects.count() == before + 1
+    entry = search_entries(limit=1).entries[0]
+    assert (entry.action, entry.detail) == ("s4:ReplaceServerKey", {"secrets": 1})
 
 
 def test_who_changes_his_own_password_is_told_apart(world: World, boss: User) -> None:
