@@ -74,7 +74,9 @@ def test_the_place_of_an_error_is_named(text: str, place: str) -> None:
     assert place_of_error(text) == place
 
 
-@pytest.mark.parametrize("template", {*TEMPLATES, *FOR_KEYS}, ids=lambda template: template.title)
+@pytest.mark.parametrize(
+    "template", dict.fromkeys([*TEMPLATES, *FOR_KEYS]), ids=lambda template: template.title
+)
 def test_every_template_can_be_saved(template: Template) -> None:
     """Each document to start from is a policy that S4 takes, for a user and for a key."""
     check_managed(template.document)
