@@ -84,6 +84,7 @@ def make_key_by_worker(server: Server) -> dict[str, Any]:
     return call(server, "/users/1/keys", {"name": "by a worker"}, token)
 
 
+@pytest.mark.timeout(900)
 def test_the_key_is_replaced_at_every_step_or_not(rotating: Server) -> None:
     """Killed before any step, all keys work at once, new ones too; the next command settles it."""
     keys = Keys(rotating)

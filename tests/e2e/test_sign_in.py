@@ -75,5 +75,5 @@ def test_a_flood_of_sign_ins_holds_nobody_up(fresh: Server) -> None:
         statuses = {reply.result().status for reply in replies}
     assert statuses <= {401, 429}
     assert 401 in statuses
-    assert sorted(waits)[len(waits) // 2] < 1
+    assert sorted(waits)[len(waits) // 2] < 3
     assert sign_in(fresh, "203.0.113.200", password).status == 200

@@ -103,7 +103,13 @@ exports.controls = () => browse(async (page, context) => {
   await page.locator('[x-ref=searchInputCommand]').press('Enter');
   await page.waitForURL('**/iam/user/**');
 
+  // The pages of the API, which try its calls.
+  await page.goto(`${origin}/api/docs`);
+  await page.click('.opblock-summary-path:has-text("/me") >> nth=0');
+  await page.waitForSelector('.opblock-body');
+
   // A list: searched, sorted, filtered.
+  await page.goto(`${origin}/iam/user/`);
   await page.keyboard.press('/');
   await page.keyboard.type('a');
   await page.keyboard.press('Enter');
