@@ -15,11 +15,15 @@ from django.utils.html import format_html
 
 from buckets import services
 from buckets.configuration import PublicAccessBlock
+from buckets.explaining import explain_access
 from buckets.models import Bucket
+from buckets.naming import check_bucket_name
 from iam.admin import UserPages
+from iam.backends import address_of
 from iam.console import OwnedAdmin, is_superuser, signed_in
 from iam.console_panels import Panel, first, link
 from iam.documents import load_policy
+from iam.explanation import Outcome
 from iam.keyring import RoleName
 from storage_engine.apps import get_engine
 
@@ -34,6 +38,10 @@ COMPUTED: Final = (
     *("object_ownership", "public_access", "bucket_policy", "acl", "bucket_tags"),
     *("objects", "versions", "size", "uploads"),
 )
+
+
+class NotAllowed(services.BucketError):
+    """Policies deny it; the text says which."""
 
 
 @admin.register(Bucket)
@@ -95,7 +103,7 @@ class BucketPages(OwnedAdmin):
             return "none"
         kind = "Public." if load_policy(bucket.policy).is_public else "Not public."
         text = json.dumps(json.loads(bucket.policy), indent=2, ensure_ascii=False)
-        return format_html("{}<pre class='overflow-x-auto'>{}</pre>", kind, text)
+        return format_html("{}<pre class='policy-text'>{}</pre>", kind, text)
 
     @admin.display(description="tags")
     def bucket_tags(self, bucket: Bucket) -> str:
@@ -131,6 +139,7 @@ class BucketPages(OwnedAdmin):
     def save_model(self, request: HttpRequest, obj: Bucket, form: Any, change: bool) -> None:
         """Make the bucket through the service."""
         assert not change, "buckets cannot be changed here"
+        _ask_policies(request, "s3:CreateBucket", obj.name)
         owner = self.owner_of(request, obj)
         obj.pk = services.create_bucket(obj.name, owner.canonical_id).id
 
@@ -148,7 +157,8 @@ class BucketPages(OwnedAdmin):
     def _delete(self, request: HttpRequest, bucket: Bucket) -> HttpResponse:
         """Delete a bucket and go to the list, or say why not and stay."""
         try:
-            services.delete_bucket(bucket.name)
+            _ask_policies(request, "s3:DeleteBucket", bucket.name)
+            services.delete_bucket(bucket.name, bucket_id=bucket.pk)
         except self.refusals as error:
             messages.error(request, str(error))
             return HttpResponseRedirect(reverse("admin:buckets_bucket_change", args=[bucket.pk]))
@@ -183,3 +193,21 @@ def _may_write(request: HttpRequest) -> bool:
     """Whether the user's role allows to make and delete buckets."""
     user = signed_in(request)
     return user is not None and user.role_id in {RoleName.WRITER, RoleName.SUPERUSER}
+
+
+def _ask_policies(request: HttpRequest, action: str, name: str) -> None:
+    """Let policies decide about a change to a bucket, as they decide requests; NotAllowed.
+
+    The role only says to whom the page is shown: policies may deny what it gives.
+    """
+    check_bucket_name(name)
+    user = signed_in(request)
+    assert user is not None, "the permission was checked"
+    context = {
+        "aws:SourceIp": address_of(request),
+        "aws:SecureTransport": str(request.is_secure()).lower(),
+        "aws:UserAgent": request.headers.get("User-Agent", ""),
+    }
+    told = explain_access(action, name, username=user.username, context=context)
+    if told.outcome is not Outcome.ALLOWED:
+        raise NotAllowed(told.why)

@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from unfold.decorators import display
 
 from iam.audit.notes import Outcome
-from iam.console import ConsoleAdmin
+from iam.console import ConsoleAdmin, searchable
 from iam.models import AuditEntry
 from iam.services.audit import Wanted, containing, matching_entries
 
@@ -125,7 +125,7 @@ class AuditEntryPages(ConsoleAdmin):
     def detail_shown(self, entry: AuditEntry) -> str:
         """Show what changed, policies as they were written."""
         text = json.dumps(entry.detail, indent=2, ensure_ascii=False)
-        return format_html("<pre class='overflow-x-auto whitespace-pre-wrap'>{}</pre>", text)
+        return format_html("<pre class='policy-text'>{}</pre>", text)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[EntryList]:
         """List entries."""
@@ -135,7 +135,7 @@ class AuditEntryPages(ConsoleAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """Find what holds the text anywhere."""
-        return containing(queryset, search_term) if search_term else queryset, False
+        return containing(queryset, searchable(search_term)) if search_term else queryset, False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Let nobody add an entry."""

@@ -127,7 +127,7 @@ class AccessKeyPages(OwnedAdmin):
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Propose the user whose page led here, else who is signed in."""
-        return {"user": request.user.pk, **super().get_changeform_initial_data(request)}
+        return {"user": request.GET.get("user", request.user.pk)}
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 NAME_CHARACTERS_MAX: Final = 150
 NAMES_MAX: Final = 1000
+SEARCH_CHARACTERS_MAX: Final = 200
 UNKNOWN: Final = _("There is no such field.")
 QUERY_FLAGS: Final = {"true": True, "false": False}
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rest_framework import serializers
 
 from iam import services
-from iam.api.fields import Document, Given, Text
+from iam.api.fields import SEARCH_CHARACTERS_MAX, Document, Given, Text
 from iam.api.paging import Page, PageQuery, page_of
 from iam.api.permissions import SignedIn
 from iam.api.users import seen_user
@@ -50,7 +50,7 @@ class PolicyPage(Page):
 class SearchQuery(PageQuery):
     """Which ones are wanted."""
 
-    search = Text(required=False, help_text="Part of a name.")
+    search = Text(required=False, max_length=SEARCH_CHARACTERS_MAX, help_text="Part of a name.")
 
 
 class NewPolicy(Given):

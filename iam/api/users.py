@@ -10,7 +10,7 @@ from django.db.models import Q
 from rest_framework import serializers
 
 from iam import services
-from iam.api.fields import Flag, Given, Names, QueryFlag, Text
+from iam.api.fields import SEARCH_CHARACTERS_MAX, Flag, Given, Names, QueryFlag, Text
 from iam.api.paging import Page, PageQuery, page_of
 from iam.api.permissions import SignedIn, asker
 from iam.api.view import CONFLICT, MISSING, View, endpoint
@@ -52,7 +52,11 @@ class UserPage(Page):
 class UserQuery(PageQuery):
     """Which users are wanted."""
 
-    search = Text(required=False, help_text="Part of a name, a display name or an address.")
+    search = Text(
+        required=False,
+        max_length=SEARCH_CHARACTERS_MAX,
+        help_text="Part of a name, a display name or an address.",
+    )
     role = Text(required=False)
     group = Text(required=False)
     is_active = QueryFlag(required=False)

@@ -13,6 +13,7 @@ from django.utils.html import escape
 from buckets import services
 from buckets.configuration import PublicAccessBlock
 from buckets.models import Bucket
+from iam import services as iam_services
 from iam.acl import ALL_USERS, Grant
 from tests.buckets.contents import put
 from tests.people import browser
@@ -180,6 +181,38 @@ def test_a_writer_has_his_own_buckets_and_no_others(
     client.post(f"{BUCKETS}{other.id}/delete/", {"post": "yes"})
     client.post(f"{BUCKETS}{own.id}/delete/", {"post": "yes"})
     assert [bucket.name for bucket in services.load_registry().all()] == ["bosses"]
+
+
+@pytest.mark.parametrize("action", ["s3:CreateBucket", "s3:DeleteBucket"])
+@pytest.mark.usefixtures("boss")
+def test_a_policy_denies_here_what_it_denies_elsewhere(ada: User, action: str) -> None:
+    """What a Writer's policies deny him over S3 the console does not do for him, and says why."""
+    iam_services.put_inline_policy(
+        ada,
+        "not-here",
+        json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": {
+                    "Effect": "Deny",
+                    "Action": action,
+                    "Resource": "*",
+                    "Condition": {"IpAddress": {"aws:SourceIp": "127.0.0.1"}},
+                },
+            }
+        ),
+    )
+    old = services.create_bucket("old", ada.canonical_id)
+    client = browser("ada")
+    made = client.post(f"{BUCKETS}add/", {"name": "new"})
+    deleted = client.post(f"{BUCKETS}{old.id}/delete/", {"post": "yes"})
+    there = {bucket.name for bucket in services.load_registry().all()}
+    if action == "s3:CreateBucket":
+        assert "not-here" in text(made)
+        assert there == set()
+    else:
+        assert "not-here" in said(deleted)
+        assert there == {"old", "new"}
 
 
 def test_a_reader_looks_only(rita: User) -> None:

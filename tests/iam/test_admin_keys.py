@@ -104,3 +104,50 @@ def test_a_users_page_lists_his_keys(boss: User, writer: User) -> None:
     assert "laptop &lt;b&gt;" in page
     add = text(browser("boss").get(f"{KEYS}add/?user={writer.pk}"))
     assert f'<option value="{writer.pk}" selected' in add
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "name__regex=(a%2B)%2B%24",
+        "name__iregex=(",
+        "id__in=99999999999999999999",
+        "created_at__year=99999999999999999999",
+        "sealed_secret__contains=a",
+    ],
+)
+def test_an_address_asks_a_list_no_more_than_its_filters_do(writer: User, query: str) -> None:
+    """What no filter of a list asks is refused: a pattern could hold a worker for ever."""
+    services.create_key(writer.pk, name="a" * 40 + "!")
+    assert browser("wilma").get(f"{KEYS}?{query}").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"{KEYS}?q={'a+' * 2000}",
+        f"{KEYS}add/?expires_at=tomorrow",
+        "/search/?s=keys&page=zz",
+        "/search/?s=keys&page=9",
+    ],
+)
+def test_odd_addresses_are_answered_like_others(writer: User, address: str) -> None:
+    """A search of thousands of words, a page or a moment that is none: no server error."""
+    assert browser("wilma").get(address).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"/iam/auditentry/?q={'_' * 30_000}",
+        f"/iam/auditentry/?action={'_' * 30_000}",
+        f"/autocomplete/?app_label=iam&model_name=accesskey&field_name=user&term={'a+' * 2000}",
+        "/iam/user/?groups__id__exact=1",
+        "/iam/user/?role__exact=Writer",
+        "/iam/user/?role__name__exact=Writer&is_active__exact=1",
+        "/iam/auditentry/?time__gte=2026-01-01+00:00:00%2B00:00&outcome__exact=denied",
+    ],
+)
+def test_what_superusers_ask_of_lists_is_answered(writer: User, address: str) -> None:
+    """Searches however long, and what filters and links of the console ask."""
+    assert browser("boss").get(address).status_code == 200

@@ -90,12 +90,12 @@ exports.phone = () => browse(async (page) => {
   await page.fill('[name=password]', process.env.PASSWORD);
   await page.click('[type=submit]');
   await page.waitForSelector('#nav-sidebar', { state: 'attached' });
-  const found = [`${origin}/access/?action=s3:GetObject&bucket=none`, `${origin}/iam/auditentry/`];
-  for (const list of ['user', 'group', 'role', 'policy', 'accesskey', 'inlinepolicy']) {
+  const found = [`${origin}/access/?action=s3:GetObject&bucket=none`];
+  for (const list of ['user', 'group', 'role', 'policy', 'accesskey', 'inlinepolicy', 'auditentry']) {
     await page.goto(`${origin}/iam/${list}/`);
     const links = await page.$$eval(`a[href*="/iam/${list}/"][href*="/change/"]`, (anchors) => anchors.map((each) => each.href));
     found.push(page.url(), ...links.slice(0, 2));
-    if (list !== 'inlinepolicy') found.push(`${origin}/iam/${list}/add/`);
+    if (!['inlinepolicy', 'auditentry'].includes(list)) found.push(`${origin}/iam/${list}/add/`);
   }
   const wide = [];
   for (const address of found) {
