@@ -12,7 +12,7 @@ from django.urls import URLResolver, get_resolver
 from buckets.services import create_bucket, load_registry
 from iam import services
 from iam.keyring import RoleName
-from iam.models import AccessKey, InlinePolicy
+from iam.models import AccessKey, AuditEntry, InlinePolicy
 from tests.people import browser, person
 from tests.stores import opened
 
@@ -75,6 +75,7 @@ def make_rows() -> dict[str, int]:
     assert bucket is not None
     return {
         "accesskey": AccessKey.objects.get(access_key=key.access_key).pk,
+        "auditentry": AuditEntry.objects.earliest("id").pk,
         "bucket": bucket.id,
         "group": services.create_group("group").pk,
         "inlinepolicy": InlinePolicy.objects.get().pk,
