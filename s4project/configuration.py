@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -133,8 +134,14 @@ def parse_url(text: str) -> str:
 
 def parse_webhook(text: str) -> str:
     """Read the URL of a webhook, which may have a path and a query; an empty one means none."""
+    refusal = "must be a URL such as https://siem.example.org/s4, without user and #"
     if text and not re.fullmatch(r"https?://[^/\s?#@]+(?:[/?][!-~]*)?", text):
-        raise ValueError("must be a URL such as https://siem.example.org/s4, without user and #")
+        raise ValueError(refusal)
+    try:  # what can be dialled: a port, and a host that DNS can be asked for
+        place = urlsplit(text)
+        _ = place.port, (place.hostname or "").encode("idna")
+    except ValueError as error:
+        raise ValueError(refusal) from error
     return text
 
 

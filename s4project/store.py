@@ -48,6 +48,7 @@ def prepare_store() -> services.FirstStart:
         sealing.load_or_create_server_key(configuration.data_dir)
         _migrate()
         services.settle_server_key()
+        services.ensure_builtins()
         settings.SECRET_KEY = secret_key(configuration.data_dir)
         return services.ensure_root(
             username=configuration.root_username,

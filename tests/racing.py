@@ -71,7 +71,7 @@ class Racers:
 
 
 @contextmanager
-def racers(data_dir: Path, count: int) -> Iterator[Racers]:
+def racers(data_dir: Path, count: int, **settings: str) -> Iterator[Racers]:
     """Start processes over one store; end them with the block."""
     processes = [
         subprocess.Popen(
@@ -79,7 +79,7 @@ def racers(data_dir: Path, count: int) -> Iterator[Racers]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=environment(data_dir, S4_ROOT_PASSWORD="correct horse"),
+            env=environment(data_dir, S4_ROOT_PASSWORD="correct horse", **settings),
         )
         for _ in range(count)
     ]

@@ -42,6 +42,7 @@ from iam.services.rights import load_rights, load_rights_of_role
 from iam.services.roles import (
     create_role,
     delete_role,
+    ensure_builtins,
     find_role,
     list_roles,
     update_role,
@@ -87,6 +88,7 @@ __all__ = [
     "delete_user",
     "detach_policy",
     "end_tokens",
+    "ensure_builtins",
     "ensure_root",
     "find_caller",
     "find_group",

@@ -154,11 +154,11 @@ def _write(entries: Sequence[AuditEntry]) -> None:
 def _pass_on(entries: Sequence[AuditEntry]) -> None:
     """Write durable entries to the file, and wake who delivers them."""
     chosen = settings.S4
-    if chosen.audit_file:
-        file = audit_file(chosen.audit_file, chosen.audit_file_size, chosen.audit_file_count)
-        file.write(entry.as_dict() for entry in entries)
     if chosen.audit_webhook_url:
         bell.ring(chosen.data_dir)
+    if chosen.audit_file:  # last: it may fail
+        file = audit_file(chosen.audit_file, chosen.audit_file_size, chosen.audit_file_count)
+        file.write(entry.as_dict() for entry in entries)
 
 
 # --- notes, which are written down a moment later ----------------------------------------------
@@ -348,7 +348,8 @@ def prune_entries(older_than: datetime, kept_for: Iterable[str] = ()) -> int:
 
     What one of the places of `kept_for` has not taken stays.
     """
-    old = AuditEntry.objects.filter(time__lt=older_than).order_by("pk")
+    # By time, which has an index: by id all would be read each time that few are old.
+    old = AuditEntry.objects.filter(time__lt=older_than).order_by("time")
     for sink in kept_for:
         old = old.filter(pk__lte=read_cursor(sink))
     ids = list(old.values_list("pk", flat=True)[:PRUNED_AT_ONCE])

@@ -71,9 +71,7 @@ def create_key(  # noqa: PLR0913  # what a key is
         from_environment=from_environment,
     )
     with transaction.atomic():
-        user = User.objects.select_for_update().filter(pk=user_id).first()
-        if user is None:
-            raise NoSuchUser(user_id)
+        user = _hold_user(user_id)
         row.sealed_secret = seal_secret(new)
         check_row(row)
         _insert(row)
@@ -97,13 +95,16 @@ def rotate_credentials(user_id: int) -> NewKey:
     For clients that know one key for each user: keys of other names are not touched.
     """
     with transaction.atomic():
+        _hold_user(user_id)  # so that one is made at a time
+        hold_server_key()  # before any key, as whoever replaces it does
         _delete_credentials(user_id)
         return create_key(user_id, name=CREDENTIALS)
 
 
 def delete_credentials(user_id: int) -> None:
-    """Delete the key that `rotate_credentials` made. NoSuchAccessKey."""
+    """Delete the key that `rotate_credentials` made. NoSuchUser, NoSuchAccessKey."""
     with transaction.atomic():
+        _hold_user(user_id)
         if not _delete_credentials(user_id):
             raise NoSuchAccessKey(CREDENTIALS)
 
@@ -166,6 +167,14 @@ def _record_update(row: AccessKey, before: dict[str, Any]) -> None:
 def _noted(row: AccessKey) -> dict[str, Any]:
     """Show what of a key is noted."""
     return {name: getattr(row, name) for name in NOTED_FIELDS}
+
+
+def _hold_user(user_id: int) -> User:
+    """Hold a user's row to the end of the transaction; NoSuchUser."""
+    user = User.objects.select_for_update().filter(pk=user_id).first()
+    if user is None:
+        raise NoSuchUser(user_id)
+    return user
 
 
 def _lock(access_key: str) -> AccessKey:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -17,14 +17,12 @@ from iam.services.documents import (
     check_managed,
     size,
 )
-from iam.services.writing import announce_change, arn, check_row
+from iam.services.writing import KINDS, announce_change, arn, check_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     Holder = User | Group | Role
-
-KINDS: Final = {User: "user", Group: "group", Role: "role"}
 
 
 def create_policy(name: str, document: str, *, description: str = "") -> Policy:
@@ -130,7 +128,7 @@ def detach_policy(holder: Holder, name: str) -> None:
 
 
 def _record(verb: str, holder: Holder, name: str) -> None:
-    kind = KINDS[type(holder)].capitalize()
+    kind = KINDS[holder.__class__].capitalize()
     record_change(f"iam:{verb}{kind}Policy", arn(holder), policy=name)
     if isinstance(holder, User):
         User.objects.filter(pk=holder.pk).update(updated_at=timezone.now())
@@ -142,7 +140,7 @@ def put_inline_policy(holder: Holder, name: str, document: str) -> None:
     InvalidIdentity, InvalidPolicyDocument, LimitExceeded, BuiltinKept.
     """
     check_document(document)
-    kind = KINDS[type(holder)]
+    kind = KINDS[holder.__class__]
     with transaction.atomic():
         _hold(holder)
         row = holder.inline_policies.filter(name=name).first()
@@ -174,7 +172,7 @@ def delete_inline_policy(holder: Holder, name: str) -> None:
         row = holder.inline_policies.filter(name=name).first()
         if row is None:
             raise NoSuchPolicy(name)
-        action = f"iam:Delete{KINDS[type(holder)].capitalize()}Policy"
+        action = f"iam:Delete{KINDS[holder.__class__].capitalize()}Policy"
         record_change(action, arn(holder), policy=name, document=row.document)
         row.delete()
         announce_change()
@@ -188,7 +186,7 @@ def listed(holders: Sequence[str], most: int = 5) -> str:
 
 def _hold(holder: Holder) -> None:
     """Hold a row to the end of the transaction, so that limits are counted by one at a time."""
-    type(holder)._default_manager.select_for_update().filter(pk=holder.pk).first()  # noqa: SLF001
+    holder.__class__._default_manager.select_for_update().filter(pk=holder.pk).first()  # noqa: SLF001
     if isinstance(holder, Role) and holder.is_builtin:
         raise BuiltinKept(f"The role {holder.name}")
 

@@ -34,8 +34,9 @@ def create_role(
     check_row(role)
     try:
         with transaction.atomic():
+            roles = _hold_roles()
             role.save(force_insert=True)
-            _fill(role, policies, includes)
+            _fill(role, roles, policies, includes)
             record_change("iam:CreateRole", arn(role), **_noted(role))
             announce_change()
     except IntegrityError as error:
@@ -48,12 +49,14 @@ def update_role(
 ) -> None:
     """Change what a role holds. NoSuchRole, BuiltinKept, and as `create_role`."""
     with transaction.atomic():
-        role = _lock(role_id)
+        roles = _hold_roles()
+        found = {row.pk: row for row in roles.values()}
+        role = _changeable(found.get(role_id), role_id)
         before = _noted(role)
         role.description = description
         check_row(role)
         role.save(update_fields=["description"])
-        _fill(role, policies, includes)
+        _fill(role, roles, policies, includes)
         record_difference("iam:UpdateRole", arn(role), before, _noted(role))
         announce_change()
 
@@ -61,7 +64,8 @@ def update_role(
 def delete_role(role_id: int) -> None:
     """Delete a role that nobody has. NoSuchRole, BuiltinKept, StillInUse."""
     with transaction.atomic():
-        role = _lock(role_id)
+        found = Role.objects.select_for_update().filter(pk=role_id).first()
+        role = _changeable(found, role_id)
         holders = [
             *(f"the user {user.username}" for user in role.users.order_by("username")),
             *(f"the role {other.name}" for other in role.included_by.order_by("name")),
@@ -86,6 +90,37 @@ def list_roles() -> Sequence[Role]:
     return list(Role.objects.order_by("-is_builtin", "name"))
 
 
+def ensure_builtins() -> None:
+    """Make S4's own roles what this version says, where they are not; else it costs one query.
+
+    They are not when an upgrade was stopped after its migrations, when a new version has other
+    ones without a migration, or when somebody wrote in SQL.
+    """
+    if _builtins() == _wanted_builtins():
+        return
+    with transaction.atomic():
+        keep_builtins()
+        record_change("s4:RestoreBuiltinRoles", "", roles=sorted(BUILTINS))
+        announce_change()
+
+
+def _builtins() -> set[tuple[object, ...]]:
+    """Read what S4's own roles are and hold."""
+    rows = Role.objects.filter(name__in=BUILTINS).order_by()
+    of_policy = (f"policies__{name}" for name in ("name", "description", "is_builtin", "document"))
+    more = ("includes__name", "inline_policies__name")
+    return set(rows.values_list("name", "description", "is_builtin", *of_policy, *more))
+
+
+def _wanted_builtins() -> set[tuple[object, ...]]:
+    """Say what `_builtins` should find."""
+    wanted: set[tuple[object, ...]] = set()
+    for name, builtin in BUILTINS.items():
+        fields = (name, builtin.description, True)
+        wanted.add((*fields, *fields, builtin.document, None, None))
+    return wanted
+
+
 def keep_builtins(**_signal: object) -> None:
     """Make S4's own roles and their policies what this version says; after each migration."""
     for name, builtin in BUILTINS.items():
@@ -94,16 +129,26 @@ def keep_builtins(**_signal: object) -> None:
         policy = Policy.objects.update_or_create(name=name, defaults=documented)[0]
         role = Role.objects.update_or_create(name=name, defaults=fields)[0]
         role.policies.set([policy])
+        role.includes.clear()
+        role.inline_policies.all().delete()
 
 
-def _fill(role: Role, policies: Iterable[str], includes: Iterable[str]) -> None:
+def _hold_roles() -> dict[str, Role]:
+    """Hold every role to the end of the transaction, in one order and before any policy.
+
+    Of two callers who would each close one half of a loop, one waits, and none for the other.
+    """
+    return {row.name: row for row in Role.objects.select_for_update().order_by("pk")}
+
+
+def _fill(
+    role: Role, roles: dict[str, Role], policies: Iterable[str], includes: Iterable[str]
+) -> None:
     """Give a role its policies and the roles it includes, all there and without a loop."""
     role.policies.set(hold_policies(policies))
     wanted = set(includes)
     if RoleName.SUPERUSER in wanted:
         raise SuperUserNotGiven
-    # Every role is held: of two callers who would each close one half of a loop, one waits.
-    roles = {row.name: row for row in Role.objects.select_for_update().order_by("pk")}
     missing = wanted - roles.keys()
     if missing:
         raise NoSuchRole(min(missing))
@@ -121,9 +166,8 @@ def _noted(role: Role) -> dict[str, Any]:
     return {"description": role.description, **held}
 
 
-def _lock(role_id: int) -> Role:
-    """Hold a role to the end of the transaction. NoSuchRole, BuiltinKept."""
-    role = Role.objects.select_for_update().filter(pk=role_id).first()
+def _changeable(role: Role | None, role_id: int) -> Role:
+    """Insist that a role is there, and not one of S4's own. NoSuchRole, BuiltinKept."""
     if role is None:
         raise NoSuchRole(role_id)
     if role.is_builtin:

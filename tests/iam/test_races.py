@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
+from tests import postgresql
 from tests.racing import Racers, racers
 
 if TYPE_CHECKING:
@@ -69,3 +72,25 @@ def test_every_process_obeys_a_key_that_another_disabled(tmp_path: Path) -> None
         assert int(after) > int(before)
         _, found = store.run("0", "services.load_keyring().find('SHARED')")
         assert found == "None"
+
+
+@pytest.mark.skipif(not postgresql.IS_INSTALLED, reason="PostgreSQL is not installed")
+def test_no_two_wait_for_each_other(tmp_path: Path) -> None:
+    """In PostgreSQL, too, roles and clients' keys that are changed at once are all changed."""
+    with (
+        postgresql.cluster() as cluster,
+        racers(tmp_path, 2, DATABASE_URL=cluster.database()) as store,
+    ):
+        store.run("[services.create_role(f'r{n}').pk for n in range(6)]")
+        store.run("services.create_user('u0', 'Writer').pk")
+
+        def changing(role: str) -> str:
+            pk = f"services.find_role({role!r}).pk"
+            change = f"services.update_role({pk}, description=f'{{n}}', policies=[], includes=[])"
+            return f"[{change} for n in range(40)] and 'changed'"
+
+        assert store.run(changing("r0"), changing("r5")) == ["changed", "changed"]
+        one = "services.rotate_credentials(services.find_user('u0').pk)"
+        making = f"[{one} for n in range(20)] and 'made'"
+        assert store.run(making, making) == ["made", "made"]
+        assert store.run("len(services.list_keys(services.find_user('u0').pk))") == ["1"]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from iam.audit import bell
 from iam.audit.acting import Actor, Via, acting
 from iam.audit.notes import Note, Outcome
 from iam.models.audit import AppendOnlyError, AuditEntry
@@ -20,6 +23,7 @@ from s4project import jobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from pytest_django.fixtures import SettingsWrapper
 
@@ -288,3 +292,33 @@ def test_the_job_prunes_by_the_setting(store: StorageEngine, settings: SettingsW
     settings.S4 = replace(settings.S4, audit_webhook_url="")
     assert jobs.prune_audit() == {"entries": count}
     assert found() == ["new"]
+
+
+def test_old_entries_are_found_by_their_age(store: StorageEngine) -> None:
+    """Where few entries are old, as at most times, the job reads few and not the whole log."""
+    audit.record_events([audit.make_entry(ADA, "a", "new", detail={}) for _ in range(10)])
+    with CaptureQueriesContext(connection) as queries:
+        audit.prune_entries(timezone.now() - timedelta(days=1), ["webhook"])
+    (asked,) = (query["sql"] for query in queries if '"time" <' in query["sql"])
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {asked}")
+        plan = str(cursor.fetchall())
+    assert "USING INDEX iam_audit_time" in plan.replace("COVERING ", "")
+    assert "TEMP B-TREE" not in plan
+
+
+def test_a_file_that_cannot_be_made_keeps_no_entry_from_the_webhook(
+    store: StorageEngine, settings: SettingsWrapper, tmp_path: Path
+) -> None:
+    """The bell rings for a change whose line finds no file, and the change stands."""
+    in_the_way = tmp_path / "in-the-way"
+    in_the_way.touch()
+    settings.S4 = replace(
+        settings.S4, audit_file=in_the_way / "audit.log", audit_webhook_url="http://127.0.0.1:1/"
+    )
+    with bell.hung_up(settings.S4.data_dir) as listening:
+        write(ADA, "a", "r")
+        began = time.monotonic()
+        listening.wait(5)
+        assert time.monotonic() - began < 4
+    assert found() == ["r"]

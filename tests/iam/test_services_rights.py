@@ -25,7 +25,7 @@ from iam.errors import (
     SuperUserNotGiven,
 )
 from iam.keyring import RoleName
-from iam.models import Policy, Role
+from iam.models import AuditEntry, Policy, Role
 from iam.services.documents import size
 
 if TYPE_CHECKING:
@@ -232,3 +232,28 @@ def test_what_s4s_own_roles_say_depends_on_nothing_but_the_account(store: Storag
             own, others = said(user, action, user.account_id), said(user, action)
             assert principal.rights.ask_plain(action, is_own=True)[::2] == own
             assert principal.rights.ask_plain(action, is_own=False)[::2] == others
+
+
+def test_s4s_own_roles_are_mended_at_each_start(store: StorageEngine, ada: User) -> None:
+    """Whatever took a built-in role's policies, or gave it more, the next start has them right."""
+    before, entries = store.generation(), AuditEntry.objects.count()
+    services.ensure_builtins()
+    assert (store.generation(), AuditEntry.objects.count()) == (before, entries)
+    custom = services.create_role("custom")
+    writer = Role.objects.get(name=RoleName.WRITER)
+    for spoil in (
+        writer.policies.clear,  # as an upgrade that is killed after its migrations
+        lambda: writer.includes.add(custom),
+        lambda: Policy.objects.filter(name=RoleName.WRITER).update(document=document("*")),
+        lambda: Policy.objects.filter(name=RoleName.WRITER).update(is_builtin=False),
+        lambda: writer.inline_policies.create(name="more", document=document("*")),
+    ):
+        spoil()
+        before = store.generation()
+        services.ensure_builtins()
+        assert store.generation() > before
+        assert AuditEntry.objects.latest("pk").action == "s4:RestoreBuiltinRoles"
+        (line,) = services.load_rights_of_role(RoleName.WRITER)
+        assert line.is_builtin
+        assert line.policy.text == BUILTINS[RoleName.WRITER].document
+    assert said(ada, "s3:PutObject", ada.account_id)[0] is Effect.ALLOW

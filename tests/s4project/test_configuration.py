@@ -44,6 +44,11 @@ def test_defaults_have_no_problems() -> None:
         ("S4_COMPACTION_THRESHOLD", "-0.1"),
         ("S4_COMPACTION_BYTES_PER_SECOND", "fast"),
         ("S4_SCRUB_INTERVAL_DAYS", "monthly"),
+        ("S4_AUDIT_WEBHOOK_URL", "siem.example.org"),
+        ("S4_AUDIT_WEBHOOK_URL", "http://siem.example.org:99999/"),
+        ("S4_AUDIT_WEBHOOK_URL", "http://siem.example.org:s4/"),
+        ("S4_AUDIT_WEBHOOK_URL", "http://siem..example.org/"),
+        ("S4_AUDIT_WEBHOOK_URL", "http://[::1/"),
     ],
 )
 def test_a_wrong_value_is_one_line(variable: str, value: str) -> None:
