@@ -40,34 +40,33 @@ class BodyBound:
         if not length.isdigit() or int(length) > BODY_BYTES_MAX:
             await _refuse(send)
             return
-        body = await _read(receive)
-        if body is None:
+        message = await _read(receive)
+        if message is None:
             await _refuse(send)
             return
-        await self.app(scope, _once(body, receive), send)
+        await self.app(scope, _once(message, receive), send)
 
 
-async def _read(receive: Receive) -> list[dict[str, Any]] | None:
-    """Read the messages that make up a body; None when it is too large."""
-    messages: list[dict[str, Any]] = []
-    left = BODY_BYTES_MAX
+async def _read(receive: Receive) -> dict[str, Any] | None:
+    """Read a body into one message, however many pieces it comes in; None when it is too large."""
+    body = bytearray()
     while True:
         message = await receive()
-        messages.append(message)
-        left -= len(message.get("body", b""))
-        if left < 0:
+        if message["type"] != "http.request":
+            return message
+        body += message.get("body", b"")
+        if len(body) > BODY_BYTES_MAX:
             return None
-        if message["type"] != "http.request" or not message.get("more_body", False):
-            return messages
+        if not message.get("more_body", False):
+            return {"type": "http.request", "body": bytes(body), "more_body": False}
 
 
-def _once(messages: list[dict[str, Any]], receive: Receive) -> Receive:
+def _once(message: dict[str, Any], receive: Receive) -> Receive:
     """Give what was read, then go on as before."""
-    waiting = iter(messages)
+    waiting = [message]
 
     async def replay() -> dict[str, Any]:
-        message = next(waiting, None)
-        return await receive() if message is None else message
+        return waiting.pop() if waiting else await receive()
 
     return replay
 

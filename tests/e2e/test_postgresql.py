@@ -17,7 +17,7 @@ from tests.e2e.outcome import refusal
 from tests.e2e.processes import wait_until
 from tests.e2e.server import running
 from tests.e2e.signing import Signer
-from tests.e2e.test_rest import run_examples
+from tests.e2e.test_rest import call, log_in, run_examples
 from tests.e2e.wire import Caller
 from tests.listening import Webhook
 
@@ -126,6 +126,18 @@ def test_a_bucket_is_made_once_and_can_go(server: Server, s3: BaseClient) -> Non
 def test_the_rest_api_works_there_too(server: Server) -> None:
     """The examples of its page make, list, search and delete as they do in SQLite."""
     assert '"username":"alice"' in run_examples(server)
+
+
+def test_credentials_made_by_many_at_once_are_one_key(server: Server) -> None:
+    """Each call that makes a user's credentials ends those before: of many at once one is left."""
+    user = server.manage_json("create_user", "rotated", "--role", "Writer")
+    token = log_in(server)
+    (row,) = call(server, "GET", "/admin/users?search=rotated", token=token).body["users"]
+    path = f"/admin/users/{row['id']}/credentials"
+    with ThreadPoolExecutor(6) as pool:
+        told = pool.map(lambda _: call(server, "POST", path, token=token).status, range(12))
+        assert {*told} == {201}
+    assert len(server.manage_json("list_keys", user["username"])) == 1
 
 
 def test_the_audit_log_misses_nothing_of_what_comes_at_once(
