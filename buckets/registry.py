@@ -6,7 +6,7 @@ Django: `buckets.services.load_registry` fills it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,7 @@ class BucketState:
     region: str
     created_ms: int
     configuration: BucketConfiguration = AS_NEW
+    _read: list[Policy] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def grants(self) -> tuple[Grant, ...] | None:
@@ -54,9 +55,13 @@ class BucketState:
 
     @property
     def policy(self) -> Policy | None:
-        """The bucket's policy, ready to be asked."""
+        """The bucket's policy, ready to be asked: read when it is first wanted, and kept."""
         text = self.configuration.policy
-        return None if text is None else load_policy(text)
+        if text is None:
+            return None
+        if not self._read:
+            self._read.append(load_policy(text))
+        return self._read[0]
 
     @property
     def restricts_public_policy(self) -> bool:

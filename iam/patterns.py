@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_res
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -27,21 +27,36 @@ def as_itself(text: str) -> str:
     return text.translate(_CLOTHES) if "*" in text or "?" in text else text
 
 
-@lru_cache(4096)
 def compile_pattern(pattern: str) -> Callable[[str], bool]:
     """Make the test of a text against a pattern, case-sensitive and as a whole.
 
-    The common forms need no regular expression. Where one is needed each run up to the next literal
-    is atomic, so that no text takes more time than its length times the pattern's.
+    Nothing is kept of it: requests bring values of their own into patterns with variables. Only `?`
+    needs a regular expression. There each run up to the next literal is atomic, so that no text
+    takes more time than its length times the pattern's.
     """
     if pattern == "*":
         return lambda _text: True
     if not WILD.search(pattern):
         return pattern.__eq__
-    head = pattern[:-1]
-    if pattern.endswith("*") and not WILD.search(head):
+    if "?" in pattern:
+        return _expression(pattern).fullmatch  # type: ignore[return-value]  # a match is true
+    head, *runs, tail = pattern.split("*")
+    if not tail and not any(runs):
         return lambda text: text.startswith(head)
-    return _expression(pattern).fullmatch  # type: ignore[return-value]  # a match is true
+    return partial(_holds, head, runs, tail)
+
+
+def _holds(head: str, runs: list[str], tail: str, text: str) -> bool:
+    """Tell whether a text begins with `head`, ends with `tail` and has the others between them."""
+    if not text.startswith(head) or not text.endswith(tail):
+        return False
+    at, end = len(head), len(text) - len(tail)
+    for run in runs:
+        at = text.find(run, at, end)
+        if at < 0:
+            return False
+        at += len(run)
+    return at <= end
 
 
 def _expression(pattern: str) -> re.Pattern[str]:

@@ -100,6 +100,7 @@ class Snapshots:
         self._total = -1
         self._topics: dict[str, int] = {}
         self._lock = asyncio.Lock()
+        self._begun = self._done = 0  # numbers of the last readings
 
     @property
     def is_current(self) -> bool:
@@ -107,10 +108,17 @@ class Snapshots:
         return self._engine.generation() == self._total
 
     async def refresh(self, door: ThreadPoolExecutor) -> None:
-        """Read again what changed; concurrent callers share one reading."""
+        """Read again what changed; concurrent callers share one reading.
+
+        One that began after they came is good for all of them, though the next request may have to
+        read again: while a writer takes long, requests do not queue up for a reading each.
+        """
+        came = self._begun
         async with self._lock:
-            if not self.is_current:
+            if not self.is_current and self._done <= came:
+                self._begun = number = self._begun + 1
                 await asyncio.get_running_loop().run_in_executor(door, self._read)
+                self._done = number
 
     def _read(self) -> None:
         total, topics = self._engine.generation(), self._engine.generations()
@@ -183,7 +191,8 @@ class Call:
     arguments: dict[str, Any]
     now_ms: int
     decision: OpenDecision | None = None  # whether it may be done at all, where that is open
-    source_decision: OpenDecision | None = None  # the same of the object that is copied
+    source_bucket: BucketState | None = None  # where the object is that is copied
+    source_decision: OpenDecision | None = None  # as `decision`, of that object
     form: Form | None = None  # what a browser posted
     decided: tuple[Callable[[], None], ...] = ()  # decides what was allowed once more
     request_id: str = ""
@@ -230,16 +239,19 @@ class Call:
         return self.bucket.configuration.versioning
 
     async def catch_up(self) -> None:
-        """Take caller and bucket as they are by now: a body may outlast a change of them.
+        """Take caller and buckets as they are by now: a body may outlast a change of them.
 
         A right that was taken away meanwhile is taken away: what the call was allowed is decided
         again, by S3Error. An object that is there when versions begin to be kept must not go with
         a late body.
         """
         await self.store.refresh()
-        is_changed = self._take_credential()
+        is_changed, registry = self._take_credential(), self.store.snapshots.registry
+        source = self.source_bucket
+        if source is not None:
+            is_changed |= registry.find(source.name) is not source
         if self.bucket_or_none is not None:
-            bucket = self.store.snapshots.registry.find(self.bucket.name)
+            bucket = registry.find(self.bucket.name)
             if bucket is not None and bucket.id == self.bucket.id:
                 is_changed |= bucket is not self.bucket_or_none
                 self.bucket_or_none = bucket

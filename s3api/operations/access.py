@@ -80,10 +80,11 @@ def authorise_operation(call: Call, action: str) -> None:
     if call.request.query and "versionId" in call.request.query:
         action = OF_VERSION.get(action, action)
     bucket = call.bucket_or_none
+    call.decided += (partial(authorise_operation, call, action),)
+    call.decision = None
     if action in BY_ENTRY and call.target.key is None and bucket and not is_plain(call, bucket):
         return  # a policy speaks of each key: DeleteObjects asks for each of its entries
     call.decision = authorise(call, action, bucket, call.target.key)
-    call.decided += (partial(authorise_operation, call, action),)
 
 
 def authorise_new(call: Call, action: str) -> None:
@@ -98,8 +99,10 @@ def authorise_new(call: Call, action: str) -> None:
     call.decided += (partial(authorise_new, call, action),)
 
 
-def authorise_for_good(call: Call, key: str) -> None:
+def authorise_for_good(call: Call, key: str, *, is_prefix: bool = False) -> None:
     """Refuse to delete, where no versions are kept, what the bucket's policy denies for versions.
+
+    `is_prefix`: whatever is below it.
 
     API_DeleteObject, "Permissions": "If the s3:DeleteObject or s3:DeleteObjectVersion permissions
     are explicitly denied in your bucket policy, attempts to delete any unversioned objects result
@@ -107,7 +110,7 @@ def authorise_for_good(call: Call, key: str) -> None:
     """
     if call.versioning is not Versioning.UNVERSIONED or call.bucket.policy is None:
         return
-    hearing = hear(call, call.bucket, key)
+    hearing = hear(call, call.bucket, key, is_prefix=is_prefix)
     answer = hearing.ask(DELETE_VERSION).bucket
     if answer.effect is Effect.DENY:
         raise denial(hearing, DELETE_VERSION, Decision(Verdict.DENY, Cause.BUCKET, answer))

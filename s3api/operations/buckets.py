@@ -96,6 +96,7 @@ async def _create_again(
         raise refusal
     _check_acl(bucket.configuration, grants)
     if bucket.grants != grants:
+        authorise(call, "s3:PutBucketAcl", bucket)
         await call.store.configure(bucket, grants=grants)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
     from buckets.registry import BucketState
     from s3api.context import Call
-    from s3api.decision import OpenDecision
     from storage_engine import Guard, ObjectAttributes, ObjectInfo, ObjectReader
 
 COPY_BYTES_MAX: Final = 5 * 1024**3  # larger objects are copied in parts, as in AWS
@@ -49,12 +49,6 @@ class Source:
     bucket: BucketState
     key: str
     version_id: str | None
-    decision: OpenDecision | None  # whether it may be read, where that depends on it
-
-    def settle(self, info: ObjectInfo | None) -> None:
-        """Refuse unless the caller may read this object."""
-        if self.decision is not None:
-            self.decision.settle(info)
 
 
 @contextmanager
@@ -76,18 +70,25 @@ def find_source(call: Call) -> Source:
     """Read x-amz-copy-source and make sure that the caller may read what it names."""
     bucket_name, key, version_id = _parse_source(call.arguments["CopySource"])
     bucket = existing_bucket(call, bucket_name)
-    action = "s3:GetObject" if version_id is None else OF_VERSION["s3:GetObject"]
-    call.source_decision = authorise(call, action, bucket, key, version_id)
-    call.decided += (lambda: _decide_again(call, action, bucket_name, key),)
+    _authorise_source(call, bucket_name, key, version_id)
     expected = call.arguments.get("ExpectedSourceBucketOwner")
     if expected is not None:
         check_owner(call, expected, bucket)
-    return Source(bucket, key, version_id, call.source_decision)
+    return Source(bucket, key, version_id)
 
 
-def _decide_again(call: Call, action: str, bucket_name: str, key: str) -> None:
-    """Refuse the call when its caller may not read the source any more, whatever the object."""
-    authorise(call, action, existing_bucket(call, bucket_name), key)
+def _authorise_source(call: Call, bucket_name: str, key: str, version_id: str | None) -> None:
+    """Refuse the call unless its caller may read the source, or it may turn out that he may."""
+    action = "s3:GetObject" if version_id is None else OF_VERSION["s3:GetObject"]
+    call.source_bucket = bucket = existing_bucket(call, bucket_name)
+    call.source_decision = authorise(call, action, bucket, key, version_id)
+    call.decided += (partial(_authorise_source, call, bucket_name, key, version_id),)
+
+
+def settle_source(call: Call, info: ObjectInfo | None) -> None:
+    """Refuse the call unless its caller may read this object as its source."""
+    if call.source_decision is not None:
+        call.source_decision.settle(info)
 
 
 def open_source(call: Call, source: Source) -> ObjectReader:
@@ -120,12 +121,12 @@ def _bad_source(message: str, value: str) -> S3Error:
     )
 
 
-def source_guard(call: Call, source: Source) -> Guard:
+def source_guard(call: Call) -> Guard:
     """Make the check that the source may be read, and of the copy-source conditions."""
     conditions = read_conditions(call.request, COPY_SOURCE)
 
     def guard(current: ObjectInfo | None) -> None:
-        source.settle(current)
+        settle_source(call, current)
         if current is None:
             return  # the engine raises NoSuchKey
         if conditions is not None:
@@ -160,7 +161,7 @@ async def copy_object(call: Call) -> Answer:
             checksum_type="FULL_OBJECT" if known else info.attributes.checksum_type,
         )
 
-    check = source_guard(call, source)
+    check = source_guard(call)
 
     def guard(current: ObjectInfo | None) -> None:
         check(current)
@@ -256,7 +257,7 @@ async def _wanted_checksum(call: Call, source: Source) -> Known | None:
         return None
     with open_source(call, source) as reader:
         info = reader.info
-        source.settle(info)
+        settle_source(call, info)
         _check_size(info)
         held = info.attributes
         if algorithm in held.checksums and held.checksum_type == "FULL_OBJECT":

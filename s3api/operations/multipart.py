@@ -13,7 +13,7 @@ from s3api.errors import S3Error
 from s3api.http.checksum_headers import expected_checksum
 from s3api.http.preconditions import COPY_SOURCE, check_source, parse_copy_range, read_conditions
 from s3api.operations.attributes import new_attributes, refuse_unkept
-from s3api.operations.copy import STEP_BYTES, find_source, open_source
+from s3api.operations.copy import STEP_BYTES, find_source, open_source, settle_source
 from s3api.operations.ingest import DEFAULT_ALGORITHM, Digests, receive_payload
 from s3api.operations.multipart_checksums import (
     check_completion_type,
@@ -151,7 +151,7 @@ async def upload_part_copy(call: Call) -> Answer:
     algorithm = upload.attributes.checksum_algorithm or DEFAULT_ALGORITHM
     with open_source(call, source) as reader:
         info = reader.info
-        source.settle(info)
+        settle_source(call, info)
         conditions = read_conditions(call.request, COPY_SOURCE)
         if conditions is not None:
             check_source(conditions, info.etag, info.modified_ms)
@@ -159,6 +159,12 @@ async def upload_part_copy(call: Call) -> Answer:
         digests = Digests([algorithm])
         origin = _part_origin(call, upload, number)
         blob = await call.store.on_disk(_restage, call, reader, (first, length), origin, digests)
+    try:
+        await call.catch_up()
+        settle_source(call, info)
+    except S3Error:
+        await call.store.on_disk(call.engine.discard, blob)
+        raise
     etag = digests.md5.hex()
     part = await _commit_part(call, number, blob, etag, digests.checksums())
     result: dict[str, Any] = {"ETag": f'"{etag}"', "LastModified": part.modified_ms}

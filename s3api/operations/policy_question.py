@@ -33,14 +33,11 @@ SECOND_MS: Final = 1000
 HEADERS: Final = (
     "x-amz-acl",
     "x-amz-content-sha256",
-    "x-amz-copy-source",
     "x-amz-grant-full-control",
     "x-amz-grant-read",
     "x-amz-grant-read-acp",
     "x-amz-grant-write",
     "x-amz-grant-write-acp",
-    "x-amz-metadata-directive",
-    "x-amz-object-ownership",
     "x-amz-server-side-encryption",
     "x-amz-server-side-encryption-aws-kms-key-id",
     "x-amz-server-side-encryption-customer-algorithm",
@@ -53,6 +50,7 @@ HEADERS: Final = (
 CREATING: Final = frozenset(
     {"PutObject", "PostObject", "CopyObject", "CompleteMultipartUpload", "RenameObject"}
 )
+COPYING: Final = frozenset({"CopyObject", "UploadPartCopy"})
 PREPARING: Final = frozenset({"CreateMultipartUpload", "UploadPart", "UploadPartCopy"})
 
 
@@ -66,6 +64,24 @@ def _parameter(name: str) -> Callable[[Call], str | None]:
 
 def _header(name: str) -> Callable[[Call], str | None]:
     return lambda call: call.request.header(name)
+
+
+def _directive(name: str) -> Callable[[Call], str | None]:
+    """Read a header that is one word: of several lines the first is obeyed."""
+
+    def make(call: Call) -> str | None:
+        text = call.request.header(name)
+        return None if text is None else text.partition(",")[0].strip()
+
+    return make
+
+
+def _copied(make: Callable[[Call], str | None]) -> Callable[[Call], str | None]:
+    """Let a header that means something to copies alone have no value elsewhere."""
+    return lambda call: make(call) if call.operation.name in COPYING else None
+
+
+_tagging_directive = _directive("x-amz-tagging-directive")
 
 
 def _auth_type(call: Call) -> str | None:
@@ -120,6 +136,9 @@ MAKERS: Final[dict[str, Callable[[Call], str | None]]] = {
     "s3:signatureversion": _signature_version,
     VERSION_ID: _parameter("versionId"),
     **{f"s3:{name}": _header(name) for name in HEADERS},
+    "s3:x-amz-copy-source": _copied(_header("x-amz-copy-source")),
+    "s3:x-amz-metadata-directive": _copied(_directive("x-amz-metadata-directive")),
+    "s3:x-amz-object-ownership": _directive("x-amz-object-ownership"),
 }
 
 
@@ -172,8 +191,13 @@ def look_up(call: Call, key: str) -> Sequence[str] | None:
 
 
 def _tags_sent(call: Call) -> dict[str, str]:
-    """Read the tags that come with the request, in its header or, once bound, in its document."""
+    """Read the tags that come with the request, in its header or, once bound, in its document.
+
+    A copy that keeps its source's lets those in its header be.
+    """
     header = call.request.header(HEADER)
+    if call.operation.name == "CopyObject" and _tagging_directive(call) != "REPLACE":
+        return {}
     if header is not None:
         return read_tagging_header(header)
     document = call.arguments.get("Tagging")

@@ -54,7 +54,7 @@ def checksum_members(checksums: dict[str, str], checksum_type: str) -> dict[str,
 async def put_object(call: Call) -> Answer:
     """Store an object; the reply leaves after payload and index are on disk."""
     promised = new_attributes(call, checksum_type="FULL_OBJECT")
-    guard = write_guard(call)
+    write_guard(call)  # refuses before the body what it will refuse after it
     received = await receive_payload(call, Origin(call.bucket.id, call.key, promised))
     attributes = promised.with_digests(received.etag, received.checksums)
     info = await call.store.committed(
@@ -63,7 +63,7 @@ async def put_object(call: Call) -> Answer:
             call.key,
             received.blob,
             attributes,
-            guard=guard,
+            guard=write_guard(call),
             versioning=call.versioning,
         )
     )

@@ -22,7 +22,13 @@ from s3api.http.preconditions import (
     check_source,
     read_conditions,
 )
-from s3api.operations.access import authorise, authorise_below, authorise_match, is_plain
+from s3api.operations.access import (
+    authorise,
+    authorise_below,
+    authorise_for_good,
+    authorise_match,
+    is_plain,
+)
 from storage_engine import NoSuchKey, NoSuchPrefix, Receipt, Versioning
 
 if TYPE_CHECKING:
@@ -37,6 +43,7 @@ TOKEN_BYTES: Final = 16  # of its digest: what the engine keeps
 CONDITIONS: Final = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
 ANYTHING: Final = "*"
 READ: Final = "s3:GetObject"
+DELETE: Final = "s3:DeleteObject"
 DELETE_VERSION: Final = "s3:DeleteObjectVersion"
 # A rename changes nothing but the name: headers that ask for more are refused.
 NO_PART_OF_IT: Final = (
@@ -110,9 +117,13 @@ def _authorise(call: Call, source: str) -> list[OpenDecision]:
     """Refuse who may not take the source away and read it; return what depends on the object.
 
     Reading, for the name may decide who may read. Where versions are kept, all of them go: those of
-    the source to their new name, those of a target that is to be replaced for good.
+    the source to their new name, those of a target that is to be replaced for good. All below a
+    prefix that is replaced goes as well, whatever takes its place.
     """
-    wanted = [(READ, source), ("s3:DeleteObject", source)]
+    wanted = [(READ, source), (DELETE, source)]
+    if source.endswith("/") and call.request.header("if-match") is not None:
+        wanted.append((DELETE, call.key))
+        authorise_for_good(call, call.key, is_prefix=True)
     if call.versioning is not Versioning.UNVERSIONED:
         wanted.append((DELETE_VERSION, source))
         if call.request.header("if-match") is not None:

@@ -295,6 +295,34 @@ def test_an_upload_does_not_outlive_the_right_to_it(
     assert server.caller.ask("GET", target).status == 404
 
 
+@pytest.mark.parametrize("operation", ["CopyObject", "UploadPartCopy"])
+def test_a_copy_does_not_outlive_the_right_to_its_source(
+    server: Server, admin: Party, operation: str
+) -> None:
+    """A source that is read for long is asked for again when it has been read."""
+    case = make(server, admin, "services.set_policies(user.pk, [bucket])\nbase = bucket")
+    source = make(server, admin, "pass")
+    admin.do(
+        "from buckets import services as buckets\n"
+        f"user = services.find_user({case.bucket!r})\n"
+        f"buckets.configure_bucket(bucket_id, policy=document({source.bucket!r}, user))"
+    )
+    size = 192 * MIB
+    assert server.caller.ask("PUT", path_of(source.bucket, "large"), bytes(size)).status == 200
+    target = path_of(case.bucket, "copy")
+    headers = {"x-amz-copy-source": path_of(source.bucket, "large")}
+    if operation == "UploadPartCopy":
+        upload = case.caller.ask("POST", f"{target}?uploads").text("UploadId")
+        target += f"?partNumber=1&uploadId={upload}"
+    else:
+        headers["x-amz-checksum-algorithm"] = "SHA256"
+    with case.caller.connect() as connection:
+        connection.send(case.caller.request("PUT", target, b"", headers))
+        time.sleep(0.1)
+        admin.do("buckets.configure_bucket(bucket_id, policy=None)")
+        assert connection.reply("PUT").status == 403
+
+
 def test_an_upload_is_not_held_up_by_what_does_not_concern_it(server: Server, admin: Party) -> None:
     """A change elsewhere while a body comes changes nothing for it."""
     case = make(server, admin, GRANT)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from iam.services import changes
 from tests import postgresql
 from tests.s4project.changing import KEY, Scene, scene
 
@@ -18,6 +19,14 @@ DELETED = f"services.delete_key({KEY!r})"
 BEGUN = f"block = transaction.atomic(); block.__enter__(); {DISABLED}"
 ENDED = "block.__exit__(None, None, None)"
 WORKS, OBEYED = (True, True), (False, True)
+MANY = 60
+TOGETHER = f"""
+async def come():
+    await asyncio.gather(*(snapshots.refresh(door) for _ in range({MANY})))
+begin = time.monotonic()
+asyncio.run(come())
+answer = time.monotonic() - begin
+"""
 MEANWHILE = (True, False)  # it works, and the worker will look again
 
 
@@ -75,6 +84,15 @@ def test_a_worker_that_looks_while_a_change_is_made_looks_again(store: Scene) ->
     assert store.worker.obeys() == MEANWHILE
     assert store.worker.obeys() == MEANWHILE
     store.writer.do(ENDED)
+    assert store.worker.obeys() == OBEYED
+
+
+def test_requests_share_a_reading_while_a_writer_takes_long(store: Scene) -> None:
+    """Those that come together wait for one reading, not each for those of all before it."""
+    store.writer.do(BEGUN)
+    seconds = store.worker.do(TOGETHER)
+    store.writer.do(ENDED)
+    assert seconds < MANY * changes.PATIENCE_MS / 1000 / 4
     assert store.worker.obeys() == OBEYED
 
 
