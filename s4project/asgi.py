@@ -14,6 +14,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "s4project.settings")
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 
+from iam.audit.notes import weight
 from iam.services.audit import note_box, write_notes
 from s4project.body_bound import BodyBound
 from s4project.key_uses import KeyUses
@@ -52,7 +53,7 @@ class TwoSides:
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         """Open the engine when the worker starts; write and close when the worker stops."""
         await receive()
-        uses, notes = KeyUses(), RecordQueue("audit notes", write_notes)
+        uses, notes = KeyUses(), RecordQueue("audit notes", write_notes, weigh=weight)
         note_box.take = notes.put
         scribe = Scribe(uses, notes)
         scribe.start()

@@ -68,7 +68,8 @@ class RecordQueue(Generic[Record]):
     """A ledger of records in the order in which they came; the newest are lost when it is full.
 
     `write(records, lost)` writes a batch whole or not at all; `lost` counts the records that could
-    not be kept since the last batch.
+    not be kept since the last batch. A large record counts as several, as `weigh` says, so that
+    neither memory nor a transaction grows with what records hold.
     """
 
     def __init__(
@@ -78,17 +79,20 @@ class RecordQueue(Generic[Record]):
         *,
         pause_seconds: float = 0.0,
         records_max: int = RECORDS_MAX,
+        weigh: Callable[[Record], int] = lambda _: 1,
     ) -> None:
         self.name = name
         self.pause_seconds = pause_seconds
         self._write = write
         self._records_max = records_max
+        self._weigh = weigh
+        self._weight = 0  # of all that wait
         self._records: deque[Record] = deque()
         self._ring: Callable[[], None] = lambda: None
         self._is_at_rest = False
         self._suspects = 0  # that many from the front on are written one by one
         self._lost = 0
-        self._losing = threading.Lock()  # taken by `put` only where a record is lost anyway
+        self._counting = threading.Lock()  # held for a sum and no longer
 
     def attach(self, ring: Callable[[], None]) -> None:
         """Take the bell."""
@@ -97,9 +101,12 @@ class RecordQueue(Generic[Record]):
 
     def put(self, record: Record) -> None:
         """Leave a record to be written; from any thread, never waiting."""
-        if len(self._records) >= self._records_max:
-            self._lose(1)
-            return
+        weight = self._weigh(record)
+        with self._counting:
+            if self._weight + weight > self._records_max:
+                self._lost += 1
+                return
+            self._weight += weight
         self._records.append(record)
         if self._is_at_rest:
             self._is_at_rest = False
@@ -107,10 +114,8 @@ class RecordQueue(Generic[Record]):
 
     def write_batch(self) -> bool:
         """Write the oldest records, at most a batch of them, and tell whether there are more."""
-        records = self._records
-        size = min(len(records), 1 if self._suspects else BATCH_RECORDS_MAX)
-        batch = [records.popleft() for _ in range(size)]
-        with self._losing:
+        batch = self._take()
+        with self._counting:
             lost, self._lost = self._lost, 0
         if not batch and not lost:
             return False
@@ -121,13 +126,13 @@ class RecordQueue(Generic[Record]):
             self._sift(batch, error)
         except (DatabaseError, OSError):
             self._lose(lost)
-            records.extendleft(reversed(batch))
+            self._give_back(batch)
             raise
         else:
             self._suspects = max(0, self._suspects - len(batch))
             if lost:
                 log.error("Records were lost", ledger=self.name, lost=lost)
-        return bool(records)
+        return bool(self._records)
 
     def rest(self) -> None:
         """Ring again at the next record, or at once if there is one."""
@@ -140,10 +145,27 @@ class RecordQueue(Generic[Record]):
         """Count what is not written."""
         return len(self._records)
 
+    def _take(self) -> list[Record]:
+        """Take the oldest records, as many as make a batch."""
+        batch: list[Record] = []
+        weight = 0
+        while self._records and weight < (1 if self._suspects else BATCH_RECORDS_MAX):
+            batch.append(self._records.popleft())
+            weight += self._weigh(batch[-1])
+        with self._counting:
+            self._weight -= weight
+        return batch
+
+    def _give_back(self, batch: Sequence[Record]) -> None:
+        """Put a batch back in its place."""
+        with self._counting:
+            self._weight += sum(map(self._weigh, batch))
+        self._records.extendleft(reversed(batch))
+
     def _sift(self, batch: Sequence[Record], error: Exception) -> None:
         """Find the record that the database will never take, and go on without it."""
         if len(batch) > 1:
-            self._records.extendleft(reversed(batch))
+            self._give_back(batch)
             self._suspects = len(batch)
             return
         self._suspects = max(0, self._suspects - 1)
@@ -151,7 +173,7 @@ class RecordQueue(Generic[Record]):
         log.error("A record cannot be written", ledger=self.name, kind=type(error).__name__)
 
     def _lose(self, count: int) -> None:
-        with self._losing:
+        with self._counting:
             self._lost += count
 
 

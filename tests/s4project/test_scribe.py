@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ import pytest
 import structlog
 from django.db import IntegrityError, OperationalError
 
+from iam.audit.acting import Actor, Via
+from iam.audit.notes import Note, Outcome, weight
 from s4project import scribe
 from s4project.scribe import RecordQueue, Scribe
 from tests.s4project.probing import wait_for
@@ -214,3 +217,30 @@ def test_the_end_does_not_wait_for_ever(paper: Paper, monkeypatch: pytest.Monkey
     assert time.monotonic() - begin < 5
     assert [(line["ledger"], line["lost"]) for line in lines] == [("numbers", 100)]
     release.set()
+
+
+def test_large_records_fill_a_queue_and_a_batch_sooner(paper: Paper) -> None:
+    """What counts is how much waits and is written at once, not in how many records."""
+    half = scribe.BATCH_RECORDS_MAX // 2
+    queue = RecordQueue("numbers", paper.write, records_max=4 * half, weigh=lambda each: each)
+    paper.trouble = [OperationalError("away")]
+    for _ in range(6):
+        queue.put(half)
+    assert queue.count() == 4
+    with pytest.raises(OperationalError):
+        queue.write_batch()
+    queue.put(half)  # what came back is still there
+    assert queue.count() == 4
+    assert queue.write_batch()
+    queue.put(half)
+    while queue.write_batch():
+        continue
+    assert paper.batches == [[half] * 2, [half] * 2, [half]]
+    assert paper.lost == 3
+
+
+def test_a_deletion_of_many_weighs_as_much_as_it_costs() -> None:
+    """A note that lists a thousand keys counts for over a hundred that list none."""
+    plain = Note(0, Actor(Via.S3), "s3:DeleteObjects", "", Outcome.ALLOWED)
+    many = replace(plain, detail={"keys": [{"key": "k"}] * 1000})
+    assert (weight(plain), weight(many)) == (1, 126)
