@@ -15,8 +15,8 @@ class IamConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks, hear who signs in, and what follows each migration."""
-        from iam import checks, sessions  # noqa: F401, PLC0415  # registering is their effect
-        from iam.audit import signing_in  # noqa: F401, PLC0415  # as above
+        # Registering is their effect.
+        from iam import audit_signals, checks, sessions  # noqa: F401, PLC0415
         from iam.services.roles import keep_builtins  # noqa: PLC0415  # models exist only now
 
         post_migrate.connect(keep_builtins, sender=self)

@@ -53,7 +53,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "s4project.static_files.StaticFilesMiddleware",
     "s4project.signing_key.FollowServerKey",
-    "iam.audit.middleware.AuditMiddleware",
+    "iam.audit_middleware.AuditMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "iam.sessions.SessionLife",
     "django.middleware.common.CommonMiddleware",

@@ -14,7 +14,7 @@ from iam.api.permissions import Anybody, SignedIn, asker
 from iam.api.tokens import make_token
 from iam.api.users import UserRow, user_row
 from iam.api.view import THROTTLED, View, endpoint
-from iam.audit.signing_in import signed_in
+from iam.audit_signals import signed_in
 from iam.errors import WrongPassword
 from iam.models import User
 
