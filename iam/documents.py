@@ -150,7 +150,7 @@ class Statement:
     def _misses(self, question: Question) -> Iterator[str]:
         """Name the keys of the conditions that are not met.
 
-        Below a prefix each object has tags of its own: so an allow is not met there, a deny is.
+        Below a prefix each has tags and versions of its own: an allow is not met there, a deny is.
         """
         for condition in self.conditions:
             if question.is_prefix and is_open(condition.keys, question.action):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 EVERYWHERE: Final = ""
 OBJECT_TAG: Final = "s3:existingobjecttag/"
+OF_EACH: Final = (OBJECT_TAG, "s3:versionid")  # keys that each object has a value of its own for
 PART: Final = re.compile(r"[*?]|\$\{")  # where a resource begins to be a pattern
 
 
@@ -102,7 +103,7 @@ def place_of(resource: str) -> str:
 
 def is_open(keys: Iterable[str], action: str) -> bool:
     """Tell whether one of the keys has its value of an object that nobody has looked at."""
-    return any(key.startswith(OBJECT_TAG) and may_have(action, key) for key in keys)
+    return any(key.startswith(OF_EACH) and may_have(action, key) for key in keys)
 
 
 def covers(pattern: str, prefix: str) -> bool:

@@ -44,6 +44,8 @@ def ask(said: Policy, action: str = "s3:GetObject", key: str = PREFIX, **tags: s
 
 EQUALS_LOW = {"Condition": {"StringEquals": {TAG: "low"}}}
 BY_VARIABLE = {"Condition": {"StringEquals": {"aws:username": f"${{{TAG}}}"}}}
+ONE_VERSION = {"Condition": {"StringEquals": {"s3:VersionId": "kept"}}}
+NOT_THAT_VERSION = {"Condition": {"StringNotEquals": {"s3:VersionId": "kept"}}}
 ELSEWHERE = {"Condition": {"StringEquals": {"aws:username": "bob", TAG: "low"}}}
 
 
@@ -70,6 +72,9 @@ ELSEWHERE = {"Condition": {"StringEquals": {"aws:username": "bob", TAG: "low"}}}
         (statement("Deny", "*", **BY_VARIABLE), "s3:GetObject", Effect.DENY),
         (statement("Deny", "*", **ELSEWHERE), "s3:GetObject", Effect.NONE),
         (statement("Deny", "*", **EQUALS_LOW), "s3:DeleteObject", Effect.NONE),
+        (statement("Deny", "*", **ONE_VERSION), "s3:DeleteObjectVersion", Effect.DENY),
+        (statement("Deny", "*", **ONE_VERSION), "s3:DeleteObject", Effect.NONE),
+        (statement("Allow", "*", **NOT_THAT_VERSION), "s3:DeleteObjectVersion", Effect.NONE),
     ],
 )
 def test_a_statement_on_what_is_below(said: Any, action: str, effect: Effect) -> None:

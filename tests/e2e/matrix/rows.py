@@ -337,6 +337,12 @@ WRITES: Final = (
     ),
     change(
         "RenameObject",
+        f"{MOVE} object:DeleteObject",
+        _key("{prefix}taken/", RenameSource="{bucket}/{prefix}folder/", DestinationIfMatch="*"),
+        "a prefix, If-Match",
+    ),
+    change(
+        "RenameObject",
         f"{MOVE} source:DeleteObjectVersion",
         _new(**RENAME),
         "with versions",

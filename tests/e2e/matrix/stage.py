@@ -148,8 +148,9 @@ class Stage:
         self._furnish_key(signer, bucket, words)
         tagged = {"Key": words["tagged"], "Body": b"two", "Tagging": "a=b"}
         words["tagged_etag"] = self._do(signer, bucket, "PutObject", **tagged).etag
-        folder = f"{words['prefix']}folder/a"
-        self._do(signer, bucket, "PutObject", Key=folder, Body=b"below")
+        for folder in ("folder", "taken"):
+            key = f"{words['prefix']}{folder}/a"
+            self._do(signer, bucket, "PutObject", Key=key, Body=b"below")
 
     def _furnish_key(self, signer: Signer, bucket: str, words: dict[str, str]) -> None:
         one = {"Key": words["key"], "Body": b"one"}
