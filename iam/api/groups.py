@@ -125,10 +125,7 @@ class OneGroup(View):
     def put(self, request: Request, group: str, body: dict[str, Any]) -> dict[str, Any]:
         """Change a group."""
         del request
-        row = services.find_group(group)
-        held = _held(row)
-        kept = {name: held[name] for name in ("description", "policies")}
-        services.update_group(row.pk, **kept | body)
+        services.update_group(services.find_group(group).pk, **body)
         return _held(services.find_group(group))
 
     @endpoint("delete_group", refuses=MISSING)
@@ -172,10 +169,7 @@ class OneRole(View):
     def put(self, request: Request, role: str, body: dict[str, Any]) -> dict[str, Any]:
         """Change a role; S4's own stay as they are."""
         del request
-        row = services.find_role(role)
-        held = _role(row)
-        kept = {name: held[name] for name in ("description", "policies", "includes")}
-        services.update_role(row.pk, **kept | body)
+        services.update_role(services.find_role(role).pk, **body)
         return _role(services.find_role(role))
 
     @endpoint("delete_role", refuses=LIMITS)

@@ -113,8 +113,7 @@ class OneKey(View):
             body["policy"] = body["policy"] or ""
         with transaction.atomic():
             if body:
-                kept = {"name": row.name, "expires_at": row.expires_at}
-                services.update_key(row.access_key, **kept | body)
+                services.update_key(row.access_key, **body)
             if is_enabled is not None:
                 services.set_key_enabled(row.access_key, enabled=is_enabled)
         return _seen_key(request, user_id, access_key)

@@ -124,9 +124,7 @@ class OnePolicy(View):
     def put(self, request: Request, name: str, body: dict[str, Any]) -> Policy:
         """Change a managed policy; who has it is judged by it from the next request on."""
         del request
-        row = services.find_policy(name)
-        kept = {"document": row.document, "description": row.description}
-        services.update_policy(row.pk, **kept | body)
+        services.update_policy(services.find_policy(name).pk, **body)
         return services.find_policy(name)
 
     @endpoint("delete_policy", refuses=MISSING | CONFLICT)

@@ -196,12 +196,8 @@ class OneUser(View):
                 services.set_policies(user.pk, body["policies"])
             if "is_active" in body:
                 services.set_active(user.pk, active=body["is_active"])
-            if {"display_name", "email"} & body.keys():
-                services.update_profile(
-                    user.pk,
-                    display_name=body.get("display_name", user.display_name),
-                    email=body.get("email", user.email),
-                )
+            if profile := {name: body[name] for name in ("display_name", "email") if name in body}:
+                services.update_profile(user.pk, **profile)
             if "password" in body:
                 services.set_password(user.pk, body["password"])
         return user_row(seen_user(request, user_id))

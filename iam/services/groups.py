@@ -34,15 +34,18 @@ def create_group(name: str, *, description: str = "", policies: Iterable[str] = 
     return group
 
 
-def update_group(group_id: int, *, description: str, policies: Iterable[str]) -> None:
-    """Change what a group holds. NoSuchGroup, and as `create_group`."""
+def update_group(
+    group_id: int, *, description: str | None = None, policies: Iterable[str] | None = None
+) -> None:
+    """Change what of a group is not None. NoSuchGroup, and as `create_group`."""
     with transaction.atomic():
         group = _lock(group_id)
         before = _noted(group)
-        group.description = description
+        group.description = group.description if description is None else description
         check_row(group)
         group.save(update_fields=["description"])
-        group.policies.set(hold_policies(policies))
+        if policies is not None:
+            group.policies.set(hold_policies(policies))
         record_difference("iam:UpdateGroup", arn(group), before, _noted(group))
         announce_change()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import string
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import IntegrityError, transaction
@@ -33,6 +34,12 @@ SECRET_KEY_CHARACTERS_MIN: Final = 8
 SECRET_KEY_CHARACTERS_MAX: Final = 128
 CREDENTIALS: Final = "credentials"
 NOTED_FIELDS: Final = ("name", "is_enabled", "expires_at", "policy")
+
+
+class Kept(Enum):
+    """Stands for what is not to be another, where None is a value."""
+
+    AS_IT_IS = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,18 +137,24 @@ def set_key_enabled(access_key: str, *, enabled: bool) -> None:
 
 
 def update_key(
-    access_key: str, *, name: str, expires_at: datetime | None, policy: str | None = None
+    access_key: str,
+    *,
+    name: str | None = None,
+    expires_at: datetime | Kept | None = Kept.AS_IT_IS,
+    policy: str | None = None,
 ) -> None:
-    """Change what a key is for, when it ends (the past: now) and, unless None, its policy.
+    """Change what a key is for, when it ends (the past: now; None: never), and its policy.
 
-    NoSuchAccessKey, InvalidIdentity, InvalidPolicyDocument, LimitExceeded.
+    A name or policy of None stays. NoSuchAccessKey, InvalidIdentity, InvalidPolicyDocument,
+    LimitExceeded.
     """
     if policy is not None:
         check_narrowing(policy)
     with transaction.atomic():
         row = _lock(access_key)
         before = _noted(row)
-        row.name, row.expires_at = name, expires_at
+        row.name = row.name if name is None else name
+        row.expires_at = row.expires_at if isinstance(expires_at, Kept) else expires_at
         row.policy = row.policy if policy is None else policy
         check_row(row)
         row.save(update_fields=["name", "expires_at", "policy"])

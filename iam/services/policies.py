@@ -40,13 +40,17 @@ def create_policy(name: str, document: str, *, description: str = "") -> Policy:
     return policy
 
 
-def update_policy(policy_id: int, *, document: str, description: str) -> None:
-    """Change a managed policy. NoSuchPolicy, BuiltinKept, and as `create_policy`."""
-    check_managed(document)
+def update_policy(
+    policy_id: int, *, document: str | None = None, description: str | None = None
+) -> None:
+    """Change what of a policy is not None. NoSuchPolicy, BuiltinKept, and as `create_policy`."""
+    if document is not None:
+        check_managed(document)
     with transaction.atomic():
         policy = _lock(policy_id)
         before = _noted(policy)
-        policy.document, policy.description = document, description
+        policy.document = policy.document if document is None else document
+        policy.description = policy.description if description is None else description
         policy.updated_at = timezone.now()
         check_row(policy)
         policy.save(update_fields=["document", "description", "updated_at"])

@@ -45,15 +45,19 @@ def create_role(
 
 
 def update_role(
-    role_id: int, *, description: str, policies: Iterable[str], includes: Iterable[str]
+    role_id: int,
+    *,
+    description: str | None = None,
+    policies: Iterable[str] | None = None,
+    includes: Iterable[str] | None = None,
 ) -> None:
-    """Change what a role holds. NoSuchRole, BuiltinKept, and as `create_role`."""
+    """Change what of a role is not None. NoSuchRole, BuiltinKept, and as `create_role`."""
     with transaction.atomic():
         roles = _hold_roles()
         found = {row.pk: row for row in roles.values()}
         role = _changeable(found.get(role_id), role_id)
         before = _noted(role)
-        role.description = description
+        role.description = role.description if description is None else description
         check_row(role)
         role.save(update_fields=["description"])
         _fill(role, roles, policies, includes)
@@ -142,10 +146,16 @@ def _hold_roles() -> dict[str, Role]:
 
 
 def _fill(
-    role: Role, roles: dict[str, Role], policies: Iterable[str], includes: Iterable[str]
+    role: Role,
+    roles: dict[str, Role],
+    policies: Iterable[str] | None,
+    includes: Iterable[str] | None,
 ) -> None:
-    """Give a role its policies and the roles it includes, all there and without a loop."""
-    role.policies.set(hold_policies(policies))
+    """Give a role policies and roles to include, all there and without a loop; None: as it is."""
+    if policies is not None:
+        role.policies.set(hold_policies(policies))
+    if includes is None:
+        return
     wanted = set(includes)
     if RoleName.SUPERUSER in wanted:
         raise SuperUserNotGiven

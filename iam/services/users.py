@@ -202,13 +202,16 @@ def set_active(user_id: int, *, active: bool) -> None:
         announce_change()
 
 
-def update_profile(user_id: int, *, display_name: str, email: str) -> None:
-    """Change how a user is shown. NoSuchUser, InvalidIdentity."""
+def update_profile(
+    user_id: int, *, display_name: str | None = None, email: str | None = None
+) -> None:
+    """Change what is not None of how a user is shown. NoSuchUser, InvalidIdentity."""
     with transaction.atomic():
         user = _lock(user_id)
         before = {"display_name": user.display_name, "email": user.email}
-        after = {"display_name": display_name, "email": email}
-        user.display_name, user.email = display_name, email
+        user.display_name = user.display_name if display_name is None else display_name
+        user.email = user.email if email is None else email
+        after = {"display_name": user.display_name, "email": user.email}
         check_row(user)
         user.save(update_fields=["display_name", "email"])
         _touch(user)

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -14,6 +15,8 @@ import pytest
 from tests.e2e.server import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.e2e.server import Server
 
 pytestmark = pytest.mark.e2e
@@ -119,6 +122,45 @@ def test_every_worker_refuses_a_token_at_once(server: Server) -> None:
         statuses = {call(server, "GET", "/admin/me", token=token).status for _ in range(8)}
         assert statuses == {401}
     assert call(server, "DELETE", path, token=root).status == 204
+
+
+def test_changes_of_different_fields_at_once_are_all_kept(server: Server) -> None:
+    """Who changes one field takes back nothing that another changes meanwhile."""
+    token = log_in(server)
+    key = call(server, "POST", "/admin/users/1/keys", {"name": "at-once"}, token).body
+    paths: dict[str, tuple[str, Callable[[int], Any]]] = {
+        "/admin/policies/at-once": ("document", policy),
+        "/admin/groups/at-once": ("policies", lambda number: ["at-once"] * (number % 2)),
+        "/admin/roles/at-once": ("policies", lambda number: ["at-once"] * (number % 2)),
+        f"/admin/users/1/keys/{key['access_key']}": (
+            "expires_at",
+            lambda number: f"2099-01-{number + 1:02}T00:00:00Z",
+        ),
+    }
+    made = {"name": "at-once", "document": policy(0)}
+    assert call(server, "POST", "/admin/policies", made, token).status == 201
+    for kind in ("groups", "roles"):
+        assert call(server, "POST", f"/admin/{kind}", {"name": "at-once"}, token).status == 201
+
+    def describe(number: int) -> None:
+        for path in paths:
+            field = "name" if "/keys/" in path else "description"
+            assert call(server, "PUT", path, {field: str(number)}, token).status == 200
+
+    with ThreadPoolExecutor(3) as pool:
+        describing = [pool.submit(describe, number) for number in range(30)]
+        for number in range(10):
+            for path, (field, value) in paths.items():
+                assert call(server, "PUT", path, {field: value(number)}, token).status == 200
+                assert call(server, "GET", path, token=token).body[field] == value(number)
+        for each in describing:
+            each.result()
+
+
+def policy(number: int) -> dict[str, Any]:
+    """Write a policy that differs from others."""
+    statement = {"Sid": f"N{number}", "Effect": "Deny", "Action": "s3:GetObject", "Resource": "*"}
+    return {"Version": "2012-10-17", "Statement": [statement]}
 
 
 def test_a_link_puts_and_gets_without_a_key(server: Server) -> None:
