@@ -15,7 +15,7 @@ from operator import or_
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Cast, Substr
 from django.db.models.lookups import Exact
@@ -26,6 +26,7 @@ from iam.audit.acting import Actor, current_actor
 from iam.audit.files import audit_file
 from iam.audit.notes import Note, Outcome
 from iam.models.audit import RESOURCE_BYTES_MAX, AuditCursor, AuditEntry
+from iam.services.changes import share_lock, takes_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -34,6 +35,7 @@ PAGE_ENTRIES_MAX: Final = 1_000
 PRUNED_AT_ONCE: Final = 1_000
 LAST_CHARACTER: Final = "\U0010ffff"
 BARRIER_SECONDS: Final = 5
+WRITERS_LOCK: Final = 0x5334_0002  # another number than that of `changes`
 ALSO_MAX: Final = 20
 COMMON_ENTRIES: Final = 5_000
 LOST: Final = "s4:LoseAuditEntries"
@@ -145,6 +147,7 @@ def _plain(value: Any) -> Any:
 
 def _write(entries: Sequence[AuditEntry]) -> None:
     """Write entries in the surrounding transaction, and pass them on once it is committed."""
+    share_lock(WRITERS_LOCK)
     AuditEntry.objects.bulk_create(entries)
     # Robust: the change is durable by then, and must not seem to have failed. (No `partial`: Django
     # tells of what failed by its __qualname__, which that has not.)
@@ -328,15 +331,14 @@ def move_cursor(sink: str, last_id: int) -> None:
 def entries_after(last_id: int, limit: int) -> list[AuditEntry]:
     """Read the next entries in order, none of which will be preceded by one that comes later.
 
-    Ids are given before a transaction ends. SQLite lets one writer in at a time; in PostgreSQL the
-    lock waits until those that write an entry at this moment are through.
+    Ids are given before a transaction ends. SQLite lets one writer in at a time; in PostgreSQL a
+    lock tells when none is at it. It holds up nobody: a lock of the table would have every writer
+    wait behind the one that this waits for. OperationalError when one takes too long.
     """
     newest: int | None
     with transaction.atomic():
-        if connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL lock_timeout = '{BARRIER_SECONDS}s'")
-                cursor.execute("LOCK TABLE iam_auditentry IN SHARE MODE")
+        if connection.vendor == "postgresql" and not takes_lock(WRITERS_LOCK, BARRIER_SECONDS):
+            raise OperationalError("somebody has been writing an audit entry for too long")
         newest = AuditEntry.objects.order_by("-pk").values_list("pk", flat=True).first()
     if newest is None or newest <= last_id:
         return []

@@ -25,10 +25,15 @@ ADVISORY_LOCK: Final = 0x5334_0001  # any number will do; the database is S4's o
 def announce(topic: str) -> None:
     """Have every worker read a topic anew, as soon as the transaction this is called in is over."""
     assert connection.in_atomic_block, "a change is announced before it is committed"
+    share_lock(ADVISORY_LOCK)
+    get_engine().bump_generation(topic)  # on SQLite the transaction holds the only write lock
+
+
+def share_lock(number: int) -> None:
+    """Share a lock of PostgreSQL's to the end of the transaction; SQLite lets one writer in."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [ADVISORY_LOCK])
-    get_engine().bump_generation(topic)  # on SQLite the transaction holds the only write lock
+            cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [number])
 
 
 def is_settled() -> bool:
@@ -37,15 +42,20 @@ def is_settled() -> bool:
     What is read after a true answer holds all that was announced before the question. False may
     also mean that somebody wrote something else.
     """
-    return _is_settled_in_postgresql() if connection.vendor == "postgresql" else _is_unlocked()
+    if connection.vendor == "postgresql":
+        return takes_lock(ADVISORY_LOCK, PATIENCE_MS / 1000)
+    return _is_unlocked()
 
 
-def _is_settled_in_postgresql() -> bool:
-    """Try the writers' lock, for as long as most of them take."""
-    end = time.monotonic() + PATIENCE_MS / 1000
+def takes_lock(number: int, seconds: float) -> bool:
+    """Try PostgreSQL's lock that writers share, for so long; True: none of them is at it.
+
+    Tries and does not wait in line: nobody who wants to share it has to wait behind.
+    """
+    end = time.monotonic() + seconds
     with connection.cursor() as cursor:
         while True:
-            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [ADVISORY_LOCK])
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
             row = cursor.fetchone()
             if row is not None and row[0]:
                 return True

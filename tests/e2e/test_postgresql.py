@@ -10,8 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
+from iam.services.audit import WRITERS_LOCK
 from tests import postgresql
 from tests.e2e.outcome import refusal
 from tests.e2e.processes import wait_until
@@ -33,6 +35,11 @@ pytestmark = [
     pytest.mark.skipif(not postgresql.IS_INSTALLED, reason="PostgreSQL is not installed"),
 ]
 OK = (200, "")
+ENTRY = b"""
+INSERT INTO iam_auditentry
+(time, actor, actor_id, credential, address, via, action, resource, outcome, request_id, detail)
+VALUES (now(), '', '', '', '', 'jobs', 's4:Test', '', 'allowed', '', '{}') RETURNING id
+"""
 RULE = {"AllowedMethods": ["GET"], "AllowedOrigins": ["https://example.org"]}
 CALLS: dict[str, dict[str, Any]] = {
     "put_bucket_tagging": {"Tagging": {"TagSet": [{"Key": "a", "Value": "é"}]}},
@@ -157,6 +164,32 @@ def test_the_audit_log_misses_nothing_of_what_comes_at_once(
     wait_until(lambda: len(set(hook.ids)) >= len(known), "all are delivered", 30)
     assert list(dict.fromkeys(hook.ids)) == known
     assert hook.taken[-1]["detail"] == everything[0]["detail"]
+
+
+def test_an_entry_that_takes_long_holds_up_no_other(
+    server: Server, database: str, hook: Webhook, s3: BaseClient
+) -> None:
+    """While one transaction with an entry stays open, others write theirs; delivery waits."""
+    with psycopg.connect(database) as writer:
+        share = "SELECT pg_advisory_xact_lock_shared(%s)"
+        writer.execute(share, [WRITERS_LOCK])
+        (held,) = writer.execute(ENTRY).fetchone() or ()
+        waits = []
+        for name in ("held-up-1", "held-up-2", "held-up-3"):
+            began = time.monotonic()
+            assert refusal(s3.create_bucket, Bucket=name) == OK
+            waits.append(time.monotonic() - began)
+            time.sleep(0.3)  # by then the courier tries
+        assert max(waits) < 2
+        assert max(hook.ids, default=0) < held
+    wait_until(
+        lambda: "arn:aws:s3:::held-up-3" in [entry["resource"] for entry in hook.taken],
+        "all are delivered",
+        60,
+    )
+    ids = list(dict.fromkeys(hook.ids))
+    assert ids == sorted(ids)
+    assert held in ids
 
 
 def test_a_key_has_its_last_use(server: Server) -> None:
