@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,9 +23,14 @@ OWNER_ONLY: Final = 0o600
 
 
 class AuditFile(ConcurrentRotatingFileHandler):
-    """The file, as the standard library's logging has files."""
+    """The file, as the standard library's logging has files; open for one batch of entries.
+
+    Who kept it open while idle, or from before a fork, would keep a file that was put aside, and
+    later deleted, on the disk.
+    """
 
     def __init__(self, path: Path, bytes_max: int, older_files: int) -> None:
+        """Get ready to write; OSError when its directory cannot be made."""
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         super().__init__(
             path,
@@ -52,14 +56,3 @@ class AuditFile(ConcurrentRotatingFileHandler):
             path=self.baseFilename,
             error=str(error),
         )
-
-
-_files: dict[tuple[int, Path, int, int], AuditFile] = {}
-
-
-def audit_file(path: Path, bytes_max: int, older_files: int) -> AuditFile:
-    """Return this process's handle of the file; OSError when its directory cannot be made."""
-    place = (os.getpid(), path, bytes_max, older_files)
-    if place not in _files:
-        _files[place] = AuditFile(path, bytes_max, older_files)
-    return _files[place]

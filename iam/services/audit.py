@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import reduce
@@ -23,7 +24,7 @@ from django.utils import timezone
 
 from iam.audit import bell
 from iam.audit.acting import Actor, current_actor
-from iam.audit.files import audit_file
+from iam.audit.files import AuditFile
 from iam.audit.notes import Note, Outcome
 from iam.models.audit import RESOURCE_BYTES_MAX, AuditCursor, AuditEntry
 from iam.services.changes import share_lock, takes_lock
@@ -160,8 +161,9 @@ def _pass_on(entries: Sequence[AuditEntry]) -> None:
     if chosen.audit_webhook_url:
         bell.ring(chosen.data_dir)
     if chosen.audit_file:  # last: it may fail
-        file = audit_file(chosen.audit_file, chosen.audit_file_size, chosen.audit_file_count)
-        file.write(entry.as_dict() for entry in entries)
+        size, count = chosen.audit_file_size, chosen.audit_file_count
+        with closing(AuditFile(chosen.audit_file, size, count)) as file:
+            file.write(entry.as_dict() for entry in entries)
 
 
 # --- notes, which are written down a moment later ----------------------------------------------

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,7 +25,6 @@ from s4project import jobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from pytest_django.fixtures import SettingsWrapper
 
@@ -322,3 +323,17 @@ def test_a_file_that_cannot_be_made_keeps_no_entry_from_the_webhook(
         listening.wait(5)
         assert time.monotonic() - began < 4
     assert found() == ["r"]
+
+
+def test_no_file_is_kept_open(
+    store: StorageEngine, settings: SettingsWrapper, tmp_path: Path
+) -> None:
+    """Who writes into the file lets go of it: what is put aside and deleted gives its room back."""
+    path = tmp_path / "logs" / "audit.jsonl"
+    settings.S4 = replace(settings.S4, audit_file=path, audit_file_size=300, audit_file_count=1)
+    for number in range(5):
+        write(ADA, "a", str(number))
+    assert json.loads(path.read_text(encoding="ascii").splitlines()[-1])["resource"] == "4"
+    mine = Path("/proc/self/fd")
+    opened = {str(each.readlink()) for each in mine.iterdir() if os.path.lexists(each)}
+    assert not {place for place in opened if str(path.parent) in place}

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from iam.audit.files import AuditFile, audit_file
+from iam.audit.files import AuditFile
 
 if TYPE_CHECKING:
     import pytest
@@ -59,7 +59,8 @@ def test_processes_that_write_at_once_lose_no_line(tmp_path: Path) -> None:
 def test_only_its_owner_reads_it(tmp_path: Path) -> None:
     """The file and its directory are made for the server's own account."""
     path = tmp_path / "logs" / "audit.jsonl"
-    audit_file(path, 0, 1).write([{"text": "é\n\u2028"}])
+    with closing(AuditFile(path, 0, 1)) as file:
+        file.write([{"text": "é\n\u2028"}])
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert path.read_bytes().count(b"\n") == 1
