@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -24,9 +25,11 @@ pytestmark = pytest.mark.e2e
 
 PROGRAM = str(Path(__file__).with_name("dying_rotation.py"))
 STEPS_MAX = 30
+BOTH = ["sqlite", "postgresql"]
+IS_LONG = "S4_TEST_LONG" in os.environ
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=BOTH)
 def rotating(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     """Run a server on either database."""
     if request.param == "sqlite":
@@ -85,6 +88,7 @@ def make_key_by_worker(server: Server) -> dict[str, Any]:
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.parametrize("rotating", BOTH if IS_LONG else BOTH[:1], indirect=True)
 def test_the_key_is_replaced_at_every_step_or_not(rotating: Server) -> None:
     """Killed before any step, all keys work at once, new ones too; the next command settles it."""
     keys = Keys(rotating)
@@ -115,6 +119,7 @@ def test_the_key_is_replaced_at_every_step_or_not(rotating: Server) -> None:
     keys.check()
 
 
+@pytest.mark.parametrize("rotating", BOTH if IS_LONG else BOTH[1:], indirect=True)
 def test_requests_go_on_while_the_key_is_replaced(rotating: Server) -> None:
     """With hundreds of keys, replaced five times under load, no request fails."""
     s3 = rotating.client()
