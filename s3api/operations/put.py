@@ -23,15 +23,18 @@ def write_guard(call: Call, begun_ms: int | None = None) -> Guard | None:
 
     An upload that began at `begun_ms` takes the place of no object that is younger, be it equal:
     as recorded from S3 in github.com/localstack/localstack, tests/aws/services/s3,
-    test_multipart_if_match_with_put_identical.
+    test_multipart_if_match_with_put_identical. Who may not read is refused at once, and again then:
+    a body may outlast his right.
     """
     conditions = read_conditions(call.request)
     if conditions is None:
         return None
 
-    reading = authorise_match(call, call.key, conditions.if_match, conditions.if_none_match)
+    asked = conditions.if_match, conditions.if_none_match
+    authorise_match(call, call.key, *asked)
 
     def guard(current: ObjectInfo | None) -> None:
+        reading = authorise_match(call, call.key, *asked)
         if reading is not None:
             reading.settle(current)
         check_write(conditions, call.key, current.etag if current is not None else None)
@@ -54,7 +57,7 @@ def checksum_members(checksums: dict[str, str], checksum_type: str) -> dict[str,
 async def put_object(call: Call) -> Answer:
     """Store an object; the reply leaves after payload and index are on disk."""
     promised = new_attributes(call, checksum_type="FULL_OBJECT")
-    write_guard(call)  # refuses before the body what it will refuse after it
+    guard = write_guard(call)
     received = await receive_payload(call, Origin(call.bucket.id, call.key, promised))
     attributes = promised.with_digests(received.etag, received.checksums)
     info = await call.store.committed(
@@ -63,7 +66,7 @@ async def put_object(call: Call) -> Answer:
             call.key,
             received.blob,
             attributes,
-            guard=write_guard(call),
+            guard=guard,
             versioning=call.versioning,
         )
     )

@@ -6,16 +6,20 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from buckets.services import create_bucket
 from iam import services
 from iam.keyring import RoleName
 from iam.models import AccessKey, User
+from iam.passwords import PasswordHasher
 from tests.calling import Program
 from tests.people import person
 
 if TYPE_CHECKING:
+    from pytest_django.fixtures import SettingsWrapper
+
     from storage_engine import StorageEngine
 
 
@@ -49,6 +53,30 @@ def test_a_user_is_made_shown_changed_and_deleted(boss: User) -> None:
     }
     assert program.delete(path).status == 204
     assert program.get(path).status == 404
+
+
+class Watched(PasswordHasher):
+    """Hashes, but not while a transaction holds the lock that all who write wait for."""
+
+    def encode(self, password: str, salt: str) -> str:
+        """Hash a password."""
+        assert not connection.in_atomic_block
+        return super().encode(password, salt)
+
+
+def test_nobody_waits_for_a_password_to_be_hashed(boss: User, settings: SettingsWrapper) -> None:
+    """Users are made and changed in transactions that have their passwords' hashes already."""
+    settings.PASSWORD_HASHERS = [f"{Watched.__module__}.{Watched.__name__}"]
+    program = Program(boss)
+    services.create_group("team")
+    body = {"username": "ada", "password": "engines of analysis", "groups": ["team"]}
+    made = program.post("/admin/users", body)
+    assert (made.status, made.body["groups"]) == (201, ["team"])
+    change = {"password": "other engines", "display_name": "Ada"}
+    assert program.put(f"/admin/users/{made.body['id']}", change).status == 200
+    refused = {**body, "username": "eve", "groups": ["nobody's"]}
+    assert program.post("/admin/users", refused).status == 404
+    assert not User.objects.filter(username="eve").exists()
 
 
 def test_a_user_list_comes_in_pages_and_can_be_narrowed(boss: User, rita: User) -> None:
