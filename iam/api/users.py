@@ -159,11 +159,7 @@ class Users(View):
     )
     def post(self, request: Request, body: dict[str, Any]) -> dict[str, Any]:
         """Make a user."""
-        groups, policies = body.pop("groups", ()), body.pop("policies", ())
-        with transaction.atomic():
-            user = services.create_user(body.pop("username"), body.pop("role", None), **body)
-            services.set_groups(user.pk, groups)
-            services.set_policies(user.pk, policies)
+        user = services.create_user(body.pop("username"), body.pop("role", None), **body)
         return user_row(seen_user(request, user.pk))
 
 
@@ -186,7 +182,9 @@ class OneUser(View):
 
         Another role or password, or being disabled, ends his tokens at once.
         """
-        user = seen_user(request, user_id)
+        user, encoded = seen_user(request, user_id), ""
+        if "password" in body:
+            encoded = services.hash_password(user.pk, body["password"])
         with transaction.atomic():
             if "role" in body:
                 services.set_role(user.pk, body["role"])
@@ -198,8 +196,8 @@ class OneUser(View):
                 services.set_active(user.pk, active=body["is_active"])
             if profile := {name: body[name] for name in ("display_name", "email") if name in body}:
                 services.update_profile(user.pk, **profile)
-            if "password" in body:
-                services.set_password(user.pk, body["password"])
+            if encoded:
+                services.keep_hash(user.pk, encoded)
         return user_row(seen_user(request, user_id))
 
     @endpoint("delete_user", refuses=MISSING | CONFLICT)

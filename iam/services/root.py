@@ -24,7 +24,7 @@ from iam.services.keys import (
     seal_secret,
 )
 from iam.services.snapshot import load_keyring, load_secret
-from iam.services.users import insert_user, store_password
+from iam.services.users import insert_user, keep_hash
 from iam.services.writing import announce_change, arn, check_row
 
 ENVIRONMENT_KEY_NAME: Final = "from the environment"
@@ -60,7 +60,7 @@ def ensure_root(
     if root.username != username:
         _rename(root, username)
     if password and not root.check_password(password):
-        store_password(root.pk, password)
+        keep_hash(root.pk, make_password(password))
     if access_key:
         _apply_key(root, NewKey(access_key, secret_key))
     first_key = root.access_keys.filter(is_enabled=True).order_by("pk").first()

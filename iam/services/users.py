@@ -46,12 +46,15 @@ def create_user(  # noqa: PLR0913  # what a user is
     email: str = "",
     canonical_id: str | None = None,
     account_id: str | None = None,
+    groups: Iterable[str] = (),
+    policies: Iterable[str] = (),
 ) -> User:
     """Make a user; without a password he has only access keys and no way into the console.
 
     `canonical_id` is 64 lower-case hex digits, `account_id` 12 digits, each random when None.
     `role` is the name of one, None: he has only what policies and groups give him. Raises
-    InvalidIdentity, NoSuchRole, UsernameTaken, CanonicalIdTaken, AccountIdTaken.
+    InvalidIdentity, NoSuchRole, UsernameTaken, CanonicalIdTaken, AccountIdTaken; and for groups and
+    policies as `set_groups` and `set_policies` do.
     """
     user = User(
         username=username,
@@ -65,7 +68,12 @@ def create_user(  # noqa: PLR0913  # what a user is
         check_password_rules(password, user)
     user.password = make_password(password)  # slow on purpose, so before the transaction
     check_row(user)
-    insert_user(user)
+    with transaction.atomic():
+        insert_user(user)
+        if groups:
+            set_groups(user.pk, groups)
+        if policies:
+            set_policies(user.pk, policies)
     return user
 
 
@@ -102,16 +110,23 @@ def check_password_rules(password: str, user: User) -> None:
 
 def set_password(user_id: int, password: str) -> None:
     """Give a user another password; ends his sessions and tokens. NoSuchUser, InvalidIdentity."""
+    keep_hash(user_id, hash_password(user_id, password))
+
+
+def hash_password(user_id: int, password: str) -> str:
+    """Hash a password that is to be a user's. NoSuchUser, InvalidIdentity.
+
+    Slow on purpose: not for a transaction, in which it would hold the lock of all writers.
+    """
     user = User.objects.filter(pk=user_id).first()
     if user is None:
         raise NoSuchUser(user_id)
     check_password_rules(password, user)
-    store_password(user_id, password)
+    return make_password(password)
 
 
-def store_password(user_id: int, password: str) -> None:
-    """Write a password whose strength is not this room's concern."""
-    encoded = make_password(password)
+def keep_hash(user_id: int, encoded: str) -> None:
+    """Write the hash of another password; ends sessions and tokens. NoSuchUser."""
     with transaction.atomic():
         user = _lock(user_id)
         User.objects.filter(pk=user_id).update(
