@@ -167,7 +167,9 @@ class OneBucket(View):
         me = asker(request)
         owner = body.get("owner", me.username)
         if owner != me.username:
-            services.create_bucket(name, _other(me, owner).canonical_id)
+            user = _other(me, owner)
+            admitted(request, "CreateBucket", name)
+            services.create_bucket(name, user.canonical_id)
             return {"name": name}
         existing = known_buckets().find(name)
         if existing is not None:  # S3 would let its owner make it once more

@@ -72,6 +72,9 @@ def test_who_may_make_buckets_is_decided_as_in_s3(boss: User, ada: User, rita: U
     for owner, asker in (("boss", ada), ("nobody", boss)):
         told = Program(asker).put("/admin/buckets/more", {"owner": owner})
         assert (told.status, told.error) == (404, f"There is no user {owner}.")
+    give(boss, "none", allow("s3:CreateBucket", "*").replace("Allow", "Deny"))
+    for body in ({}, {"owner": "ada"}):
+        assert Program(boss).put("/admin/buckets/more", body).status == 403
 
 
 @pytest.mark.parametrize("name", ["UPPER", "ab", "a..b", "192.168.0.1", "xn--a", "a" * 64, "a%00b"])
