@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, connections
+from django.db import Error, connections
 
 from iam.audit import bell, webhook
 from iam.services.audit import entries_after, move_cursor, read_cursor
@@ -73,7 +73,7 @@ class Courier:
         """Deliver all there is; False when it must be tried again."""
         try:
             self.deliver()
-        except (webhook.RefusedError, DatabaseError) as error:
+        except (webhook.RefusedError, Error) as error:
             log.warning(
                 "Audit entries wait for the webhook", error=str(error), retry=self._retry_seconds
             )
@@ -83,7 +83,7 @@ class Courier:
         return True
 
     def deliver(self) -> None:
-        """Deliver all there is, batch by batch; RefusedError, DatabaseError."""
+        """Deliver all there is, batch by batch; RefusedError, Django's Error."""
         last_id = read_cursor(SINK)
         while entries := entries_after(last_id, ENTRIES_AT_ONCE):
             for batch in webhook.batches([entry.as_dict() for entry in entries]):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from django.db import DatabaseError
+from django.db import Error
 
 from iam import services
 
@@ -50,7 +50,7 @@ class KeyUses:
             return False
         try:
             left = services.record_uses(batch)
-        except (DatabaseError, OSError):
+        except (Error, OSError):
             self._keep(batch)
             raise
         self._keep(left)

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 import structlog
 from django.db import (
-    DatabaseError,
     DataError,
+    Error,
     IntegrityError,
     close_old_connections,
     connections,
@@ -54,7 +54,7 @@ class Ledger(Protocol):
     def write_batch(self) -> bool:
         """Write some of what there is and tell whether there is more; keep what fails.
 
-        Raises DatabaseError or OSError when it should be tried again later.
+        Raises Django's Error or OSError when it should be tried again later.
         """
 
     def rest(self) -> None:
@@ -124,7 +124,7 @@ class RecordQueue(Generic[Record]):
         except UNWRITABLE as error:
             self._lose(lost)
             self._sift(batch, error)
-        except (DatabaseError, OSError):
+        except (Error, OSError):
             self._lose(lost)
             self._give_back(batch)
             raise
@@ -250,7 +250,7 @@ class Scribe:
         try:
             while ledger.write_batch():
                 continue
-        except (DatabaseError, OSError) as error:
+        except (Error, OSError) as error:
             log.warning(
                 "What is noted will be written later",
                 ledger=ledger.name,

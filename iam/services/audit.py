@@ -28,6 +28,7 @@ from iam.audit.files import AuditFile
 from iam.audit.notes import Note, Outcome
 from iam.models.audit import RESOURCE_BYTES_MAX, AuditCursor, AuditEntry
 from iam.services.changes import share_lock, takes_lock
+from iam.throttle import client_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -209,19 +210,25 @@ def write_notes(notes: Sequence[Note], lost: int = 0) -> None:
 
 
 def _likeness(note: Note) -> tuple[str, ...]:
-    """Say what refusals have in common; nobody's may differ in what they asked for."""
-    actor, resource = note.actor, note.resource if note.actor.name else ""
-    code = str(note.detail.get("code", ""))
-    return (actor.name, actor.credential, actor.address, note.action, code, resource)
+    """Say what refusals have in common; nobody's may differ in what was asked for and claimed."""
+    actor, client = note.actor, client_of(note.actor.address)
+    known = (actor.name, actor.credential, note.resource) if actor.name else ()
+    return (client, note.action, str(note.detail.get("code", "")), *known)
 
 
 def _count(entry: AuditEntry, note: Note) -> None:
-    """Count another refusal in the entry of the first; some of what was asked for is listed."""
+    """Count another refusal in the entry of the first; some of what differs is listed."""
     entry.detail["times"] = entry.detail.get("times", 1) + 1
-    if note.resource != entry.resource:
-        also = entry.detail.setdefault("also", [])
-        if len(also) < ALSO_MAX and note.resource not in also:
-            also.append(_plain_text(note.resource, RESOURCE_BYTES_MAX))
+    _list_also(entry, "also", note.resource, entry.resource)
+    _list_also(entry, "also_claimed", note.actor.credential, entry.credential)
+
+
+def _list_also(entry: AuditEntry, name: str, other: str, first: str) -> None:
+    """List what is not as it was the first time, so that it fits."""
+    if other != first:
+        also = entry.detail.setdefault(name, [])
+        if len(also) < ALSO_MAX and other not in also:
+            also.append(_plain_text(other, RESOURCE_BYTES_MAX))
 
 
 # --- searching --------------------------------------------------------------------------------

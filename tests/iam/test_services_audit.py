@@ -235,6 +235,17 @@ def test_refusals_alike_are_counted_in_one_entry(store: StorageEngine) -> None:
     assert entries[0].time == datetime(2026, 1, 2, tzinfo=UTC)
 
 
+def test_claims_of_nobody_fill_no_log(store: StorageEngine) -> None:
+    """Who is not believed gets no entry for each access key or address that he thinks of."""
+    claims = [replace(NOBODY, credential=f"AK{n}", address=f"2001:db8::{n:x}") for n in range(400)]
+    audit.write_notes(
+        [note(claim, "arn:aws:s3:::b", code="InvalidAccessKeyId") for claim in claims]
+    )
+    (entry,) = search_entries().entries
+    assert (entry.credential, entry.detail["times"]) == ("AK0", 400)
+    assert entry.detail["also_claimed"] == [f"AK{number}" for number in range(1, 21)]
+
+
 def test_lost_notes_are_counted_in_an_entry(store: StorageEngine) -> None:
     """That notes were lost is itself an entry, with how many."""
     audit.write_notes([], lost=7)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import structlog
-from django.db import IntegrityError, OperationalError
+from django.db import IntegrityError, InterfaceError, OperationalError
 
 from iam.audit.acting import Actor, Via
 from iam.audit.notes import Note, Outcome, weight
@@ -128,12 +128,14 @@ def test_it_sleeps_while_there_is_nothing(at_work: RecordQueue[int], paper: Pape
 
 def test_trouble_is_waited_out_and_nothing_is_lost(at_work: RecordQueue[int], paper: Paper) -> None:
     """What a troubled database refuses is written later, in order, and told meanwhile."""
-    paper.trouble = [OperationalError("database is locked"), OSError("no space left")]
+    locked, full = OperationalError("database is locked"), OSError("no space left")
+    paper.trouble = [InterfaceError("connection already closed"), locked, full]
     with structlog.testing.capture_logs() as lines:
         for number in range(10):
             at_work.put(number)
         wait_for(lambda: paper.records == list(range(10)))
-    assert [line["kind"] for line in lines] == ["OSError", "OperationalError"]
+    kinds = ["OSError", "OperationalError", "InterfaceError"]  # the last is no DatabaseError
+    assert [line["kind"] for line in lines] == kinds
     assert lines[0]["waiting"] == 10
 
 
