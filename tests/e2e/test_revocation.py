@@ -295,6 +295,22 @@ def test_an_upload_does_not_outlive_the_right_to_it(
     assert server.caller.ask("GET", target).status == 404
 
 
+def test_a_condition_does_not_outlive_the_right_to_read(server: Server, admin: Party) -> None:
+    """Who may not read any more when his body has come is not told whether an ETag is right."""
+    case = make(server, admin, GRANT)
+    target, body = path_of(case.bucket, "shared"), b"x" * 20_000
+    etag = server.caller.ask("GET", target).headers["etag"]
+    deny = "json.dumps({'Version': '2012-10-17', 'Statement': [{'Effect': 'Deny', "
+    deny += "'Principal': '*', 'Action': 's3:GetObject', 'Resource': f'arn:aws:s3:::{bucket}/*'}]})"
+    with case.caller.connect() as connection:
+        head = case.caller.head("PUT", target, len(body), {"if-match": etag})
+        connection.send(head + body[:1000])
+        time.sleep(0.2)
+        admin.do(f"buckets.configure_bucket(bucket_id, policy={deny})")
+        connection.send(body[1000:])
+        assert connection.reply("PUT").status == 403
+
+
 @pytest.mark.parametrize("operation", ["CopyObject", "UploadPartCopy"])
 def test_a_copy_does_not_outlive_the_right_to_its_source(
     server: Server, admin: Party, operation: str
