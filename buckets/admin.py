@@ -111,7 +111,7 @@ class BucketPages(OwnedAdmin):
         return ", ".join(f"{key}={value}" for key, value in bucket.tags.items()) or "none"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Let Writers and SuperUsers make buckets, as `iam.policy` does."""
+        """Offer it to all but Readers; policies decide when it is done."""
         return _may_write(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Bucket | None = None) -> bool:
@@ -119,7 +119,7 @@ class BucketPages(OwnedAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Bucket | None = None) -> bool:
-        """Let Writers delete their own, SuperUsers any."""
+        """Offer it to all but Readers for their own, to SuperUsers for any; policies decide."""
         return _may_write(request) and self.is_theirs(request, obj)
 
     def get_fields(self, request: HttpRequest, obj: Bucket | None = None) -> Any:
@@ -190,9 +190,9 @@ UserPages.more_panels.append(_buckets_of)
 
 
 def _may_write(request: HttpRequest) -> bool:
-    """Whether the user's role allows to make and delete buckets."""
+    """Whether making and deleting buckets is worth offering: a Reader's role has it not."""
     user = signed_in(request)
-    return user is not None and user.role_id in {RoleName.WRITER, RoleName.SUPERUSER}
+    return user is not None and user.role_id != RoleName.READER
 
 
 def _ask_policies(request: HttpRequest, action: str, name: str) -> None:
