@@ -143,7 +143,8 @@ def test_an_explanation_for_people_and_scripts(data_dir: Path, tmp_path: Path) -
     answer(data_dir, "create_bucket", "explained", "--owner", "ada")
     narrow = tmp_path / "narrow.json"
     narrow.write_text(
-        '{"Statement": {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*",'
+        '{"Version": "2012-10-17",'
+        ' "Statement": {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*",'
         ' "Condition": {"StringEquals": {"s3:prefix": "in/"}}}}'
     )
     key = answer(data_dir, "create_key", "ada", "--policy", str(narrow), "--expires", "30d")
