@@ -75,6 +75,8 @@ def kind(call: str, path: str) -> str:
     for part in ("journal", "volumes", "index", "sqlite"):
         if part in path:
             return part
+    if path.endswith("/data"):  # the directory itself: SQLite makes the names of its files durable
+        return "sqlite"
     return f"{call} {path}".strip()
 
 

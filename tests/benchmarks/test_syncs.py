@@ -42,7 +42,8 @@ def test_the_kernel_sees_one_sync_for_each_commit(tmp_path: Path) -> None:
         assert set(counted) <= {"index"}, "only a checkpoint may come between"
     # How many PUTs share a sync depends on how busy the machine is: that is for the report.
     for puts in report["puts"]:
-        assert set(puts["syncs"]) <= {"index", "journal"}
+        assert set(puts["syncs"]) <= {"index", "journal", "sqlite"}
         beginnings = 20  # of segments: their names and their filling are synced too
+        assert puts["syncs"].get("sqlite", 0) <= beginnings  # each worker notes a key's first use
         assert puts["syncs"]["journal"] <= puts["requests"] + puts["connections"] + beginnings
     assert list(directory.iterdir()) == []
