@@ -151,7 +151,7 @@ def test_each_entry_of_a_deletion_says_why(ann: User) -> None:
     answer = ann.s3.delete_objects(Bucket=BUCKET, Delete={"Objects": objects})
     why = "with an explicit deny in a resource-based policy"
     (row,) = answer["Errors"]
-    assert row["Message"] == words(ann, "s3:DeleteObject", f"{ARN}/shut/k", why)
+    assert row["Message"] == words(ann, "s3:DeleteObjectVersion", f"{ARN}/shut/k", why)
     assert [gone["Key"] for gone in answer["Deleted"]] == ["free"]
 
 

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 __all__ = ["data_dir"]  # a fixture
 
-READ = '{"Statement": {"Effect": "%s", "Action": "s3:GetObject", "Resource": "*"}}'
+READ = (
+    '{"Version": "2012-10-17",'
+    ' "Statement": {"Effect": "%s", "Action": "s3:GetObject", "Resource": "*"}}'
+)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +76,10 @@ def test_a_policy_of_one_s_own(data_dir: Path, policy: str, tmp_path: Path) -> N
         answer(data_dir, "put_inline_policy", "own", str(path), "--user", "carl")
     assert outcome(data_dir) == 'denied inline policy "own" of the user'
     answer(data_dir, "delete_inline_policy", "own", "--user", "carl")
-    path.write_text('{"Statement": {"Effect": "Perhaps", "Action": "s3:*", "Resource": "*"}}')
+    path.write_text(
+        '{"Version": "2012-10-17",'
+        ' "Statement": {"Effect": "Perhaps", "Action": "s3:*", "Resource": "*"}}'
+    )
     for name in (str(path), str(tmp_path / "none")):
         done = manage(data_dir, "put_inline_policy", "own", name, "--user", "carl")
         assert (done.returncode in {1, 2}, len(done.stderr.splitlines())) == (True, 1)
