@@ -11,7 +11,8 @@ from typing import Final
 import msgspec
 
 from iam.acl import Grant  # noqa: TC001  # msgspec reads the annotations
-from storage_engine import Versioning
+from iam.quotas import Quota  # noqa: TC001  # as above
+from storage_engine import LifecycleRule, LockMode, Versioning  # as above
 
 
 class Ownership(StrEnum):
@@ -53,6 +54,31 @@ class CorsRule(msgspec.Struct, frozen=True, kw_only=True):
     id: str | None = None
 
 
+class DefaultRetention(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a new version is retained of which nothing is said: days, or years of 365 days."""
+
+    mode: LockMode
+    days: int = 0
+    years: int = 0
+
+
+class ObjectLockConfiguration(msgspec.Struct, frozen=True, kw_only=True):
+    """Object Lock is on, for ever; and what new versions get."""
+
+    retention: DefaultRetention | None = None
+
+
+ALL_SIZES: Final = "all_storage_classes_128K"
+
+
+class Lifecycle(msgspec.Struct, frozen=True, kw_only=True):
+    """Rules of a lifecycle configuration, and how they were put."""
+
+    rules: tuple[LifecycleRule, ...]
+    bare: frozenset[str] = frozenset()  # ids of rules whose Prefix stands outside of a Filter
+    minimum_size: str = ALL_SIZES  # below which nothing would be transitioned; kept, for clients
+
+
 class BucketConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that can be set on a bucket; the defaults are those of AWS for a new bucket."""
 
@@ -63,6 +89,9 @@ class BucketConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     cors: tuple[CorsRule, ...] = ()
     tags: dict[str, str] = {}
     policy: str | None = None  # JSON, as it was put
+    object_lock: ObjectLockConfiguration | None = None  # None: off
+    quota: Quota | None = None
+    lifecycle: Lifecycle | None = None  # rows of their own, `buckets.models.LifecycleRule`
 
 
 AS_NEW: Final = BucketConfiguration()

@@ -15,7 +15,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
-from buckets.configuration import NOTHING_PUBLIC, Ownership
+from buckets.configuration import ALL_SIZES, NOTHING_PUBLIC, Ownership
 from buckets.naming import BUCKET_NAME_CHARACTERS_MAX, InvalidBucketName, check_bucket_name
 from storage_engine import Versioning
 
@@ -69,9 +69,48 @@ class Bucket(models.Model):
     cors = models.JSONField(default=list)
     tags = models.JSONField(default=dict)
     policy = models.TextField(default=None, null=True)  # noqa: DJ001  # none is no empty policy
+    object_lock = models.JSONField(default=None, null=True)
+    quota = models.JSONField(default=None, null=True)
+    lifecycle_minimum_size = models.CharField(max_length=32, default=ALL_SIZES, editable=False)
 
     class Meta:
         ordering: ClassVar = ["name"]
 
     def __str__(self) -> str:
         return self.name
+
+
+class LifecycleRule(models.Model):
+    """A lifecycle rule of a bucket; `storage_engine.LifecycleRule` says what each field means."""
+
+    bucket = models.ForeignKey(Bucket, on_delete=models.CASCADE, related_name="lifecycle_rules")
+    position = models.PositiveSmallIntegerField(default=0, help_text="Its place among the rules.")
+    rule_id = models.CharField("id", max_length=255)
+    is_enabled = models.BooleanField("enabled", default=True)
+    has_filter = models.BooleanField(default=True, editable=False)  # else a Prefix under Rule
+    prefix = models.CharField(max_length=1024, blank=True)
+    tags = models.JSONField(default=dict, blank=True)
+    size_above = models.BigIntegerField("larger than", null=True, blank=True)
+    size_below = models.BigIntegerField("smaller than", null=True, blank=True)
+    expire_days = models.PositiveIntegerField("expire after days", null=True, blank=True)
+    expire_at = models.DateTimeField("expire from", null=True, blank=True)
+    expires_markers = models.BooleanField("remove lone delete markers", default=False)
+    noncurrent_days = models.PositiveIntegerField(
+        "remove noncurrent versions after days", null=True, blank=True
+    )
+    noncurrent_kept = models.PositiveSmallIntegerField(
+        "noncurrent versions to keep", null=True, blank=True
+    )
+    abort_days = models.PositiveIntegerField(
+        "abort unfinished uploads after days", null=True, blank=True
+    )
+
+    class Meta:
+        ordering: ClassVar = ["bucket", "position"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["bucket", "rule_id"], name="buckets_rule_id"),
+            models.UniqueConstraint(fields=["bucket", "position"], name="buckets_rule_position"),
+        ]
+
+    def __str__(self) -> str:
+        return self.rule_id

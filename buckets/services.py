@@ -52,8 +52,11 @@ OPERATIONS: Final = {
     "cors": "BucketCors",
     "tags": "BucketTagging",
     "policy": "BucketPolicy",
+    "object_lock": "ObjectLockConfiguration",
+    "quota": "BucketQuota",
+    "lifecycle": "LifecycleConfiguration",
 }
-DELETED: Final = OPERATIONS.keys() - {"versioning", "grants"}
+DELETED: Final = OPERATIONS.keys() - {"versioning", "grants", "object_lock"}
 
 
 class BucketError(Exception):
@@ -85,6 +88,7 @@ class BucketNotEmpty(BucketError):
 def _columns(configuration: BucketConfiguration) -> dict[str, Any]:
     """Write a configuration as the columns of a row."""
     columns: dict[str, Any] = msgspec.to_builtins(configuration)
+    del columns["lifecycle"]  # rows of their own
     return columns
 
 

@@ -27,7 +27,9 @@ OF_STATE: Final = (
     *("pk", "name", "owner__canonical_id", "owner__display_name", "owner__username"),
     *("region", "created_at"),
 )
-OF_CONFIGURATION: Final = BucketConfiguration.__struct_fields__
+OF_CONFIGURATION: Final = tuple(
+    name for name in BucketConfiguration.__struct_fields__ if name != "lifecycle"
+)
 BATCH_BUCKETS_MAX: Final = 500
 
 

@@ -43,7 +43,17 @@ from storage_engine.errors import (
     TargetTooLarge,
     TokenReused,
 )
-from storage_engine.options import EngineOptions
+from storage_engine.lifecycle_rules import (
+    LifecycleAction,
+    LifecycleCounts,
+    LifecycleDeed,
+    LifecycleOptions,
+    LifecyclePage,
+    LifecycleReport,
+    LifecycleRule,
+    LifecycleStatus,
+)
+from storage_engine.options import DAY_MS, EngineOptions
 from storage_engine.reader import ObjectReader
 from storage_engine.rebuild import RebuildReport, rebuild_index
 from storage_engine.salvage import SalvageReport, survey_volumes
@@ -80,6 +90,7 @@ from storage_engine.values import (
 )
 
 __all__ = [
+    "DAY_MS",
     "BlobUser",
     "BlobWriter",
     "Busy",
@@ -103,6 +114,14 @@ __all__ = [
     "JournalDamaged",
     "KeyDeleted",
     "KeyTooLong",
+    "LifecycleAction",
+    "LifecycleCounts",
+    "LifecycleDeed",
+    "LifecycleOptions",
+    "LifecyclePage",
+    "LifecycleReport",
+    "LifecycleRule",
+    "LifecycleStatus",
     "ListPage",
     "LockMode",
     "MarkerError",

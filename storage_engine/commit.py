@@ -22,6 +22,7 @@ from storage_engine.errors import DiskFull, EngineClosed
 from storage_engine.journal import Tail
 from storage_engine.keys import JOURNAL
 from storage_engine.limits import COMMIT_OPERATIONS_MAX, DISK_FULL_BYTES
+from storage_engine.options import wall_clock
 from storage_engine.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from storage_engine.health import Health
     from storage_engine.index import Index
     from storage_engine.journal import Frame, Journal
+    from storage_engine.options import Clock
 
 Result = TypeVar("Result")
 TROUBLE_CODES = FULL_CODES | {errno.EIO, errno.EROFS, errno.ENOMEM}
@@ -177,9 +179,15 @@ class Committer:
     """The queue and its thread. An item of the queue is what must share one commit."""
 
     def __init__(
-        self, index: Index, health: Health, journal: Journal, checkpointer: Checkpointer
+        self,
+        index: Index,
+        health: Health,
+        journal: Journal,
+        checkpointer: Checkpointer,
+        clock: Clock = wall_clock,
     ) -> None:
         self._index = index
+        self._clock = clock
         self._health = health
         self._journal = journal
         self._checkpointer = checkpointer
@@ -299,7 +307,7 @@ class Committer:
         self, txn: lmdb.Transaction[bytes], group: list[Ticket], *, has_room: bool
     ) -> Ticket | None:
         """Run each operation, then commit; return the one that must be left out, if any."""
-        transaction = Transaction(txn, self._index.tables)
+        transaction = Transaction(txn, self._index.tables, self._clock)
         for ticket in group:
             if not ticket.attempt(transaction, has_room=has_room):
                 return ticket

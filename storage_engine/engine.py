@@ -20,6 +20,7 @@ from storage_engine.errors import FormatError, JournalDamaged
 from storage_engine.health import Health
 from storage_engine.index import Index
 from storage_engine.journal import Journal
+from storage_engine.lifecycle_verbs import LifecycleVerbs
 from storage_engine.listing import page_limit
 from storage_engine.lookup import Lookup
 from storage_engine.namespace import Namespace
@@ -96,7 +97,7 @@ def renew_engine(
         return StorageEngine(place, options, disk or RealDisk())
 
 
-class StorageEngine(ObjectVerbs, Upkeep):
+class StorageEngine(ObjectVerbs, LifecycleVerbs, Upkeep):
     """An open store. Thread-safe; belongs to the process that opened it.
 
     Mutations return futures that resolve once the change is durable, or hold one of
@@ -153,7 +154,9 @@ class StorageEngine(ObjectVerbs, Upkeep):
     def _open_parts(self, options: EngineOptions, undo: ExitStack) -> None:
         """Make everything that works with an open index."""
         place, disk, tables = self._place, self._disk, self._index.tables
-        self._committer = Committer(self._index, self._health, self._journal, self._checkpointer)
+        self._committer = Committer(
+            self._index, self._health, self._journal, self._checkpointer, options.clock
+        )
         undo.callback(self._committer.close)
         self._appender = Appender(
             disk,

@@ -94,6 +94,8 @@ class Tables(NamedTuple):
     quarantine: lmdb._Database
     markers: lmdb._Database
     versions: lmdb._Database
+    lifecycle: lmdb._Database
+    accounts: lmdb._Database
 
     @property
     def numbers(self) -> dict[lmdb._Database, int]:

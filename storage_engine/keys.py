@@ -50,6 +50,8 @@ class Table(StrEnum):
     QUARANTINE = "quarantine"  # blob(): none
     MARKERS = "markers"  # entry(): as ENTRIES, for the keys whose current version is a marker
     VERSIONS = "versions"  # version(): newest first, within one key
+    LIFECYCLE = "lifecycle"  # look(): time, within one bucket
+    ACCOUNTS = "accounts"  # sequence(): account id
 
 
 class Due(IntEnum):
@@ -195,6 +197,26 @@ def due_parts(key: bytes) -> tuple[int, int, bytes]:
     at_ms, kind = _DUE.unpack_from(key)
     return int(at_ms), int(kind), key[_DUE.size :]
 
+
+# --- lifecycle ---------------------------------------------------------------------------------
+
+LOOK_DIGEST_BYTES: Final = 16
+_LOOK = struct.Struct(">QQ")
+
+
+def look(bucket_id: int, at_ms: int, digest: bytes) -> bytes:
+    """Encode when lifecycle looks at something of a bucket: two u64, then what (16 bytes)."""
+    assert len(digest) == LOOK_DIGEST_BYTES
+    return _LOOK.pack(bucket_id, at_ms) + digest
+
+
+def look_parts(key: bytes) -> tuple[int, int, bytes]:
+    """Decode a key made by `look` into (bucket id, time, digest)."""
+    bucket_id, at_ms = _LOOK.unpack_from(key)
+    return int(bucket_id), int(at_ms), key[_LOOK.size :]
+
+
+# --- single values -----------------------------------------------------------------------------
 
 RECEIPTS: Final = b"receipt."
 TOKEN_BYTES: Final = 16

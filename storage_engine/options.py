@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +15,16 @@ from storage_engine.limits import (
     MAP_BYTES,
     VOLUME_BYTES_MAX,
 )
+
+Clock = Callable[[], int]
+"""Tells the time in epoch milliseconds."""
+
+DAY_MS: Final = 24 * 3600 * 1000
+
+
+def wall_clock() -> int:
+    """Tell the machine's time."""
+    return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +38,8 @@ class EngineOptions:
     disk_reserve_bytes: int = DISK_RESERVE_BYTES
     segment_bytes: int = JOURNAL_SEGMENT_BYTES
     neighbours: frozenset[str] = frozenset()  # files of others that a new store may find
+    clock: Clock = wall_clock  # what commits are dated by, and what falls due
+    lifecycle_day_ms: int = DAY_MS  # how long a day of a lifecycle rule is; shorter for tests
 
 
 DEFAULTS: Final = EngineOptions()

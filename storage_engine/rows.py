@@ -204,6 +204,18 @@ class NamespaceRow(msgspec.Struct, array_like=True):
     locked: int = 0
     quota_bytes: int = 0
     quota_versions: int = 0
+    account: int = 0  # whose totals these count in; 0: nobody's
+    lifecycle: int = 0  # number of the rules in force, of META "lifecycle."; 0: there are none
+
+
+class AccountRow(msgspec.Struct, array_like=True):
+    """ACCOUNTS: exact totals of all the namespaces of one account, open ones and closed."""
+
+    objects: int = 0
+    versions: int = 0
+    bytes: int = 0  # of versions and of parts of open uploads
+    quota_bytes: int = 0
+    quota_versions: int = 0
 
 
 class DeadExtent(msgspec.Struct, array_like=True):
@@ -247,6 +259,7 @@ decode_manifest: Final = msgspec.msgpack.Decoder(Manifest).decode
 decode_citation: Final = msgspec.msgpack.Decoder(Citation).decode
 decode_completion: Final = msgspec.msgpack.Decoder(Completion).decode
 decode_namespace: Final = msgspec.msgpack.Decoder(NamespaceRow).decode
+decode_account: Final = msgspec.msgpack.Decoder(AccountRow).decode
 decode_dead: Final = msgspec.msgpack.Decoder(DeadExtent).decode
 decode_scrub: Final = msgspec.msgpack.Decoder(ScrubState).decode
 decode_quarantined: Final = msgspec.msgpack.Decoder(Quarantined).decode

@@ -9,18 +9,19 @@ may reach outside the transaction.
 from __future__ import annotations
 
 import struct
-import time
 from typing import TYPE_CHECKING, Final
 
 from storage_engine import keys, rows
 from storage_engine.changes import Changes
 from storage_engine.errors import NamespaceClosed
 from storage_engine.namespace import Namespace
+from storage_engine.options import wall_clock
 
 if TYPE_CHECKING:
     import lmdb
 
     from storage_engine.index import Tables
+    from storage_engine.options import Clock
 
 SEQUENCE: Final = keys.meta("sequence")
 LAST_VOLUME: Final = keys.meta("last_volume")
@@ -67,10 +68,12 @@ class Transaction:
         "upload_names",
     )
 
-    def __init__(self, txn: lmdb.Transaction[bytes], tables: Tables) -> None:
+    def __init__(
+        self, txn: lmdb.Transaction[bytes], tables: Tables, clock: Clock = wall_clock
+    ) -> None:
         self.txn = txn
         self.tables = tables
-        self.now_ms = time.time_ns() // 1_000_000
+        self.now_ms = clock()
         self.changes = Changes(tables)
         self.entries = Namespace(tables.entries)
         self.markers = Namespace(tables.markers)

@@ -82,6 +82,7 @@ class User(AbstractBaseUser):
     is_root = models.BooleanField("root", default=False, editable=False)
     is_active = models.BooleanField("active", default=True)
     token_version = models.PositiveIntegerField(default=0, editable=False)
+    quota = models.JSONField(default=None, null=True, editable=False)  # iam.quotas.Quota
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField("updated", default=timezone.now, editable=False)
 

@@ -12,13 +12,16 @@ from buckets.configuration import (
     NOTHING_PUBLIC,
     BucketConfiguration,
     CorsRule,
+    DefaultRetention,
+    ObjectLockConfiguration,
     Ownership,
     PublicAccessBlock,
 )
 from iam.audit.acting import Actor, Via, acting
 from iam.models import AuditEntry
+from iam.quotas import Quota
 from iam.services.audit import search_entries
-from storage_engine import Versioning
+from storage_engine import LockMode, Versioning
 from storage_engine.apps import get_engine
 
 if TYPE_CHECKING:
@@ -43,6 +46,18 @@ SETTINGS: list[tuple[str, Any, Any, str]] = [
     ("cors", (RULE,), None, "s3:PutBucketCors"),
     ("tags", {"a": "é"}, {"a": "é"}, "s3:PutBucketTagging"),
     ("policy", POLICY, POLICY, "s3:PutBucketPolicy"),
+    (
+        "object_lock",
+        ObjectLockConfiguration(retention=DefaultRetention(mode=LockMode.GOVERNANCE, days=7)),
+        {"retention": {"mode": "GOVERNANCE", "days": 7, "years": 0}},
+        "s3:PutObjectLockConfiguration",
+    ),
+    (
+        "quota",
+        Quota(bytes=1000),
+        {"bytes": 1000, "objects": 0, "warn_percent": 80},
+        "s3:PutBucketQuota",
+    ),
 ]
 CLEARED = [
     ("policy", POLICY, None, "s3:DeleteBucketPolicy"),
@@ -70,7 +85,7 @@ def test_a_bucket_made_and_deleted_leaves_entries(store: StorageEngine, ada: Use
     deleted, made = search_entries(limit=2).entries
     assert (made.action, made.resource, made.actor) == ("s3:CreateBucket", ARN, "ada")
     assert made.detail["owner"] == "ada"
-    assert made.detail.keys() > set(BucketConfiguration.__struct_fields__)
+    assert made.detail.keys() > set(BucketConfiguration.__struct_fields__) - {"lifecycle"}
     assert (deleted.action, deleted.resource, deleted.request_id) == ("s3:DeleteBucket", ARN, "R1")
     assert AuditEntry.objects.filter(resource=ARN).count() == 2
 
@@ -107,7 +122,7 @@ def test_taking_a_setting_away_is_told_apart(
 def test_every_setting_has_its_operation() -> None:
     """Whatever can be set on a bucket can be named in an entry."""
     assert services.OPERATIONS.keys() == set(BucketConfiguration.__struct_fields__)
-    assert {name for name, *_ in SETTINGS} == services.OPERATIONS.keys()
+    assert {name for name, *_ in SETTINGS} | {"lifecycle"} == services.OPERATIONS.keys()
 
 
 def test_a_change_taken_back_leaves_none(bucket: int) -> None:
