@@ -62,6 +62,7 @@ if TYPE_CHECKING:
         Origin,
         PartInfo,
         PartPage,
+        RetentionPeriod,
         UploadInfo,
         UploadPage,
     )
@@ -295,17 +296,19 @@ class StorageEngine(ObjectVerbs, LifecycleVerbs, Upkeep):
         guard: Guard | None = None,
         versioning: Versioning = Versioning.UNVERSIONED,
         lock: ObjectLock = NO_LOCK,
+        default_retention: RetentionPeriod | None = None,
         record: StagedBlob | None = None,
     ) -> Future[ObjectInfo]:
         """Make an object of parts as `list_parts` gave them, in this order; others are released.
 
         NoSuchUpload, PartChanged, QuotaExceeded, ObjectLocked. A completed upload is
         remembered for a day, see `get_upload`. `record` is of `stage_completion`, for the same
-        parts and attributes.
+        parts and attributes. `default_retention` is as for `put_object`.
         """
         target, raw_id = ObjectRef(bucket_id, key), raw_upload_id(upload_id)
         operation = CompleteUpload(target, raw_id, parts, attributes, guard, record)
         operation.versioning, operation.lock = versioning, lock
+        operation.default_retention = default_retention
         return self._submit(operation)
 
     def abort_upload(self, bucket_id: int, key: str, upload_id: str) -> Future[None]:

@@ -9,11 +9,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from storage_engine.errors import ObjectLocked
-from storage_engine.values import LockMode
+from storage_engine.values import LockMode, ObjectLock
 
 if TYPE_CHECKING:
     from storage_engine import rows
-    from storage_engine.values import ObjectLock
+    from storage_engine.transaction import Transaction
+    from storage_engine.values import RetentionPeriod
+
+
+def laid_on(
+    transaction: Transaction, lock: ObjectLock, default_retention: RetentionPeriod | None
+) -> ObjectLock:
+    """Return what a new version gets: the retention asked for, or the default, and the hold."""
+    if default_retention is None or lock.mode is not LockMode.NONE:
+        return lock
+    mode, period_ms = default_retention
+    return ObjectLock(mode, transaction.retained_from_ms() + period_ms, lock.has_hold)
 
 
 def check_removable(

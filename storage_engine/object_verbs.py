@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         ObjectLock,
         ObjectParts,
         Receipt,
+        RetentionPeriod,
         VersionPage,
     )
 
@@ -68,10 +69,15 @@ class ObjectVerbs:
         guard: Guard | None = None,
         versioning: Versioning = Versioning.UNVERSIONED,
         lock: ObjectLock = NO_LOCK,
+        default_retention: RetentionPeriod | None = None,
     ) -> Future[ObjectInfo]:
-        """Make a staged payload the object of a key. QuotaExceeded, ObjectLocked."""
+        """Make a staged payload the object of a key. QuotaExceeded, ObjectLocked.
+
+        `default_retention` is given in the commit, where `lock` names no retention.
+        """
         target = ObjectRef(bucket_id, key)
         operation = PutObject(target, blob, attributes, guard, versioning, lock)
+        operation.default_retention = default_retention
         return self._committer.submit(operation)
 
     def copy_object(  # noqa: PLR0913  # as of put_object, for two objects
@@ -85,16 +91,18 @@ class ObjectVerbs:
         guard: Guard | None = None,
         versioning: Versioning = Versioning.UNVERSIONED,
         lock: ObjectLock = NO_LOCK,
+        default_retention: RetentionPeriod | None = None,
     ) -> Future[ObjectInfo]:
-        """Make an object of another's payload, which is shared, not copied.
+        """Make an object of another's payload, which is shared, not copied; locks are not.
 
-        `attributes` is called inside the commit with the source, like a guard. NoSuchKey,
-        NoSuchVersion, IsDeleteMarker, QuotaExceeded, ObjectLocked.
+        `attributes` is called inside the commit with the source, like a guard;
+        `default_retention` is as for `put_object`. NoSuchKey, NoSuchVersion, IsDeleteMarker,
+        QuotaExceeded, ObjectLocked.
         """
         operation = CopyObject(source, target, attributes, source_guard, guard)
         operation.source_version_id = source_version_id
         operation.versioning = versioning
-        operation.lock = lock
+        operation.lock, operation.default_retention = lock, default_retention
         return self._committer.submit(operation)
 
     def set_attributes(

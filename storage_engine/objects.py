@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 
     from storage_engine.staging import StagedBlob
     from storage_engine.transaction import Transaction
-    from storage_engine.values import Guard, ObjectAttributes, ObjectInfo, ObjectLock, ObjectRef
+    from storage_engine.values import (
+        Guard,
+        ObjectAttributes,
+        ObjectInfo,
+        ObjectLock,
+        ObjectRef,
+        RetentionPeriod,
+    )
 
 
 def find(transaction: Transaction, target: ObjectRef, guard: Guard | None) -> History:
@@ -40,6 +47,7 @@ class PutObject(Operation["ObjectInfo"]):
     guard: Guard | None
     versioning: Versioning = Versioning.UNVERSIONED
     lock: ObjectLock = NO_LOCK
+    default_retention: RetentionPeriod | None = None
     history: History | None = field(default=None, init=False)
 
     def check(self, transaction: Transaction) -> None:
@@ -54,7 +62,8 @@ class PutObject(Operation["ObjectInfo"]):
         assert history is not None
         payload = blobs.add_staged(transaction, self.blob)
         entry = rows.Entry(self.blob.size, transaction.now_ms, payload, 0, self.attributes)
-        return history.info(history.add(entry, self.versioning, self.lock))
+        lock = locks.laid_on(transaction, self.lock, self.default_retention)
+        return history.info(history.add(entry, self.versioning, lock))
 
     def settle(self, *, is_committed: bool) -> None:
         """Use up the staged payload."""
@@ -77,6 +86,7 @@ class CopyObject(Operation["ObjectInfo"]):
     source_version_id: str | None = None
     versioning: Versioning = Versioning.UNVERSIONED
     lock: ObjectLock = NO_LOCK
+    default_retention: RetentionPeriod | None = None
     found: rows.Entry | None = field(default=None, init=False)
     history: History | None = field(default=None, init=False)
     kept: ObjectAttributes | None = field(default=None, init=False)
@@ -101,7 +111,8 @@ class CopyObject(Operation["ObjectInfo"]):
         assert history is not None
         payload = blobs.add_shared(transaction, found)
         entry = rows.Entry(found.size, transaction.now_ms, payload, found.part_count, kept)
-        return history.info(history.add(entry, self.versioning, self.lock))
+        lock = locks.laid_on(transaction, self.lock, self.default_retention)
+        return history.info(history.add(entry, self.versioning, lock))
 
 
 @dataclass(slots=True)

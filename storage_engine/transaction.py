@@ -32,6 +32,7 @@ HELD_SINCE: Final = keys.meta("held_since")
 SCRUB: Final = keys.meta("scrub")
 MOVED: Final = keys.meta("moved")
 SHARED: Final = keys.meta("shared")
+RETAINED_FROM: Final = keys.meta("retained_from")
 GENERATION: Final = keys.meta("generation")
 GENERATION_TOPICS: Final = keys.meta("generation.")
 SEQUENCE_TIME_SHIFT: Final = 16
@@ -57,6 +58,7 @@ class Transaction:
     __slots__ = (
         "_live",
         "_namespaces",
+        "_retained_from_ms",
         "_sequence",
         "_shared",
         "changes",
@@ -82,6 +84,7 @@ class Transaction:
         self._namespaces: dict[int, rows.NamespaceRow] = {}
         self._live: dict[int, int] = {}
         self._shared = 0
+        self._retained_from_ms: int | None = None
 
     # --- rows ----------------------------------------------------------------------------------
 
@@ -133,6 +136,16 @@ class Transaction:
         self._sequence = max(self.next_sequence(), self.now_ms << SEQUENCE_TIME_SHIFT)
         self.put(self.tables.meta, SEQUENCE, _I64.pack(self._sequence))
 
+    def retained_from_ms(self) -> int:
+        """Return when a period of retention begins: now, but never before one that was given.
+
+        So a clock that is set back shortens none. Whoever asks gives one: it is kept.
+        """
+        if self._retained_from_ms is None:
+            given = number(self.txn.get(RETAINED_FROM, db=self.tables.meta))
+            self._retained_from_ms = max(self.now_ms, given)
+        return self._retained_from_ms
+
     def count(self, name: bytes) -> int:
         """Raise a counter of the META table by one and return it."""
         value = number(self.txn.get(name, db=self.tables.meta)) + 1
@@ -172,6 +185,8 @@ class Transaction:
         tables = self.tables
         if self._sequence is not None:
             self.put(tables.meta, SEQUENCE, _I64.pack(self._sequence))
+        if self._retained_from_ms is not None:
+            self.set_number(RETAINED_FROM, self._retained_from_ms)
         for bucket_id, row in self._namespaces.items():
             key, value = keys.sequence(bucket_id), rows.encode(row)
             if value != self.txn.get(key, db=tables.namespaces):  # many only look

@@ -11,7 +11,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from storage_engine import blobs, keys, rows
+from storage_engine import blobs, keys, locks, rows
 from storage_engine.commit import Operation
 from storage_engine.errors import NamespaceNotEmpty, NoSuchUpload, PartChanged
 from storage_engine.limits import PART_NUMBER_MAX, TOMBSTONE_MS
@@ -24,6 +24,7 @@ from storage_engine.values import (
     ObjectLock,
     ObjectRef,
     PartInfo,
+    RetentionPeriod,
     UploadInfo,
     Versioning,
 )
@@ -170,6 +171,7 @@ class CompleteUpload(Operation[ObjectInfo]):
     record: StagedBlob | None = None
     versioning: Versioning = Versioning.UNVERSIONED
     lock: ObjectLock = NO_LOCK
+    default_retention: RetentionPeriod | None = None
     upload: rows.Upload | None = field(default=None, init=False)
     history: History | None = field(default=None, init=False)
     held: dict[int, tuple[int, int]] = field(default_factory=dict, init=False)
@@ -208,7 +210,8 @@ class CompleteUpload(Operation[ObjectInfo]):
         )
         history.totals.upload_bytes -= entry.size
         history.totals.parts -= len(self.parts)
-        entry = history.add(entry, self.versioning, self.lock)
+        lock = locks.laid_on(transaction, self.lock, self.default_retention)
+        entry = history.add(entry, self.versioning, lock)
         forget_open(transaction, self.target, self.raw_id)
         tombstone = rows.Upload(
             *self.target,

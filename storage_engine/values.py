@@ -70,6 +70,13 @@ class ObjectLock(NamedTuple):
 NO_LOCK: Final = ObjectLock()
 
 
+class RetentionPeriod(NamedTuple):
+    """How long a new version is retained from its commit on, where no retention was asked for."""
+
+    mode: LockMode
+    period_ms: int
+
+
 class ObjectInfo(msgspec.Struct, frozen=True, gc=False):
     """A version of an object, as of one moment; the current one unless a version was asked for."""
 

@@ -7,12 +7,14 @@ import random
 from typing import TYPE_CHECKING
 
 from storage_engine import EngineOptions, ObjectAttributes, Origin, open_engine
+from storage_engine.options import wall_clock
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from storage_engine import Guard, ObjectInfo, PartInfo, StorageEngine
     from storage_engine.disk import Disk
+    from storage_engine.options import Clock
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -20,11 +22,13 @@ BUCKET = 1
 SEGMENT_BYTES = 64 * KIB
 
 
-def small_store(path: Path, *, disk: Disk | None = None, **options: int) -> StorageEngine:
+def small_store(
+    path: Path, *, disk: Disk | None = None, clock: Clock = wall_clock, **options: int
+) -> StorageEngine:
     """Open a store in which everything happens early: small payloads leave the index, and so on."""
     chosen = {"inline_bytes_max": 64, "volume_bytes_max": 256 * KIB, "disk_reserve_bytes": 0}
     chosen["segment_bytes"] = SEGMENT_BYTES
-    return open_engine(path, EngineOptions(**(chosen | options)), disk=disk)
+    return open_engine(path, EngineOptions(**(chosen | options), clock=clock), disk=disk)
 
 
 def noise(size: int, seed: int = 0) -> bytes:

@@ -6,15 +6,32 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from storage_engine import LockMode, ObjectLock, ObjectLocked, ObjectRef, Versioning
+from storage_engine import (
+    DAY_MS,
+    LockMode,
+    ObjectLock,
+    ObjectLocked,
+    ObjectRef,
+    RetentionPeriod,
+    Versioning,
+)
 from storage_engine.locks import check_change
-from tests.storage_engine.engine_steps import BUCKET, attributes, get, put, put_part
+from tests.storage_engine.engine_steps import (
+    BUCKET,
+    attributes,
+    get,
+    problems,
+    put,
+    put_part,
+    small_store,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
+    from pathlib import Path
 
-    from storage_engine import StorageEngine
+    from storage_engine import ObjectInfo, StorageEngine
 
 FAR_MS = 10**14
 NONE = ObjectLock()
@@ -131,3 +148,77 @@ def test_a_retention_may_become_more_and_not_less(
         return
     with pytest.raises(ObjectLocked):
         check_change(old, new, 1000, bypass_governance=bypass)
+
+
+# --- default retention --------------------------------------------------------------------------
+
+WEEK = RetentionPeriod(LockMode.COMPLIANCE, 7 * DAY_MS)
+
+
+def put_by_default(engine: StorageEngine, lock: ObjectLock = NONE) -> ObjectInfo:
+    """Put a version where versions are kept and retained by default."""
+    blob = engine.stage_bytes(b"x")
+    return engine.put_object(
+        BUCKET,
+        "k",
+        blob,
+        attributes(),
+        versioning=Versioning.ENABLED,
+        lock=lock,
+        default_retention=WEEK,
+    ).result()
+
+
+def copy_by_default(engine: StorageEngine, lock: ObjectLock = NONE) -> ObjectInfo:
+    """Copy a version to where they are retained by default."""
+    put(engine, "other", b"x")
+    return engine.copy_object(
+        ObjectRef(BUCKET, "other"),
+        ObjectRef(BUCKET, "k"),
+        lambda info: info.attributes,
+        versioning=Versioning.ENABLED,
+        lock=lock,
+        default_retention=WEEK,
+    ).result()
+
+
+def complete_by_default(engine: StorageEngine, lock: ObjectLock = NONE) -> ObjectInfo:
+    """Complete an upload where versions are retained by default."""
+    upload_id = engine.create_upload(BUCKET, "k", attributes()).result().upload_id
+    return engine.complete_upload(
+        BUCKET,
+        "k",
+        upload_id,
+        [put_part(engine, "k", upload_id, 1, b"part")],
+        attributes(),
+        versioning=Versioning.ENABLED,
+        lock=lock,
+        default_retention=WEEK,
+    ).result()
+
+
+ADDERS = {"put": put_by_default, "copy": copy_by_default, "complete": complete_by_default}
+
+
+@pytest.mark.parametrize("name", ADDERS)
+def test_a_default_is_for_what_says_nothing_of_retention(engine: StorageEngine, name: str) -> None:
+    """A version gets the default from its commit on, a hold beside it; what is asked for stands."""
+    add = ADDERS[name]
+    info = add(engine)
+    assert info.lock == ObjectLock(WEEK.mode, info.modified_ms + WEEK.period_ms)
+    held = add(engine, HELD)
+    assert held.lock == ObjectLock(WEEK.mode, held.modified_ms + WEEK.period_ms, has_hold=True)
+    assert add(engine, GOVERNED).lock == GOVERNED
+    assert engine.namespace_counts(BUCKET).locked == 3
+
+
+@pytest.mark.parametrize("name", ADDERS)
+def test_a_clock_set_back_shortens_no_default(tmp_path: Path, name: str) -> None:
+    """No retention by period ends before an earlier one, also once the store is opened again."""
+    add, times = ADDERS[name], [100 * DAY_MS, 1, 101 * DAY_MS, 2]
+    ends = []
+    for time_ms in times:
+        with small_store(tmp_path / "store", clock=lambda at=time_ms: at) as engine:
+            ends.append(add(engine).lock.retain_until_ms)
+            assert problems(engine) == []
+    assert ends == [107 * DAY_MS, 107 * DAY_MS, 108 * DAY_MS, 108 * DAY_MS]
