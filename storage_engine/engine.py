@@ -11,7 +11,7 @@ import weakref
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
-from storage_engine import blobs, keys, layout, meta, recovery, rows
+from storage_engine import blobs, layout, meta, recovery
 from storage_engine.care import Care
 from storage_engine.checkpoint import Checkpointer
 from storage_engine.commit import Committer, Operation, Result
@@ -27,7 +27,7 @@ from storage_engine.namespace import Namespace
 from storage_engine.object_reads import ObjectReads
 from storage_engine.object_verbs import ObjectVerbs
 from storage_engine.options import DEFAULTS, EngineOptions
-from storage_engine.quotas import SetQuota
+from storage_engine.quota_verbs import QuotaVerbs
 from storage_engine.staging import Stager
 from storage_engine.upkeep import Upkeep
 from storage_engine.upload_reads import UploadReads
@@ -40,7 +40,7 @@ from storage_engine.uploads import (
     completion,
     raw_upload_id,
 )
-from storage_engine.values import NO_LOCK, NamespaceCounts, ObjectRef, Quota, Versioning
+from storage_engine.values import NO_LOCK, NamespaceCounts, ObjectRef, Versioning
 from storage_engine.volume import Appender
 from storage_engine.volume_files import VolumeFiles
 
@@ -98,7 +98,7 @@ def renew_engine(
         return StorageEngine(place, options, disk or RealDisk())
 
 
-class StorageEngine(ObjectVerbs, LifecycleVerbs, Upkeep):
+class StorageEngine(ObjectVerbs, QuotaVerbs, LifecycleVerbs, Upkeep):
     """An open store. Thread-safe; belongs to the process that opened it.
 
     Mutations return futures that resolve once the change is durable, or hold one of
@@ -356,7 +356,7 @@ class StorageEngine(ObjectVerbs, LifecycleVerbs, Upkeep):
 
     def namespace_counts(self, bucket_id: int) -> NamespaceCounts:
         """Return a namespace's exact totals."""
-        row = self._index.view(lambda txn: self._namespace(txn, bucket_id))
+        row = self._index.view(lambda txn: self._namespace_row(txn, bucket_id))
         return NamespaceCounts(
             row.objects,
             row.object_bytes,
@@ -367,15 +367,6 @@ class StorageEngine(ObjectVerbs, LifecycleVerbs, Upkeep):
             row.parts,
             row.locked,
         )
-
-    def set_quota(self, bucket_id: int, quota: Quota) -> Future[None]:
-        """Bound what a namespace may hold; a bound below what it holds refuses additions only."""
-        return self._submit(SetQuota(bucket_id, quota))
-
-    def quota(self, bucket_id: int) -> Quota:
-        """Return what a namespace may hold."""
-        row = self._index.view(lambda txn: self._namespace(txn, bucket_id))
-        return Quota(row.quota_bytes, row.quota_versions)
 
     def bump_generation(self, topic: str) -> int:
         """Tell every process that a topic has changed; durable on return. Returns the total."""
@@ -397,10 +388,6 @@ class StorageEngine(ObjectVerbs, LifecycleVerbs, Upkeep):
     def _knows(self, sha256: bytes) -> bool:
         tables = self._index.tables
         return self._index.view(lambda txn: blobs.find_sound(txn, tables, sha256)) is not None
-
-    def _namespace(self, txn: lmdb.Transaction[bytes], bucket_id: int) -> rows.NamespaceRow:
-        value = txn.get(keys.sequence(bucket_id), db=self._index.tables.namespaces)
-        return rows.NamespaceRow() if value is None else rows.decode_namespace(value)
 
     def _read_generation(self, txn: lmdb.Transaction[bytes]) -> int:
         return meta.read_generation(txn, self._index.tables)

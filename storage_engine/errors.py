@@ -7,6 +7,8 @@ assertion or a ValueError, never one of these.
 # ruff: noqa: N818  # the names are the outcomes, as the S3 side knows them
 from __future__ import annotations
 
+from enum import StrEnum
+
 
 class EngineError(Exception):
     """Base of everything the engine raises on purpose."""
@@ -51,8 +53,35 @@ class ObjectLocked(EngineError):
     """A version is retained or on legal hold, and may be neither removed nor renamed."""
 
 
+class QuotaHolder(StrEnum):
+    """Whose quota it is."""
+
+    BUCKET = "bucket"
+    ACCOUNT = "account"
+
+
+class QuotaMeasure(StrEnum):
+    """What a quota bounds."""
+
+    BYTES = "bytes"
+    VERSIONS = "versions"
+
+
 class QuotaExceeded(EngineError):
-    """The namespace would hold more than its quota."""
+    """A namespace, or all of an account, would hold more than the quota.
+
+    `used` is what is held already, `asked` what would come to it.
+    """
+
+    def __init__(
+        self, holder: QuotaHolder, measure: QuotaMeasure, *, bound: int, used: int, asked: int
+    ) -> None:
+        super().__init__(f"{holder}: {used} of {bound} {measure} are used, {asked} more are asked")
+        self.holder = holder
+        self.measure = measure
+        self.bound = bound
+        self.used = used
+        self.asked = asked
 
 
 class TargetExists(EngineError):

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 from storage_engine import blobs, rows
 from storage_engine.listing import Page, Query
 from storage_engine.paths import PathCache
-from storage_engine.values import ListPage, ObjectInfo, ObjectPart, ObjectParts, VersionPage
+from storage_engine.values import (
+    ListPage,
+    ObjectInfo,
+    ObjectPart,
+    ObjectParts,
+    Versioning,
+    VersionPage,
+)
 from storage_engine.versions import check_readable, find_version, parse_version_id, versions_behind
 
 if TYPE_CHECKING:
@@ -41,6 +48,15 @@ class ObjectReads:
             return check_readable(current, key, None), True
         found = find_version(txn, self._tables, current, version_id)
         return check_readable(found, key, version_id), found is current
+
+    def replaced(
+        self, txn: lmdb.Transaction[bytes], bucket_id: int, key: str, versioning: Versioning
+    ) -> rows.Entry | None:
+        """Return the version that would go if another were added, as `History.replaced`."""
+        if versioning is Versioning.ENABLED:
+            return None
+        current = self._current(txn, bucket_id, key)
+        return find_version(txn, self._tables, current, rows.NULL_VERSION_ID)
 
     def info(
         self, txn: lmdb.Transaction[bytes], bucket_id: int, key: str, version_id: str | None = None

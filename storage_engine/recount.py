@@ -40,6 +40,7 @@ class Recount:
         self._manifests: Counter[bytes] = Counter()
         self._part_owners: dict[bytes, str] = {}
         self._totals: defaultdict[int, rows.NamespaceRow] = defaultdict(rows.NamespaceRow)
+        self._accounts: defaultdict[int, rows.AccountRow] = defaultdict(rows.AccountRow)
         # By object id: the bucket, the numbers of the current and of the null version behind it.
         self._owners: dict[int, tuple[int, int, int | None]] = {}
         self._sequence = number(txn.get(SEQUENCE, db=tables.meta))
@@ -50,6 +51,7 @@ class Recount:
         self._check_inline()
         self._check_blobs()
         self._check_namespaces()
+        self._check_accounts()
 
     def blobs_in_order(self) -> list[tuple[bytes, rows.Blob]]:
         """Return the blobs as they lie on disk."""
@@ -353,9 +355,23 @@ class Recount:
             found = self._totals.pop(bucket_id, rows.NamespaceRow())
             found.is_closed = row.is_closed
             found.quota_bytes, found.quota_versions = row.quota_bytes, row.quota_versions
+            found.account = row.account
+            self._accounts[row.account].add(found.share, 1)
             if row != found:
                 self._say(f"namespace {bucket_id} counts {row}, has {found}")
             if row.is_closed and (row.versions or row.uploads):
                 self._say(f"namespace {bucket_id} is closed and not empty")
         for bucket_id in self._totals:
             self._say(f"namespace {bucket_id} has objects and no row")
+
+    def _check_accounts(self) -> None:
+        self._accounts.pop(0, None)  # what is nobody's
+        for key, value in self._rows(self._tables.accounts):
+            account_id, row = keys.sequence_number(key), rows.decode_account(value)
+            found = self._accounts.pop(account_id, rows.AccountRow())
+            found.quota_bytes, found.quota_versions = row.quota_bytes, row.quota_versions
+            if row != found:
+                self._say(f"account {account_id} counts {row}, has {found}")
+        for account_id, found in self._accounts.items():
+            if found != rows.AccountRow():
+                self._say(f"account {account_id} has {found} and no row")

@@ -7,7 +7,7 @@ migration written beside the row. Knows no transaction; keys.py has the keys.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -190,6 +190,15 @@ class Completion(msgspec.Struct, frozen=True, array_like=True):
         return count > 0 and is_even and len(self.sha256s) in {0, len(NO_SHA256) * count}
 
 
+class Share(NamedTuple):
+    """What a namespace adds to the totals of an account."""
+
+    account: int
+    objects: int
+    versions: int
+    bytes: int
+
+
 class NamespaceRow(msgspec.Struct, array_like=True):
     """NAMESPACES: exact totals of a bucket; a closed one stays for ever, for ids never return."""
 
@@ -207,6 +216,16 @@ class NamespaceRow(msgspec.Struct, array_like=True):
     account: int = 0  # whose totals these count in; 0: nobody's
     lifecycle: int = 0  # number of the rules in force, of META "lifecycle."; 0: there are none
 
+    @property
+    def bytes(self) -> int:
+        """What versions and the parts of open uploads come to."""
+        return self.object_bytes + self.upload_bytes
+
+    @property
+    def share(self) -> Share:
+        """What counts for the account."""
+        return Share(self.account, self.objects, self.versions, self.bytes)
+
 
 class AccountRow(msgspec.Struct, array_like=True):
     """ACCOUNTS: exact totals of all the namespaces of one account, open ones and closed."""
@@ -216,6 +235,12 @@ class AccountRow(msgspec.Struct, array_like=True):
     bytes: int = 0  # of versions and of parts of open uploads
     quota_bytes: int = 0
     quota_versions: int = 0
+
+    def add(self, share: Share, sign: int) -> None:
+        """Count what a namespace holds, or (-1) has held."""
+        self.objects += sign * share.objects
+        self.versions += sign * share.versions
+        self.bytes += sign * share.bytes
 
 
 class DeadExtent(msgspec.Struct, array_like=True):

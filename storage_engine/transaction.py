@@ -1,9 +1,9 @@
 """What a group of operations shares while it is carried out: one LMDB write transaction.
 
 Every change goes through here, and is noted for the journal as it is made. Counters that every
-operation moves (namespaces, volumes, the sequence) are read once and written once for the whole
-group. Everything is thrown away and done again when the group must be re-run, so nothing here
-may reach outside the transaction.
+operation moves (namespaces, accounts, volumes, the sequence) are read once and written once for
+the whole group. Everything is thrown away and done again when the group must be re-run, so
+nothing here may reach outside the transaction.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ RETAINED_FROM: Final = keys.meta("retained_from")
 GENERATION: Final = keys.meta("generation")
 GENERATION_TOPICS: Final = keys.meta("generation.")
 SEQUENCE_TIME_SHIFT: Final = 16
+NO_ACCOUNT: Final = rows.AccountRow()
 _I64 = struct.Struct(">q")
 
 
@@ -56,6 +57,8 @@ class Transaction:
     """
 
     __slots__ = (
+        "_accounts",
+        "_counted",
         "_live",
         "_namespaces",
         "_retained_from_ms",
@@ -82,6 +85,8 @@ class Transaction:
         self.upload_names = Namespace(tables.upload_names)
         self._sequence: int | None = None
         self._namespaces: dict[int, rows.NamespaceRow] = {}
+        self._accounts: dict[int, rows.AccountRow] = {}
+        self._counted: dict[int, rows.Share] = {}  # by bucket: what its account counts so far
         self._live: dict[int, int] = {}
         self._shared = 0
         self._retained_from_ms: int | None = None
@@ -163,7 +168,31 @@ class Transaction:
             value = self.txn.get(keys.sequence(bucket_id), db=self.tables.namespaces)
             row = rows.NamespaceRow() if value is None else rows.decode_namespace(value)
             self._namespaces[bucket_id] = row
+            self._counted[bucket_id] = row.share
         return row
+
+    def account(self, account_id: int) -> rows.AccountRow:
+        """Return an account's row, whose bounds may be changed in place; `finish` writes it.
+
+        Its totals lag behind until `count_accounts`.
+        """
+        row = self._accounts.get(account_id)
+        if row is None:
+            value = self.txn.get(keys.sequence(account_id), db=self.tables.accounts)
+            row = rows.AccountRow() if value is None else rows.decode_account(value)
+            self._accounts[account_id] = row
+        return row
+
+    def count_accounts(self) -> None:
+        """Bring the totals of accounts up to what their namespaces have come to in the group."""
+        for bucket_id, row in self._namespaces.items():
+            before, now = self._counted[bucket_id], row.share
+            if now == before:
+                continue
+            for share, sign in ((before, -1), (now, 1)):
+                if share.account:
+                    self.account(share.account).add(share, sign)
+            self._counted[bucket_id] = now
 
     def open_namespace(self, bucket_id: int) -> rows.NamespaceRow:
         """Return the totals of a bucket that takes writes; NamespaceClosed when it does not."""
@@ -187,6 +216,7 @@ class Transaction:
             self.put(tables.meta, SEQUENCE, _I64.pack(self._sequence))
         if self._retained_from_ms is not None:
             self.set_number(RETAINED_FROM, self._retained_from_ms)
+        self._finish_accounts()
         for bucket_id, row in self._namespaces.items():
             key, value = keys.sequence(bucket_id), rows.encode(row)
             if value != self.txn.get(key, db=tables.namespaces):  # many only look
@@ -198,3 +228,14 @@ class Transaction:
         # An index from before there was the counter goes on without: it could not be right.
         if self._shared and (shared := self.txn.get(SHARED, db=tables.meta)) is not None:
             self.set_number(SHARED, number(shared) + self._shared)
+
+    def _finish_accounts(self) -> None:
+        """Write the accounts that moved; of one that has nothing and no bounds there is no row."""
+        self.count_accounts()
+        table = self.tables.accounts
+        for account_id, row in self._accounts.items():
+            key, value = keys.sequence(account_id), rows.encode(row)
+            if row == NO_ACCOUNT:
+                self.delete(table, key)
+            elif value != self.txn.get(key, db=table):
+                self.put(table, key, value)

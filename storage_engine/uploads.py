@@ -133,7 +133,7 @@ class PutPart(Operation[PartInfo]):
         value = transaction.get(transaction.tables.parts, keys.part(self.raw_id, self.number))
         freed = 0 if value is None else rows.decode_part(value).size
         totals = transaction.namespace(self.target.bucket_id)
-        check_growth(totals, size=self.blob.size - freed, versions=0)
+        check_growth(transaction, totals, size=self.blob.size - freed, versions=0)
         blobs.check_staged(transaction, self.blob)
 
     def mutate(self, transaction: Transaction) -> PartInfo:

@@ -276,10 +276,28 @@ class NamespaceCounts(NamedTuple):
 
 
 class Quota(NamedTuple):
-    """What a namespace may hold: bytes of versions and parts, and versions; 0 is no bound."""
+    """What may be held: bytes of versions and parts, and versions; 0 is no bound."""
 
     bytes: int = 0
     versions: int = 0
+
+
+class Usage(NamedTuple):
+    """What a namespace or an account holds, and may hold: exact, as of one commit."""
+
+    objects: int = 0  # keys whose current version is an object
+    versions: int = 0  # delete markers included
+    bytes: int = 0  # of versions and of parts of open uploads
+    quota: Quota = Quota()
+    account: int = 0  # that a namespace counts in; 0: in none
+    is_closed: bool = False
+
+
+class Usages(NamedTuple):
+    """Of every namespace and every account, by id, as of one commit."""
+
+    namespaces: dict[int, Usage]
+    accounts: dict[int, Usage]
 
 
 class VolumeState(StrEnum):

@@ -159,7 +159,8 @@ class History:
         locks.check_removable(gone, self._transaction.now_ms)
         if gone is not None:
             freed += gone.size
-        quotas.check_growth(self.totals, size=size - freed, versions=0 if gone else 1)
+        versions = 0 if gone else 1
+        quotas.check_growth(self._transaction, self.totals, size=size - freed, versions=versions)
 
     def check_delete(self, versioning: Versioning) -> None:
         """Refuse what a lock forbids; a quota never keeps a key from being deleted."""

@@ -35,6 +35,7 @@ from tests.storage_engine.engine_steps import (
 from tests.storage_engine.version_model import (
     FAR_AWAY_MS,
     LONG_AGO_MS,
+    Account,
     Bucket,
     ModelUpload,
     Version,
@@ -98,6 +99,7 @@ class ModelStore(RuleBasedStateMachine):
         self.path = Path(self.directory.name) / "store"
         self.engine: StorageEngine = small_store(self.path)
         self.buckets = {1: Bucket(), LOCKING: Bucket(), 3: Bucket()}
+        self.accounts = {1: Account(), 2: Account()}
         self.uploads: dict[str, ModelUpload] = {}
         self.label = 0
         self.names = KEYS

@@ -252,6 +252,24 @@ class VersionedStore(ModelStore):
         assert self.engine.quota(bucket_id) == quota
         self.buckets[bucket_id].quota = quota
 
+    @rule(bucket_id=BUCKETS, account_id=st.sampled_from([0, 1, 1, 2]))
+    def assign_account(self, bucket_id: int, account_id: int) -> None:
+        """Have a bucket count in another account, or in none."""
+        self.engine.assign_account(bucket_id, account_id).result()
+        assert self.engine.usage(bucket_id).account == account_id
+        bucket = self.buckets[bucket_id]
+        if bucket.account is not None:
+            bucket.account.buckets = [b for b in bucket.account.buckets if b is not bucket]
+        bucket.account = self.accounts.get(account_id)
+        if bucket.account is not None:
+            bucket.account.buckets.append(bucket)
+
+    @rule(account_id=st.sampled_from([1, 1, 2]), quota=QUOTAS)
+    def set_account_quota(self, account_id: int, quota: Quota) -> None:
+        """Bound an account, perhaps below what it holds."""
+        self.engine.set_account_quota(account_id, quota).result()
+        self.accounts[account_id].quota = quota
+
     @rule()
     def restart(self) -> None:
         """Go on with another engine."""
@@ -361,6 +379,8 @@ class VersionedStore(ModelStore):
             listed = list(bucket.listed("", "", "", "", all_versions=False))
             assert self.engine.list_objects(bucket_id).objects == listed
             self.check_versions(bucket_id, ("", "", "", ""), limit=5)
+        for account_id, account in self.accounts.items():
+            assert self.engine.account_usage(account_id) == account.usage()
 
 
 TestVersionedStore = VersionedStore.TestCase

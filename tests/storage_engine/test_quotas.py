@@ -6,11 +6,36 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from storage_engine import NamespaceClosed, Quota, QuotaExceeded, Versioning
-from tests.storage_engine.engine_steps import BUCKET, attributes, put, put_part
+from storage_engine import (
+    NamespaceClosed,
+    ObjectRef,
+    Quota,
+    QuotaExceeded,
+    QuotaHolder,
+    QuotaMeasure,
+    Usage,
+    Versioning,
+    rows,
+)
+from storage_engine.keys import sequence
+from tests.storage_engine.engine_steps import (
+    BUCKET,
+    attributes,
+    problems,
+    put,
+    put_multipart,
+    put_part,
+    small_store,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from storage_engine import StorageEngine
+
+OTHER = 2
+ACCOUNT = 7
 
 
 @pytest.mark.parametrize("quota", [Quota(bytes=1000), Quota(versions=100)])
@@ -76,3 +101,164 @@ def test_a_closed_namespace_gets_no_quota(engine: StorageEngine) -> None:
     engine.close_namespace(BUCKET).result()
     with pytest.raises(NamespaceClosed):
         engine.set_quota(BUCKET, Quota(1, 1)).result()
+
+
+# --- accounts ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("quota", [Quota(bytes=1000), Quota(versions=100)])
+def test_an_account_holds_over_its_namespaces_in_one_commit(
+    engine: StorageEngine, quota: Quota
+) -> None:
+    """Of puts into many namespaces at once just as many succeed as their account has room for."""
+    buckets = range(1, 11)
+    for bucket_id in buckets:
+        engine.assign_account(bucket_id, ACCOUNT).result()
+    engine.set_account_quota(ACCOUNT, quota).result()
+    futures = [
+        engine.put_object(1 + n % 10, f"{n}", engine.stage_bytes(b"x" * 10), attributes())
+        for n in range(150)
+    ]
+    refused = [future for future in futures if isinstance(future.exception(), QuotaExceeded)]
+    assert len(refused) == 50
+    assert engine.account_usage(ACCOUNT) == Usage(100, 100, 1000, quota)
+    assert sum(engine.usage(bucket_id).bytes for bucket_id in buckets) == 1000
+    assert problems(engine) == []
+
+
+def test_a_refusal_tells_whose_bound_and_how_much(engine: StorageEngine) -> None:
+    """Who, what, the bound, the use and what was asked are there to be put into words."""
+    engine.assign_account(BUCKET, ACCOUNT).result()
+    put(engine, "a", b"x" * 60)
+    refusals = [
+        (engine.set_quota, BUCKET, Quota(70, 0), (QuotaHolder.BUCKET, QuotaMeasure.BYTES, 70, 60)),
+        (engine.set_quota, BUCKET, Quota(0, 1), (QuotaHolder.BUCKET, QuotaMeasure.VERSIONS, 1, 1)),
+        (engine.set_quota, BUCKET, Quota(), None),
+        (
+            engine.set_account_quota,
+            ACCOUNT,
+            Quota(70, 9),
+            (QuotaHolder.ACCOUNT, QuotaMeasure.BYTES, 70, 60),
+        ),
+        (
+            engine.set_account_quota,
+            ACCOUNT,
+            Quota(71, 1),
+            (QuotaHolder.ACCOUNT, QuotaMeasure.VERSIONS, 1, 1),
+        ),
+    ]
+    for set_bound, holder_id, quota, told in refusals:
+        set_bound(holder_id, quota).result()
+        if told is None:
+            continue
+        with pytest.raises(QuotaExceeded) as caught:
+            put(engine, "b", b"x" * 11)
+        error = caught.value
+        assert (error.holder, error.measure, error.bound, error.used) == told
+        assert error.asked == (11 if error.measure is QuotaMeasure.BYTES else 1)
+
+
+def test_another_account_takes_over_what_there_is(engine: StorageEngine) -> None:
+    """A namespace goes with all it holds, beyond any bound; what is added is then refused."""
+    engine.assign_account(BUCKET, ACCOUNT).result()
+    put(engine, "a", b"x" * 60)
+    put_multipart(engine, "b", [b"y" * 20, b"z" * 20])
+    upload_id = engine.create_upload(BUCKET, "c", attributes()).result().upload_id
+    put_part(engine, "c", upload_id, 1, b"x" * 5)
+    assert engine.account_usage(ACCOUNT) == Usage(2, 2, 105)
+    engine.set_account_quota(8, Quota(100, 1)).result()
+    engine.assign_account(BUCKET, 8).result()
+    assert engine.account_usage(ACCOUNT) == Usage()
+    assert engine.account_usage(8) == Usage(2, 2, 105, Quota(100, 1))
+    put(engine, "a", b"y" * 60)
+    with pytest.raises(QuotaExceeded):
+        put_part(engine, "c", upload_id, 1, b"x" * 6)
+    engine.abort_upload(BUCKET, "c", upload_id).result()
+    assert engine.account_usage(8).bytes == 100
+    engine.assign_account(BUCKET, 0).result()
+    assert engine.account_usage(8) == Usage(quota=Quota(100, 1))
+    assert problems(engine) == []
+
+
+def test_moving_and_writing_share_a_commit(engine: StorageEngine) -> None:
+    """What is put beside the change of account, before or after, counts where the bucket is."""
+    futures: list[Callable[[], object]] = []
+    for account_id in (ACCOUNT, 8, 0, 8):
+        blob = engine.stage_bytes(b"x" * 10)
+        key = f"{len(futures)}"
+        futures += [
+            engine.put_object(BUCKET, key, blob, attributes()).result,
+            engine.assign_account(BUCKET, account_id).result,
+            engine.copy_object(
+                ObjectRef(BUCKET, key), ObjectRef(OTHER, key), lambda info: info.attributes
+            ).result,
+            engine.assign_account(OTHER, ACCOUNT).result,
+        ]
+    for wait in futures:
+        wait()
+    assert engine.account_usage(8) == Usage(4, 4, 40)
+    assert engine.account_usage(ACCOUNT) == Usage(4, 4, 40)
+    assert problems(engine) == []
+
+
+def test_an_account_with_nothing_has_no_row(engine: StorageEngine) -> None:
+    """What is emptied and unbounded leaves no trace, and neither does a closed namespace."""
+    engine.assign_account(BUCKET, ACCOUNT).result()
+    engine.set_account_quota(ACCOUNT, Quota(9, 9)).result()
+    put(engine, "a", b"x")
+    assert engine.usages().accounts == {ACCOUNT: Usage(1, 1, 1, Quota(9, 9))}
+    engine.delete_object(BUCKET, "a").result()
+    engine.set_account_quota(ACCOUNT, Quota()).result()
+    engine.close_namespace(BUCKET).result()
+    assert engine.usages().accounts == {}
+    assert engine.usages().namespaces[BUCKET].is_closed
+    with pytest.raises(NamespaceClosed):
+        engine.assign_account(BUCKET, 8).result()
+    assert problems(engine) == []
+
+
+def test_a_namespace_from_before_accounts_is_nobodys(tmp_path: Path) -> None:
+    """A row that ends before the account is read as it was meant, and can be assigned."""
+    with small_store(tmp_path / "s") as engine:
+        put(engine, "a", b"x" * 60)
+        table = engine._index.tables.namespaces
+        with engine._index.begin_write() as txn:
+            value = txn.get(sequence(BUCKET), db=table)
+            assert value is not None
+            old = rows.decode_namespace(value)
+            short = [getattr(old, name) for name in rows.NamespaceRow.__struct_fields__[:11]]
+            txn.put(sequence(BUCKET), rows.encode(short), db=table)
+        assert engine.usage(BUCKET) == Usage(1, 1, 60)
+        engine.assign_account(BUCKET, ACCOUNT).result()
+        assert engine.account_usage(ACCOUNT) == Usage(1, 1, 60)
+        assert problems(engine) == []
+
+
+# --- foresight ---------------------------------------------------------------------------------
+
+
+def test_what_will_not_fit_is_foreseen(engine: StorageEngine) -> None:
+    """Without the bytes the answer is what the commit would say: replacing counts what goes."""
+    engine.check_room(BUCKET, "any", 1 << 60, Versioning.UNVERSIONED)
+    engine.assign_account(BUCKET, ACCOUNT).result()
+    put(engine, "a", b"x" * 60)
+    upload_id = engine.create_upload(BUCKET, "c", attributes()).result().upload_id
+    put_part(engine, "c", upload_id, 1, b"x" * 5)
+    for bound in (engine.set_quota, engine.set_account_quota):
+        holder_id = BUCKET if bound == engine.set_quota else ACCOUNT
+        bound(holder_id, Quota(70, 1)).result()
+        engine.check_room(BUCKET, "a", 65, Versioning.SUSPENDED)
+        engine.check_part_room(BUCKET, upload_id, 1, 10)
+        engine.check_part_room(BUCKET, upload_id, 2, 5)
+        engine.check_part_room(BUCKET, "none", 1, 5)
+        for key, size, versioning in (
+            ("a", 66, Versioning.UNVERSIONED),
+            ("a", 0, Versioning.ENABLED),
+            ("b", 0, Versioning.UNVERSIONED),
+        ):
+            with pytest.raises(QuotaExceeded):
+                engine.check_room(BUCKET, key, size, versioning)
+        for number, size in ((1, 11), (2, 6)):
+            with pytest.raises(QuotaExceeded):
+                engine.check_part_room(BUCKET, upload_id, number, size)
+        bound(holder_id, Quota()).result()

@@ -108,6 +108,18 @@ def miscount_users(txn: lmdb.Transaction[bytes], tables: Tables) -> None:
     txn.put(SHARED, (7).to_bytes(8, "big"), db=tables.meta)
 
 
+def miscount_account(txn: lmdb.Transaction[bytes], tables: Tables) -> None:
+    """Let an account hold more than its namespaces do."""
+    txn.put(keys.sequence(7), rows.encode(rows.AccountRow(bytes=1)), db=tables.accounts)
+
+
+def lose_account(txn: lmdb.Transaction[bytes], tables: Tables) -> None:
+    """Let a namespace count in an account of which there is no row."""
+    key, value = only(txn, tables.namespaces)
+    row = msgspec.structs.replace(rows.decode_namespace(value), account=9)
+    txn.put(key, rows.encode(row), db=tables.namespaces)
+
+
 DAMAGES: list[tuple[Callable[[lmdb.Transaction[bytes], Tables], None], str]] = [
     (shorten_manifest, "object b'parts' in namespace 1 and its manifest disagree"),
     (shorten_manifest, "cites 1 parts and holds 2"),
@@ -118,6 +130,8 @@ DAMAGES: list[tuple[Callable[[lmdb.Transaction[bytes], Tables], None], str]] = [
     (keep_receipt, "receipt 7474747474747474"),
     (lose_receipt, "receipt 7474747474747474"),
     (miscount_users, "the index counts 7 users beside the first, has 0"),
+    (miscount_account, "account 7 counts AccountRow(objects=0, versions=0, bytes=1,"),
+    (lose_account, "account 9 has AccountRow(objects=2, versions=2, bytes=14000,"),
 ]
 
 

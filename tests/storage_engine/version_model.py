@@ -19,6 +19,7 @@ from storage_engine import (
     Quota,
     QuotaExceeded,
     TargetExists,
+    Usage,
     Versioning,
 )
 
@@ -80,12 +81,30 @@ class Key:
 
 
 @dataclass
+class Account:
+    """What several namespaces hold and may hold together."""
+
+    buckets: list[Bucket] = field(default_factory=list)
+    quota: Quota = field(default_factory=Quota)
+
+    def usage(self) -> Usage:
+        """Add up what the namespaces hold."""
+        return Usage(
+            sum(len(bucket.objects()) for bucket in self.buckets),
+            sum(len(bucket.versions()) for bucket in self.buckets),
+            sum(bucket.object_bytes() + bucket.upload_bytes for bucket in self.buckets),
+            self.quota,
+        )
+
+
+@dataclass
 class Bucket:
     """One namespace: its keys, its quota, and what its open uploads hold."""
 
     keys: dict[str, Key] = field(default_factory=dict)
     quota: Quota = field(default_factory=Quota)
     upload_bytes: int = 0
+    account: Account | None = field(default=None, repr=False)
 
     def key(self, name: str) -> Key:
         """Return a key, which may have no version."""
@@ -147,13 +166,14 @@ class Bucket:
         return self.growth_refusal(growth, 0 if gone is not None else 1)
 
     def growth_refusal(self, size: int, versions: int) -> Refusal:
-        """Tell whether the quota refuses growth."""
-        used = self.object_bytes() + self.upload_bytes
-        if size > 0 and self.quota.bytes and used + size > self.quota.bytes:
-            return QuotaExceeded
-        there = len(self.versions())
-        if versions and self.quota.versions and there + versions > self.quota.versions:
-            return QuotaExceeded
+        """Tell whether the quota of the bucket or of its account refuses growth."""
+        own = Account([self], self.quota)
+        for holder in (own, self.account or own):
+            usage, quota = holder.usage(), holder.quota
+            if size > 0 and quota.bytes and usage.bytes + size > quota.bytes:
+                return QuotaExceeded
+            if versions and quota.versions and usage.versions + versions > quota.versions:
+                return QuotaExceeded
         return None
 
     def delete_refusal(self, name: str, versioning: Versioning) -> Refusal:
