@@ -263,10 +263,10 @@ class StorageEngine(ObjectVerbs, QuotaVerbs, LifecycleVerbs, Upkeep):
     # --- multipart uploads ---------------------------------------------------------------------
 
     def create_upload(
-        self, bucket_id: int, key: str, attributes: ObjectAttributes
+        self, bucket_id: int, key: str, attributes: ObjectAttributes, lock: ObjectLock = NO_LOCK
     ) -> Future[UploadInfo]:
-        """Begin a multipart upload. NamespaceClosed, InvalidKey."""
-        return self._submit(CreateUpload(ObjectRef(bucket_id, key), attributes))
+        """Begin a multipart upload; `lock` is kept with it. NamespaceClosed, InvalidKey."""
+        return self._submit(CreateUpload(ObjectRef(bucket_id, key), attributes, lock))
 
     def put_part(  # noqa: PLR0913  # what a part is, in the order S3 tells it
         self,

@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from storage_engine.errors import ObjectLocked
-from storage_engine.values import LockMode, ObjectLock
+from storage_engine.values import LockMode
 
 if TYPE_CHECKING:
     from storage_engine import rows
     from storage_engine.transaction import Transaction
-    from storage_engine.values import RetentionPeriod
+    from storage_engine.values import ObjectLock, RetentionPeriod
 
 
 def laid_on(
@@ -24,7 +24,8 @@ def laid_on(
     if default_retention is None or lock.mode is not LockMode.NONE:
         return lock
     mode, period_ms = default_retention
-    return ObjectLock(mode, transaction.retained_from_ms() + period_ms, lock.has_hold)
+    until_ms = transaction.retained_from_ms() + period_ms
+    return lock._replace(mode=mode, retain_until_ms=until_ms)
 
 
 def check_removable(
@@ -38,11 +39,14 @@ def check_removable(
 
 
 def check_change(old: ObjectLock, new: ObjectLock, now_ms: int, *, bypass_governance: bool) -> None:
-    """Raise ObjectLocked if a retention that binds would become less; a hold may come and go."""
+    """Raise ObjectLocked if a retention that binds would become less; a hold may come and go.
+
+    Nor does governance become compliance without a bypass, as was seen at AWS (ceph pull request
+    42505): who may only extend a retention must not make it one that nobody can take off.
+    """
     if not _is_retained(old, now_ms, bypass_governance=bypass_governance):
         return
-    is_as_strict = new.mode is old.mode or new.mode is LockMode.COMPLIANCE
-    if not is_as_strict or new.retain_until_ms < old.retain_until_ms:
+    if new.mode is not old.mode or new.retain_until_ms < old.retain_until_ms:
         raise ObjectLocked(old.mode)
 
 

@@ -223,4 +223,5 @@ class SetLock(ChangeObject):
             retain_mode=lock.mode,
             retain_until_ms=lock.retain_until_ms,
             has_hold=lock.has_hold,
+            had_hold=lock.had_hold,
         )

@@ -64,6 +64,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     retain_mode: LockMode = LockMode.NONE
     retain_until_ms: int = 0
     has_hold: bool = False
+    had_hold: bool = False
 
     @property
     def is_locked(self) -> bool:
@@ -78,9 +79,9 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     @property
     def lock(self) -> ObjectLock:
         """What is laid on the version."""
-        if not self.is_locked:
+        if not (self.is_locked or self.had_hold):
             return NO_LOCK
-        return ObjectLock(self.retain_mode, self.retain_until_ms, self.has_hold)
+        return ObjectLock(self.retain_mode, self.retain_until_ms, self.has_hold, self.had_hold)
 
     def info(self, key: str, *, is_latest: bool = True) -> ObjectInfo:
         """Show the entry to the engine's callers."""
@@ -138,6 +139,7 @@ class Upload(msgspec.Struct, frozen=True, array_like=True):
     attributes: ObjectAttributes
     completed: Entry | None = None
     completed_parts: list[tuple[int, str]] = []
+    lock: ObjectLock = NO_LOCK
 
 
 class Manifest(msgspec.Struct, array_like=True):

@@ -78,6 +78,7 @@ def upload_info(raw_id: bytes, row: rows.Upload) -> UploadInfo:
         row.attributes,
         row.completed.info(row.key) if row.completed is not None else None,
         row.completed_parts,
+        row.lock,
     )
 
 
@@ -101,6 +102,7 @@ class CreateUpload(Operation[UploadInfo]):
 
     target: ObjectRef
     attributes: ObjectAttributes
+    lock: ObjectLock = NO_LOCK
 
     def check(self, transaction: Transaction) -> None:
         """Refuse a closed namespace, and what can be no key."""
@@ -110,7 +112,8 @@ class CreateUpload(Operation[UploadInfo]):
     def mutate(self, transaction: Transaction) -> UploadInfo:
         """Write the upload and its place among those of its key."""
         raw_id = new_upload_id(transaction.now_ms)
-        row = rows.Upload(*self.target, transaction.now_ms, self.attributes)
+        now_ms = transaction.now_ms
+        row = rows.Upload(*self.target, now_ms, self.attributes, lock=self.lock)
         open_upload(transaction, raw_id, row)
         return upload_info(raw_id, row)
 

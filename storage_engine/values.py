@@ -65,6 +65,7 @@ class ObjectLock(NamedTuple):
     mode: LockMode = LockMode.NONE
     retain_until_ms: int = 0
     has_hold: bool = False
+    had_hold: bool = False  # it was spoken of: S3 tells a hold that is off from none that ever was
 
 
 NO_LOCK: Final = ObjectLock()
@@ -214,6 +215,7 @@ class UploadInfo(msgspec.Struct, frozen=True):
     attributes: ObjectAttributes
     completed: ObjectInfo | None = None
     completed_parts: list[tuple[int, str]] = []  # (number, etag) of the completion
+    lock: ObjectLock = NO_LOCK  # asked for: who completes it gives it to the object
 
 
 @dataclass(frozen=True, slots=True)

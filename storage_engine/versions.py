@@ -196,6 +196,7 @@ class History:
             retain_mode=lock.mode,
             retain_until_ms=lock.retain_until_ms,
             has_hold=lock.has_hold,
+            had_hold=lock.had_hold,
         )
         if old is not None and old is not gone:
             self._put_behind(old, object_id)

@@ -129,7 +129,8 @@ def test_governance_can_be_bypassed(engine: StorageEngine) -> None:
         (GOVERNED, NONE, True, True),
         (GOVERNED, GOVERNED._replace(retain_until_ms=FAR_MS - 1), False, False),
         (GOVERNED, GOVERNED._replace(retain_until_ms=FAR_MS + 1), False, True),
-        (GOVERNED, COMPLIANT, False, True),
+        (GOVERNED, COMPLIANT, False, False),
+        (GOVERNED, COMPLIANT, True, True),
         (COMPLIANT, NONE, True, False),
         (COMPLIANT, GOVERNED, True, False),
         (COMPLIANT, COMPLIANT._replace(retain_until_ms=FAR_MS - 1), True, False),
@@ -148,6 +149,24 @@ def test_a_retention_may_become_more_and_not_less(
         return
     with pytest.raises(ObjectLocked):
         check_change(old, new, 1000, bypass_governance=bypass)
+
+
+def test_a_hold_that_is_off_is_not_none(engine: StorageEngine) -> None:
+    """A hold that was taken off, or said to be off, binds nobody, and is told from none."""
+    off = ObjectLock(had_hold=True)
+    put_locked(engine, "k", off)
+    assert engine.head_object(BUCKET, "k").lock == off
+    engine.set_lock(BUCKET, "k", None, lambda _: off._replace(has_hold=True)).result()
+    engine.set_lock(BUCKET, "k", None, lambda _: off).result()
+    assert engine.namespace_counts(BUCKET).locked == 0
+    engine.delete_version(BUCKET, "k", "null").result()
+
+
+def test_an_upload_remembers_its_lock(engine: StorageEngine) -> None:
+    """What an object is to be locked with is kept with its upload until it is made."""
+    lock = ObjectLock(LockMode.COMPLIANCE, FAR_MS, has_hold=True, had_hold=True)
+    upload_id = engine.create_upload(BUCKET, "k", attributes(), lock).result().upload_id
+    assert engine.get_upload(BUCKET, "k", upload_id).lock == lock
 
 
 # --- default retention --------------------------------------------------------------------------

@@ -37,6 +37,7 @@ entries = st.builds(
     retain_mode=st.sampled_from(LockMode),
     retain_until_ms=u63,
     has_hold=st.booleans(),
+    had_hold=st.booleans(),
 )
 
 
@@ -48,12 +49,13 @@ def test_an_entry_comes_back_as_it_was(entry: rows.Entry) -> None:
 
 @given(entries)
 def test_an_entry_says_what_callers_may_know(entry: rows.Entry) -> None:
-    """Id and lock are shown as they are; without mode and hold there is no lock."""
+    """Id and lock are shown as they are; without mode, and hold now or once, there is no lock."""
     info = entry.info("k", is_latest=False)
     assert (info.is_latest, info.is_marker) == (False, entry.is_marker)
     assert (info.version_id == "null") == entry.is_null
     is_locked = entry.has_hold or entry.retain_mode is not LockMode.NONE
-    assert entry.is_locked == is_locked == (info.lock != ObjectLock())
+    assert entry.is_locked == is_locked
+    assert (is_locked or entry.had_hold) == (info.lock != ObjectLock())
 
 
 @given(entries)

@@ -186,7 +186,7 @@ class Bucket:
         """Tell whether a lock may not become another."""
         if not binds(old._replace(has_hold=False), bypass=bypass):
             return None
-        is_as_strict = new.mode in {old.mode, LockMode.COMPLIANCE}
+        is_as_strict = new.mode is old.mode
         return None if is_as_strict and new.retain_until_ms == FAR_AWAY_MS else ObjectLocked
 
     def rename_refusal(self, source: str, target: str, *, replace: bool) -> Refusal:
