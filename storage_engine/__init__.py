@@ -45,8 +45,10 @@ from storage_engine.errors import (
     TargetTooLarge,
     TokenReused,
 )
+from storage_engine.lifecycle_plan import Fall, LifecycleRules
 from storage_engine.lifecycle_rules import (
     LifecycleAction,
+    LifecycleBucket,
     LifecycleCounts,
     LifecycleDeed,
     LifecycleOptions,
@@ -108,6 +110,7 @@ __all__ = [
     "EngineError",
     "EngineOptions",
     "EngineStats",
+    "Fall",
     "FormatError",
     "Guard",
     "Hold",
@@ -120,12 +123,14 @@ __all__ = [
     "KeyDeleted",
     "KeyTooLong",
     "LifecycleAction",
+    "LifecycleBucket",
     "LifecycleCounts",
     "LifecycleDeed",
     "LifecycleOptions",
     "LifecyclePage",
     "LifecycleReport",
     "LifecycleRule",
+    "LifecycleRules",
     "LifecycleStatus",
     "ListPage",
     "LockMode",

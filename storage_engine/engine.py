@@ -20,6 +20,7 @@ from storage_engine.errors import FormatError, JournalDamaged
 from storage_engine.health import Health
 from storage_engine.index import Index
 from storage_engine.journal import Journal
+from storage_engine.lifecycle_run import Lifecycle
 from storage_engine.lifecycle_verbs import LifecycleVerbs
 from storage_engine.listing import page_limit
 from storage_engine.lookup import Lookup
@@ -171,6 +172,7 @@ class StorageEngine(ObjectVerbs, QuotaVerbs, LifecycleVerbs, Upkeep):
         self._stager = Stager(self._appender, self._health, self._knows, options.inline_bytes_max)
         self._objects = ObjectReads(tables, Namespace(tables.entries), Namespace(tables.markers))
         self._uploads = UploadReads(tables, Namespace(tables.upload_names))
+        self._lifecycle = Lifecycle(self._index, self._committer, options)
         parts = (self._index, self._committer, disk, place, self._files, self._health)
         self._care = Care(*parts, options)
         report = self._care.quarantine.report

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from enum import IntEnum, StrEnum
+from hashlib import blake2b
 from typing import Final
 
 from storage_engine.limits import DUE_SUBJECT_BYTES_MAX, NAME_BYTES_MAX
@@ -201,6 +202,9 @@ def due_parts(key: bytes) -> tuple[int, int, bytes]:
 # --- lifecycle ---------------------------------------------------------------------------------
 
 LOOK_DIGEST_BYTES: Final = 16
+SCAN_MS: Final = 0
+"""In place of a look's time: keys are still to be found that need one."""
+
 _LOOK = struct.Struct(">QQ")
 
 
@@ -226,6 +230,19 @@ def receipt(token: bytes) -> bytes:
     """Encode the name of a receipt in the table of single values."""
     assert len(token) == TOKEN_BYTES
     return RECEIPTS + token
+
+
+def lifecycle(bucket_id: int) -> bytes:
+    """Encode the name of a bucket's rules in the table of single values."""
+    return b"lifecycle." + sequence(bucket_id)
+
+
+def lifecycle_done(bucket_id: int, rule_id: str = "") -> bytes:
+    """Encode the name of what one rule has done; without a rule, what all such begin with."""
+    name = b"lifecycle_done." + sequence(bucket_id)
+    if rule_id:
+        name += blake2b(rule_id.encode(), digest_size=LOOK_DIGEST_BYTES).digest()
+    return name
 
 
 def meta(name: str) -> bytes:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from storage_engine.values import NO_ATTRIBUTES, ObjectAttributes, Versioning
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -78,6 +80,21 @@ class LifecycleCounts(msgspec.Struct, array_like=True):
     kept: int = 0  # times that a lock kept a version from it
     last_ms: int = 0  # when it last did anything; 0: never
 
+    def add(self, deed: LifecycleDeed) -> None:
+        """Count one more."""
+        if deed.is_kept:
+            self.kept += 1
+            return
+        self.bytes += deed.size
+        if deed.action is LifecycleAction.EXPIRE:
+            self.expired += 1
+        elif deed.action is LifecycleAction.EXPIRE_MARKER:
+            self.expired_markers += 1
+        elif deed.action is LifecycleAction.EXPIRE_NONCURRENT:
+            self.expired_noncurrent += 1
+        else:
+            self.aborted_uploads += 1
+
 
 @dataclass(frozen=True, slots=True)
 class LifecycleStatus:
@@ -90,9 +107,22 @@ class LifecycleStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class LifecycleOptions:
-    """How far one run of lifecycle goes."""
+class LifecycleBucket:
+    """What only others know of a bucket, and a deletion in it depends on."""
 
+    versioning: Versioning
+    marker: ObjectAttributes = NO_ATTRIBUTES  # of the delete markers that lifecycle writes
+
+
+@dataclass(frozen=True, slots=True)
+class LifecycleOptions:
+    """How far one run of lifecycle goes.
+
+    `bucket` is asked before each commit, as a request's DELETE would be told; None: there is no
+    such bucket, and nothing is done in it.
+    """
+
+    bucket: Callable[[int], LifecycleBucket | None]
     should_stop: Callable[[], bool] = lambda: False  # the process is to end
     is_slice_over: Callable[[], bool] = lambda: False  # others are to have their turn
 
@@ -106,3 +136,13 @@ class LifecycleReport:
     kept: int = 0  # by locks
     bytes: int = 0
     is_complete: bool = True  # nothing is due any more
+
+    def add(self, deeds: list[LifecycleDeed]) -> None:
+        """Count a look at a key, and what it came to."""
+        self.looks += 1
+        for deed in deeds:
+            if deed.is_kept:
+                self.kept += 1
+            else:
+                self.deeds[deed.action] = self.deeds.get(deed.action, 0) + 1
+                self.bytes += deed.size

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from storage_engine.listing import page_limit
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from concurrent.futures import Future
@@ -15,37 +17,44 @@ if TYPE_CHECKING:
         LifecycleRule,
         LifecycleStatus,
     )
+    from storage_engine.lifecycle_run import Lifecycle
+    from storage_engine.values import Versioning
 
 
 class LifecycleVerbs:
     """What can be asked of lifecycle."""
 
+    _lifecycle: Lifecycle
+
     def set_lifecycle(self, bucket_id: int, rules: Sequence[LifecycleRule]) -> Future[None]:
         """Put rules in the place of those in force, from this commit on; none: no rules.
 
-        Everything in the bucket is looked at anew, in time and in small steps. NamespaceClosed.
+        Everything they are about is looked at anew, in time and in small steps. NamespaceClosed.
         """
-        raise NotImplementedError
+        return self._lifecycle.set_rules(bucket_id, rules)
 
     def lifecycle(self, bucket_id: int) -> LifecycleStatus:
         """Return the rules in force, what they did, and when the next look is due."""
-        raise NotImplementedError
+        return self._lifecycle.status(bucket_id)
 
     def preview_lifecycle(
         self,
         bucket_id: int,
         rules: Sequence[LifecycleRule] | None = None,
         *,
+        versioning: Versioning,
         at_ms: int | None = None,
         after_key: str = "",
         limit: int = 1000,
     ) -> LifecyclePage:
         """Tell what rules (None: those in force) would do by some time (None: now); writes nothing.
 
-        Goes through the bucket's keys, `limit` of them at a time.
+        Goes through the bucket's keys, `limit` of them at a time, or fewer if so much is due.
         """
-        raise NotImplementedError
+        return self._lifecycle.preview(
+            bucket_id, rules, versioning, at_ms, after_key, page_limit(limit)
+        )
 
     def run_lifecycle(self, options: LifecycleOptions) -> LifecycleReport:
         """Carry out what is due in all buckets. Cost follows what is due, not what is there."""
-        raise NotImplementedError
+        return self._lifecycle.run(options)

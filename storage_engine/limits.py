@@ -186,6 +186,25 @@ RECEIPT_MS: Final = 15 * 60 * 1000
 HOUSEKEEPING_BATCH: Final = 256
 """Things one housekeeping commit touches, so that requests are never held up."""
 
+# --- lifecycle ---------------------------------------------------------------------------------
+
+LIFECYCLE_LOOKS: Final = 64
+"""Keys that lifecycle looks at in one commit."""
+
+LIFECYCLE_VERSIONS_MAX: Final = 256
+"""Versions and uploads that it looks at in one commit: so requests never wait long for it."""
+
+LIFECYCLE_PARTS_MAX: Final = 10_000
+"""Parts of multipart objects and uploads that it removes in one: as a rename may."""
+
+LIFECYCLE_LOOK_AHEAD: Final = 64
+"""Versions among which a change of a key looks for what falls due next: about 60 us. Where that is
+not enough it has lifecycle look at the key without delay."""
+
+LIFECYCLE_KEPT_WALK_MAX: Final = 1000
+"""Superseded versions among which a rule finds the newest that it keeps (100 at most, and nearly
+always the very first); if it does not find so many there, it removes nothing."""
+
 # --- salvage -----------------------------------------------------------------------------------
 
 SALVAGE_BATCH: Final = 256

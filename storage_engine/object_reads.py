@@ -16,7 +16,8 @@ from storage_engine.values import (
     Versioning,
     VersionPage,
 )
-from storage_engine.versions import check_readable, find_version, parse_version_id, versions_behind
+from storage_engine.version_walk import versions_behind
+from storage_engine.versions import check_readable, find_version, parse_version_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -357,6 +357,7 @@ class Recount:
             found.quota_bytes, found.quota_versions = row.quota_bytes, row.quota_versions
             found.account = row.account
             self._accounts[row.account].add(found.share, 1)
+            found.lifecycle = row.lifecycle
             if row != found:
                 self._say(f"namespace {bucket_id} counts {row}, has {found}")
             if row.is_closed and (row.versions or row.uploads):

@@ -20,6 +20,7 @@ from storage_engine.errors import (
     TargetExists,
     TargetTooLarge,
 )
+from storage_engine.lifecycle_looks import put_scan
 from storage_engine.limits import KEY_BYTES_MAX, RENAME_PARTS_MAX, RENAME_VERSIONS_MAX
 from storage_engine.transaction import MOVED
 from storage_engine.values import ObjectRef
@@ -154,6 +155,8 @@ class RenamePrefix(Operation[None]):
         for tree, longest in self.moves:
             tree.move(transaction, self.bucket_id, source, target, longest)
         transaction.count(MOVED)
+        if transaction.namespace(self.bucket_id).lifecycle:
+            put_scan(transaction, self.bucket_id, self.target)
 
     def _measure(self, transaction: Transaction, tree: Namespace) -> int:
         """Return a bound of what keys have beyond the source; KeyTooLong if it does not fit."""

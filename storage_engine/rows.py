@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
+from storage_engine.lifecycle_rules import (  # noqa: TC001  # msgspec reads them
+    LifecycleCounts,
+    LifecycleRule,
+)
 from storage_engine.values import (
     NO_LOCK,
     LockMode,
@@ -245,6 +249,37 @@ class AccountRow(msgspec.Struct, array_like=True):
         self.bytes += sign * share.bytes
 
 
+class LifecycleRow(msgspec.Struct, frozen=True, array_like=True):
+    """META "lifecycle.": the rules in force in a bucket."""
+
+    number: int  # of the sequence; never given to other rules
+    day_ms: int  # how long a day is that they speak of
+    rules: tuple[LifecycleRule, ...]
+
+
+class LifecycleDone(msgspec.Struct, array_like=True):
+    """META "lifecycle_done.": what one rule has done so far."""
+
+    rule_id: str
+    counts: LifecycleCounts
+
+
+class Look(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """LIFECYCLE: at this key something may be due at the time that the row stands at."""
+
+    key: str
+    after: int | None = None  # versions up to this number were looked at already
+
+
+class Scan(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """LIFECYCLE, at time 0: keys below a prefix that are still to be given their looks."""
+
+    number: int  # of the rules for which this is done
+    prefix: str
+    tree: int = 0  # of the three: objects, markers, uploads
+    after: str = ""  # keys of that tree up to this one have been
+
+
 class DeadExtent(msgspec.Struct, array_like=True):
     """DEAD: the record of a large blob that nothing uses, whose room is still to be freed."""
 
@@ -287,6 +322,10 @@ decode_citation: Final = msgspec.msgpack.Decoder(Citation).decode
 decode_completion: Final = msgspec.msgpack.Decoder(Completion).decode
 decode_namespace: Final = msgspec.msgpack.Decoder(NamespaceRow).decode
 decode_account: Final = msgspec.msgpack.Decoder(AccountRow).decode
+decode_lifecycle: Final = msgspec.msgpack.Decoder(LifecycleRow).decode
+decode_lifecycle_done: Final = msgspec.msgpack.Decoder(LifecycleDone).decode
+decode_look: Final = msgspec.msgpack.Decoder(Look).decode
+decode_scan: Final = msgspec.msgpack.Decoder(Scan).decode
 decode_dead: Final = msgspec.msgpack.Decoder(DeadExtent).decode
 decode_scrub: Final = msgspec.msgpack.Decoder(ScrubState).decode
 decode_quarantined: Final = msgspec.msgpack.Decoder(Quarantined).decode

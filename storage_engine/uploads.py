@@ -11,7 +11,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from storage_engine import blobs, keys, locks, rows
+from storage_engine import blobs, keys, lifecycle_looks, locks, rows
 from storage_engine.commit import Operation
 from storage_engine.errors import NamespaceNotEmpty, NoSuchUpload, PartChanged
 from storage_engine.limits import PART_NUMBER_MAX, TOMBSTONE_MS
@@ -303,6 +303,7 @@ class CloseNamespace(Operation[None]):
                 for raw_id in open_uploads(transaction, name_id):
                     abort(transaction, target, raw_id)
         transaction.namespace(self.bucket_id).is_closed = True
+        lifecycle_looks.forget(transaction, self.bucket_id)
 
 
 def open_upload(transaction: Transaction, raw_id: bytes, row: rows.Upload) -> None:
@@ -315,7 +316,10 @@ def open_upload(transaction: Transaction, raw_id: bytes, row: rows.Upload) -> No
         transaction.upload_names.put(transaction, row.bucket_id, name, name_id)
     place = keys.open_upload(keys.sequence_number(name_id), raw_id)
     transaction.put(transaction.tables.open_uploads, place, b"")
-    transaction.namespace(row.bucket_id).uploads += 1
+    totals = transaction.namespace(row.bucket_id)
+    totals.uploads += 1
+    if totals.lifecycle:
+        lifecycle_looks.schedule_upload(transaction, (row.bucket_id, row.key), row.initiated_ms)
 
 
 def keep_part(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from storage_engine import blobs, keys, locks, quotas, rows
+from storage_engine import blobs, keys, lifecycle_looks, locks, quotas, rows
 from storage_engine.errors import (
     InvalidVersionId,
     IsDeleteMarker,
@@ -21,6 +21,7 @@ from storage_engine.errors import (
     ObjectLocked,
 )
 from storage_engine.values import NO_LOCK, Versioning
+from storage_engine.version_walk import versions_behind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,22 +69,6 @@ def find_version(
     return found if found.is_null == is_null else None
 
 
-def versions_behind(
-    txn: lmdb.Transaction[bytes], tables: Tables, current: rows.Entry, before: int | None = None
-) -> Iterator[rows.Entry]:
-    """Walk the versions behind a current one, newest first; only those older than `before`."""
-    if not current.object_id:
-        return
-    owner = keys.sequence(current.object_id)
-    # Older versions sort directly after that of `before`, be it there or not.
-    start = owner if before is None else keys.version(current.object_id, before) + b"\x00"
-    with txn.cursor(tables.versions) as cursor:
-        is_found = cursor.set_range(start)
-        while is_found and cursor.key().startswith(owner):
-            yield rows.decode_entry(cursor.value())
-            is_found = cursor.next()
-
-
 def check_readable(entry: rows.Entry | None, key: str, version_id: str | None) -> rows.Entry:
     """Return what was found under a key, or under an id; refuse nothing, and delete markers."""
     if entry is None:
@@ -100,17 +85,21 @@ def check_readable(entry: rows.Entry | None, key: str, version_id: str | None) -
 class History:
     """The versions of one key in an open namespace, inside a transaction.
 
-    NamespaceClosed, InvalidKey.
+    Each change has lifecycle look at the key when it must, unless it is lifecycle's own
+    (`is_looked_at`). NamespaceClosed, InvalidKey.
     """
 
-    __slots__ = ("_name", "_transaction", "bucket_id", "current", "key", "totals")
+    __slots__ = ("_name", "_transaction", "bucket_id", "current", "is_looked_at", "key", "totals")
 
-    def __init__(self, transaction: Transaction, target: ObjectRef) -> None:
+    def __init__(
+        self, transaction: Transaction, target: ObjectRef, *, is_looked_at: bool = False
+    ) -> None:
         self.bucket_id, self.key = target
         self.totals = transaction.open_namespace(self.bucket_id)
         self._transaction = transaction
         self._name = target.name()
         self.current = self._read_current()
+        self.is_looked_at = is_looked_at
 
     @property
     def visible(self) -> rows.Entry | None:
@@ -208,6 +197,7 @@ class History:
         self._count(entry, 1)
         if gone is not None:
             self._drop(gone)
+        self._schedule()
         return entry
 
     def delete(self, versioning: Versioning, attributes: ObjectAttributes) -> ObjectInfo | None:
@@ -238,6 +228,7 @@ class History:
                 newest = replace(newest, null_behind=null_behind)
             self._set_current(newest)
         self._drop(entry)
+        self._schedule()
 
     def change(self, entry: rows.Entry, changed: rows.Entry) -> rows.Entry:
         """Write one of the versions anew: its place and its payload stay."""
@@ -246,6 +237,7 @@ class History:
         else:
             self._put_behind(changed, changed.object_id)
         self.totals.locked += changed.is_locked - entry.is_locked
+        self._schedule()
         return changed
 
     def erase(self) -> None:
@@ -265,8 +257,15 @@ class History:
         current = self.current
         self._set_current(None)
         target._set_current(current)  # of its own class
+        target._schedule()
 
     # --- within --------------------------------------------------------------------------------
+
+    def _schedule(self) -> None:
+        """Have lifecycle look at the key in time; where there are no rules that is all it costs."""
+        if self.totals.lifecycle and self.current is not None and not self.is_looked_at:
+            target = (self.bucket_id, self.key)
+            lifecycle_looks.schedule(self._transaction, target, self.current)
 
     def _read_current(self) -> rows.Entry | None:
         transaction = self._transaction
