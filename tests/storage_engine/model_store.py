@@ -67,6 +67,7 @@ LOCKS = st.builds(
     st.sampled_from(LockMode),
     st.sampled_from([LONG_AGO_MS, FAR_AWAY_MS]),
     st.sampled_from([False, False, True]),
+    st.booleans(),
 )
 QUOTAS = st.builds(Quota, st.sampled_from([0, 0, 1400, 3000]), st.sampled_from([0, 0, 5, 12]))
 NO_VERSIONS = st.sampled_from(
@@ -201,7 +202,7 @@ class ModelStore(RuleBasedStateMachine):
         current = bucket.objects().get(key)
         made = outcome(future, bucket.add_refusal(key, versioning, len(content)))
         assert seen == [None if current is None else shown(key, current, is_latest=True)]
-        assert made is None or made.lock == (lock if lock.mode or lock.has_hold else NO_LOCK)
+        assert made is None or made.lock == (lock if any((lock.mode, *lock[2:])) else NO_LOCK)
         self.added(bucket_id, made, content, versioning)
 
     def delete_key(self, bucket_id: int, key: str, versioning: Versioning) -> None:

@@ -37,14 +37,13 @@ from tests.storage_engine.model_store import (
     KEYS,
     LOCKING,
     LOCKS,
-    NO_LOCK,
     PREFIXES,
     QUOTAS,
     VERSIONINGS,
     ModelStore,
     outcome,
 )
-from tests.storage_engine.version_model import ModelUpload, Version, shown
+from tests.storage_engine.version_model import ModelUpload, Version, is_laid, shown
 
 if TYPE_CHECKING:
     from random import Random
@@ -374,7 +373,7 @@ class VersionedStore(ModelStore):
                 versions=len(versions),
                 markers=sum(version.data is None for version in versions),
                 parts=sum(len(upload.parts) for upload in uploads),
-                locked=sum(version.info.lock != NO_LOCK for version in versions),
+                locked=sum(is_laid(version.info.lock) for version in versions),
             )
             listed = list(bucket.listed("", "", "", "", all_versions=False))
             assert self.engine.list_objects(bucket_id).objects == listed

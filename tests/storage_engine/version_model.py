@@ -40,6 +40,11 @@ def binds(lock: ObjectLock, *, bypass: bool = False) -> bool:
     return lock.has_hold or (is_retained and not (bypass and lock.mode is LockMode.GOVERNANCE))
 
 
+def is_laid(lock: ObjectLock) -> bool:
+    """Tell whether anything is laid on a version, expired or not; a hold that is off is not."""
+    return lock.has_hold or lock.mode is not LockMode.NONE
+
+
 @dataclass(frozen=True)
 class Version:
     """A version as the engine told of it when it was made, and its bytes; None for a marker."""
