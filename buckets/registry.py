@@ -35,6 +35,7 @@ class BucketState:
     region: str
     created_ms: int
     configuration: BucketConfiguration = AS_NEW
+    is_owner_bounded: bool = False  # what all buckets of the owner may hold together is bounded
     _read: list[Policy] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
@@ -62,6 +63,11 @@ class BucketState:
         if not self._read:
             self._read.append(load_policy(text))
         return self._read[0]
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether there is a quota that a write may meet, the bucket's or its owner's."""
+        return self.is_owner_bounded or self.configuration.quota is not None
 
     @property
     def restricts_public_policy(self) -> bool:

@@ -8,12 +8,14 @@ call has returned every worker obeys it. All calls are synchronous.
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 
+from buckets.alignment import align_bucket, settle_bucket
 from buckets.configuration import NOTHING_PUBLIC, BucketConfiguration, Ownership
 from buckets.models import Bucket
 from buckets.naming import InvalidBucketName, bucket_arn, check_bucket_name
@@ -25,6 +27,7 @@ from storage_engine.apps import get_engine
 
 if TYPE_CHECKING:
     from buckets.registry import BucketState
+    from iam.quotas import Quota
 
 __all__ = [
     "BucketAlreadyExists",
@@ -40,6 +43,7 @@ __all__ = [
     "finish_deletions",
     "load_registry",
     "new_configuration",
+    "set_quota",
 ]
 
 
@@ -138,6 +142,7 @@ def create_bucket(
                 region=region or settings.S4.region,
                 **_columns(configuration or new_configuration()),
             )
+            align_bucket(bucket)  # before anybody can write to it
             (state,) = states(Bucket.objects.filter(pk=bucket.pk))
             made = {"owner": owner.username, "region": bucket.region}
             record_change(
@@ -153,9 +158,13 @@ def create_bucket(
 
 
 def configure_bucket(bucket_id: int, **changes: Any) -> None:
-    """Set fields of a bucket's configuration, by name; NoSuchBucket."""
+    """Set fields of a bucket's configuration, by name; NoSuchBucket.
+
+    Not what the engine keeps as well: that has services of its own.
+    """
     columns = {name: msgspec.to_builtins(value) for name, value in changes.items()}
     assert columns.keys() <= set(BucketConfiguration.__struct_fields__), "no such setting"
+    assert "quota" not in columns, "see set_quota"
     with transaction.atomic():
         bucket = _lock(bucket_id)
         before = {name: getattr(bucket, name) for name in columns}
@@ -163,6 +172,23 @@ def configure_bucket(bucket_id: int, **changes: Any) -> None:
         for name, change in difference(before, columns).items():
             record_change(_action(name, change["new"]), bucket_arn(bucket.name), **{name: change})
         iam_services.announce("buckets")
+
+
+def set_quota(bucket_id: int, quota: Quota | None) -> None:
+    """Bound what a bucket may hold; None: no bounds. NoSuchBucket, InvalidIdentity.
+
+    A bound below what it holds refuses additions only. The engine is told once SQL has committed,
+    as for `iam.services.set_user_quota`.
+    """
+    column = iam_services.quota_column(quota)
+    with transaction.atomic():
+        bucket = _lock(bucket_id)
+        if bucket.quota != column:
+            Bucket.objects.filter(pk=bucket_id).update(quota=column)
+            change = {"old": bucket.quota, "new": column}
+            record_change(_action("quota", column), bucket_arn(bucket.name), quota=change)
+        iam_services.announce("buckets")
+        transaction.on_commit(partial(settle_bucket, bucket_id))
 
 
 def _lock(bucket_id: int) -> Bucket:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 OF_STATE: Final = (
     *("pk", "name", "owner__canonical_id", "owner__display_name", "owner__username"),
-    *("region", "created_at"),
+    *("region", "created_at", "owner__quota"),
 )
 OF_CONFIGURATION: Final = tuple(
     name for name in BucketConfiguration.__struct_fields__ if name != "lifecycle"
@@ -63,7 +63,7 @@ def load_registry() -> Registry:
 def states(buckets: QuerySet[Bucket]) -> Iterator[BucketState]:
     """Show rows, with their owners' names, to the data path."""
     rows = buckets.values_list(*OF_STATE, *OF_CONFIGURATION)
-    for pk, name, canonical_id, display_name, username, region, created_at, *values in rows:
+    for pk, name, canonical_id, display_name, username, region, created_at, bound, *values in rows:
         columns = dict(zip(OF_CONFIGURATION, values, strict=True))
         yield BucketState(
             id=pk,
@@ -73,6 +73,7 @@ def states(buckets: QuerySet[Bucket]) -> Iterator[BucketState]:
             region=region,
             created_ms=_ms(created_at),
             configuration=msgspec.convert(columns, BucketConfiguration),
+            is_owner_bounded=bound is not None,
         )
 
 
@@ -86,7 +87,9 @@ def _fresh_states(pks: dict[int, Any]) -> Iterator[BucketState]:
 def _stored() -> Iterator[str | Cast]:
     """Name all that a state is made of, as it is stored: reading JSON takes most of the time."""
     for name in OF_STATE:
-        if name != "created_at":  # which never changes
+        if name == "owner__quota":
+            yield Cast(name, TextField())
+        elif name != "created_at":  # which never changes
             yield name
     for name in OF_CONFIGURATION:
         is_json = isinstance(Bucket._meta.get_field(name), JSONField)  # noqa: SLF001  # Django's public name

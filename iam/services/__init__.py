@@ -38,6 +38,7 @@ from iam.services.policies import (
     put_inline_policy,
     update_policy,
 )
+from iam.services.quotas import quota_column, set_user_quota, settle_user
 from iam.services.rights import load_rights, load_rights_of_role
 from iam.services.roles import (
     create_role,
@@ -113,6 +114,7 @@ __all__ = [
     "load_users",
     "lock_owner",
     "put_inline_policy",
+    "quota_column",
     "record_uses",
     "replace_server_key",
     "rotate_credentials",
@@ -122,7 +124,9 @@ __all__ = [
     "set_password",
     "set_policies",
     "set_role",
+    "set_user_quota",
     "settle_server_key",
+    "settle_user",
     "sign_in",
     "update_group",
     "update_key",

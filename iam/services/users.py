@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from django.contrib.auth import password_validation
@@ -28,6 +29,7 @@ from iam.models import Role, User, random_account_id, random_canonical_id
 from iam.services.audit import record_change, record_difference
 from iam.services.groups import hold_groups
 from iam.services.policies import hold_policies
+from iam.services.quotas import settle_user
 from iam.services.writing import announce_change, arn, check_row, names_of, refusal
 
 if TYPE_CHECKING:
@@ -251,6 +253,8 @@ def delete_user(user_id: int) -> None:
             user.delete()
         except ProtectedError as error:
             raise UserOwnsBuckets(user.username) from error
+        if user.quota is not None:
+            transaction.on_commit(partial(settle_user, user_id))
         announce_change()
 
 

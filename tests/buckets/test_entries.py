@@ -63,7 +63,16 @@ CLEARED = [
     ("policy", POLICY, None, "s3:DeleteBucketPolicy"),
     ("tags", {"a": "b"}, {}, "s3:DeleteBucketTagging"),
     ("cors", (RULE,), (), "s3:DeleteBucketCors"),
+    ("quota", Quota(objects=9), None, "s3:DeleteBucketQuota"),
 ]
+
+
+def configure(bucket: int, name: str, value: Any) -> None:
+    """Set something by the service it has."""
+    if name == "quota":
+        services.set_quota(bucket, value)
+    else:
+        services.configure_bucket(bucket, **{name: value})
 
 
 @pytest.fixture
@@ -96,8 +105,8 @@ def test_a_setting_leaves_one_entry(
 ) -> None:
     """A setting is noted by S3's operation, from old to new; the same again is no change."""
     before = AuditEntry.objects.count()
-    services.configure_bucket(bucket, **{name: value})
-    services.configure_bucket(bucket, **{name: value})
+    configure(bucket, name, value)
+    configure(bucket, name, value)
     assert AuditEntry.objects.count() == before + 1
     entry = search_entries(limit=1).entries[0]
     assert (entry.action, entry.resource) == (action, ARN)
@@ -111,8 +120,8 @@ def test_taking_a_setting_away_is_told_apart(
     bucket: int, name: str, value: Any, nothing: Any, action: str
 ) -> None:
     """What is taken off is noted as S3's deletion, with what there was."""
-    services.configure_bucket(bucket, **{name: value})
-    services.configure_bucket(bucket, **{name: nothing})
+    configure(bucket, name, value)
+    configure(bucket, name, nothing)
     entry = search_entries(limit=1).entries[0]
     assert entry.action == action
     assert entry.detail[name]["old"]

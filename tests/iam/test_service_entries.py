@@ -14,6 +14,7 @@ from iam import services
 from iam.audit.acting import Actor, Via, acting
 from iam.errors import IdentityError
 from iam.models import AccessKey, AuditEntry, User
+from iam.quotas import Quota
 from iam.services.audit import search_entries
 from tests.people import PASSWORD, browser
 
@@ -38,8 +39,10 @@ NO_CHANGE = {
     "forget_sign_ins",
     "hash_password",
     "lock_owner",
+    "quota_column",
     "record_uses",
     "settle_server_key",
+    "settle_user",
     "sign_in",
 }
 
@@ -95,6 +98,13 @@ CHANGES: list[Change] = [
         "s4:SetUserPolicies",
         "user/ada",
         {"policies": {"old": [], "new": ["Reads"]}},
+    ),
+    (
+        "set_user_quota",
+        lambda it: services.set_user_quota(it.ada.pk, Quota(bytes=9)),
+        "s4:SetUserQuota",
+        "user/ada",
+        {"quota": {"old": None, "new": {"bytes": 9, "objects": 0, "warn_percent": 80}}},
     ),
     (
         "set_active",
@@ -304,7 +314,7 @@ def test_a_change_taken_back_leaves_none(world: World, change: Change) -> None:
 REPEATABLE = {
     *("set_role", "set_groups", "set_policies", "set_active", "update_profile"),
     *("set_key_enabled", "update_key", "update_group", "update_role", "update_policy"),
-    *("attach_policy", "put_inline_policy"),
+    *("attach_policy", "put_inline_policy", "set_user_quota"),
 }
 
 
