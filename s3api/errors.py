@@ -213,7 +213,9 @@ _BY_STATUS: Final[dict[int, dict[str, str]]] = {
         "ObjectNotInActiveTierError": (
             "The source object of the COPY action is not in the active tier."
         ),
-        # S4's own: AWS has no quotas of buckets. Not a 5xx, for nothing is gained by trying again.
+        # AWS has no quotas of buckets. Code and status are Ceph's (rgw_common.cc, at
+        # ERR_QUOTA_EXCEEDED), not MinIO's 400 XMinioAdminBucketQuotaExceeded: what was asked is
+        # sound. Not a 5xx, for nothing is gained by trying again.
         "QuotaExceeded": "The bucket would hold more than its quota allows.",
         "RequestTimeTooSkewed": (
             "The difference between the request time and the current time is too large."

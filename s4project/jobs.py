@@ -19,10 +19,12 @@ from django.contrib.sessions.models import Session
 from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
+from buckets.alignment import align_engine
 from buckets.services import finish_deletions
 from iam.services import forget_sign_ins
 from iam.services.audit import PRUNED_AT_ONCE, prune_entries
 from s4project.courier import SINK
+from s4project.quota_watch import QuotaWatch
 from storage_engine import Busy, CompactionOptions, ScrubOptions
 from storage_engine.apps import get_engine
 from storage_engine.errors import EngineError
@@ -74,8 +76,13 @@ def reclaim() -> dict[str, int]:
 def configured_jobs() -> list[Job]:
     """Return the jobs that the settings ask for."""
     chosen = settings.S4
-    jobs = [Job("finish_deletions", finish_deletions, HOUR), Job("reclaim", reclaim, HOUR)]
-    jobs.append(Job("forget", forget, HOUR))
+    jobs = [
+        Job("align_engine", align_engine, HOUR),
+        Job("finish_deletions", finish_deletions, HOUR),
+        Job("reclaim", reclaim, HOUR),
+        Job("forget", forget, HOUR),
+        Job("watch_quotas", QuotaWatch().look, MINUTE),
+    ]
     if chosen.snapshot_interval_hours:
         jobs.append(Job("snapshot", snapshot, MINUTE))
     if chosen.compaction_enabled:

@@ -44,19 +44,18 @@ class ObjectReads:
 
         NoSuchKey, or KeyDeleted when a marker hides it; NoSuchVersion, IsDeleteMarker.
         """
-        current = self._current(txn, bucket_id, key)
+        current = self.current(txn, bucket_id, key)
         if version_id is None:
             return check_readable(current, key, None), True
         found = find_version(txn, self._tables, current, version_id)
         return check_readable(found, key, version_id), found is current
 
     def replaced(
-        self, txn: lmdb.Transaction[bytes], bucket_id: int, key: str, versioning: Versioning
+        self, txn: lmdb.Transaction[bytes], current: rows.Entry | None, versioning: Versioning
     ) -> rows.Entry | None:
         """Return the version that would go if another were added, as `History.replaced`."""
         if versioning is Versioning.ENABLED:
             return None
-        current = self._current(txn, bucket_id, key)
         return find_version(txn, self._tables, current, rows.NULL_VERSION_ID)
 
     def info(
@@ -145,7 +144,7 @@ class ObjectReads:
         """Walk (key, version, is current) and (common prefix, None, _) in order."""
         name = query.after
         if after_version_id and name.startswith(query.prefix) and query.rolled_up(name) is None:
-            current = self._current(txn, bucket_id, name.decode())
+            current = self.current(txn, bucket_id, name.decode())
             if current is not None:
                 for entry, is_latest in self._older(txn, current, after_version_id):
                     yield name, entry, is_latest
@@ -182,7 +181,7 @@ class ObjectReads:
         names = sorted(name for name in items if not ends or name <= min(ends))
         return Page([(name, items[name]) for name in names], is_truncated=bool(ends))
 
-    def _current(self, txn: lmdb.Transaction[bytes], bucket_id: int, key: str) -> rows.Entry | None:
+    def current(self, txn: lmdb.Transaction[bytes], bucket_id: int, key: str) -> rows.Entry | None:
         """Return the current version of a key, object or marker."""
         name = key.encode()
         value = self._paths.get(txn, bucket_id, name)

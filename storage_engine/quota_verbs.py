@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from storage_engine.commit import Committer
     from storage_engine.index import Index
     from storage_engine.object_reads import ObjectReads
+    from storage_engine.values import Guard
 
     Txn = lmdb.Transaction[bytes]
 
@@ -79,27 +80,33 @@ class QuotaVerbs:
 
     # --- foresight -----------------------------------------------------------------------------
 
-    def check_room(self, bucket_id: int, key: str, size: int, versioning: Versioning) -> None:
-        """Refuse what would not fit as things stand, before its bytes are on their way.
+    def check_room(
+        self, bucket_id: int, key: str, size: int, versioning: Versioning, guard: Guard | None
+    ) -> None:
+        """Refuse a put that would be refused as things stand, before its bytes are on their way.
 
-        The commit decides; this spares who would be refused then the sending. QuotaExceeded.
+        The commit decides. The guard is asked first, as there, and only where there is any bound.
+        QuotaExceeded.
         """
 
-        def replaced(txn: Txn) -> tuple[int, int]:
-            gone = self._objects.replaced(txn, bucket_id, key, versioning)
+        def growth(txn: Txn) -> tuple[int, int]:
+            current = self._objects.current(txn, bucket_id, key)
+            if guard is not None:
+                guard(None if current is None or current.is_marker else current.info(key))
+            gone = self._objects.replaced(txn, current, versioning)
             return (size, 1) if gone is None else (size - gone.size, 0)
 
-        self._index.view(lambda txn: self._foresee(txn, bucket_id, replaced))
+        self._index.view(lambda txn: self._foresee(txn, bucket_id, growth))
 
     def check_part_room(self, bucket_id: int, upload_id: str, number: int, size: int) -> None:
         """Refuse a part that would not fit, as `check_room` does. QuotaExceeded."""
         raw_id = raw_upload_id(upload_id)
 
-        def replaced(txn: Txn) -> tuple[int, int]:
+        def growth(txn: Txn) -> tuple[int, int]:
             value = raw_id and txn.get(keys.part(raw_id, number), db=self._index.tables.parts)
             return size - (rows.decode_part(value).size if value else 0), 0
 
-        self._index.view(lambda txn: self._foresee(txn, bucket_id, replaced))
+        self._index.view(lambda txn: self._foresee(txn, bucket_id, growth))
 
     def _foresee(self, txn: Txn, bucket_id: int, growth: Callable[[Txn], tuple[int, int]]) -> None:
         """Do as `quotas.check_growth` does in a commit; the growth is asked for if it matters."""

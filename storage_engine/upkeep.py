@@ -41,6 +41,10 @@ class Upkeep:
         """Return the totals of the store."""
         return self._care.statistics.stats()
 
+    def last_commit(self) -> int:
+        """Return the number of the last commit: the same as before means that nothing changed."""
+        return self._index.last_txn_id()
+
     def live_bytes(self) -> int:
         """Return what blobs in use come to, from the index alone: no volume is asked."""
         return self._care.statistics.live_bytes()

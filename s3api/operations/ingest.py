@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from s3api.checksums import Hasher
     from s3api.context import Call
     from s3api.http.checksum_headers import ExpectedChecksum
-    from storage_engine import BlobWriter, Origin, StagedBlob
+    from storage_engine import BlobWriter, Guard, Origin, StagedBlob
 
 SMALL_BYTES: Final = 32 * 1024  # hashing this takes about as long as one hop to a thread
 DEFAULT_ALGORITHM: Final = "CRC64NVME"  # what AWS computes when the client asks for none
@@ -120,12 +120,15 @@ class Expectations:
             checksum_headers.check_checksum(self.checksum, reader.trailers, actual)
 
 
-async def receive_payload(call: Call, origin: Origin, wanted: str | None = None) -> Received:
+async def receive_payload(
+    call: Call, origin: Origin, wanted: str | None = None, guard: Guard | None = None
+) -> Received:
     """Read, verify and stage the whole payload; `wanted` names a checksum to compute in any case.
 
-    `origin`, which lacks only the digests, is kept beside the payload. Raises S3Error
-    (MissingContentLength, EntityTooLarge, IncompleteBody, BadDigest, XAmzContentSHA256Mismatch,
-    SignatureDoesNotMatch ...) with nothing left on disk.
+    `origin`, which lacks only the digests, is kept beside the payload; `guard` is what the commit
+    will ask. Raises S3Error (MissingContentLength, EntityTooLarge, IncompleteBody, BadDigest,
+    XAmzContentSHA256Mismatch, SignatureDoesNotMatch ...) with nothing left on disk; QuotaExceeded,
+    before the body is asked for, where a quota leaves no room for so much.
     """
     request = call.request
     expectations = Expectations(call)
@@ -143,12 +146,23 @@ async def receive_payload(call: Call, origin: Origin, wanted: str | None = None)
             ProposedSize=str(size),
             MaxSizeAllowed=str(call.store.config.object_bytes_max),
         )
+    if call.bucket.is_bounded:
+        _check_room(call, origin, reader, guard)
     digests = Digests(expectations.algorithms(wanted))
     if size <= SMALL_BYTES:
         blob = await _receive_small(call, reader, origin, digests, expectations)
     else:
         blob = await _receive_large(call, reader, origin, digests, expectations)
     return Received(blob, digests.md5.hex(), digests.checksums())
+
+
+def _check_room(call: Call, origin: Origin, reader: Reader, guard: Guard | None) -> None:
+    """Refuse what could not be kept now anyway; of a form's file nobody knows the size yet."""
+    engine, size = call.engine, 0 if reader.is_bound else reader.length or 0
+    if origin.upload_id:
+        engine.check_part_room(call.bucket.id, origin.upload_id, origin.part_number, size)
+    else:
+        engine.check_room(call.bucket.id, call.key, size, call.versioning, guard)
 
 
 async def _receive_small(

@@ -156,6 +156,8 @@ async def upload_part_copy(call: Call) -> Answer:
         if conditions is not None:
             check_source(conditions, info.etag, info.modified_ms)
         first, length = _copied(call, info)
+        if call.bucket.is_bounded:  # else the bytes would be copied first
+            call.engine.check_part_room(call.bucket.id, upload.upload_id, number, length)
         digests = Digests([algorithm])
         origin = _part_origin(call, upload, number)
         blob = await call.store.on_disk(_restage, call, reader, (first, length), origin, digests)

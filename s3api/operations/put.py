@@ -58,7 +58,7 @@ async def put_object(call: Call) -> Answer:
     """Store an object; the reply leaves after payload and index are on disk."""
     promised = new_attributes(call, checksum_type="FULL_OBJECT")
     guard = write_guard(call)
-    received = await receive_payload(call, Origin(call.bucket.id, call.key, promised))
+    received = await receive_payload(call, Origin(call.bucket.id, call.key, promised), guard=guard)
     attributes = promised.with_digests(received.etag, received.checksums)
     info = await call.store.committed(
         call.engine.put_object(

@@ -28,6 +28,8 @@ from storage_engine import (
     PartChanged,
     PrefixOverlap,
     QuotaExceeded,
+    QuotaHolder,
+    QuotaMeasure,
     TargetExists,
     TargetTooLarge,
     TokenReused,
@@ -71,7 +73,10 @@ def s3_error(error: EngineError, target: Target, method: str = "") -> S3Error:
     """Say an engine's error in S3's words; what has no code of its own is ServiceUnavailable."""
     for kind, code in CODES.items():
         if isinstance(error, kind):
-            translated = S3Error(code, MESSAGES.get(kind), headers=_headers(error))
+            message = MESSAGES.get(kind)
+            if isinstance(error, QuotaExceeded):
+                message = _quota_message(error)
+            translated = S3Error(code, message, headers=_headers(error))
             translated.detail.update(_detail(error, code, target, method))
             return translated
     return S3Error("ServiceUnavailable")
@@ -87,6 +92,22 @@ def _headers(error: EngineError) -> dict[str, str]:
     return headers
 
 
+HOLDERS: Final = {QuotaHolder.BUCKET: "bucket", QuotaHolder.ACCOUNT: "user"}
+MEASURES: Final = {QuotaMeasure.BYTES: "bytes", QuotaMeasure.VERSIONS: "objects"}
+
+
+def _quota_message(error: QuotaExceeded) -> str:
+    """Say whose quota it is, and all that is to know of it."""
+    whose = "The bucket"
+    if error.holder is QuotaHolder.ACCOUNT:
+        whose = "The buckets of this bucket's owner together"
+    measure = MEASURES[error.measure]
+    return (
+        f"{whose} would hold more than the quota of {error.bound} {measure} allows: "
+        f"{error.used} are used, and {error.asked} more do not fit."
+    )
+
+
 def _detail(error: EngineError, code: str, target: Target, method: str) -> dict[str, str]:
     if isinstance(error, IsDeleteMarker):
         return {"Method": method, "ResourceType": "DeleteMarker"}
@@ -96,6 +117,14 @@ def _detail(error: EngineError, code: str, target: Target, method: str) -> dict[
         return {"Key": error.key or target.key or "", "VersionId": error.version_id}
     if isinstance(error, NoSuchUpload):
         return {"UploadId": str(error)}
+    if isinstance(error, QuotaExceeded):
+        return {
+            "QuotaHolder": HOLDERS[error.holder],
+            "QuotaMeasure": MEASURES[error.measure],
+            "QuotaBound": str(error.bound),
+            "QuotaUsed": str(error.used),
+            "QuotaAsked": str(error.asked),
+        }
     if code == "NoSuchKey" and target.key:
         return {"Key": target.key}
     if code in {"NoSuchBucket", "BucketNotEmpty"} and target.bucket:

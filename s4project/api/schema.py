@@ -12,6 +12,7 @@ TAGS: Final = {
     "Session": "Signing in and out, and who you are.",
     "Identity": "Users, access keys, groups, roles, policies; what they come to; the audit log.",
     "Buckets": "Buckets, their settings, what is in them. Decided as requests to S3 are.",
+    "Quotas": "What buckets and users hold and may hold.",
     "Store": "The whole store: figures, compaction, scrub, jobs.",
 }
 

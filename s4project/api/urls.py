@@ -8,7 +8,16 @@ from django.urls import include, path, re_path, register_converter
 from django.urls.converters import StringConverter
 
 from iam.api import audit, groups, keys, policies, rights, session, users
-from s4project.api import bucket_settings, buckets, docs, explain, presign, refusals, store
+from s4project.api import (
+    bucket_settings,
+    buckets,
+    docs,
+    explain,
+    presign,
+    quotas,
+    refusals,
+    store,
+)
 
 
 class IdConverter(StringConverter):
@@ -49,6 +58,7 @@ ADMIN: Final = [
     path("users/<id:user_id>/keys/<access_key:access_key>", keys.OneKey.as_view()),
     path("users/<id:user_id>/policies", policies.UserPolicies.as_view()),
     path("users/<id:user_id>/policies/<name:name>", policies.UserPolicy.as_view()),
+    path("users/<id:user_id>/quota", quotas.UserQuota.as_view()),
     path("users/<id:user_id>/rights", rights.UserRights.as_view()),
     path("groups", groups.Groups.as_view()),
     path("groups/<name:group>", groups.OneGroup.as_view()),
@@ -71,6 +81,10 @@ ADMIN: Final = [
     path("buckets/<str:name>/objects", buckets.BucketObjects.as_view()),
     path("buckets/<str:bucket>/acl", bucket_settings.BucketAcl.as_view()),
     path("buckets/<str:bucket>/presign", presign.Presign.as_view()),
+    path("buckets/<str:bucket>/quota", quotas.BucketQuota.as_view()),
+    path("usage/buckets", quotas.BucketUsage.as_view()),
+    path("usage/users", quotas.UserUsage.as_view()),
+    path("usage/alerts", quotas.QuotaAlerts.as_view()),
     *(
         path(f"buckets/<str:bucket>/{setting.path}", bucket_settings.address(setting).as_view())
         for setting in bucket_settings.SETTINGS

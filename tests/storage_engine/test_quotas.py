@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from storage_engine import StorageEngine
+    from storage_engine import ObjectInfo, StorageEngine
 
 OTHER = 2
 ACCOUNT = 7
@@ -238,8 +238,13 @@ def test_a_namespace_from_before_accounts_is_nobodys(tmp_path: Path) -> None:
 
 
 def test_what_will_not_fit_is_foreseen(engine: StorageEngine) -> None:
-    """Without the bytes the answer is what the commit would say: replacing counts what goes."""
-    engine.check_room(BUCKET, "any", 1 << 60, Versioning.UNVERSIONED)
+    """Without the bytes the answer is the commit's; where nothing is bounded no look is taken."""
+
+    def refuse(_info: ObjectInfo | None) -> None:
+        raise AssertionError("asked for nothing")
+
+    seen: list[ObjectInfo | None] = []
+    engine.check_room(BUCKET, "any", 1 << 60, Versioning.UNVERSIONED, refuse)
     engine.assign_account(BUCKET, ACCOUNT).result()
     put(engine, "a", b"x" * 60)
     upload_id = engine.create_upload(BUCKET, "c", attributes()).result().upload_id
@@ -247,7 +252,9 @@ def test_what_will_not_fit_is_foreseen(engine: StorageEngine) -> None:
     for bound in (engine.set_quota, engine.set_account_quota):
         holder_id = BUCKET if bound == engine.set_quota else ACCOUNT
         bound(holder_id, Quota(70, 1)).result()
-        engine.check_room(BUCKET, "a", 65, Versioning.SUSPENDED)
+        engine.check_room(BUCKET, "a", 65, Versioning.SUSPENDED, seen.append)
+        assert [info and info.size for info in seen] == [60]
+        seen.clear()
         engine.check_part_room(BUCKET, upload_id, 1, 10)
         engine.check_part_room(BUCKET, upload_id, 2, 5)
         engine.check_part_room(BUCKET, "none", 1, 5)
@@ -257,7 +264,7 @@ def test_what_will_not_fit_is_foreseen(engine: StorageEngine) -> None:
             ("b", 0, Versioning.UNVERSIONED),
         ):
             with pytest.raises(QuotaExceeded):
-                engine.check_room(BUCKET, key, size, versioning)
+                engine.check_room(BUCKET, key, size, versioning, None)
         for number, size in ((1, 11), (2, 6)):
             with pytest.raises(QuotaExceeded):
                 engine.check_part_room(BUCKET, upload_id, number, size)

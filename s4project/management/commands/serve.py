@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import connections
 
+from buckets.alignment import align_engine
 from s4project import server
 from s4project.configuration import Address, parse_address, whole_number
 from s4project.forwarding import Proxies
@@ -48,6 +49,7 @@ class Command(ProcessCommand):
         with hold_lock(settings.S4.data_dir / "serve.lock") as lock:
             sockets = self._listen()
             first = prepare_store()
+            align_engine()  # before anybody writes by bounds that SQL does not have
             # Nothing that must not be shared may be open when the workers are forked.
             close_engine()
             connections.close_all()

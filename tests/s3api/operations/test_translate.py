@@ -15,6 +15,9 @@ from storage_engine import (
     KeyTooLong,
     NoSuchKey,
     NoSuchVersion,
+    QuotaExceeded,
+    QuotaHolder,
+    QuotaMeasure,
     StorageError,
 )
 
@@ -22,10 +25,16 @@ TARGET = Target(bucket="b", key="k", is_virtual_host=False, resource="/b/k")
 ID = "0" * 15 + "7"
 
 
+def over(holder: QuotaHolder) -> QuotaExceeded:
+    """Make the refusal of 20 bytes beyond a quota."""
+    return QuotaExceeded(holder, QuotaMeasure.BYTES, bound=1000, used=990, asked=20)
+
+
 @pytest.mark.parametrize("kind", CODES)
 def test_every_translated_error_has_a_code(kind: type[EngineError]) -> None:
     """Each error of the table is said with its code of S3's table."""
-    assert s3_error(kind("reason"), TARGET).code == CODES[kind]
+    error = over(QuotaHolder.BUCKET) if kind is QuotaExceeded else kind("reason")
+    assert s3_error(error, TARGET).code == CODES[kind]
 
 
 def test_every_refusal_of_a_request_has_a_code() -> None:
@@ -85,3 +94,23 @@ def test_a_version_that_is_not_there_is_named() -> None:
 def test_the_nearer_kind_counts() -> None:
     """An error that is a kind of another has its own code."""
     assert s3_error(KeyTooLong("k"), TARGET).code == "KeyTooLongError"
+
+
+def test_a_quota_is_told_with_its_figures() -> None:
+    """Whose it is, what it bounds, what is used and what was asked stand in words and elements."""
+    of_bucket, of_user = (s3_error(over(holder), TARGET) for holder in QuotaHolder)
+    assert of_bucket.status == of_user.status == 403
+    assert of_bucket.message == (
+        "The bucket would hold more than the quota of 1000 bytes allows: 990 are used, and 20 "
+        "more do not fit."
+    )
+    assert of_user.message.startswith("The buckets of this bucket's owner together would hold")
+    assert of_user.detail == {
+        "QuotaHolder": "user",
+        "QuotaMeasure": "bytes",
+        "QuotaBound": "1000",
+        "QuotaUsed": "990",
+        "QuotaAsked": "20",
+    }
+    objects = QuotaExceeded(QuotaHolder.BUCKET, QuotaMeasure.VERSIONS, bound=5, used=5, asked=1)
+    assert "the quota of 5 objects allows" in s3_error(objects, TARGET).message
