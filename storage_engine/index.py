@@ -224,8 +224,15 @@ class Index:
 
     def copy(self, descriptor: int) -> None:
         """Write the newest tree to an open file, without free pages; others go on meanwhile."""
-        self._check_usable()
-        self._env.copyfd(descriptor, compact=True)
+        while True:
+            self._check_usable()
+            resizes = self._resizes
+            try:
+                self._env.copyfd(descriptor, compact=True)
+            except lmdb.MapResizedError:  # as it begins: nothing is written yet
+                self._follow(resizes)
+            else:
+                return
 
     def reader_check(self) -> int:
         """Free the reader slots of processes that died; return how many."""

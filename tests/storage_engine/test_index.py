@@ -97,6 +97,19 @@ def test_a_write_is_the_first_to_find_a_map_that_grew(index: Index, tmp_path: Pa
     assert read(index, b"mine") == b"1"
 
 
+def test_a_copy_is_the_first_to_find_a_map_that_grew(index: Index, tmp_path: Path) -> None:
+    """A copy begun just after another process outgrew our map is whole."""
+    other = SPAWN.Process(target=write_much, args=(str(tmp_path),))
+    other.start()
+    other.join()
+    (tmp_path / "copy").mkdir()
+    with (tmp_path / "copy" / "data.mdb").open("wb") as file:
+        index.copy(file.fileno())
+    copied = Index(tmp_path / "copy", 1 << 17)
+    assert read(copied, b"199") == bytes(PAGE)
+    copied.close()
+
+
 def test_readers_go_on_while_the_map_grows(index: Index) -> None:
     """Threads that read all the time see right values through every growth, and no error."""
     write(index, b"k", b"constant")
