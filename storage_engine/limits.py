@@ -28,7 +28,10 @@ PAGE_ITEMS_MAX: Final = 100_000
 """Items of one page of any listing at most, whatever is asked for: about a second's work."""
 
 RENAME_VERSIONS_MAX: Final = 1000
-"""Versions that one rename removes at its target, or looks at for locks: about 30 ms at most."""
+"""Versions that one rename removes at its target: about 30 ms at most."""
+
+RENAME_LOOKS_MAX: Final = 10_000
+"""Versions that one rename looks at for locks, where any in the bucket may bind: about 40 ms."""
 
 RENAME_PARTS_MAX: Final = 10_000
 """Parts of multipart objects that one rename removes besides: as many as one object may have, and

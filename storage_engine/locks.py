@@ -1,7 +1,9 @@
 """What retention and legal hold forbid (Amazon S3 User Guide, "How S3 Object Lock works").
 
 Rules alone: an entry, a time, and whether the caller may bypass governance. The time is that of
-the transaction, so a clock that is set forward ends retentions early.
+the transaction, so a clock that is set forward ends retentions early. Who removes a version asks
+before anything is changed; `History` asks once more for each that goes, so that no way past this
+room can be written by oversight.
 """
 
 from __future__ import annotations
@@ -48,6 +50,25 @@ def check_change(old: ObjectLock, new: ObjectLock, now_ms: int, *, bypass_govern
         return
     if new.mode is not old.mode or new.retain_until_ms < old.retain_until_ms:
         raise ObjectLocked(old.mode)
+
+
+def may_bind(totals: rows.NamespaceRow, now_ms: int) -> bool:
+    """Tell whether any version of a namespace may be locked by now; False is certain."""
+    return totals.held > 0 or totals.retained_until_ms > now_ms
+
+
+def count(totals: rows.NamespaceRow, entry: rows.Entry, delta: int) -> None:
+    """Count what is laid on a version that comes (1), or goes or changes (-1)."""
+    if not entry.is_locked:
+        return
+    totals.locked += delta
+    totals.held += delta * entry.has_hold
+    totals.retained_until_ms = max(totals.retained_until_ms, entry.retain_until_ms)
+
+
+def is_binding(lock: ObjectLock, now_ms: int) -> bool:
+    """Tell whether a lock keeps a version from everybody who may not bypass governance."""
+    return lock.has_hold or _is_retained(lock, now_ms, bypass_governance=False)
 
 
 def _is_retained(lock: ObjectLock, now_ms: int, *, bypass_governance: bool) -> bool:

@@ -232,8 +232,8 @@ class ObjectVerbs:
         With `replace` all below the target goes in the same commit, up to 1,000 versions and
         10,000 parts in them. The guard is told whether there is anything. Receipts count as for
         `rename_object`. Open uploads stay with their keys. NoSuchPrefix, PrefixOverlap,
-        TargetExists, TargetTooLarge, KeyTooLong; ObjectLocked as long as any version in the bucket
-        carries a lock, expired or not: which lie below a prefix is known only by a look at each.
+        TargetExists, TargetTooLarge, KeyTooLong; ObjectLocked when a version that moves or goes is
+        locked, or when more than 10,000 move while any in the bucket may be: each is looked at.
         """
         operation = RenamePrefix(bucket_id, source, target, replace, guard, receipt)
         return self._committer.submit(operation)

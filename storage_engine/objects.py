@@ -163,7 +163,7 @@ class DeleteVersion(Operation["ObjectInfo | None"]):
         if self.found is None:
             return None
         removed = self.history.info(self.found)
-        self.history.remove(self.found)
+        self.history.remove(self.found, bypass_governance=self.bypass_governance)
         return removed
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from storage_engine import blobs, keys, links, rows
+from storage_engine import blobs, keys, links, locks, rows
 from storage_engine.errors import CorruptBlob
 from storage_engine.meta import read_shared
 from storage_engine.namespace import Namespace
@@ -112,7 +112,7 @@ class Recount:
         totals = self._totals[bucket_id]
         totals.versions += 1
         totals.markers += entry.is_marker
-        totals.locked += entry.is_locked
+        locks.count(totals, entry, 1)
         totals.object_bytes += entry.size
         if entry.part_count:
             assert isinstance(entry.payload, bytes)
@@ -358,6 +358,8 @@ class Recount:
             found.account = row.account
             self._accounts[row.account].add(found.share, 1)
             found.lifecycle = row.lifecycle
+            # That of the row may be of a version that is gone.
+            found.retained_until_ms = max(found.retained_until_ms, row.retained_until_ms)
             if row != found:
                 self._say(f"namespace {bucket_id} counts {row}, has {found}")
             if row.is_closed and (row.versions or row.uploads):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, ClassVar
 
-from storage_engine import receipts
+from storage_engine import locks, receipts
 from storage_engine.commit import Operation
 from storage_engine.errors import (
     KeyTooLong,
@@ -21,7 +21,12 @@ from storage_engine.errors import (
     TargetTooLarge,
 )
 from storage_engine.lifecycle_looks import put_scan
-from storage_engine.limits import KEY_BYTES_MAX, RENAME_PARTS_MAX, RENAME_VERSIONS_MAX
+from storage_engine.limits import (
+    KEY_BYTES_MAX,
+    RENAME_LOOKS_MAX,
+    RENAME_PARTS_MAX,
+    RENAME_VERSIONS_MAX,
+)
 from storage_engine.transaction import MOVED
 from storage_engine.values import ObjectRef
 from storage_engine.versions import History, check_readable
@@ -85,7 +90,7 @@ class RenameObject(Operation["ObjectInfo | None"]):
             self.guard(target.visible_info())
         if self.source_key == self.target_key:
             raise TargetExists(self.target_key)
-        source.check_unlocked(RENAME_VERSIONS_MAX)
+        source.check_unlocked(RENAME_LOOKS_MAX)
         if target.current is not None and not self.is_replacing:
             raise TargetExists(self.target_key)
         Allowance().take(target)
@@ -129,14 +134,14 @@ class RenamePrefix(Operation[None]):
         assert self.target.endswith("/")
         if self.source.startswith(self.target) or self.target.startswith(self.source):
             raise PrefixOverlap(f"{self.source} and {self.target}")
-        if transaction.open_namespace(self.bucket_id).locked:
-            raise ObjectLocked("prefixes are not renamed while any version is locked")
+        transaction.open_namespace(self.bucket_id)
         txn, source, target = transaction.txn, self.source.encode(), self.target.encode()
         trees = (transaction.entries, transaction.markers)
         held = [tree for tree in trees if tree.has_prefix(txn, self.bucket_id, source)]
         if not held:
             raise NoSuchPrefix(self.source)
         self.moves = [(tree, self._measure(transaction, tree)) for tree in held]
+        self._check_unlocked(transaction, held)
         taken = [tree for tree in trees if tree.has_prefix(txn, self.bucket_id, target)]
         if self.guard is not None:
             self.guard(bool(taken))
@@ -157,6 +162,20 @@ class RenamePrefix(Operation[None]):
         transaction.count(MOVED)
         if transaction.namespace(self.bucket_id).lifecycle:
             put_scan(transaction, self.bucket_id, self.target)
+
+    def _check_unlocked(self, transaction: Transaction, trees: list[Namespace]) -> None:
+        """Refuse if any version below the source is locked, or there are too many to look at."""
+        totals = transaction.namespace(self.bucket_id)
+        if not locks.may_bind(totals, transaction.now_ms):
+            return
+        looks, source = RENAME_LOOKS_MAX, self.source.encode()
+        for tree in trees:
+            page = tree.scan(transaction.txn, self.bucket_id, prefix=source, limit=looks)
+            for name, _ in page.items:
+                history = History(transaction, ObjectRef(self.bucket_id, name.decode()))
+                looks -= history.check_unlocked(looks)
+            if page.is_truncated:
+                raise ObjectLocked(f"{self.source} has more versions than can be looked at")
 
     def _measure(self, transaction: Transaction, tree: Namespace) -> int:
         """Return a bound of what keys have beyond the source; KeyTooLong if it does not fit."""
@@ -183,5 +202,6 @@ class RenamePrefix(Operation[None]):
             for name, _ in page.items:
                 history = History(transaction, ObjectRef(self.bucket_id, name.decode()))
                 allowance.take(history)
+                history.check_unlocked(RENAME_VERSIONS_MAX)
                 keys.append(history.key)
         return keys

@@ -7,6 +7,7 @@ not there at all. The current version knows where the null version is, so nothin
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -156,15 +157,16 @@ class History:
         gone = self.current if self.is_erased(versioning) else self.replaced(versioning)
         locks.check_removable(gone, self._transaction.now_ms)
 
-    def check_unlocked(self, versions_max: int) -> None:
-        """Refuse if any version is locked, or if there are too many to look at each."""
-        if not self.totals.locked or self.current is None:
-            return
-        locks.check_removable(self.current, self._transaction.now_ms)
-        for number, entry in enumerate(self.behind(), 1):
+    def check_unlocked(self, versions_max: int) -> int:
+        """Refuse if any version is locked, or there are too many to look at; return how many."""
+        now_ms = self._transaction.now_ms
+        if self.current is None or not locks.may_bind(self.totals, now_ms):
+            return 0
+        for number, entry in enumerate(chain((self.current,), self.behind()), 1):
+            locks.check_removable(entry, now_ms)
             if number > versions_max:
                 raise ObjectLocked(f"{self.key} has more versions than can be looked at")
-            locks.check_removable(entry, self._transaction.now_ms)
+        return number
 
     # --- doing it ------------------------------------------------------------------------------
 
@@ -212,7 +214,7 @@ class History:
         self._drop(gone)
         return gone.info(self.key)
 
-    def remove(self, entry: rows.Entry) -> None:
+    def remove(self, entry: rows.Entry, *, bypass_governance: bool = False) -> None:
         """Remove one of the versions for good; the newest that is left becomes current."""
         current = self.current
         assert current is not None
@@ -227,7 +229,7 @@ class History:
                 null_behind = None if newest.is_null else current.null_behind
                 newest = replace(newest, null_behind=null_behind)
             self._set_current(newest)
-        self._drop(entry)
+        self._drop(entry, bypass_governance=bypass_governance)
         self._schedule()
 
     def change(self, entry: rows.Entry, changed: rows.Entry) -> rows.Entry:
@@ -236,7 +238,8 @@ class History:
             self._set_current(changed)
         else:
             self._put_behind(changed, changed.object_id)
-        self.totals.locked += changed.is_locked - entry.is_locked
+        locks.count(self.totals, entry, -1)
+        locks.count(self.totals, changed, 1)
         self._schedule()
         return changed
 
@@ -300,8 +303,10 @@ class History:
         place = keys.version(entry.object_id, entry.version)
         self._transaction.delete(self._transaction.tables.versions, place)
 
-    def _drop(self, entry: rows.Entry) -> None:
-        """Give up what a version that is gone has held."""
+    def _drop(self, entry: rows.Entry, *, bypass_governance: bool = False) -> None:
+        """Give up what a version that is gone has held; ObjectLocked undoes all, see `locks`."""
+        now_ms = self._transaction.now_ms
+        locks.check_removable(entry, now_ms, bypass_governance=bypass_governance)
         blobs.drop_entry(self._transaction, entry)
         self._count(entry, -1)
 
@@ -310,4 +315,4 @@ class History:
         totals.versions += delta
         totals.object_bytes += delta * entry.size
         totals.markers += delta * entry.is_marker
-        totals.locked += delta * entry.is_locked
+        locks.count(totals, entry, delta)

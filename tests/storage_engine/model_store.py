@@ -53,7 +53,7 @@ Result = TypeVar("Result")
 
 NO_LOCK = ObjectLock()
 ACTS = 12
-LOCKING = 2  # the bucket in which versions may be locked: no prefix can be renamed there then
+LOCKING = 2  # the bucket in which versions may be locked
 BUCKETS = st.sampled_from([1, 1, LOCKING, 3])
 KEYS = [
     *("a", "a/", "a/b", "a//b", "/a", "b/c/d", "b/c/e", "é/ü", "z/\U0010ffff"),

@@ -14,8 +14,11 @@ from storage_engine import (
     ObjectRef,
     RetentionPeriod,
     Versioning,
+    renames,
 )
 from storage_engine.locks import check_change
+from storage_engine.objects import DeleteVersion
+from storage_engine.versions import History
 from tests.storage_engine.engine_steps import (
     BUCKET,
     attributes,
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from storage_engine import ObjectInfo, StorageEngine
+    from storage_engine.transaction import Transaction
 
 FAR_MS = 10**14
 NONE = ObjectLock()
@@ -70,6 +74,7 @@ DESTROYERS: dict[str, Callable[[StorageEngine], Future[object]]] = {
     "rename": lambda engine: engine.rename_object(BUCKET, "k", "n"),
     "rename over": lambda engine: engine.rename_object(BUCKET, "other", "k", replace=True),
     "rename prefix": lambda engine: engine.rename_prefix(BUCKET, "p/", "q/"),
+    "rename prefix over": lambda engine: engine.rename_prefix(BUCKET, "o/", "p/", replace=True),
 }
 
 
@@ -80,20 +85,58 @@ def test_nothing_removes_or_renames_a_locked_version(
 ) -> None:
     """Every way to destroy a version, or its name, is refused while a lock binds."""
     put(engine, "other", b"other")
-    put(engine, "p/other", b"other")
-    put_locked(engine, "k", lock)
+    put(engine, "o/other", b"other")
+    for key in ("k", "p/q/k"):
+        put_locked(engine, key, lock)
     with pytest.raises(ObjectLocked):
         DESTROYERS[name](engine).result()
-    assert get(engine, "k") == b"locked"
-    assert engine.namespace_counts(BUCKET).locked == 1
+    assert get(engine, "k") == get(engine, "p/q/k") == b"locked"
+    assert engine.namespace_counts(BUCKET).locked == 2
 
 
-@pytest.mark.parametrize("name", sorted(set(DESTROYERS) - {"rename prefix"}))
+@pytest.mark.parametrize("name", DESTROYERS)
 def test_an_expired_lock_binds_nobody(engine: StorageEngine, name: str) -> None:
-    """Once its time is over, a version is as any other; only prefixes wait for its removal."""
+    """Once its time is over, a version is as any other."""
     put(engine, "other", b"other")
-    put_locked(engine, "k", EXPIRED)
+    put(engine, "o/other", b"other")
+    for key in ("k", "p/q/k"):
+        put_locked(engine, key, EXPIRED)
     DESTROYERS[name](engine).result()
+
+
+def test_a_prefix_moves_beside_what_is_locked(
+    engine: StorageEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what moves or goes counts, old versions and those behind markers too; with a bound."""
+    monkeypatch.setattr(renames, "RENAME_LOOKS_MAX", 3)
+    put_locked(engine, "k", COMPLIANT)
+    for key in ("p/a", "p/b", "p/c"):
+        put(engine, key, b"x")
+    engine.rename_prefix(BUCKET, "p/", "q/").result()
+    put(engine, "q/d", b"x")
+    with pytest.raises(ObjectLocked, match="more versions"):
+        engine.rename_prefix(BUCKET, "q/", "p/").result()
+    put_locked(engine, "m/k", HELD)
+    engine.delete_object(BUCKET, "m/k", versioning=Versioning.ENABLED).result()
+    with pytest.raises(ObjectLocked):
+        engine.rename_prefix(BUCKET, "m/", "n/").result()
+    engine.set_lock(BUCKET, "m/k", "null", lambda _: NONE).result()
+    engine.rename_prefix(BUCKET, "m/", "n/").result()
+
+
+def test_who_forgets_to_ask_removes_nothing_either(engine: StorageEngine) -> None:
+    """A change that went past every check is undone where the version would have gone."""
+    put_locked(engine, "k", COMPLIANT)
+
+    class Careless(DeleteVersion):
+        def check(self, transaction: Transaction) -> None:
+            self.history = History(transaction, self.target)
+            self.found = self.history.current
+
+    careless = Careless(ObjectRef(BUCKET, "k"), "null", None)
+    with pytest.raises(ObjectLocked):
+        engine._submit(careless).result()
+    assert get(engine, "k") == b"locked"
 
 
 def test_a_marker_may_hide_what_is_locked(engine: StorageEngine) -> None:
@@ -143,7 +186,7 @@ def test_governance_can_be_bypassed(engine: StorageEngine) -> None:
 def test_a_retention_may_become_more_and_not_less(
     old: ObjectLock, new: ObjectLock, bypass: bool, is_allowed: bool
 ) -> None:
-    """Compliance is never shortened or weakened; governance only by who may bypass it."""
+    """Nobody shortens or changes compliance; governance, even to it, only who may bypass it."""
     if is_allowed:
         check_change(old, new, 1000, bypass_governance=bypass)
         return

@@ -205,26 +205,31 @@ class Bucket:
             return KeyTooLong
         if source == target:
             return TargetExists
-        if any(binds(version.info.lock) for version in versions):
+        if self.are_bound([source]):
             return ObjectLocked
-        replaced = self.key(target).versions
-        if replaced and not replace:
+        if target in self.keys and not replace:
             return TargetExists
-        return ObjectLocked if any(binds(version.info.lock) for version in replaced) else None
+        return ObjectLocked if target in self.keys and self.are_bound([target]) else None
 
     def move_refusal(self, source: str, target: str, *, replace: bool) -> Refusal:
         """Tell how renaming a prefix would be refused."""
         if source.startswith(target) or target.startswith(source):
             return PrefixOverlap
-        if any(version.info.lock != ObjectLock() for version in self.versions()):
-            return ObjectLocked
         moved = [name for name in self.keys if name.startswith(source)]
         if not moved:
             return NoSuchPrefix
         if any(len((target + name[len(source) :]).encode()) > 1024 for name in moved):
             return KeyTooLong
-        is_taken = any(name.startswith(target) for name in self.keys)
-        return TargetExists if is_taken and not replace else None
+        if self.are_bound(moved):
+            return ObjectLocked
+        replaced = [name for name in self.keys if name.startswith(target)]
+        if replaced and not replace:
+            return TargetExists
+        return ObjectLocked if self.are_bound(replaced) else None
+
+    def are_bound(self, names: list[str]) -> bool:
+        """Tell whether any version of any of these keys must stay."""
+        return any(binds(v.info.lock) for name in names for v in self.keys[name].versions)
 
     # --- listings ------------------------------------------------------------------------------
 
@@ -242,9 +247,10 @@ class Bucket:
             cut = name.find(delimiter, len(prefix)) if delimiter else -1
             common_prefix = name[: cut + len(delimiter)] if cut >= 0 else ""
             if common_prefix:
-                if name != after and common_prefix not in {rolled_up, after}:
-                    yield common_prefix
-                rolled_up = common_prefix
+                if name != after:  # what follows it may roll up to the same, and is yet to come
+                    if common_prefix not in {rolled_up, after}:
+                        yield common_prefix
+                    rolled_up = common_prefix
                 continue
             first = 0
             if name == after:
