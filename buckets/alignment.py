@@ -73,7 +73,11 @@ def _align_strays(usages: Usages) -> int:
 
     A bucket that is being made in this moment, not in SQL yet, holds nothing.
     """
-    held = [id_ for id_, usage in usages.namespaces.items() if usage.account and usage.versions]
+    held = [
+        bucket_id
+        for bucket_id, usage in usages.namespaces.items()
+        if usage.account and (usage.versions or usage.bytes)
+    ]
     known = set(Bucket.objects.order_by().values_list("pk", flat=True)) if held else set()
     strays = [bucket_id for bucket_id in held if bucket_id not in known]
     for bucket_id in strays:

@@ -35,6 +35,7 @@ pytestmark = [
     pytest.mark.skipif(not postgresql.IS_INSTALLED, reason="PostgreSQL is not installed"),
 ]
 OK = (200, "")
+MIB = 1024 * 1024
 ENTRY = b"""
 INSERT INTO iam_auditentry
 (time, actor, actor_id, credential, address, via, action, resource, outcome, request_id, detail)
@@ -128,6 +129,29 @@ def test_a_bucket_is_made_once_and_can_go(server: Server, s3: BaseClient) -> Non
     s3.delete_bucket(Bucket="wanted")
     assert refusal(other.create_bucket, Bucket="wanted") == OK
     assert [row["Name"] for row in other.list_buckets()["Buckets"]] == ["wanted"]
+
+
+def test_quotas_set_at_once_are_those_that_hold(
+    server: Server, s3: BaseClient, bucket: str
+) -> None:
+    """However many set a bucket's and a user's quota together, SQL and engine end with the same."""
+    token = log_in(server)
+    paths = (f"/admin/buckets/{bucket}/quota", "/admin/users/1/quota")
+    with ThreadPoolExecutor(8) as pool:
+        done = [
+            pool.submit(call, server, "PUT", paths[number % 2], {"bytes": MIB + number}, token)
+            for number in range(24)
+        ]
+        assert {future.result().status for future in done} == {204}
+    for path in paths:  # the bucket's is looked at first
+        bound = call(server, "GET", path, token=token).body["quota"]["bytes"]
+        with server.caller.connect() as connection:
+            connection.send(server.caller.head("PUT", f"/{bucket}/k", 9 * MIB))
+            reply = connection.reply("PUT")
+        assert (reply.status, reply.code) == (403, "QuotaExceeded")
+        assert reply.text("QuotaBound") == str(bound)
+        assert call(server, "DELETE", path, token=token).status == 204
+    assert server.caller.ask("PUT", f"/{bucket}/k", b"x" * 2 * MIB).status == 200
 
 
 def test_the_rest_api_works_there_too(server: Server) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from storage_engine import renew_engine
 from tests.e2e.content import content
+from tests.e2e.test_rest import call, log_in
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -89,3 +90,25 @@ def test_what_was_put_is_served_again_from_the_volumes_alone(
     server.verify()
     s3.put_object(Bucket="salvage", Key="new", Body=content("new", 10_000))
     assert answered(s3, "new")["ContentLength"] == 10_000
+
+
+def test_quotas_and_what_counts_for_them_are_there_again(server: Server, s3: BaseClient) -> None:
+    """The start after a salvage gives the index the quotas of SQL, and counts for each owner."""
+    s3.create_bucket(Bucket="bounded")
+    s3.put_object(Bucket="bounded", Key="k", Body=content("bounded", 9000))
+    paths, token = ("/admin/buckets/bounded/quota", "/admin/users/1/quota"), log_in(server)
+    for path, bounds in zip(paths, ({"bytes": 10_000}, {"objects": 1000}), strict=True):
+        assert call(server, "PUT", path, bounds, token).status == 204
+    before = [call(server, "GET", path, token=token).body for path in paths]
+    server.stop()
+    for name in ("index", "journal", "snapshots"):
+        shutil.rmtree(server.data / name)
+    with renew_engine(server.data) as engine:
+        engine.salvage()
+    server.start()
+    token = log_in(server)
+    assert [call(server, "GET", path, token=token).body for path in paths] == before
+    with pytest.raises(s3.exceptions.ClientError, match="QuotaExceeded"):
+        s3.put_object(Bucket="bounded", Key="l", Body=b"x" * 1001)
+    s3.put_object(Bucket="bounded", Key="l", Body=b"x" * 1000)
+    server.verify()

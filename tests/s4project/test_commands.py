@@ -179,3 +179,45 @@ def test_a_question_that_means_nothing_is_one_line(data_dir: Path, words: tuple[
     done = manage(data_dir, "explain_access", *words)
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_quotas_are_set_and_shown(data_dir: Path) -> None:
+    """A bucket's and a user's quota: set by size, listed with what is used, taken off."""
+    answer(data_dir, "create_bucket", "bounded", "--owner", "ada")
+    made = answer(data_dir, "set_quota", "--bucket", "bounded", "--bytes", "5GB", "--objects", "9")
+    assert made == {
+        "kind": "bucket",
+        "name": "bounded",
+        "used_bytes": 0,
+        "used_objects": 0,
+        "quota": {"bytes": 5 * 1024**3, "objects": 9, "warn_percent": 80},
+        "percent": 0,
+        "state": "ok",
+    }
+    user = answer(data_dir, "set_quota", "--user", "ada", "--bytes", "100", "--warn-percent", "5")
+    assert user in answer(data_dir, "list_usage", "--users")
+    assert made in answer(data_dir, "list_usage")
+    said = manage(data_dir, "set_quota", "--user", "ada", "--none")
+    assert said.stdout.strip() == "The user ada has no quota; 0 bytes and 0 objects are used."
+    said = manage(data_dir, "list_usage")
+    row = next(line for line in said.stdout.splitlines() if line.startswith("bounded"))
+    assert row.split() == ["bounded", "0", str(5 * 1024**3), "0", "9", "0", "ok"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("--bucket", "nobody-has-it", "--bytes", "5"), 1, "There is no bucket nobody-has-it."),
+        (("--user", "ada", "--bytes", "much"), 2, "much is no such number."),
+        (("--user", "ada", "--objects", "-5"), 2, "A bound is a number from 0"),
+        (("--user", "ada", "--none", "--bytes", "5"), 2, "Either a quota is taken off"),
+    ],
+)
+def test_a_quota_that_cannot_be_is_one_line(
+    data_dir: Path, words: tuple[str, ...], code: int, said: str
+) -> None:
+    """What nobody can mean, and whom it cannot concern, is refused with a line and a code."""
+    done = manage(data_dir, "set_quota", *words)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1

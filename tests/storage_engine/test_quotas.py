@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -232,6 +234,43 @@ def test_a_namespace_from_before_accounts_is_nobodys(tmp_path: Path) -> None:
         engine.assign_account(BUCKET, ACCOUNT).result()
         assert engine.account_usage(ACCOUNT) == Usage(1, 1, 60)
         assert problems(engine) == []
+
+
+def test_many_threads_never_take_an_account_beyond_its_bounds(engine: StorageEngine) -> None:
+    """At no moment anybody sees more than may be, while 64 threads write, replace and delete."""
+    quota = Quota(bytes=20_000, versions=60)
+    for bucket_id in range(1, 5):
+        engine.assign_account(bucket_id, ACCOUNT).result()
+    engine.set_account_quota(ACCOUNT, quota).result()
+    engine.set_quota(OTHER, Quota(bytes=3_000)).result()
+    refusals: list[QuotaHolder] = []
+    most = {ACCOUNT: Usage(), OTHER: Usage()}
+
+    def write(writer: int) -> None:
+        draw = Random(writer)  # noqa: S311  # reproducible, not secret
+        for _ in range(12):
+            bucket_id, key = draw.randint(1, 4), f"{draw.randint(0, 20)}"
+            if draw.random() < 0.3:
+                engine.delete_object(bucket_id, key).result()
+                continue
+            try:
+                put(engine, key, b"x" * draw.randint(0, 900), bucket_id=bucket_id)
+            except QuotaExceeded as error:
+                refusals.append(error.holder)
+            most[ACCOUNT] = max(most[ACCOUNT], engine.account_usage(ACCOUNT), key=_bytes)
+            most[OTHER] = max(most[OTHER], engine.usage(OTHER), key=_bytes)
+
+    with ThreadPoolExecutor(64) as pool:
+        list(pool.map(write, range(64)))
+    assert most[ACCOUNT].bytes <= quota.bytes
+    assert most[ACCOUNT].versions <= quota.versions
+    assert most[OTHER].bytes <= 3_000
+    assert {*refusals} == {*QuotaHolder}
+    assert problems(engine) == []
+
+
+def _bytes(usage: Usage) -> int:
+    return usage.bytes
 
 
 # --- foresight ---------------------------------------------------------------------------------
