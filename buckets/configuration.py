@@ -12,7 +12,13 @@ import msgspec
 
 from iam.acl import Grant  # noqa: TC001  # msgspec reads the annotations
 from iam.quotas import Quota  # noqa: TC001  # as above
-from storage_engine import LifecycleRule, LockMode, Versioning  # as above
+from storage_engine import (
+    DAY_MS,
+    LifecycleRule,
+    LockMode,
+    RetentionPeriod,
+    Versioning,
+)  # as above
 
 
 class Ownership(StrEnum):
@@ -54,6 +60,9 @@ class CorsRule(msgspec.Struct, frozen=True, kw_only=True):
     id: str | None = None
 
 
+YEAR_DAYS: Final = 365
+
+
 class DefaultRetention(msgspec.Struct, frozen=True, kw_only=True):
     """How long a new version is retained of which nothing is said: days, or years of 365 days."""
 
@@ -61,11 +70,21 @@ class DefaultRetention(msgspec.Struct, frozen=True, kw_only=True):
     days: int = 0
     years: int = 0
 
+    @property
+    def period(self) -> RetentionPeriod:
+        """The mode, and how long, for the engine."""
+        return RetentionPeriod(self.mode, (self.days + self.years * YEAR_DAYS) * DAY_MS)
+
 
 class ObjectLockConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     """Object Lock is on, for ever; and what new versions get."""
 
     retention: DefaultRetention | None = None
+
+    @property
+    def default_period(self) -> RetentionPeriod | None:
+        """What new versions get, for the engine; None: nothing."""
+        return None if self.retention is None else self.retention.period
 
 
 ALL_SIZES: Final = "all_storage_classes_128K"

@@ -22,7 +22,7 @@ from buckets.naming import InvalidBucketName, bucket_arn, check_bucket_name
 from buckets.snapshot import RegistryReader, load_registry, states
 from iam import services as iam_services
 from iam.services.audit import difference, record_change
-from storage_engine import NamespaceClosed, NamespaceNotEmpty
+from storage_engine import NamespaceClosed, NamespaceNotEmpty, Versioning
 from storage_engine.apps import get_engine
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ __all__ = [
     "BucketError",
     "BucketNotEmpty",
     "InvalidBucketName",
+    "InvalidBucketState",
     "NoSuchBucket",
     "RegistryReader",
     "configure_bucket",
@@ -63,6 +64,17 @@ OPERATIONS: Final = {
 DELETED: Final = OPERATIONS.keys() - {"versioning", "grants", "object_lock"}
 
 
+# In S3's words, but the last: over S3 nothing takes Object Lock off.
+VERSIONING_NEEDED: Final = (
+    "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration"
+)
+VERSIONING_STAYS: Final = (
+    "An Object Lock configuration is present on this bucket, so the versioning state cannot be "
+    "changed."
+)
+LOCK_STAYS: Final = "Object Lock stays enabled once it is."
+
+
 class BucketError(Exception):
     """Base of what these services raise on purpose, next to InvalidBucketName and NoSuchUser."""
 
@@ -80,6 +92,10 @@ class NoSuchBucket(BucketError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"There is no bucket {name}.")
+
+
+class InvalidBucketState(BucketError):
+    """The bucket has Object Lock, for ever, and with it versions; or it keeps none to be locked."""
 
 
 class BucketNotEmpty(BucketError):
@@ -158,7 +174,7 @@ def create_bucket(
 
 
 def configure_bucket(bucket_id: int, **changes: Any) -> None:
-    """Set fields of a bucket's configuration, by name; NoSuchBucket.
+    """Set fields of a bucket's configuration, by name; NoSuchBucket, InvalidBucketState.
 
     Not what the engine keeps as well: that has services of its own.
     """
@@ -167,6 +183,7 @@ def configure_bucket(bucket_id: int, **changes: Any) -> None:
     assert "quota" not in columns, "see set_quota"
     with transaction.atomic():
         bucket = _lock(bucket_id)
+        _check_lock(bucket, columns)
         before = {name: getattr(bucket, name) for name in columns}
         Bucket.objects.filter(pk=bucket_id).update(**columns)
         for name, change in difference(before, columns).items():
@@ -189,6 +206,19 @@ def set_quota(bucket_id: int, quota: Quota | None) -> None:
             record_change(_action("quota", column), bucket_arn(bucket.name), quota=change)
         iam_services.announce("buckets")
         transaction.on_commit(partial(settle_bucket, bucket_id))
+
+
+def _check_lock(bucket: Bucket, columns: dict[str, Any]) -> None:
+    """Refuse what would leave a bucket with Object Lock and without versions, or take it off.
+
+    In the transaction: two settings that exclude each other may come at once.
+    """
+    locked = columns.get("object_lock", bucket.object_lock)
+    if bucket.object_lock is not None and locked is None:
+        raise InvalidBucketState(LOCK_STAYS)
+    if locked is None or columns.get("versioning", bucket.versioning) == Versioning.ENABLED:
+        return
+    raise InvalidBucketState(VERSIONING_NEEDED if bucket.object_lock is None else VERSIONING_STAYS)
 
 
 def _lock(bucket_id: int) -> Bucket:

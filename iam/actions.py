@@ -124,6 +124,7 @@ _TAGGING: Final = _MAKING | _named("PutObjectTagging PutObjectVersionTagging")
 _GRANTING: Final = _MAKING | _named("CreateBucket PutBucketAcl PutObjectAcl PutObjectVersionAcl")
 _REPLICATING: Final = _MAKING | _named("ReplicateObject")
 _ENCRYPTING: Final = _REPLICATING | _named("UpdateObjectEncryption")
+_RETAINING: Final = _named("PutObject PutObjectRetention")
 _OF_VERSION: Final = """
 DeleteObjectVersion DeleteObjectVersionTagging GetObjectVersion GetObjectVersionAcl
 GetObjectVersionAttributes GetObjectVersionTagging GetObjectVersionTorrent PutObjectVersionAcl
@@ -141,6 +142,10 @@ ACTIONS_OF_KEY: Final[dict[str, frozenset[str]]] = {
     "s3:if-match": _named("DeleteObject PutObject"),
     "s3:if-none-match": _named("PutObject"),
     "s3:max-keys": _LISTING,
+    "s3:object-lock-legal-hold": _named("PutObject PutObjectLegalHold"),
+    "s3:object-lock-mode": _RETAINING,
+    "s3:object-lock-remaining-retention-days": _RETAINING,
+    "s3:object-lock-retain-until-date": _RETAINING,
     "s3:objectcreationoperation": _named("PutObject"),
     "s3:prefix": _LISTING,
     "s3:requestobjecttag": _TAGGING,

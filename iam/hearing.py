@@ -51,6 +51,8 @@ _WITH_OBJECT: Final = frozenset(
     for verb, what in (
         *(("Get", ""), ("Get", "Acl"), ("Put", "Acl"), ("Get", "Attributes")),
         *(("Get", "Tagging"), ("Put", "Tagging"), ("Delete", "Tagging")),
+        # Of a version too, by one name: what a lock is to be, its document says.
+        *(("Get", "Retention"), ("Put", "Retention"), ("Get", "LegalHold"), ("Put", "LegalHold")),
     )
 )
 

@@ -34,7 +34,13 @@ if TYPE_CHECKING:
     from s3api.http.request import Request
     from s3api.http.target import Target
     from s3api.protocol import Operation
-    from storage_engine import ObjectInfo, ObjectReader, StorageEngine, Versioning
+    from storage_engine import (
+        ObjectInfo,
+        ObjectReader,
+        RetentionPeriod,
+        StorageEngine,
+        Versioning,
+    )
 
 Result = TypeVar("Result")
 
@@ -237,6 +243,12 @@ class Call:
     def versioning(self) -> Versioning:
         """What the bucket does with the version that another takes the place of."""
         return self.bucket.configuration.versioning
+
+    @property
+    def default_retention(self) -> RetentionPeriod | None:
+        """How long the bucket retains what is made in it, unless its maker says something else."""
+        lock = self.bucket.configuration.object_lock
+        return None if lock is None else lock.default_period
 
     async def catch_up(self) -> None:
         """Take caller and buckets as they are by now: a body may outlast a change of them.

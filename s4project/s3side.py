@@ -78,12 +78,14 @@ class Services:
             raise S3Error(code, BucketName=name) from error
 
     def configure_bucket(self, bucket: BucketState, **changes: Any) -> None:
-        """Set fields of a bucket's configuration; NoSuchBucket."""
+        """Set fields of a bucket's configuration; NoSuchBucket, InvalidBucketState."""
         close_old_connections()
         try:
             bucket_services.configure_bucket(bucket.id, **changes)
         except bucket_services.NoSuchBucket as error:
             raise S3Error("NoSuchBucket", BucketName=bucket.name) from error
+        except bucket_services.InvalidBucketState as error:
+            raise S3Error("InvalidBucketState", str(error)) from error
 
     def delete_bucket(self, bucket: BucketState) -> None:
         """Delete an empty bucket; NoSuchBucket, BucketNotEmpty."""

@@ -127,6 +127,19 @@ def authorise_match(call: Call, key: str, *conditions: str | int | None) -> Open
     return authorise(call, "s3:GetObject", call.bucket, key)
 
 
+def bypasses_governance(call: Call, key: str, version_id: str | None = None) -> bool:
+    """Whether the call goes past governance retention; refused is who asks for it and may not.
+
+    API_DeleteObject, "x-amz-bypass-governance-retention": "To use this header, you must have the
+    s3:BypassGovernanceRetention permission", also where there is nothing to go past, as was seen at
+    AWS (repost.aws, QUHBDy3OdvSj21HoAH7QdnnA).
+    """
+    if not call.arguments.get("BypassGovernanceRetention"):
+        return False
+    authorise(call, "s3:BypassGovernanceRetention", call.bucket, key, version_id)
+    return True
+
+
 def authorise_reading(call: Call, info: ObjectInfo) -> None:
     """Refuse the call unless its caller may also read the version of the key that it is about.
 
@@ -150,12 +163,14 @@ def authorise_tags(
         decision.settle(info)
 
 
-def may_read_tags(
-    call: Call, bucket: BucketState, info: ObjectInfo, version_id: str | None
-) -> bool:
-    """Whether the caller of something else may also read the tags of an object he named."""
+def may_also(call: Call, action: str, info: ObjectInfo) -> bool:
+    """Whether the caller may also do another thing to the version that he named."""
+    version_id = call.arguments.get("VersionId")
+    action = action if version_id is None else OF_VERSION.get(action, action)
     try:
-        authorise_tags(call, bucket, info, version_id)
+        decision = authorise(call, action, call.bucket, info.key, version_id)
+        if decision is not None:
+            decision.settle(info)
     except S3Error:
         return False
     return True

@@ -42,11 +42,7 @@ REFUSALS: Final[tuple[tuple[bytes, str, str], ...]] = (
         "NotImplemented",
         "Encryption is not implemented.",
     ),
-    (
-        b"x-amz-object-lock-",
-        "InvalidRequest",
-        "Bucket is missing Object Lock Configuration",
-    ),
+    (b"x-amz-object-lock-event-hold", "NotImplemented", "Event holds are not implemented."),
     (
         b"x-amz-rename-source",
         "InvalidRequest",

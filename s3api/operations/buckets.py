@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from buckets.configuration import Ownership
+from buckets.configuration import ObjectLockConfiguration, Ownership
 from buckets.naming import bucket_arn
 from iam.acl import BUCKET_CANNED, is_public
 from s3api.context import Answer
@@ -14,6 +14,7 @@ from s3api.errors import S3Error
 from s3api.operations.access import authorise
 from s3api.operations.grants import asked_by_headers
 from s3api.operations.tags import NEW_BUCKET_TAGS, read_tag_set
+from storage_engine import Versioning
 
 if TYPE_CHECKING:
     from buckets.configuration import BucketConfiguration
@@ -21,15 +22,15 @@ if TYPE_CHECKING:
     from s3api.context import Call
 
 CLASSIC_REGION = "us-east-1"
+LOCK_HEADER = "x-amz-bucket-object-lock-enabled"
 
 
 async def create_bucket(call: Call) -> Answer:
     """Make a bucket that belongs to the caller."""
     name = call.target.bucket
     assert name is not None, "routed by a bucket's name"
-    if call.arguments.get("ObjectLockEnabledForBucket"):
-        raise S3Error("NotImplemented", "Object Lock is not implemented.")
     _check_location(call)
+    _check_lock(call)
     asked = asked_by_headers(call, BUCKET_CANNED)
     grants = asked.grants_of(call.caller_id, call.caller_id) if asked else None
     _authorise_settings(call, grants)
@@ -43,7 +44,8 @@ async def create_bucket(call: Call) -> Answer:
             configuration,
         )
     except S3Error as error:
-        if error.code != "BucketAlreadyOwnedByYou" or configuration.tags:
+        is_more = configuration.tags or configuration.object_lock
+        if error.code != "BucketAlreadyOwnedByYou" or is_more:
             raise
         await _create_again(call, name, grants, error)
     return Answer({"Location": f"/{name}", "BucketArn": bucket_arn(name)})
@@ -57,6 +59,9 @@ def _authorise_settings(call: Call, grants: tuple[Grant, ...] | None) -> None:
         authorise(call, "s3:PutBucketOwnershipControls", None)
     if (call.arguments.get("CreateBucketConfiguration") or {}).get("Tags"):
         authorise(call, "s3:TagResource", None)
+    if call.arguments.get("ObjectLockEnabledForBucket"):
+        authorise(call, "s3:PutBucketObjectLockConfiguration", None)
+        authorise(call, "s3:PutBucketVersioning", None)
 
 
 def _configured(call: Call, grants: tuple[Grant, ...] | None) -> BucketConfiguration:
@@ -67,6 +72,10 @@ def _configured(call: Call, grants: tuple[Grant, ...] | None) -> BucketConfigura
     )
     if ownership is not None:
         configuration = msgspec.structs.replace(configuration, ownership=Ownership(ownership))
+    if call.arguments.get("ObjectLockEnabledForBucket"):
+        configuration = msgspec.structs.replace(
+            configuration, object_lock=ObjectLockConfiguration(), versioning=Versioning.ENABLED
+        )
     _check_acl(configuration, grants)
     return configuration
 
@@ -86,7 +95,8 @@ async def _create_again(
     """Create a bucket that the caller has: in the classic region its ACL is reset, no more.
 
     API_CreateBucket, BucketAlreadyOwnedByYou. One who names tags is refused, as recorded from S3:
-    LocalStack, tests/aws/services/s3/test_s3_api.py, test_create_bucket_with_tags_us_east_1.
+    LocalStack, tests/aws/services/s3/test_s3_api.py, test_create_bucket_with_tags_us_east_1; and so
+    is one who wants Object Lock, which the bucket might not have.
     """
     await call.store.refresh()
     bucket = call.store.snapshots.registry.find(name)
@@ -98,6 +108,13 @@ async def _create_again(
     if bucket.grants != grants:
         authorise(call, "s3:PutBucketAcl", bucket)
         await call.store.configure(bucket, grants=grants)
+
+
+def _check_lock(call: Call) -> None:
+    """Refuse what says neither that Object Lock shall be on, nor that it shall not."""
+    value = call.request.header(LOCK_HEADER)
+    if value is not None and value.lower() not in {"true", "false"}:
+        raise S3Error("InvalidArgument", ArgumentName=LOCK_HEADER, ArgumentValue=value)
 
 
 def _tags(call: Call) -> dict[str, str]:

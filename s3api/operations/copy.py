@@ -25,6 +25,7 @@ from s3api.operations.access import (
 )
 from s3api.operations.attributes import check_owner, new_attributes
 from s3api.operations.ingest import Digests
+from s3api.operations.new_lock import lock_asked
 from s3api.operations.put import checksum_members, write_guard
 from s3api.operations.translate import s3_error
 from s3api.operations.versioning import own_version, shown_version
@@ -138,6 +139,7 @@ def source_guard(call: Call) -> Guard:
 async def copy_object(call: Call) -> Answer:
     """Make the target the same object as the source, with its metadata or with new metadata."""
     own = new_attributes(call)
+    lock = lock_asked(call)
     source = find_source(call)
     replaces = _replaces_metadata(call)
     replaces_tags = call.arguments.get("TaggingDirective") == "REPLACE"
@@ -180,6 +182,8 @@ async def copy_object(call: Call) -> Answer:
                 source_guard=guard,
                 guard=write_guard(call),
                 versioning=call.versioning,
+                lock=lock,
+                default_retention=call.default_retention,
             )
         )
     assert copied is not None, "the commit asked for the attributes"

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 from s3api.context import Answer
 from s3api.errors import S3Error
 from s3api.http.preconditions import Conditions, check_write
-from s3api.operations.access import authorise, authorise_for_good, authorise_match, is_plain
+from s3api.operations.access import (
+    authorise,
+    authorise_for_good,
+    authorise_match,
+    bypasses_governance,
+    is_plain,
+)
 from s3api.operations.attributes import marker_attributes
 from s3api.operations.translate import s3_error
 from storage_engine import Deletion, EngineError, InvalidVersionId, Versioning
@@ -61,7 +67,8 @@ def _settling(decision: OpenDecision | None, check: Guard | None) -> Guard | Non
 async def delete_object(call: Call) -> Answer:
     """Delete an object, or for good one of its versions; there may be nothing to delete."""
     arguments, version_id = call.arguments, call.arguments.get("VersionId")
-    _refuse_bypass(call)
+    _check_bypass(call)
+    bypass = bypasses_governance(call, call.key, version_id)
     asked = tuple(map(arguments.get, ("IfMatch", "IfMatchSize", "IfMatchLastModifiedTime")))
     reading = authorise_match(call, call.key, *asked)
     guard = _settling(call.decision, _settling(reading, delete_guard(call.key, *asked)))
@@ -75,7 +82,9 @@ async def delete_object(call: Call) -> Answer:
             marker=marker_attributes(call),
         )
     else:
-        future = call.engine.delete_version(call.bucket.id, call.key, version_id, guard=guard)
+        future = call.engine.delete_version(
+            call.bucket.id, call.key, version_id, guard=guard, bypass_governance=bypass
+        )
     gone = await call.store.committed(future)
     if gone is None or not gone.is_marker:
         shown = None if call.versioning is Versioning.UNVERSIONED else version_id
@@ -83,9 +92,10 @@ async def delete_object(call: Call) -> Answer:
     return Answer({"DeleteMarker": True, "VersionId": gone.version_id})
 
 
-def _refuse_bypass(call: Call) -> None:
-    """Refuse to go past a lock that no bucket has, as was recorded from S3."""
-    if "BypassGovernanceRetention" in call.arguments:
+def _check_bypass(call: Call) -> None:
+    """Refuse to go past locks where there are none, or not to go, as was recorded from S3."""
+    is_said = "BypassGovernanceRetention" in call.arguments
+    if is_said and call.bucket.configuration.object_lock is None:
         name = "x-amz-bypass-governance-retention"
         message = f"{name} is only applicable to Object Lock enabled buckets."
         raise S3Error("InvalidArgument", message, ArgumentName=name)
@@ -94,8 +104,9 @@ def _refuse_bypass(call: Call) -> None:
 async def delete_objects(call: Call) -> Answer:
     """Delete up to 1,000 objects or versions in one commit; each has its own outcome.
 
-    x-amz-bypass-governance-retention has nothing to go past and is let be, though S3 was recorded
-    to refuse it here too: ceph/s3-tests empties every bucket with it.
+    Where there is no Object Lock, x-amz-bypass-governance-retention has nothing to go past and is
+    let be, though S3 was recorded to refuse it here too: ceph/s3-tests empties every bucket with
+    it.
     """
     document = call.arguments.get("Delete") or {}
     wanted = document.get("Objects") or []
@@ -151,12 +162,19 @@ def _deletion(call: Call, entry: dict[str, Any]) -> Deletion:
     key, version_id = entry["Key"], entry.get("VersionId") or None
     asked = tuple(map(entry.get, ("ETag", "Size", "LastModifiedTime")))
     try:
+        bypass = _bypasses(call, key, version_id)
         decision = _decision(call, key, version_id)
         reading = authorise_match(call, key, *asked)
     except S3Error as error:
         return Deletion(key, _refusing(error), version_id)
     guard = _settling(decision, _settling(reading, delete_guard(key, *asked)))
-    return Deletion(key, guard, version_id)
+    return Deletion(key, guard, version_id, bypass)
+
+
+def _bypasses(call: Call, key: str, version_id: str | None) -> bool:
+    """Whether one entry goes past governance; S3Error AccessDenied."""
+    has_locks = call.bucket.configuration.object_lock is not None
+    return has_locks and bypasses_governance(call, key, version_id)
 
 
 def _decision(call: Call, key: str, version_id: str | None) -> OpenDecision | None:

@@ -13,10 +13,14 @@ from s3api.http.preconditions import (
     parse_range,
     read_conditions,
 )
-from s3api.operations.access import may_read_tags
+from s3api.operations.access import may_also
 from s3api.operations.multipart_checksums import COMPOSITE
+from s3api.operations.new_lock import NO_LOCK
+from s3api.operations.object_lock import hold_status
 from s3api.operations.put import checksum_members
 from s3api.operations.versioning import shown_version
+from s3api.protocol.timestamps import exact_iso_date
+from storage_engine import LockMode
 
 if TYPE_CHECKING:
     from s3api.context import Call
@@ -89,9 +93,23 @@ def _describe(call: Call, info: ObjectInfo) -> tuple[Answer, ByteRange | None]:
     if is_whole and call.arguments.get("ChecksumMode") == "ENABLED":
         output |= checksum_members(info.attributes.checksums, info.attributes.checksum_type)
     tags = info.attributes.tags
-    if tags and may_read_tags(call, call.bucket, info, call.arguments.get("VersionId")):
+    if tags and may_also(call, "s3:GetObjectTagging", info):
         output["TagCount"] = len(tags)
+    if info.lock != NO_LOCK:
+        output |= _lock_members(call, info)
     return Answer(output, _object_headers(call, info), status=status), wanted
+
+
+def _lock_members(call: Call, info: ObjectInfo) -> dict[str, Any]:
+    """Say what is laid on a version, as far as the caller may know: object-lock-managing.html."""
+    lock, members = info.lock, {}
+    if lock.mode is not LockMode.NONE and may_also(call, "s3:GetObjectRetention", info):
+        members["ObjectLockMode"] = lock.mode.value
+        members["ObjectLockRetainUntilDate"] = exact_iso_date(lock.retain_until_ms)
+    status = hold_status(lock)
+    if status is not None and may_also(call, "s3:GetObjectLegalHold", info):
+        members["ObjectLockLegalHoldStatus"] = status
+    return members
 
 
 def _caching_headers(info: ObjectInfo) -> list[tuple[bytes, bytes]]:

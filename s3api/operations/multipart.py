@@ -23,6 +23,7 @@ from s3api.operations.multipart_checksums import (
     cites,
     object_checksums,
 )
+from s3api.operations.new_lock import demand_checksum, lock_asked, refuse_lock
 from s3api.operations.put import checksum_members, write_guard
 from s3api.operations.versioning import own_version
 from storage_engine import NoSuchUpload, Origin, PartInfo
@@ -43,7 +44,7 @@ async def create_multipart_upload(call: Call) -> Answer:
     if attributes.owner != call.caller_id:
         attributes = msgspec.structs.replace(attributes, initiator=call.caller_id)
     upload = await call.store.committed(
-        call.engine.create_upload(call.bucket.id, call.key, attributes)
+        call.engine.create_upload(call.bucket.id, call.key, attributes, lock_asked(call))
     )
     return Answer(
         {
@@ -111,6 +112,8 @@ async def upload_part(call: Call) -> Answer:
     number, upload = _part_number(call), _open_upload(call)
     _check_initiator(call, upload)
     refuse_unkept(call.request)
+    refuse_lock(call)
+    demand_checksum(call, upload.lock, "Put Part")
     declared = upload.attributes.checksum_algorithm
     sent = expected_checksum(call.request)
     check_part_algorithm(upload.attributes, sent)
@@ -147,6 +150,7 @@ async def upload_part_copy(call: Call) -> Answer:
     number, upload = _part_number(call), _open_upload(call)
     _check_initiator(call, upload)
     refuse_unkept(call.request)
+    refuse_lock(call)
     source = find_source(call)
     algorithm = upload.attributes.checksum_algorithm or DEFAULT_ALGORITHM
     with open_source(call, source) as reader:
@@ -249,6 +253,8 @@ async def _complete(call: Call, upload: UploadInfo, wanted: list[dict[str, Any]]
             attributes,
             guard=guard,
             versioning=call.versioning,
+            lock=upload.lock,
+            default_retention=call.default_retention,
             record=record,
         )
     )

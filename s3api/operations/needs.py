@@ -63,7 +63,12 @@ MISSING: Final = "there is no such key: else 403 instead of 404"
 _ACL: Final = _object("PutObjectAcl", "an ACL comes along, and ACLs are on")
 _TAGS: Final = _object("PutObjectTagging", "tags come along")
 _MATCH: Final = _object("GetObject", "a condition names an ETag, a size or a time")
-_MADE: Final = (_object("PutObject"), _ACL, _TAGS)
+_LOCKED: Final = (
+    _object("PutObjectRetention", "a retention comes along"),
+    _object("PutObjectLegalHold", "a legal hold comes along"),
+)
+_MADE: Final = (_object("PutObject"), _ACL, _TAGS, *_LOCKED)
+_BYPASS: Final = _object("BypassGovernanceRetention", "x-amz-bypass-governance-retention is true")
 _READ: Final = (
     _source("GetObject", "no version of the source is named"),
     _source("GetObjectVersion", "a version of the source is named"),
@@ -73,6 +78,11 @@ _COUNTED: Final = (
     _object("GetObjectTagging", "to be told how many tags it has"),
     _object("GetObjectVersionTagging", "the same, of a version that is named"),
 )
+_TOLD: Final = (
+    *_COUNTED,
+    _object("GetObjectRetention", "to be told until when it is retained"),
+    _object("GetObjectLegalHold", "to be told of its legal hold"),
+)
 
 NEEDS: Final[dict[str, tuple[Need, ...]]] = {
     "ListBuckets": (Need("s3:ListAllMyBuckets", On.EVERYTHING),),
@@ -80,6 +90,8 @@ NEEDS: Final[dict[str, tuple[Need, ...]]] = {
         _bucket("CreateBucket"),
         _bucket("PutBucketAcl", "an ACL comes along that is not private"),
         _bucket("PutBucketOwnershipControls", "x-amz-object-ownership comes along"),
+        _bucket("PutBucketObjectLockConfiguration", "Object Lock is to be on"),
+        _bucket("PutBucketVersioning", "Object Lock is to be on"),
         _bucket("TagResource", "tags come along"),
     ),
     "HeadBucket": (_bucket("ListBucket"),),
@@ -94,8 +106,8 @@ NEEDS: Final[dict[str, tuple[Need, ...]]] = {
     "ListObjects": (_bucket("ListBucket"),),
     "ListObjectsV2": (_bucket("ListBucket"),),
     "ListObjectVersions": (_bucket("ListBucketVersions"),),
-    "GetObject": (*_versioned("Get"), _MISSING, *_COUNTED),
-    "HeadObject": (*_versioned("Get"), _MISSING, *_COUNTED),
+    "GetObject": (*_versioned("Get"), _MISSING, *_TOLD),
+    "HeadObject": (*_versioned("Get"), _MISSING, *_TOLD),
     "GetObjectAttributes": (
         *_versioned("Get", "Attributes"),
         *_versioned("Get"),
@@ -119,8 +131,8 @@ NEEDS: Final[dict[str, tuple[Need, ...]]] = {
         _object("DeleteObjectVersion", "versions are kept, or were, and a target is replaced"),
         _MATCH,
     ),
-    "DeleteObject": (*_versioned("Delete"), _MATCH),
-    "DeleteObjects": (*_versioned("Delete"), _MATCH),
+    "DeleteObject": (*_versioned("Delete"), _MATCH, _BYPASS),
+    "DeleteObjects": (*_versioned("Delete"), _MATCH, _BYPASS),
     "CreateMultipartUpload": _MADE,
     "UploadPart": (_object("PutObject"),),
     "UploadPartCopy": (_object("PutObject"), *_READ),
@@ -148,6 +160,12 @@ NEEDS: Final[dict[str, tuple[Need, ...]]] = {
     "GetPublicAccessBlock": (_bucket("GetBucketPublicAccessBlock"),),
     "PutPublicAccessBlock": (_bucket("PutBucketPublicAccessBlock"),),
     "DeletePublicAccessBlock": (_bucket("PutBucketPublicAccessBlock"),),
+    "GetObjectLockConfiguration": (_bucket("GetBucketObjectLockConfiguration"),),
+    "PutObjectLockConfiguration": (_bucket("PutBucketObjectLockConfiguration"),),
+    "GetObjectRetention": (_object("GetObjectRetention"), _MISSING),
+    "PutObjectRetention": (_object("PutObjectRetention"), _MISSING, _BYPASS),
+    "GetObjectLegalHold": (_object("GetObjectLegalHold"), _MISSING),
+    "PutObjectLegalHold": (_object("PutObjectLegalHold"), _MISSING),
     "PutBucketRequestPayment": (_bucket("PutBucketRequestPayment"),),
     **{name: (_of(row.action),) for name, row in UNCONFIGURED.items()},
 }

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from iam.hearing import Hearing, find_tag
 from s3api.errors import S3Error
 from s3api.http.dates import parse_iso_basic
 from s3api.operations.tags import HEADER, read_tagging_header
+from s3api.protocol.timestamps import exact_iso_date, parse_iso_timestamp
+from storage_engine import DAY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,6 +78,41 @@ def _directive(name: str) -> Callable[[Call], str | None]:
     return make
 
 
+def _in_document(document: str, member: str, header: str) -> Callable[[Call], Any]:
+    """Read what is asked of a lock: in the document of a call that has one, else in a header."""
+
+    def make(call: Call) -> Any:
+        given = call.arguments.get(document)
+        return given.get(member) if isinstance(given, dict) else call.request.header(header)
+
+    return make
+
+
+_asked_until: Final = _in_document(
+    "Retention", "RetainUntilDate", "x-amz-object-lock-retain-until-date"
+)
+
+
+def _until_ms(call: Call) -> int | None:
+    """Read until when a version shall be retained; what is no time is refused elsewhere."""
+    asked = _asked_until(call)
+    return parse_iso_timestamp(asked) if isinstance(asked, str) else asked
+
+
+def _retain_until(call: Call) -> str | None:
+    until_ms = _until_ms(call)
+    return None if until_ms is None else exact_iso_date(until_ms)
+
+
+def _remaining_days(call: Call) -> str | None:
+    """Count the days of a retention that is asked for; one that has begun is a whole one.
+
+    So who asks for ten days on the dot keeps both a bound of at least and one of at most ten.
+    """
+    until_ms = _until_ms(call)
+    return None if until_ms is None else str(-((call.now_ms - until_ms) // DAY_MS))
+
+
 def _copied(make: Callable[[Call], str | None]) -> Callable[[Call], str | None]:
     """Let a header that means something to copies alone have no value elsewhere."""
     return lambda call: make(call) if call.operation.name in COPYING else None
@@ -131,6 +168,12 @@ MAKERS: Final[dict[str, Callable[[Call], str | None]]] = {
     "s3:delimiter": _parameter("delimiter"),
     "s3:max-keys": _parameter("max-keys"),
     "s3:objectcreationoperation": _creates_object,
+    "s3:object-lock-legal-hold": _in_document(
+        "LegalHold", "Status", "x-amz-object-lock-legal-hold"
+    ),
+    "s3:object-lock-mode": _in_document("Retention", "Mode", "x-amz-object-lock-mode"),
+    "s3:object-lock-remaining-retention-days": _remaining_days,
+    "s3:object-lock-retain-until-date": _retain_until,
     "s3:prefix": _parameter("prefix"),
     "s3:signatureage": _signature_age,
     "s3:signatureversion": _signature_version,

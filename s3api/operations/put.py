@@ -10,6 +10,7 @@ from s3api.http.preconditions import check_write, read_conditions
 from s3api.operations.access import authorise_match
 from s3api.operations.attributes import new_attributes
 from s3api.operations.ingest import receive_payload
+from s3api.operations.new_lock import demand_checksum, lock_asked
 from s3api.operations.versioning import own_version
 from storage_engine import Origin
 
@@ -57,6 +58,8 @@ def checksum_members(checksums: dict[str, str], checksum_type: str) -> dict[str,
 async def put_object(call: Call) -> Answer:
     """Store an object; the reply leaves after payload and index are on disk."""
     promised = new_attributes(call, checksum_type="FULL_OBJECT")
+    lock = lock_asked(call)
+    demand_checksum(call, lock)
     guard = write_guard(call)
     received = await receive_payload(call, Origin(call.bucket.id, call.key, promised), guard=guard)
     attributes = promised.with_digests(received.etag, received.checksums)
@@ -68,6 +71,8 @@ async def put_object(call: Call) -> Answer:
             attributes,
             guard=guard,
             versioning=call.versioning,
+            lock=lock,
+            default_retention=call.default_retention,
         )
     )
     output = checksum_members(received.checksums, "FULL_OBJECT")

@@ -20,6 +20,7 @@ from s3api.operations import (
     listing,
     multipart,
     object_attributes,
+    object_lock,
     post,
     put,
     rename,
@@ -121,6 +122,16 @@ HANDLERS: Final[dict[str, Handler]] = {
     "PutBucketRequestPayment": Handler(
         unconfigured.put_bucket_request_payment, "s3:PutBucketRequestPayment"
     ),
+    "GetObjectLockConfiguration": Handler(
+        object_lock.get_object_lock_configuration, "s3:GetBucketObjectLockConfiguration"
+    ),
+    "PutObjectLockConfiguration": Handler(
+        object_lock.put_object_lock_configuration, "s3:PutBucketObjectLockConfiguration"
+    ),
+    "GetObjectRetention": Handler(object_lock.get_object_retention, "s3:GetObjectRetention"),
+    "PutObjectRetention": Handler(object_lock.put_object_retention, "s3:PutObjectRetention"),
+    "GetObjectLegalHold": Handler(object_lock.get_object_legal_hold, "s3:GetObjectLegalHold"),
+    "PutObjectLegalHold": Handler(object_lock.put_object_legal_hold, "s3:PutObjectLegalHold"),
     **{
         name: Handler(unconfigured.answer_unconfigured, row.action)
         for name, row in unconfigured.UNCONFIGURED.items()

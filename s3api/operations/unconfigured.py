@@ -39,11 +39,6 @@ def _missing(action: str, code: str) -> Unconfigured:
     return Unconfigured(action, code=code)
 
 
-def _no_lock(action: str) -> Unconfigured:
-    message = "Bucket is missing Object Lock Configuration"
-    return Unconfigured(action, NOTHING, "InvalidRequest", message, names_bucket=False)
-
-
 def _named(subject: str) -> dict[str, Unconfigured]:
     """Answer for a kind of configurations of which a bucket may have many, each by its name."""
     reading, writing = f"s3:Get{subject}Configuration", f"s3:Put{subject}Configuration"
@@ -71,11 +66,6 @@ UNCONFIGURED: Final[dict[str, Unconfigured]] = {
         "s3:GetReplicationConfiguration", "ReplicationConfigurationNotFoundError"
     ),
     "GetBucketWebsite": _missing("s3:GetBucketWebsite", "NoSuchWebsiteConfiguration"),
-    "GetObjectLockConfiguration": _missing(
-        "s3:GetBucketObjectLockConfiguration", "ObjectLockConfigurationNotFoundError"
-    ),
-    "GetObjectRetention": _no_lock("s3:GetObjectRetention"),
-    "GetObjectLegalHold": _no_lock("s3:GetObjectLegalHold"),
     "DeleteBucketEncryption": Unconfigured("s3:PutEncryptionConfiguration"),
     "DeleteBucketLifecycle": Unconfigured("s3:PutLifecycleConfiguration"),
     "DeleteBucketReplication": Unconfigured("s3:PutReplicationConfiguration"),

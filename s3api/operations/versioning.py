@@ -54,7 +54,10 @@ async def get_bucket_versioning(call: Call) -> Answer:
 
 
 async def put_bucket_versioning(call: Call) -> Answer:
-    """Begin to keep versions, or suspend it; neither touches a version that is there."""
+    """Begin to keep versions, or suspend it; neither touches a version that is there.
+
+    InvalidBucketState where Object Lock wants them.
+    """
     wanted = call.arguments.get("VersioningConfiguration") or {}
     if wanted.get("MFADelete") == "Enabled":
         raise S3Error("NotImplemented", "MFA delete is not implemented.")

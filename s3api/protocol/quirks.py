@@ -276,12 +276,24 @@ SIGNATURE_PARAMETERS: Final = frozenset(
 # --- reading input ------------------------------------------------------------------------------
 
 # Dates that S3 keeps as they were written, valid or not: REF API_PutObject, "Expires"; the SDKs
-# read it back as ExpiresString for the same reason.
-VERBATIM_SHAPES: Final = frozenset({"Expires", "ResponseExpires"})
+# read it back as ExpiresString for the same reason. The last is read by the operations, in S3's
+# words, and written by them to the millisecond, as S3 does (repost.aws/knowledge-center,
+# s3-object-lock-delete).
+VERBATIM_SHAPES: Final = frozenset({"Expires", "ObjectLockRetainUntilDate", "ResponseExpires"})
+
+# Elements whose times have milliseconds, which S3 writes as zeros elsewhere: as the last above.
+EXACT_TIMES: Final = frozenset({"RetainUntilDate"})
 
 # Enumerations whose unknown values are refused by the operation, in its own words, or tolerated.
 OPEN_ENUMS: Final = frozenset(
-    {"BucketCannedACL", "BucketLocationConstraint", "Event", "ObjectCannedACL", "RequestPayer"}
+    {
+        "BucketCannedACL",
+        "BucketLocationConstraint",
+        "Event",
+        "ObjectCannedACL",
+        "ObjectLockMode",
+        "RequestPayer",
+    }
 )
 
 # Compared without case: MEASURED.
@@ -331,7 +343,6 @@ ENUM_REFUSALS: Final = {
         "InvalidArgument",
         "Legal Hold must be either of 'ON' or 'OFF'",
     ),
-    "x-amz-object-lock-mode": ("InvalidArgument", "Unknown wormMode directive."),
     "x-amz-server-side-encryption": (
         "InvalidArgument",
         "The encryption method specified is not supported",
@@ -372,15 +383,7 @@ LENIENT_DATES: Final = frozenset(
 UTF8_HEADERS: Final = frozenset({"x-amz-copy-source", "x-amz-rename-source"})
 
 # Operations that need their document although the model calls it optional: REF API_* pages.
-DOCUMENT_REQUIRED: Final = frozenset(
-    {
-        "PutBucketLifecycleConfiguration",
-        "PutObjectLegalHold",
-        "PutObjectLockConfiguration",
-        "PutObjectRetention",
-        "SelectObjectContent",
-    }
-)
+DOCUMENT_REQUIRED: Final = frozenset({"PutBucketLifecycleConfiguration", "SelectObjectContent"})
 
 # Elements that may be missing although the model requires them, by shape: RECORDED (an empty
 # <Tagging/> takes all tags off).
@@ -388,8 +391,18 @@ OPTIONAL_ELEMENTS: Final = {"Tagging": frozenset({"TagSet"})}
 
 # Operations that S3 refuses without Content-MD5 or a checksum of the document. The model says it of
 # many more that S3 was seen to serve. Of these it is said in REF RESTBucketPUTtagging and
-# RESTBucketPUTcors (2019) and brendanhay/amazonka, issue 610.
-CHECKSUM_DEMANDED: Final = frozenset({"PutBucketCors", "PutBucketTagging", "PutObjectTagging"})
+# RESTBucketPUTcors (2019) and brendanhay/amazonka, issue 610; of locks in versity/versitygw, issues
+# 1301 and 1311.
+CHECKSUM_DEMANDED: Final = frozenset(
+    {
+        "PutBucketCors",
+        "PutBucketTagging",
+        "PutObjectLegalHold",
+        "PutObjectLockConfiguration",
+        "PutObjectRetention",
+        "PutObjectTagging",
+    }
+)
 
 # Limits of documents in bytes where they are not those of all: REF API_PutBucketCors.
 DOCUMENT_BYTES_MAX: Final = {"PutBucketCors": 64 * 1024}

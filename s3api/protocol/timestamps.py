@@ -32,14 +32,19 @@ def iso_date(epoch_ms: int) -> str:
     return minute(epoch_ms // MINUTE_MS) + SECONDS[epoch_ms // SECOND_MS % 60]
 
 
-def parse_timestamp(text: str) -> int | None:
-    """Read an HTTP date or an ISO 8601 one as epoch milliseconds; None if it is neither.
+def exact_iso_date(epoch_ms: int) -> str:
+    """Write a time as `iso_date`, with its milliseconds: who sends it back must not shorten it."""
+    return f"{iso_date(epoch_ms)[:-4]}{epoch_ms % SECOND_MS:03d}Z"
 
-    A date without a zone is UTC.
-    """
+
+def parse_timestamp(text: str) -> int | None:
+    """Read an HTTP date or an ISO 8601 one as epoch milliseconds; None if it is neither."""
     seconds = parse_http_date(text)
-    if seconds is not None:
-        return seconds * SECOND_MS
+    return parse_iso_timestamp(text) if seconds is None else seconds * SECOND_MS
+
+
+def parse_iso_timestamp(text: str) -> int | None:
+    """Read an ISO 8601 date as epoch milliseconds; one without a zone is UTC."""
     try:
         value = datetime.fromisoformat(text)
         aware = value if value.tzinfo else value.replace(tzinfo=UTC)

@@ -19,6 +19,7 @@ from s3api.protocol.timestamps import (
     MINUTE_MS,
     SECOND_MS,
     SECONDS,
+    exact_iso_date,
     http_date,
     iso_date,
     minute,
@@ -124,7 +125,7 @@ def _element(tag: str, shape: Shape) -> Write:
     if shape.item is not None:
         item = _element(shape.item.wire, shape.item.shape)
         return _tagged(tag, lambda values: "".join(map(item, values)))
-    return _tagged(tag, _scalar(shape))
+    return _tagged(tag, exact_iso_date if tag in quirks.EXACT_TIMES else _scalar(shape))
 
 
 def _with_attributes(tag: str, shape: Shape, children: Write) -> Write:

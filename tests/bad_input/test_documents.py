@@ -27,11 +27,14 @@ XMLNS: Final = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 # A word of AWS's own for a document that is none (see s3api.protocol.quirks).
 ACL: Final = {"PutBucketAcl", "PutObjectAcl"}
 # What S3 answers to an empty body, where it is not MissingRequestBodyError: the document of a new
-# bucket may be left out, and a completion or a policy without one is a malformed one.
+# bucket may be left out, and a completion, a policy or a lock without one is a malformed one.
 MAY_BE_EMPTY: Final = "CreateBucket"
 EMPTY: Final = {
     "CompleteMultipartUpload": ("MalformedXML", b""),
     POLICY: ("MalformedPolicy", b""),
+    "PutObjectLegalHold": ("MalformedXML", b""),  # RECORDED
+    "PutObjectLockConfiguration": ("MalformedXML", b""),
+    "PutObjectRetention": ("MalformedXML", b""),
 }
 
 

@@ -31,8 +31,6 @@ is copied or renamed, *everything* `*`.
 # What AWS's text names that no caller of the operation needs here.
 NOT_NEEDED = {
     "CreateBucket": {
-        "s3:PutBucketObjectLockConfiguration",  # object lock: not offered
-        "s3:PutBucketVersioning",  # the same
         "s3:PutBucketPublicAccessBlock",  # of another operation, which the text recommends
     },
     "DeleteObject": {"s3:PutLifeCycleConfiguration"},  # named as a way around a denial

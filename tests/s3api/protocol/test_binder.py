@@ -73,7 +73,7 @@ def test_put_object_binds_what_its_headers_say() -> None:
         "ChecksumCRC32": "AAAAAA==",
         "ChecksumAlgorithm": "CRC32",
         "Metadata": {"color": "blue"},
-        "ObjectLockRetainUntilDate": 1_893_456_000_000,
+        "ObjectLockRetainUntilDate": "2030-01-01T00:00:00Z",
         "BucketKeyEnabled": True,
         "StorageClass": "STANDARD",
     }
@@ -219,9 +219,10 @@ def test_dates_that_are_conditions_may_be_wrong() -> None:
 
 
 def test_dates_that_are_promises_must_be_right() -> None:
-    """A retention date that cannot be read is refused."""
-    error = refusal("PutObject", headers={"x-amz-object-lock-retain-until-date": "soon"})
-    assert error.detail["ArgumentName"] == "x-amz-object-lock-retain-until-date"
+    """A date that a delete depends on and that cannot be read is refused."""
+    header = "x-amz-if-match-last-modified-time"
+    error = refusal("DeleteObject", headers={header: "soon"})
+    assert error.detail["ArgumentName"] == header
 
 
 @pytest.mark.parametrize(
@@ -230,7 +231,7 @@ def test_dates_that_are_promises_must_be_right() -> None:
         ("PutObject", "x-amz-storage-class", "InvalidStorageClass"),
         ("PutObject", "x-amz-server-side-encryption", "InvalidArgument"),
         ("PutObject", "x-amz-sdk-checksum-algorithm", "InvalidRequest"),
-        ("PutObject", "x-amz-object-lock-mode", "InvalidArgument"),
+        ("PutObject", "x-amz-object-lock-legal-hold", "InvalidArgument"),
         ("CreateMultipartUpload", "x-amz-checksum-algorithm", "InvalidRequest"),
         ("CreateMultipartUpload", "x-amz-checksum-type", "InvalidRequest"),
         ("CopyObject", "x-amz-metadata-directive", "InvalidArgument"),
