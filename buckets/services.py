@@ -146,9 +146,13 @@ def create_bucket(
     """Make a bucket, in the configured region and as the settings have it unless told otherwise.
 
     Its namespace in the engine opens by itself at the first write. Raises InvalidBucketName,
-    BucketAlreadyExists, and iam's NoSuchUser when there is no such owner.
+    BucketAlreadyExists, InvalidBucketState for Object Lock without versions, and iam's NoSuchUser
+    when there is no such owner.
     """
     check_bucket_name(name)
+    configuration = configuration or new_configuration()
+    if configuration.object_lock and configuration.versioning is not Versioning.ENABLED:
+        raise InvalidBucketState(VERSIONING_NEEDED)
     try:
         with transaction.atomic():
             owner = iam_services.lock_owner(owner_canonical_id)
@@ -156,7 +160,7 @@ def create_bucket(
                 name=name,
                 owner=owner,
                 region=region or settings.S4.region,
-                **_columns(configuration or new_configuration()),
+                **_columns(configuration),
             )
             align_bucket(bucket)  # before anybody can write to it
             (state,) = states(Bucket.objects.filter(pk=bucket.pk))

@@ -74,17 +74,6 @@ WRITES: Final = [
         SSE,
     ),
     Bad("PUT", NEW, "NotImplemented", "Encryption is not implemented.", SSE_C, BODY),
-    amz("InvalidArgument", "Unknown wormMode directive.", ("object-lock-mode", "FOREVER")),
-    amz(
-        "InvalidArgument",
-        "Legal Hold must be either of 'ON' or 'OFF'",
-        ("object-lock-legal-hold", "maybe"),
-    ),
-    amz(
-        "InvalidRequest",
-        "Bucket is missing Object Lock Configuration",
-        ("object-lock-legal-hold", "ON"),
-    ),
     *[
         amz(
             "InvalidBucketOwnerAWSAccountID",

@@ -23,7 +23,6 @@ NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 BODY = b"the object as it was"
 OF_OBJECTS = {
     "GET": ["torrent"],
-    "PUT": ["retention", "legal-hold"],
     "POST": ["restore", "select&select-type=2"],
 }
 OF_BUCKETS = {
@@ -33,7 +32,6 @@ OF_BUCKETS = {
         "lifecycle",
         "logging",
         "notification",
-        "object-lock",
         "replication",
         "website",
     ],

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from s3api.protocol.model import OperationModel
     from tests.fuzz.world import Reply, World
 
-BUCKETS: Final = ["alpha", "alpha", "alpha", "alpha", "beta", "foreign", "versioned", "nobucket"]
+BUCKETS: Final = ["alpha", "alpha", "alpha", "beta", "foreign", "versioned", "locked", "nobucket"]
 NEW_BUCKETS: Final = ["new-bucket", "alpha", "foreign", "ab", "Upper", "a..b", "192.168.1.1"]
 KEYS: Final = ["plain", "dir/one", "large", "parts", "up", "new", "ü#?%", "none", "dir/", "a//b"]
 OFFERED: Final = sorted(set(HANDLERS) & set(MODELS))

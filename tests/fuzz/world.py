@@ -16,14 +16,21 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from buckets import services as bucket_services
-from buckets.configuration import AS_NEW, BucketConfiguration, CorsRule, Ownership
+from buckets.configuration import (
+    AS_NEW,
+    BucketConfiguration,
+    CorsRule,
+    ObjectLockConfiguration,
+    Ownership,
+)
+from buckets.models import Bucket
 from iam import services
 from iam.acl import ALL_USERS, Grant
 from iam.keyring import RoleName
 from s3api.http.request import FIELD_VALUE, TOKEN
 from s4project.key_uses import KeyUses
 from s4project.s3side import make_s3_app
-from storage_engine import ObjectAttributes, Versioning
+from storage_engine import LockMode, ObjectAttributes, ObjectLock, ObjectLocked, Versioning
 from tests.e2e.signing import UNSIGNED, Signer
 from tests.fuzz.refusing import parsed
 from tests.s3api.http.requests import receive_of
@@ -39,6 +46,7 @@ if TYPE_CHECKING:
     from buckets.registry import BucketState
     from storage_engine import ObjectInfo, StorageEngine, UploadInfo
 
+NO_LOCK: Final = ObjectLock()
 DOMAIN: Final = "s3.test"
 SECRET: Final = "s" * 40
 ROLES: Final = {
@@ -62,6 +70,13 @@ OBJECTS: Final[dict[str, list[tuple[str, bytes]]]] = {
     "beta": [],
     "foreign": [("secret", b"not yours")],
     "versioned": [("plain", b"first"), ("plain", b"second")],
+    "locked": [("plain", b"free"), ("governed", b"g"), ("compliant", b"c"), ("held", b"h")],
+}
+FAR_MS: Final = 4_102_444_800_000  # 2100
+LOCKS: Final = {
+    ("locked", "governed"): ObjectLock(LockMode.GOVERNANCE, FAR_MS),
+    ("locked", "compliant"): ObjectLock(LockMode.COMPLIANCE, FAR_MS),
+    ("locked", "held"): ObjectLock(has_hold=True, had_hold=True),
 }
 # Who has policies of his own, by a group or by a role, and what the owner's other key leaves him.
 IDENTITY: Final = {
@@ -121,10 +136,14 @@ POLICY: Final = {
         },
     ],
 }
-# One bucket with versions and a policy, one with ACLs, open to everybody, and cross-origin rules.
+# One bucket with versions and a policy, one with Object Lock, one with ACLs, open to everybody, and
+# cross-origin rules.
 CONFIGURED: Final = {
     "versioned": BucketConfiguration(
         versioning=Versioning.ENABLED, public_access_block=None, policy=json.dumps(POLICY)
+    ),
+    "locked": BucketConfiguration(
+        versioning=Versioning.ENABLED, object_lock=ObjectLockConfiguration()
     ),
     "beta": BucketConfiguration(
         ownership=Ownership.OBJECT_WRITER,
@@ -230,14 +249,21 @@ class World:
         self._at_rest = self.state()
 
     def _clear(self, bucket: BucketState) -> None:
-        """Remove a bucket with all that is in it."""
-        while versions := self.engine.list_versions(bucket.id).versions:
-            for future in [
-                self.engine.delete_version(bucket.id, info.key, info.version_id)
-                for info in versions
-            ]:
-                future.result()
-        bucket_services.delete_bucket(bucket.name)
+        """Remove a bucket with all that is in it; of what nobody can remove, remove the name."""
+        try:
+            while versions := self.engine.list_versions(bucket.id).versions:
+                for future in [self._remove(bucket.id, info) for info in versions]:
+                    future.result()
+            bucket_services.delete_bucket(bucket.name)
+        except ObjectLocked:
+            Bucket.objects.filter(pk=bucket.id).delete()
+            services.announce("buckets")
+
+    def _remove(self, bucket_id: int, info: ObjectInfo) -> Future[ObjectInfo | None]:
+        name = bucket_id, info.key, info.version_id
+        if info.lock.has_hold:
+            self.engine.set_lock(*name, lambda info: info.lock._replace(has_hold=False)).result()
+        return self.engine.delete_version(*name, bypass_governance=True)
 
     def _make(self, name: str) -> None:
         """Make a bucket with what belongs into it."""
@@ -245,24 +271,31 @@ class World:
         owner = self.ids[OWNERS.get(name, "owner")]
         bucket = bucket_services.create_bucket(name, owner, configuration=configuration)
         puts = [
-            self._put(bucket.id, key, data, configuration.versioning) for key, data in OBJECTS[name]
+            self._put(
+                bucket.id, key, data, configuration.versioning, LOCKS.get((name, key), NO_LOCK)
+            )
+            for key, data in OBJECTS[name]
         ]
-        version_id = [future.result() for future in puts][-1].version_id if puts else ""
+        versions = [future.result() for future in puts]
         if name == "versioned":
-            self.words["version"] = version_id
+            self.words["version"] = versions[-1].version_id
+        if name == "locked":
+            self.words |= {info.key: info.version_id for info in versions}
         if name == "alpha":
             self._multipart(bucket.id)
             self.words |= {"etag": md5(PLAIN), "part-etag": md5(PARTS[0])}
 
     def _put(
-        self, bucket_id: int, key: str, data: bytes, versioning: Versioning
+        self, bucket_id: int, key: str, data: bytes, versioning: Versioning, lock: ObjectLock
     ) -> Future[ObjectInfo]:
         """Put an object as PutObject would."""
         attributes = ObjectAttributes(
             etag=md5(data), headers=HEADERS, owner=self.ids["owner"], checksum_type="FULL_OBJECT"
         )
         blob = self.engine.stage_bytes(data)
-        return self.engine.put_object(bucket_id, key, blob, attributes, versioning=versioning)
+        return self.engine.put_object(
+            bucket_id, key, blob, attributes, versioning=versioning, lock=lock
+        )
 
     def _multipart(self, bucket_id: int) -> None:
         """Make an object of parts, smaller than S3 would allow, and leave another upload open."""
