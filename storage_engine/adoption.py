@@ -1,7 +1,8 @@
 """What salvage writes into an index: records found in volumes become objects, parts and uploads.
 
-The newest record of a key is its object, by the time it was written, then by its place. Every
-step is an ordinary operation of the committer, so counts, references and totals are kept as ever.
+The newest record of a key is its object, by the time it was written, then by its place; older ones
+are versions behind it if the lock that they were put with still binds. Every step is an ordinary
+operation of the committer, so counts, references and totals are kept as ever.
 Volumes are not written to, and are held: nothing of theirs is given up before somebody says so.
 """
 
@@ -10,11 +11,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from enum import Enum
+from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from storage_engine import blobs, keys, meta, rows
+from storage_engine import blobs, keys, locks, meta, rows
 from storage_engine.commit import Operation
 from storage_engine.errors import CorruptBlob, IndexNotEmpty
 from storage_engine.staging import StagedBlob
@@ -28,8 +30,8 @@ from storage_engine.uploads import (
     open_upload,
     raw_upload_id,
 )
-from storage_engine.values import HoldCause, ObjectAttributes, ObjectRef, Versioning
-from storage_engine.versions import History
+from storage_engine.values import NO_LOCK, HoldCause, ObjectAttributes, ObjectRef, Versioning
+from storage_engine.versions import History, replace
 
 if TYPE_CHECKING:
     import lmdb
@@ -48,6 +50,7 @@ class Fate(Enum):
     NEW = "new"  # the first of its key
     NEWER = "newer"  # instead of an older one
     OLDER = "older"  # the index has a newer one already
+    KEPT = "kept"  # it has, and this one is locked: both stay
     OPEN = "open"  # the upload was not completed, or lacks parts: it stays open
 
 
@@ -72,14 +75,31 @@ class Find(NamedTuple):
         return staged
 
 
-def _current(transaction: Transaction, target: ObjectRef) -> rows.Entry | None:
-    """Return the object that a key has so far."""
-    return History(transaction, target).visible
+def _fate(
+    transaction: Transaction, history: History, found: rows.Entry, age: tuple[int, int, int]
+) -> Fate:
+    """Tell what is to become of a version beside those that its key has so far."""
+    current = history.current
+    if current is None:
+        return Fate.NEW
+    is_older = _age(transaction, current.modified_ms, current.payload) >= age
+    if not locks.is_binding((found if is_older else current).lock, transaction.now_ms):
+        return Fate.OLDER if is_older else Fate.NEWER
+    is_known = (found.modified_ms, found.payload) in {
+        (entry.modified_ms, entry.payload) for entry in chain((current,), history.behind())
+    }
+    return Fate.OLDER if is_known else Fate.KEPT
 
 
-def _make_current(transaction: Transaction, target: ObjectRef, entry: rows.Entry) -> None:
-    """Make an entry, whose payload is counted already, the object of a key."""
-    History(transaction, target).add(entry, Versioning.UNVERSIONED)
+def _put(history: History, entry: rows.Entry, fate: Fate) -> None:
+    """Give a key an entry, whose payload is counted already."""
+    if fate is Fate.NEWER:
+        assert history.current is not None
+        history.remove(history.current)
+    if history.current is None:
+        history.add(entry, Versioning.UNVERSIONED, entry.lock)
+    else:
+        history.insert(entry)
 
 
 def _age(transaction: Transaction, modified_ms: int, payload: rows.Payload) -> tuple[int, int, int]:
@@ -137,16 +157,15 @@ class AdoptObject(Operation[Fate]):
     def mutate(self, transaction: Transaction) -> Fate:
         """Write the entry."""
         found, origin = self.found, self.found.origin
-        target = ObjectRef(origin.bucket_id, origin.key)
-        current = _current(transaction, target)
-        if current is not None:
-            age = _age(transaction, current.modified_ms, current.payload)
-            if age >= found.age:
-                return Fate.OLDER
-        payload = blobs.add_staged(transaction, found.staged())
-        entry = rows.Entry(found.place.size, found.created_ms, payload, 0, origin.attributes)
-        _make_current(transaction, target, entry)
-        return Fate.NEW if current is None else Fate.NEWER
+        history = History(transaction, ObjectRef(origin.bucket_id, origin.key))
+        size, time_ms = found.place.size, found.created_ms
+        lock = origin.lock_from(time_ms)
+        entry = rows.Entry(size, time_ms, found.sha256, 0, origin.attributes).locked(lock)
+        fate = _fate(transaction, history, entry, found.age)
+        if fate is not Fate.OLDER:
+            entry = replace(entry, payload=blobs.add_staged(transaction, found.staged()))
+            _put(history, entry, fate)
+        return fate
 
 
 @dataclass(slots=True)
@@ -181,7 +200,8 @@ class AdoptCompletion(Operation[Fate]):
         row = _reopen(transaction, origin, origin.attributes)
         fate = _keep(transaction, self.found, NO_DIGESTS)
         if fate is not Fate.OLDER:
-            row = msgspec.structs.replace(row, attributes=origin.attributes)
+            lock = origin.lock_from(self.found.created_ms)
+            row = replace(row, attributes=origin.attributes, lock=lock)
             transaction.put(transaction.tables.uploads, keys.upload(raw_id), rows.encode(row))
             cited = rows.Citation(0, said.numbers, said.ends, said.sha256s)
             transaction.put(transaction.tables.manifests, keys.upload(raw_id), rows.encode(cited))
@@ -276,7 +296,7 @@ def _put_shared(transaction: Transaction, raw_id: bytes, part_number: int, like:
     """Write a part that is like another, and whose payload is counted already."""
     upload = get_upload(transaction.txn, transaction.tables, raw_id)
     assert upload is not None
-    part = msgspec.structs.replace(like, sequence=transaction.next_sequence())
+    part = replace(like, sequence=transaction.next_sequence())
     keep_part(transaction, ObjectRef(upload.bucket_id, upload.key), raw_id, part_number, part)
 
 
@@ -320,23 +340,24 @@ class AssembleUpload(Operation["tuple[Fate, ObjectRef]"]):
         if not _is_whole(cited, parts):
             self._forget_completion(transaction, target, upload, completed)
             return Fate.OPEN, target
-        current = _current(transaction, target)
+        history = History(transaction, target)
+        size = cited.part_ends()[-1]
+        entry = rows.Entry(
+            size, completed.modified_ms, self.raw_id, len(cited.part_ends()), upload.attributes
+        ).locked(upload.lock)
+        fate = _fate(transaction, history, entry, (completed.modified_ms, 0, 0))
         self._close(transaction, target, parts)
-        if current is not None and current.modified_ms >= completed.modified_ms:
+        if fate is Fate.OLDER:
             transaction.delete(transaction.tables.manifests, keys.upload(self.raw_id))
             blobs.drop_parts(transaction, self.raw_id)
-            return Fate.OLDER, target
+            return fate, target
         self._release_uncited(transaction, cited, parts)
         self._put_empty(transaction, cited, parts)
         manifest = rows.Manifest(1, cited.numbers, cited.ends)
         key = keys.upload(self.raw_id)
         transaction.put(transaction.tables.manifests, key, rows.encode(manifest))
-        ends = manifest.part_ends()
-        entry = rows.Entry(
-            ends[-1], completed.modified_ms, self.raw_id, len(ends), upload.attributes
-        )
-        _make_current(transaction, target, entry)
-        return (Fate.NEW if current is None else Fate.NEWER), target
+        _put(history, entry, fate)
+        return fate, target
 
     def _forget_completion(
         self,
@@ -347,7 +368,8 @@ class AssembleUpload(Operation["tuple[Fate, ObjectRef]"]):
     ) -> None:
         """Let the upload be one that was never completed."""
         tables, key = transaction.tables, keys.upload(self.raw_id)
-        kept = msgspec.structs.replace(upload, attributes=upload.attributes.with_digests("", {}))
+        attributes = upload.attributes.with_digests("", {})
+        kept = replace(upload, attributes=attributes, lock=NO_LOCK)
         transaction.put(tables.uploads, key, rows.encode(kept))
         transaction.delete(tables.manifests, key)
         transaction.delete(tables.parts, keys.part(self.raw_id, COMPLETION))

@@ -218,10 +218,4 @@ class SetLock(ChangeObject):
         """Ask the caller, and what is laid on it already."""
         lock, now_ms = self.change(info), transaction.now_ms
         locks.check_change(info.lock, lock, now_ms, bypass_governance=self.bypass_governance)
-        return replace(
-            found,
-            retain_mode=lock.mode,
-            retain_until_ms=lock.retain_until_ms,
-            has_hold=lock.has_hold,
-            had_hold=lock.had_hold,
-        )
+        return found.locked(lock)

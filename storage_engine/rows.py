@@ -87,6 +87,16 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
             return NO_LOCK
         return ObjectLock(self.retain_mode, self.retain_until_ms, self.has_hold, self.had_hold)
 
+    def locked(self, lock: ObjectLock) -> Entry:
+        """Return the same with another lock on it."""
+        return msgspec.structs.replace(
+            self,
+            retain_mode=lock.mode,
+            retain_until_ms=lock.retain_until_ms,
+            has_hold=lock.has_hold,
+            had_hold=lock.had_hold,
+        )
+
     def info(self, key: str, *, is_latest: bool = True) -> ObjectInfo:
         """Show the entry to the engine's callers."""
         return ObjectInfo(

@@ -104,6 +104,7 @@ class SalvageReport:
     assembled: int = 0  # completed uploads with all their parts: objects
     open_uploads: int = 0  # uploads that were not completed, or lack parts: open again
     older: int = 0  # records and uploads that a newer one of their key has replaced
+    kept: int = 0  # versions besides the newest of their keys, by their locks
     gaps: int = 0  # ranges that hold no record: given up in ordinary use, or damaged
     gap_bytes: int = 0
     damages: int = 0
@@ -413,6 +414,8 @@ class Salvage:
                 report.say(found.place.volume_id, found.place.offset, fate)
             elif isinstance(fate, Exception):
                 raise fate
+            elif fate is Fate.KEPT:
+                report.kept += 1
             elif fate is not Fate.NEW:
                 report.older += 1
             elif not found.origin.upload_id:
@@ -468,6 +471,8 @@ class Salvage:
             report.assembled += 1
             if fate is Fate.NEW:
                 report.count(*target)
+            elif fate is Fate.KEPT:
+                report.kept += 1
             else:
                 report.older += 1
 

@@ -150,6 +150,16 @@ class Origin(msgspec.Struct, frozen=True, array_like=True, gc=False):
     attributes: ObjectAttributes
     upload_id: str = ""
     part_number: int = 0  # 0: an object in one piece
+    lock: ObjectLock = NO_LOCK  # as it is given to the commit, and so is the default beside it
+    default_retention: RetentionPeriod | None = None
+
+    def lock_from(self, time_ms: int) -> ObjectLock:
+        """Return what the version got that was written at this time."""
+        default = self.default_retention
+        if default is None or self.lock.mode is not LockMode.NONE:
+            return self.lock
+        retain_until_ms = time_ms + default.period_ms
+        return self.lock._replace(mode=default.mode, retain_until_ms=retain_until_ms)
 
     def with_digests(self, etag: str, checksums: dict[str, str]) -> Origin:
         """Return the same with what is known once the payload has passed."""

@@ -21,6 +21,7 @@ from storage_engine.errors import (
     NoSuchVersion,
     ObjectLocked,
 )
+from storage_engine.transaction import SEQUENCE_TIME_SHIFT
 from storage_engine.values import NO_LOCK, Versioning
 from storage_engine.version_walk import versions_behind
 
@@ -184,11 +185,7 @@ class History:
             object_id=object_id,
             version=self._transaction.next_sequence() if object_id else 0,
             is_null=not is_kept,
-            retain_mode=lock.mode,
-            retain_until_ms=lock.retain_until_ms,
-            has_hold=lock.has_hold,
-            had_hold=lock.had_hold,
-        )
+        ).locked(lock)
         if old is not None and old is not gone:
             self._put_behind(old, object_id)
         if is_kept and old is not None:
@@ -201,6 +198,30 @@ class History:
             self._drop(gone)
         self._schedule()
         return entry
+
+    def insert(self, entry: rows.Entry) -> None:
+        """Put a version of before, whose payload is counted already, in its place by its time.
+
+        For salvage: version numbers tell the order, and are made of times here.
+        """
+        current = self.current
+        assert current is not None
+        if not current.object_id:
+            object_id, number = self._transaction.next_sequence(), self._number(current)
+            current = replace(current, object_id=object_id, version=number)
+        object_id, number = current.object_id, self._number(entry)
+        taken = {current.version, *(version.version for version in self.behind())}
+        while number in taken:
+            number += 1
+        entry = replace(entry, object_id=object_id, version=number, is_null=False)
+        if number > current.version:
+            self._put_behind(current, object_id)
+            null_behind = current.version if current.is_null else current.null_behind
+            current = replace(entry, null_behind=null_behind)
+        else:
+            self._put_behind(entry, object_id)
+        self._set_current(current)
+        self._count(entry, 1)
 
     def delete(self, versioning: Versioning, attributes: ObjectAttributes) -> ObjectInfo | None:
         """Remove the object, or hide it behind a marker; return what is gone, or the marker."""
@@ -263,6 +284,11 @@ class History:
         target._schedule()
 
     # --- within --------------------------------------------------------------------------------
+
+    def _number(self, entry: rows.Entry) -> int:
+        """Make a version number of a time, below all that salvage leaves to be given out."""
+        time_ms = min(entry.modified_ms, self._transaction.now_ms - 1)
+        return time_ms << SEQUENCE_TIME_SHIFT
 
     def _schedule(self) -> None:
         """Have lifecycle look at the key in time; where there are no rules that is all it costs."""

@@ -120,7 +120,7 @@ def salvage(options: dict[str, Any], progress: Progress) -> Answer:
         made = (
             f"{report.objects:,} objects, {report.assembled:,} of them uploads put together; "
             f"{report.open_uploads:,} uploads are open again, {report.older:,} older records "
-            "unused."
+            f"unused, {report.kept:,} kept by their locks."
         )
     read = f"{report.volumes} volumes, {report.records:,} whole records"
     lines = [f"{read}, {report.record_bytes:,} bytes.", made, *found_buckets(report)]
