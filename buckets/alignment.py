@@ -1,4 +1,4 @@
-"""The engine is told again what SQL has, where the two differ: whose buckets are, and quotas.
+"""The engine is told again what SQL has, where the two differ: owners, quotas, lifecycle rules.
 
 SQL has what people set, the engine what it acts by. Services change both; who died between the
 two, a salvage, and a store from before there was any of it leave a difference. Looking costs a
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.db import transaction
 
+from buckets.lifecycle_rows import read_lifecycle
 from buckets.models import Bucket
 from iam.models import User
 from iam.quotas import engine_bounds, read_quota
@@ -35,7 +36,7 @@ def align_engine() -> dict[str, int]:
 
 
 def align_bucket(bucket: Bucket) -> bool:
-    """Tell the engine whose a bucket is and what it may hold; True where it did not know.
+    """Tell the engine whose a bucket is, what it may hold and its rules; True: it did not know.
 
     Inside the transaction that holds the row.
     """
@@ -45,7 +46,13 @@ def align_bucket(bucket: Bucket) -> bool:
         engine.assign_account(bucket.pk, bucket.owner_id).result()
     if usage.quota != bounds:
         engine.set_quota(bucket.pk, bounds).result()
-    return (usage.account, usage.quota) != (bucket.owner_id, bounds)
+    is_told = (usage.account, usage.quota) != (bucket.owner_id, bounds)
+    lifecycle = read_lifecycle(bucket) if bucket.lifecycle_mark is not None else None
+    rules = lifecycle.rules if lifecycle is not None else ()
+    if engine.lifecycle(bucket.pk).rules == rules:
+        return is_told
+    engine.set_lifecycle(bucket.pk, rules).result()
+    return True
 
 
 def _align_buckets(usages: Usages) -> int:
@@ -56,6 +63,16 @@ def _align_buckets(usages: Usages) -> int:
         usage = usages.namespaces.get(bucket_id, NOTHING)
         bounds = engine_bounds(read_quota(column))
         if (usage.account, usage.quota) != (owner_id, bounds) and not usage.is_closed:
+            count += settle_bucket(bucket_id)
+    return count
+
+
+def _align_rules(_usages: Usages) -> int:
+    """Look at every bucket that has rules in SQL, or that the engine has some of."""
+    engine, count = get_engine(), 0
+    rows = Bucket.objects.order_by().filter(is_closing=False)
+    for bucket_id, mark in rows.values_list("pk", "lifecycle_mark").iterator():
+        if mark is not None or engine.lifecycle(bucket_id).rules:
             count += settle_bucket(bucket_id)
     return count
 
@@ -97,6 +114,7 @@ def _align_users(usages: Usages) -> int:
 
 STEPS: Final[dict[str, Callable[[Usages], int]]] = {
     "buckets": _align_buckets,
+    "rules": _align_rules,
     "strays": _align_strays,
     "users": _align_users,
 }

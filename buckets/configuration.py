@@ -91,10 +91,12 @@ ALL_SIZES: Final = "all_storage_classes_128K"
 
 
 class Lifecycle(msgspec.Struct, frozen=True, kw_only=True):
-    """Rules of a lifecycle configuration, and how they were put."""
+    """Rules of a lifecycle configuration; the sets of ids say how they were put, for the answer."""
 
     rules: tuple[LifecycleRule, ...]
-    bare: frozenset[str] = frozenset()  # ids of rules whose Prefix stands outside of a Filter
+    bare: frozenset[str] = frozenset()  # whose Prefix stands outside of a Filter
+    blank: frozenset[str] = frozenset()  # whose Filter names a Prefix, and an empty one
+    idle: frozenset[str] = frozenset()  # that say ExpiredObjectDeleteMarker, and that it is false
     minimum_size: str = ALL_SIZES  # below which nothing would be transitioned; kept, for clients
 
 

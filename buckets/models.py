@@ -72,6 +72,8 @@ class Bucket(models.Model):
     object_lock = models.JSONField(default=None, null=True)
     quota = models.JSONField(default=None, null=True)
     lifecycle_minimum_size = models.CharField(max_length=32, default=ALL_SIZES, editable=False)
+    # The key of the first of its rules: other rules have another one, for keys are used once.
+    lifecycle_mark = models.BigIntegerField(default=None, null=True, editable=False)
 
     class Meta:
         ordering: ClassVar = ["name"]
@@ -88,12 +90,14 @@ class LifecycleRule(models.Model):
     rule_id = models.CharField("id", max_length=255)
     is_enabled = models.BooleanField("enabled", default=True)
     has_filter = models.BooleanField(default=True, editable=False)  # else a Prefix under Rule
+    has_blank_prefix = models.BooleanField(default=False, editable=False)  # named, and empty
     prefix = models.CharField(max_length=1024, blank=True)
     tags = models.JSONField(default=dict, blank=True)
     size_above = models.BigIntegerField("larger than", null=True, blank=True)
     size_below = models.BigIntegerField("smaller than", null=True, blank=True)
     expire_days = models.PositiveIntegerField("expire after days", null=True, blank=True)
     expire_at = models.DateTimeField("expire from", null=True, blank=True)
+    spares_markers = models.BooleanField(default=False, editable=False)  # it says so
     expires_markers = models.BooleanField("remove lone delete markers", default=False)
     noncurrent_days = models.PositiveIntegerField(
         "remove noncurrent versions after days", null=True, blank=True

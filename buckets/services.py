@@ -15,8 +15,10 @@ import msgspec
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 
+from buckets import lifecycle_rows
 from buckets.alignment import align_bucket, settle_bucket
 from buckets.configuration import NOTHING_PUBLIC, BucketConfiguration, Ownership
+from buckets.lifecycle import told
 from buckets.models import Bucket
 from buckets.naming import InvalidBucketName, bucket_arn, check_bucket_name
 from buckets.snapshot import RegistryReader, load_registry, states
@@ -26,6 +28,7 @@ from storage_engine import NamespaceClosed, NamespaceNotEmpty, Versioning
 from storage_engine.apps import get_engine
 
 if TYPE_CHECKING:
+    from buckets.configuration import Lifecycle
     from buckets.registry import BucketState
     from iam.quotas import Quota
 
@@ -180,19 +183,41 @@ def create_bucket(
 def configure_bucket(bucket_id: int, **changes: Any) -> None:
     """Set fields of a bucket's configuration, by name; NoSuchBucket, InvalidBucketState.
 
-    Not what the engine keeps as well: that has services of its own.
+    Not a quota, which has a service of its own.
+
+    Rules of lifecycle are obeyed by the engine, by its own copy: no rule acts that SQL does not
+    have. So it forgets what it has before SQL says something else, and is told the new rules
+    once SQL has them; after a crash in between nothing acts until `settle_bucket` is called.
     """
-    columns = {name: msgspec.to_builtins(value) for name, value in changes.items()}
-    assert columns.keys() <= set(BucketConfiguration.__struct_fields__), "no such setting"
-    assert "quota" not in columns, "see set_quota"
+    assert changes.keys() <= set(BucketConfiguration.__struct_fields__), "no such setting"
+    assert "quota" not in changes, "see set_quota"
+    columns = {
+        name: msgspec.to_builtins(value) for name, value in changes.items() if name != "lifecycle"
+    }
+    after = dict(columns)
     with transaction.atomic():
         bucket = _lock(bucket_id)
         _check_lock(bucket, columns)
         before = {name: getattr(bucket, name) for name in columns}
-        Bucket.objects.filter(pk=bucket_id).update(**columns)
-        for name, change in difference(before, columns).items():
+        if columns:
+            Bucket.objects.filter(pk=bucket_id).update(**columns)
+        if "lifecycle" in changes:
+            before["lifecycle"] = told(lifecycle_rows.read_lifecycle(bucket))
+            after["lifecycle"] = told(changes["lifecycle"])
+            _change_lifecycle(bucket_id, changes["lifecycle"])
+        for name, change in difference(before, after).items():
             record_change(_action(name, change["new"]), bucket_arn(bucket.name), **{name: change})
         iam_services.announce("buckets")
+
+
+def _change_lifecycle(bucket_id: int, lifecycle: Lifecycle | None) -> None:
+    """Write other rules, in the transaction that holds the bucket's row."""
+    rules = lifecycle.rules if lifecycle is not None else ()
+    engine = get_engine()
+    if engine.lifecycle(bucket_id).rules not in ((), rules):
+        engine.set_lifecycle(bucket_id, ()).result()
+    lifecycle_rows.write_lifecycle(bucket_id, lifecycle)
+    transaction.on_commit(partial(settle_bucket, bucket_id))
 
 
 def set_quota(bucket_id: int, quota: Quota | None) -> None:

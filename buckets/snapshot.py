@@ -14,6 +14,7 @@ from django.db.models import JSONField, TextField
 from django.db.models.functions import Cast
 
 from buckets.configuration import BucketConfiguration
+from buckets.lifecycle_rows import read_lifecycles
 from buckets.models import Bucket
 from buckets.registry import BucketState, Registry
 
@@ -30,6 +31,8 @@ OF_STATE: Final = (
 OF_CONFIGURATION: Final = tuple(
     name for name in BucketConfiguration.__struct_fields__ if name != "lifecycle"
 )
+# The rules are rows of their own, and are read where these say that they are others.
+OF_LIFECYCLE: Final = ("lifecycle_mark", "lifecycle_minimum_size")
 BATCH_BUCKETS_MAX: Final = 500
 
 
@@ -62,18 +65,26 @@ def load_registry() -> Registry:
 
 def states(buckets: QuerySet[Bucket]) -> Iterator[BucketState]:
     """Show rows, with their owners' names, to the data path."""
-    rows = buckets.values_list(*OF_STATE, *OF_CONFIGURATION)
-    for pk, name, canonical_id, display_name, username, region, created_at, bound, *values in rows:
-        columns = dict(zip(OF_CONFIGURATION, values, strict=True))
+    rows = list(buckets.values(*OF_STATE, *OF_LIFECYCLE, *OF_CONFIGURATION))
+    lifecycles = read_lifecycles(
+        {
+            row["pk"]: row["lifecycle_minimum_size"]
+            for row in rows
+            if row["lifecycle_mark"] is not None
+        }
+    )
+    for row in rows:
+        columns = {name: row[name] for name in OF_CONFIGURATION}
+        columns["lifecycle"] = lifecycles.get(row["pk"])
         yield BucketState(
-            id=pk,
-            name=name,
-            owner_canonical_id=canonical_id,
-            owner_display_name=display_name or username,
-            region=region,
-            created_ms=_ms(created_at),
+            id=row["pk"],
+            name=row["name"],
+            owner_canonical_id=row["owner__canonical_id"],
+            owner_display_name=row["owner__display_name"] or row["owner__username"],
+            region=row["region"],
+            created_ms=_ms(row["created_at"]),
             configuration=msgspec.convert(columns, BucketConfiguration),
-            is_owner_bounded=bound is not None,
+            is_owner_bounded=row["owner__quota"] is not None,
         )
 
 
@@ -91,6 +102,7 @@ def _stored() -> Iterator[str | Cast]:
             yield Cast(name, TextField())
         elif name != "created_at":  # which never changes
             yield name
+    yield from OF_LIFECYCLE
     for name in OF_CONFIGURATION:
         is_json = isinstance(Bucket._meta.get_field(name), JSONField)  # noqa: SLF001  # Django's public name
         yield Cast(name, TextField()) if is_json else name

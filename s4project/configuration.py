@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 PORT_MAX: Final = 65_535
+DAY_SECONDS: Final = 24 * 3600
 KIB: Final = 1024
 UNITS: Final = {"": 1, "K": KIB, "M": KIB**2, "G": KIB**3, "T": KIB**4}
 
@@ -295,7 +296,13 @@ SETTINGS: Final[dict[str, Setting]] = {
         "S4_MULTIPART_UPLOAD_TTL_HOURS",
         "0",
         whole_number(0, 87_600),
-        "Age at which unfinished multipart uploads are aborted; 0: never.",
+        "Age at which unfinished multipart uploads are aborted in every bucket; 0: never.",
+    ),
+    "lifecycle_day_seconds": Setting(
+        "S4_LIFECYCLE_DAY_SECONDS",
+        str(DAY_SECONDS),
+        whole_number(1, DAY_SECONDS),
+        "How long a day of a lifecycle rule is; only for tests is it shorter than a day.",
     ),
     "snapshot_interval_hours": Setting(
         "S4_SNAPSHOT_INTERVAL_HOURS",
@@ -427,6 +434,7 @@ class Configuration:
     default_public_access_block: bool
     max_upload_size: int
     multipart_upload_ttl_hours: int
+    lifecycle_day_seconds: int
     snapshot_interval_hours: int
     compaction_enabled: bool
     compaction_interval_hours: int

@@ -24,8 +24,9 @@ from buckets.services import finish_deletions
 from iam.services import forget_sign_ins
 from iam.services.audit import PRUNED_AT_ONCE, prune_entries
 from s4project.courier import SINK
+from s4project.lifecycle import Diary, abort_old_uploads
 from s4project.quota_watch import QuotaWatch
-from storage_engine import Busy, CompactionOptions, ScrubOptions
+from storage_engine import Busy, CompactionOptions, LifecycleOptions, ScrubOptions
 from storage_engine.apps import get_engine
 from storage_engine.errors import EngineError
 from storage_engine.pace import Stopped
@@ -39,6 +40,7 @@ MINUTE: Final = 60.0
 RETRY_SECONDS: Final = 60.0
 SLICE_SECONDS: Final = 20.0  # how long a job of hours keeps the others waiting
 PAUSE_SECONDS: Final = 1.0  # before its next slice
+LOOKS_A_DAY_MIN: Final = 20  # for what is due by lifecycle, also where a day is short
 SCRUB_BYTES_PER_SECOND_MIN: Final = 16 * 1024 * 1024  # or what reads all in half the interval
 
 log = structlog.get_logger(__name__)
@@ -82,7 +84,10 @@ def configured_jobs() -> list[Job]:
         Job("reclaim", reclaim, HOUR),
         Job("forget", forget, HOUR),
         Job("watch_quotas", QuotaWatch().look, MINUTE),
+        Job("lifecycle", lifecycle, min(MINUTE, chosen.lifecycle_day_seconds / LOOKS_A_DAY_MIN)),
     ]
+    if chosen.multipart_upload_ttl_hours:
+        jobs.append(Job("abort_uploads", abort_uploads, HOUR))
     if chosen.snapshot_interval_hours:
         jobs.append(Job("snapshot", snapshot, MINUTE))
     if chosen.compaction_enabled:
@@ -117,6 +122,32 @@ def slice_over() -> Callable[[], bool]:
     """Begin a slice of a long job; what is returned tells when it is over."""
     end = time.monotonic() + SLICE_SECONDS
     return lambda: time.monotonic() > end
+
+
+_diary = Diary()  # of this process
+
+
+def lifecycle() -> object:
+    """Carry out what lifecycle rules ask for by now, for a while; nothing is a look at the index.
+
+    What is done is logged at once, and told in the audit log now and then.
+    """
+    report = get_engine().run_lifecycle(
+        LifecycleOptions(should_stop=is_stopping, is_slice_over=slice_over())
+    )
+    _diary.note(report.done)
+    _diary.tell()
+    done = {action.value: count for action, count in report.deeds.items() if count}
+    return done if report.is_complete else Unfinished(done)
+
+
+def abort_uploads() -> object:
+    """Abort the uploads that nobody has finished in time, for a while."""
+    hours = settings.S4.multipart_upload_ttl_hours
+    is_over = slice_over()
+    count, is_complete = abort_old_uploads(hours, lambda: is_over() or is_stopping())
+    done = count and {"uploads": count}
+    return done if is_complete else Unfinished(done)
 
 
 def compact() -> object:

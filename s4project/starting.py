@@ -10,6 +10,7 @@ import shlex
 import sys
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError
@@ -17,6 +18,7 @@ from django.db import DatabaseError
 from iam.errors import IdentityError
 from iam.sealing import SealingError
 from s4project import logs
+from s4project.configuration import DAY_SECONDS
 from s4project.processes import LockedError
 from s4project.server import CannotListenError
 from storage_engine.errors import EngineError
@@ -24,6 +26,8 @@ from storage_engine.errors import EngineError
 if TYPE_CHECKING:
     from iam.services import FirstStart
     from s4project.configuration import Address
+
+log = structlog.get_logger(__name__)
 
 EVERY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  # recognised, not bound
 OBSTACLES: Final = (
@@ -47,6 +51,12 @@ class ProcessCommand(BaseCommand):
         if settings.S4.problems:
             self.give_up(2, *settings.S4.problems)
         logs.configure(settings.S4.log_level, settings.S4.log_format)
+        if (seconds := settings.S4.lifecycle_day_seconds) < DAY_SECONDS:
+            log.warning(
+                "A day of lifecycle rules is shorter than a day: objects go early",
+                setting="S4_LIFECYCLE_DAY_SECONDS",
+                seconds=seconds,
+            )
         try:
             settings.S4.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.start(**options)

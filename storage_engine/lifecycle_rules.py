@@ -135,6 +135,7 @@ class LifecycleReport:
     deeds: dict[LifecycleAction, int] = field(default_factory=dict)
     kept: int = 0  # by locks
     bytes: int = 0
+    done: dict[int, dict[str, LifecycleCounts]] = field(default_factory=dict)  # by bucket and rule
     is_complete: bool = True  # nothing is due any more
 
     def add(self, deeds: list[LifecycleDeed]) -> None:

@@ -24,6 +24,7 @@ from s3api.operations.access import (
     existing_bucket,
 )
 from s3api.operations.attributes import check_owner, new_attributes
+from s3api.operations.expiry import expiration
 from s3api.operations.ingest import Digests
 from s3api.operations.new_lock import lock_asked
 from s3api.operations.put import checksum_members, write_guard
@@ -194,6 +195,7 @@ async def copy_object(call: Call) -> Answer:
             "CopyObjectResult": result,
             "CopySourceVersionId": own_version(copied),
             "VersionId": shown_version(call, info),
+            "Expiration": expiration(call, info),
         }
     )
 

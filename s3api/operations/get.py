@@ -14,6 +14,7 @@ from s3api.http.preconditions import (
     read_conditions,
 )
 from s3api.operations.access import may_also
+from s3api.operations.expiry import expiration
 from s3api.operations.multipart_checksums import COMPOSITE
 from s3api.operations.new_lock import NO_LOCK
 from s3api.operations.object_lock import hold_status
@@ -82,6 +83,8 @@ def _describe(call: Call, info: ObjectInfo) -> tuple[Answer, ByteRange | None]:
         return Answer(output, _caching_headers(info), status=NOT_MODIFIED), None
     output["AcceptRanges"] = "bytes"
     output["VersionId"] = shown_version(call, info)
+    if "VersionId" not in call.arguments:  # nor of the current one, when it is named: recorded
+        output["Expiration"] = expiration(call, info)
     wanted, status = _range(call, info, output)
     output["ContentLength"] = info.size if wanted is None else wanted.length
     if wanted is not None and wanted.length and status == PARTIAL_CONTENT:

@@ -14,6 +14,7 @@ from s3api.http.checksum_headers import expected_checksum
 from s3api.http.preconditions import COPY_SOURCE, check_source, parse_copy_range, read_conditions
 from s3api.operations.attributes import new_attributes, refuse_unkept
 from s3api.operations.copy import STEP_BYTES, find_source, open_source, settle_source
+from s3api.operations.expiry import abortion, expiration
 from s3api.operations.ingest import DEFAULT_ALGORITHM, Digests, receive_payload
 from s3api.operations.multipart_checksums import (
     check_completion_type,
@@ -53,6 +54,7 @@ async def create_multipart_upload(call: Call) -> Answer:
             "UploadId": upload.upload_id,
             "ChecksumAlgorithm": algorithm,
             "ChecksumType": kind if algorithm else None,
+            **abortion(call, upload),
         }
     )
 
@@ -268,6 +270,7 @@ def _completed(call: Call, info: ObjectInfo) -> Answer:
         "Key": call.key,
         "ETag": f'"{info.etag}"',
         "VersionId": own_version(info),
+        "Expiration": expiration(call, info),
     }
     output |= checksum_members(info.attributes.checksums, info.attributes.checksum_type)
     return Answer(output)

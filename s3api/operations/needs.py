@@ -149,6 +149,9 @@ NEEDS: Final[dict[str, tuple[Need, ...]]] = {
     "GetBucketCors": (_bucket("GetBucketCORS"),),
     "PutBucketCors": (_bucket("PutBucketCORS"),),
     "DeleteBucketCors": (_bucket("PutBucketCORS"),),
+    "GetBucketLifecycleConfiguration": (_bucket("GetLifecycleConfiguration"),),
+    "PutBucketLifecycleConfiguration": (_bucket("PutLifecycleConfiguration"),),
+    "DeleteBucketLifecycle": (_bucket("PutLifecycleConfiguration"),),
     "OptionsObject": (),  # a browser's question before a request: it is not signed
     "GetBucketAcl": (_bucket("GetBucketAcl"),),
     "PutBucketAcl": (_bucket("PutBucketAcl"),),

@@ -9,6 +9,7 @@ from s3api.errors import S3Error
 from s3api.http.preconditions import check_write, read_conditions
 from s3api.operations.access import authorise_match
 from s3api.operations.attributes import new_attributes
+from s3api.operations.expiry import expiration
 from s3api.operations.ingest import receive_payload
 from s3api.operations.new_lock import demand_checksum, lock_asked
 from s3api.operations.versioning import own_version
@@ -78,4 +79,5 @@ async def put_object(call: Call) -> Answer:
     output = checksum_members(received.checksums, "FULL_OBJECT")
     output["ETag"] = f'"{received.etag}"'
     output["VersionId"] = own_version(info)
+    output["Expiration"] = expiration(call, info)
     return Answer(output)

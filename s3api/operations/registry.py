@@ -17,6 +17,7 @@ from s3api.operations import (
     cors,
     delete,
     get,
+    lifecycle,
     listing,
     multipart,
     object_attributes,
@@ -96,6 +97,15 @@ HANDLERS: Final[dict[str, Handler]] = {
     "GetBucketCors": Handler(cors.get_bucket_cors, "s3:GetBucketCORS"),
     "PutBucketCors": Handler(cors.put_bucket_cors, "s3:PutBucketCORS"),
     "DeleteBucketCors": Handler(cors.delete_bucket_cors, "s3:PutBucketCORS"),
+    "GetBucketLifecycleConfiguration": Handler(
+        lifecycle.get_bucket_lifecycle_configuration, "s3:GetLifecycleConfiguration"
+    ),
+    "PutBucketLifecycleConfiguration": Handler(
+        lifecycle.put_bucket_lifecycle_configuration, "s3:PutLifecycleConfiguration"
+    ),
+    "DeleteBucketLifecycle": Handler(
+        lifecycle.delete_bucket_lifecycle, "s3:PutLifecycleConfiguration"
+    ),
     "OptionsObject": Handler(cors.options_object, None, needs_bucket=False),
     "GetBucketAcl": Handler(acl.get_bucket_acl, "s3:GetBucketAcl"),
     "PutBucketAcl": Handler(acl.put_bucket_acl, "s3:PutBucketAcl"),

@@ -59,15 +59,11 @@ UNCONFIGURED: Final[dict[str, Unconfigured]] = {
     "GetBucketEncryption": _missing(
         "s3:GetEncryptionConfiguration", "ServerSideEncryptionConfigurationNotFoundError"
     ),
-    "GetBucketLifecycleConfiguration": _missing(
-        "s3:GetLifecycleConfiguration", "NoSuchLifecycleConfiguration"
-    ),
     "GetBucketReplication": _missing(
         "s3:GetReplicationConfiguration", "ReplicationConfigurationNotFoundError"
     ),
     "GetBucketWebsite": _missing("s3:GetBucketWebsite", "NoSuchWebsiteConfiguration"),
     "DeleteBucketEncryption": Unconfigured("s3:PutEncryptionConfiguration"),
-    "DeleteBucketLifecycle": Unconfigured("s3:PutLifecycleConfiguration"),
     "DeleteBucketReplication": Unconfigured("s3:PutReplicationConfiguration"),
     "DeleteBucketWebsite": Unconfigured("s3:DeleteBucketWebsite"),
     **_named("Analytics"),

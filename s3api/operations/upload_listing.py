@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from s3api.context import Answer
 from s3api.errors import S3Error
+from s3api.operations.expiry import abortion
 from s3api.operations.grants import user_row
 from s3api.operations.listing import Names, owner_row, page_limit, past_rolled_up
 from s3api.operations.multipart import settle_upload
@@ -43,6 +44,7 @@ async def list_parts(call: Call) -> Answer:
         "Parts": [_part_row(part, held.checksum_algorithm) for part in page.parts],
         **_people(call, held),
         "StorageClass": held.storage_class,
+        **abortion(call, upload),
     }
     if held.checksum_algorithm:
         output["ChecksumAlgorithm"] = held.checksum_algorithm

@@ -92,6 +92,7 @@ ELEMENT_ORDER: Final[dict[str, tuple[str, ...]]] = {
     "Grantee": ("ID", "DisplayName"),
     "CopyObjectResult": ("LastModified", "ETag"),
     "CopyPartResult": ("LastModified", "ETag"),
+    "LifecycleRule": ("ID", "Filter", "Prefix", "Status"),
     "Part": ("PartNumber", "LastModified", "ETag", "Size"),
 }
 
@@ -352,6 +353,10 @@ ENUM_REFUSALS: Final = {
         "The storage class you specified is not valid",
     ),
     "x-amz-tagging-directive": ("InvalidArgument", "Unknown tagging directive."),
+    "x-amz-transition-default-minimum-object-size": (  # RECORDED
+        "InvalidRequest",
+        "Invalid TransitionDefaultMinimumObjectSize found: {}",
+    ),
 }
 
 # Integers in the query: the name the range's refusal uses, least and greatest. MEASURED but for
@@ -390,12 +395,13 @@ DOCUMENT_REQUIRED: Final = frozenset({"PutBucketLifecycleConfiguration", "Select
 OPTIONAL_ELEMENTS: Final = {"Tagging": frozenset({"TagSet"})}
 
 # Operations that S3 refuses without Content-MD5 or a checksum of the document. The model says it of
-# many more that S3 was seen to serve. Of these it is said in REF RESTBucketPUTtagging and
-# RESTBucketPUTcors (2019) and brendanhay/amazonka, issue 610; of locks in versity/versitygw, issues
-# 1301 and 1311.
+# many more that S3 was seen to serve. Of these it is said in REF RESTBucketPUTtagging,
+# RESTBucketPUTcors and RESTBucketPUTlifecycle (2019) and brendanhay/amazonka, issue 610; of locks in
+# versity/versitygw, issues 1301 and 1311.
 CHECKSUM_DEMANDED: Final = frozenset(
     {
         "PutBucketCors",
+        "PutBucketLifecycleConfiguration",
         "PutBucketTagging",
         "PutObjectLegalHold",
         "PutObjectLockConfiguration",

@@ -1,0 +1,140 @@
+"""What is done by rule and by age, as it is told; and the abortion of uploads by age alone.
+
+Lifecycle removes things that nobody asks for at that moment: each run says in the log how many,
+by bucket and rule, and the audit log has a sum for each bucket, seldom enough to find the rest.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import structlog
+
+from buckets.naming import bucket_arn
+from buckets.services import bucket_names
+from iam.audit.acting import current_actor
+from iam.services.audit import make_entry, record_events
+from storage_engine import LifecycleCounts, NoSuchUpload
+from storage_engine.apps import get_engine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from storage_engine import UploadInfo
+
+    Done = Mapping[int, Mapping[str, LifecycleCounts]]  # by bucket and rule
+
+TOLD_SECONDS: Final = 3600.0  # between two entries about one bucket
+HOUR_MS: Final = 3600 * 1000
+
+log = structlog.get_logger(__name__)
+
+
+class Diary:
+    """Collects what lifecycle did, and tells it: in the log at once, else now and then."""
+
+    def __init__(self) -> None:
+        self._untold: dict[int, dict[str, LifecycleCounts]] = {}
+        self._told: dict[int, float] = {}  # when there was last an entry about a bucket
+
+    def note(self, done: Done) -> None:
+        """Take what a run did."""
+        if not done:
+            return
+        names = bucket_names() or {}
+        for bucket_id, rules in done.items():
+            untold = self._untold.setdefault(bucket_id, {})
+            for rule_id, counts in rules.items():
+                log.info(
+                    "Lifecycle acted",
+                    bucket=names.get(bucket_id, str(bucket_id)),
+                    rule=rule_id,
+                    **shown(counts),
+                )
+                untold[rule_id] = added(untold.get(rule_id, LifecycleCounts()), counts)
+
+    def tell(self, *, all_of_it: bool = False) -> None:
+        """Make entries about the buckets of which there was none for a while."""
+        now = time.monotonic()
+        due = [
+            bucket_id
+            for bucket_id in self._untold
+            if all_of_it or now - self._told.get(bucket_id, -TOLD_SECONDS) >= TOLD_SECONDS
+        ]
+        if not due:
+            return
+        names = bucket_names() or {}
+        actor = current_actor()
+        record_events(
+            [
+                make_entry(
+                    actor,
+                    "s4:RunLifecycle",
+                    bucket_arn(names.get(bucket_id, str(bucket_id))),
+                    detail={
+                        "rules": {
+                            rule_id: shown(counts)
+                            for rule_id, counts in self._untold[bucket_id].items()
+                        }
+                    },
+                )
+                for bucket_id in due
+            ]
+        )
+        for bucket_id in due:
+            del self._untold[bucket_id]
+            self._told[bucket_id] = now
+
+
+def shown(counts: LifecycleCounts) -> dict[str, int]:
+    """Show the counts that are not zero."""
+    fields = msgspec.structs.asdict(counts)
+    return {name: number for name, number in fields.items() if number and name != "last_ms"}
+
+
+def added(one: LifecycleCounts, other: LifecycleCounts) -> LifecycleCounts:
+    """Add counts up."""
+    fields = {
+        name: getattr(one, name) + getattr(other, name)
+        for name in LifecycleCounts.__struct_fields__
+        if name != "last_ms"
+    }
+    return LifecycleCounts(**fields, last_ms=max(one.last_ms, other.last_ms))
+
+
+# --- uploads ------------------------------------------------------------------------------------
+
+
+def abort_old_uploads(hours: int, is_over: Callable[[], bool]) -> tuple[int, bool]:
+    """Abort the uploads that were begun so long ago; return how many, and whether that is all.
+
+    Costs what uploads are open, in whatever bucket: completed ones are not in the list.
+    """
+    engine = get_engine()
+    before_ms = time.time_ns() // 1_000_000 - hours * HOUR_MS
+    count = 0
+    for bucket_id in bucket_names() or {}:
+        if not engine.namespace_counts(bucket_id).uploads:
+            continue
+        for upload in _open_uploads(bucket_id):
+            if is_over():
+                return count, False
+            if upload.initiated_ms <= before_ms:
+                with suppress(NoSuchUpload):  # completed or aborted meanwhile
+                    engine.abort_upload(bucket_id, upload.key, upload.upload_id).result()
+                    count += 1
+    return count, True
+
+
+def _open_uploads(bucket_id: int) -> Iterator[UploadInfo]:
+    """Walk a bucket's open uploads by key."""
+    key = upload_id = ""
+    while True:
+        page = get_engine().list_uploads(bucket_id, after_key=key, after_upload_id=upload_id)
+        yield from page.uploads
+        if not page.is_truncated:
+            return
+        key, upload_id = page.next_key, page.next_upload_id
