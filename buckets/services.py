@@ -44,6 +44,7 @@ __all__ = [
     "create_bucket",
     "delete_bucket",
     "find_bucket",
+    "find_bucket_by_id",
     "finish_deletions",
     "load_registry",
     "new_configuration",
@@ -138,6 +139,11 @@ def find_bucket(name: str) -> BucketState:
     if state is None:
         raise NoSuchBucket(name)
     return state
+
+
+def find_bucket_by_id(bucket_id: int) -> BucketState | None:
+    """Read one bucket by its id, unless it is being deleted."""
+    return next(iter(states(Bucket.objects.filter(pk=bucket_id, is_closing=False))), None)
 
 
 def create_bucket(

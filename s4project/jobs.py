@@ -24,7 +24,7 @@ from buckets.services import finish_deletions
 from iam.services import forget_sign_ins
 from iam.services.audit import PRUNED_AT_ONCE, prune_entries
 from s4project.courier import SINK
-from s4project.lifecycle import Diary, abort_old_uploads
+from s4project.lifecycle import Asked, Diary, abort_old_uploads
 from s4project.quota_watch import QuotaWatch
 from storage_engine import Busy, CompactionOptions, LifecycleOptions, ScrubOptions
 from storage_engine.apps import get_engine
@@ -133,7 +133,7 @@ def lifecycle() -> object:
     What is done is logged at once, and told in the audit log now and then.
     """
     report = get_engine().run_lifecycle(
-        LifecycleOptions(should_stop=is_stopping, is_slice_over=slice_over())
+        LifecycleOptions(Asked(), should_stop=is_stopping, is_slice_over=slice_over())
     )
     _diary.note(report.done)
     _diary.tell()

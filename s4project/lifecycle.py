@@ -14,10 +14,16 @@ import msgspec
 import structlog
 
 from buckets.naming import bucket_arn
-from buckets.services import bucket_names
+from buckets.services import bucket_names, find_bucket_by_id
 from iam.audit.acting import current_actor
+from iam.services import is_settled
 from iam.services.audit import make_entry, record_events
-from storage_engine import LifecycleCounts, NoSuchUpload
+from storage_engine import (
+    NO_ATTRIBUTES,
+    LifecycleBucket,
+    LifecycleCounts,
+    NoSuchUpload,
+)
 from storage_engine.apps import get_engine
 
 if TYPE_CHECKING:
@@ -103,6 +109,32 @@ def added(one: LifecycleCounts, other: LifecycleCounts) -> LifecycleCounts:
         if name != "last_ms"
     }
     return LifecycleCounts(**fields, last_ms=max(one.last_ms, other.last_ms))
+
+
+class Asked:
+    """Answers what a deletion depends on that SQL alone has, as of the moment of each commit."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, LifecycleBucket | None] = {}
+        self._generation = -1
+
+    def __call__(self, bucket_id: int) -> LifecycleBucket | None:
+        """Tell what a bucket does with versions, and whose markers are; None: it is not there."""
+        generation = get_engine().generation()
+        if generation != self._generation:
+            self._known.clear()
+            self._generation = generation if is_settled() else -1
+        if bucket_id not in self._known:
+            self._known[bucket_id] = _look_up(bucket_id)
+        return self._known[bucket_id]
+
+
+def _look_up(bucket_id: int) -> LifecycleBucket | None:
+    state = find_bucket_by_id(bucket_id)
+    if state is None:
+        return None
+    marker = msgspec.structs.replace(NO_ATTRIBUTES, owner=state.owner_canonical_id)
+    return LifecycleBucket(state.configuration.versioning, marker)
 
 
 # --- uploads ------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from s3api.errors import S3Error
 from s3api.operations.bucket_access import BLOCK_MEMBERS
 from s3api.operations.cors import RULES_MAX
 from s3api.operations.grants import CANNED_HEADER
+from s4project.api.lifecycle import LifecycleForm, LifecycleRow, show_rules, write_rules
 from s4project.api.s3 import known_buckets, perform
 
 if TYPE_CHECKING:
@@ -187,6 +188,7 @@ class Setting(NamedTuple):
     nothing: dict[str, Any]  # what is shown where it is not configured
     missing: str = ""  # S3's code for that
     can_delete: bool = True
+    deletion: str = ""  # the operation that takes it off, where it is another
 
 
 RULE_MEMBERS: Final = {
@@ -311,6 +313,18 @@ SETTINGS: Final = (
         dict.fromkeys(BLOCK_MEMBERS.values(), False),
         "NoSuchPublicAccessBlockConfiguration",
     ),
+    Setting(
+        "lifecycle",
+        "the lifecycle rules",
+        "BucketLifecycleConfiguration",
+        LifecycleForm,
+        LifecycleRow,
+        write_rules,
+        show_rules,
+        {"rules": []},
+        "NoSuchLifecycleConfiguration",
+        deletion="DeleteBucketLifecycle",
+    ),
 )
 
 
@@ -334,7 +348,7 @@ def address(setting: Setting) -> type[View]:
         perform(request, f"Put{setting.operation}", bucket, arguments=arguments)
 
     def delete(_view: View, request: Request, bucket: str) -> None:
-        perform(request, f"Delete{setting.operation}", bucket)
+        perform(request, setting.deletion or f"Delete{setting.operation}", bucket)
 
     get.__doc__ = f"Tell {setting.title}."
     put.__doc__ = f"Set {setting.title}, the whole of it in place of what was there."

@@ -16,6 +16,7 @@ from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
+from buckets.lifecycle import LifecycleRefused
 from buckets.services import (
     BucketAlreadyExists,
     BucketError,
@@ -45,6 +46,7 @@ STATUSES: Final[dict[type[Exception], HTTPStatus]] = {
     NoSuchBucket: HTTPStatus.NOT_FOUND,
     BucketAlreadyExists: HTTPStatus.CONFLICT,
     BucketNotEmpty: HTTPStatus.CONFLICT,
+    LifecycleRefused: HTTPStatus.BAD_REQUEST,
     errors.InvalidIdentity: HTTPStatus.BAD_REQUEST,
     errors.WrongPassword: HTTPStatus.UNAUTHORIZED,
     errors.TooManySignIns: HTTPStatus.TOO_MANY_REQUESTS,
@@ -76,7 +78,7 @@ STATUSES: Final[dict[type[Exception], HTTPStatus]] = {
 
 # What the services raise on purpose, and what their databases may.
 OURS: Final = (
-    *(IdentityError, BucketError, InvalidBucketName, S3Error),
+    *(IdentityError, BucketError, InvalidBucketName, LifecycleRefused, S3Error),
     *(EngineError, SealingError, OperationalError),
 )
 

@@ -153,7 +153,82 @@ def tag(key: str, value: str = "v") -> str:
     return f"<Tag><Key>{key}</Key><Value>{value}</Value></Tag>"
 
 
+LIFECYCLE: Final = "<LifecycleConfiguration>{}</LifecycleConfiguration>"
+
+
+def rule(inner: str, name: str = "one") -> str:
+    """Write one lifecycle rule."""
+    return f"<Rule><ID>{name}</ID><Status>Enabled</Status>{inner}</Rule>"
+
+
+def lifecycle(code: str, rules: str, message: str = "") -> Bad:
+    """Make a request that sets lifecycle rules."""
+    return asked("PutBucketLifecycleConfiguration", code, LIFECYCLE.format(rules), message)
+
+
+EXPIRES: Final = "<Filter/><Expiration><Days>1</Days></Expiration>"
+# What a document can say that its members as values cannot, and some of the rest: all of that is
+# in tests/buckets/test_lifecycle.py.
+RULES: Final = [
+    lifecycle("MalformedXML", ""),
+    lifecycle("MalformedXML", rule(EXPIRES + "<Unknown/>")),
+    lifecycle("MalformedXML", rule(EXPIRES + EXPIRES)),
+    lifecycle("MalformedXML", rule(EXPIRES + "<Expiration><Days>2</Days></Expiration>")),
+    lifecycle("MalformedXML", rule("<Filter><Everything/></Filter>")),
+    lifecycle("MalformedXML", rule("<Filter/><Expiration><Days>1.5</Days></Expiration>")),
+    lifecycle("MalformedXML", rule("<Filter/><Expiration><Days/></Expiration>")),
+    lifecycle("MalformedXML", rule("<Filter/><Expiration><Days>2147483648</Days></Expiration>")),
+    lifecycle("MalformedXML", rule("<Filter/><Expiration><Date>soon</Date></Expiration>")),
+    lifecycle("MalformedXML", f"<Rule><ID>one</ID>{EXPIRES}</Rule>"),
+    lifecycle("MalformedXML", f"<Rule><Status>enabled</Status>{EXPIRES}</Rule>"),
+    lifecycle(
+        "MalformedXML",
+        rule("<Filter/><Expiration><Days>1</Days><Date>2030-01-01T00:00:00Z</Date></Expiration>"),
+    ),
+    lifecycle(
+        "InvalidArgument",
+        rule("<Filter/><Expiration><Date>2030-01-01T00:00:01Z</Date></Expiration>"),
+        "'Date' must be at midnight GMT",  # RECORDED
+    ),
+    lifecycle(
+        "InvalidArgument",
+        rule(EXPIRES) * 2,
+        "Rule ID must be unique. Found same ID for more than one rule",
+    ),
+    lifecycle(
+        "InvalidRequest",
+        "".join(rule(EXPIRES, str(number)) for number in range(1001)),
+        "Number of lifecycle rules should not exceed allowed limit of 1000 rules.",
+    ),
+    lifecycle(
+        "NotImplemented",
+        rule(
+            "<Filter/><Transition><Days>1</Days><StorageClass>GLACIER</StorageClass></Transition>"
+        ),
+        "Transitions are not implemented: S4 keeps every object in the class STANDARD.",
+    ),
+    Bad(
+        "PUT",
+        "/alpha?lifecycle",
+        "InvalidRequest",
+        "Invalid TransitionDefaultMinimumObjectSize found: value",  # RECORDED
+        {
+            **sums(LIFECYCLE.format(rule(EXPIRES)).encode()),
+            "x-amz-transition-default-minimum-object-size": "value",
+        },
+        LIFECYCLE.format(rule(EXPIRES)).encode(),
+    ),
+    Bad(
+        "PUT",
+        "/alpha?lifecycle",
+        "InvalidRequest",
+        "Missing required header for this request: Content-MD5 OR x-amz-checksum-*",
+        {},
+        LIFECYCLE.format(rule(EXPIRES)).encode(),
+    ),
+]
 CONTENTS: Final = [
+    *RULES,
     asked("DeleteObjects", "MalformedXML", DELETE.format("")),
     asked("DeleteObjects", "MalformedXML", DELETE.format("<Object/>")),
     asked("DeleteObjects", "MalformedXML", DELETE.format("<Object><Key/></Object>")),

@@ -29,7 +29,6 @@ OF_BUCKETS = {
     "PUT": [
         "accelerate",
         "encryption",
-        "lifecycle",
         "logging",
         "notification",
         "replication",

@@ -17,6 +17,9 @@ NO_CONTENT: Final = 204
 CORS: Final = {
     "CORSRules": [{"AllowedMethods": ["PUT"], "AllowedOrigins": ["https://other.example"]}]
 }
+LIFECYCLE: Final = {
+    "Rules": [{"ID": "new", "Status": "Disabled", "Filter": {}, "Expiration": {"Days": 90}}]
+}
 TAGS: Final = {"TagSet": [{"Key": "changed", "Value": "yes"}]}
 OPEN: Final = dict.fromkeys(
     ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), False
@@ -149,6 +152,13 @@ BUCKET: Final = (
     row("GetBucketCors", "bucket:GetBucketCORS"),
     change("PutBucketCors", "bucket:PutBucketCORS", {"CORSConfiguration": CORS}),
     change("DeleteBucketCors", "bucket:PutBucketCORS", answer=NO_CONTENT),
+    row("GetBucketLifecycleConfiguration", "bucket:GetLifecycleConfiguration"),
+    change(
+        "PutBucketLifecycleConfiguration",
+        "bucket:PutLifecycleConfiguration",
+        {"LifecycleConfiguration": LIFECYCLE},
+    ),
+    change("DeleteBucketLifecycle", "bucket:PutLifecycleConfiguration", answer=NO_CONTENT),
     row(
         "PutBucketRequestPayment",
         "bucket:PutBucketRequestPayment",
@@ -421,11 +431,6 @@ UNCONFIGURED: Final = (
                 "ServerSideEncryptionConfigurationNotFoundError",
             ),
             (
-                "BucketLifecycleConfiguration",
-                "GetLifecycleConfiguration",
-                "NoSuchLifecycleConfiguration",
-            ),
-            (
                 "BucketReplication",
                 "GetReplicationConfiguration",
                 "ReplicationConfigurationNotFoundError",
@@ -444,7 +449,6 @@ UNCONFIGURED: Final = (
         row(f"DeleteBucket{what}", f"bucket:{action}", answer=NO_CONTENT)
         for what, action in (
             ("Encryption", "PutEncryptionConfiguration"),
-            ("Lifecycle", "PutLifecycleConfiguration"),
             ("Replication", "PutReplicationConfiguration"),
             ("Website", "DeleteBucketWebsite"),
         )

@@ -43,6 +43,9 @@ FURNITURE: Final = {
     "uploading": ("key", "upload"),
 }
 CORS: Final = {"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]}]}
+LIFECYCLE: Final = {
+    "Rules": [{"ID": "one", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": 30}}]
+}
 TAGS: Final = {"TagSet": [{"Key": "a", "Value": "b"}]}
 TAGGING: Final = "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>"
 OF_BUCKET: Final = (
@@ -143,6 +146,8 @@ class Stage:
     def _furnish_configuration(self, signer: Signer, bucket: str, _words: dict[str, str]) -> None:
         self._do(signer, bucket, "PutBucketCors", CORSConfiguration=CORS)
         self._do(signer, bucket, "PutBucketTagging", Tagging=TAGS)
+        rules = {"LifecycleConfiguration": LIFECYCLE}
+        self._do(signer, bucket, "PutBucketLifecycleConfiguration", **rules)
 
     def _furnish_objects(self, signer: Signer, bucket: str, words: dict[str, str]) -> None:
         self._furnish_key(signer, bucket, words)

@@ -34,6 +34,8 @@ NOT_NEEDED = {
         "s3:PutBucketPublicAccessBlock",  # of another operation, which the text recommends
     },
     "DeleteObject": {"s3:PutLifeCycleConfiguration"},  # named as a way around a denial
+    # Named as what is to be denied as well to who must not delete.
+    "PutBucketLifecycleConfiguration": {"s3:DeleteObject", "s3:DeleteObjectVersion"},
 }
 MODEL = Loader().load_service_model("s3", "service-2")["operations"]
 FITTING = {
