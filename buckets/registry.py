@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from buckets.configuration import AS_NEW, Ownership
 from iam.documents import load_policy
+from storage_engine import LifecycleRules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,6 +38,9 @@ class BucketState:
     configuration: BucketConfiguration = AS_NEW
     is_owner_bounded: bool = False  # what all buckets of the owner may hold together is bounded
     _read: list[Policy] = field(default_factory=list, init=False, repr=False, compare=False)
+    _rules: list[LifecycleRules] = field(
+        default_factory=list, init=False, repr=False, compare=False
+    )
 
     @property
     def grants(self) -> tuple[Grant, ...] | None:
@@ -68,6 +72,16 @@ class BucketState:
     def is_bounded(self) -> bool:
         """Whether there is a quota that a write may meet, the bucket's or its owner's."""
         return self.is_owner_bounded or self.configuration.quota is not None
+
+    @property
+    def lifecycle_rules(self) -> LifecycleRules | None:
+        """The lifecycle rules, ready to be asked in days of the calendar, as `policy`."""
+        lifecycle = self.configuration.lifecycle
+        if lifecycle is None:
+            return None
+        if not self._rules:
+            self._rules.append(LifecycleRules(lifecycle.rules))
+        return self._rules[0]
 
     @property
     def restricts_public_policy(self) -> bool:

@@ -63,7 +63,7 @@ OPERATIONS: Final = {
     "policy": "BucketPolicy",
     "object_lock": "ObjectLockConfiguration",
     "quota": "BucketQuota",
-    "lifecycle": "LifecycleConfiguration",
+    "lifecycle": "BucketLifecycle",
 }
 DELETED: Final = OPERATIONS.keys() - {"versioning", "grants", "object_lock"}
 

@@ -18,12 +18,7 @@ from buckets.services import bucket_names, find_bucket_by_id
 from iam.audit.acting import current_actor
 from iam.services import is_settled
 from iam.services.audit import make_entry, record_events
-from storage_engine import (
-    NO_ATTRIBUTES,
-    LifecycleBucket,
-    LifecycleCounts,
-    NoSuchUpload,
-)
+from storage_engine import LifecycleBucket, LifecycleCounts, NoSuchUpload, ObjectAttributes
 from storage_engine.apps import get_engine
 
 if TYPE_CHECKING:
@@ -133,7 +128,7 @@ def _look_up(bucket_id: int) -> LifecycleBucket | None:
     state = find_bucket_by_id(bucket_id)
     if state is None:
         return None
-    marker = msgspec.structs.replace(NO_ATTRIBUTES, owner=state.owner_canonical_id)
+    marker = ObjectAttributes(etag="", headers={}, owner=state.owner_canonical_id)
     return LifecycleBucket(state.configuration.versioning, marker)
 
 

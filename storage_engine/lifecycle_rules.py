@@ -138,10 +138,12 @@ class LifecycleReport:
     done: dict[int, dict[str, LifecycleCounts]] = field(default_factory=dict)  # by bucket and rule
     is_complete: bool = True  # nothing is due any more
 
-    def add(self, deeds: list[LifecycleDeed]) -> None:
+    def add(self, bucket_id: int, deeds: list[LifecycleDeed]) -> None:
         """Count a look at a key, and what it came to."""
         self.looks += 1
         for deed in deeds:
+            rules = self.done.setdefault(bucket_id, {})
+            rules.setdefault(deed.rule_id, LifecycleCounts()).add(deed)
             if deed.is_kept:
                 self.kept += 1
             else:

@@ -229,7 +229,7 @@ class Lifecycle:
             elif isinstance(outcome, Exception):
                 raise outcome
             elif outcome is not None:
-                report.add(outcome)
+                report.add(bucket_id, outcome)
         return True
 
     def _scan(self, place: bytes, stuck: set[bytes]) -> bool:
