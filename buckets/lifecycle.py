@@ -304,7 +304,7 @@ def _check_sizes(rule: LifecycleRule) -> None:
 
 def _check_numbers(rule: LifecycleRule) -> None:
     days = (rule.expire_days, rule.noncurrent_days, rule.abort_days)
-    if min(days) < 0 or rule.expire_at_ms < 0:
+    if min(days) < 0:
         raise _refused(ARGUMENT, "Days must be positive integers")
     if rule.expire_at_ms:
         _midnight(rule.expire_at_ms)

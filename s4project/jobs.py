@@ -40,7 +40,8 @@ MINUTE: Final = 60.0
 RETRY_SECONDS: Final = 60.0
 SLICE_SECONDS: Final = 20.0  # how long a job of hours keeps the others waiting
 PAUSE_SECONDS: Final = 1.0  # before its next slice
-LOOKS_A_DAY_MIN: Final = 20  # for what is due by lifecycle, also where a day is short
+LOOKS_A_DAY: Final = 20  # for what is due by lifecycle, where a day is short
+LOOK_SECONDS_MIN: Final = 0.25
 SCRUB_BYTES_PER_SECOND_MIN: Final = 16 * 1024 * 1024  # or what reads all in half the interval
 
 log = structlog.get_logger(__name__)
@@ -84,7 +85,7 @@ def configured_jobs() -> list[Job]:
         Job("reclaim", reclaim, HOUR),
         Job("forget", forget, HOUR),
         Job("watch_quotas", QuotaWatch().look, MINUTE),
-        Job("lifecycle", lifecycle, min(MINUTE, chosen.lifecycle_day_seconds / LOOKS_A_DAY_MIN)),
+        Job("lifecycle", lifecycle, look_seconds()),
     ]
     if chosen.multipart_upload_ttl_hours:
         jobs.append(Job("abort_uploads", abort_uploads, HOUR))
@@ -125,6 +126,12 @@ def slice_over() -> Callable[[], bool]:
 
 
 _diary = Diary()  # of this process
+
+
+def look_seconds() -> float:
+    """Tell how often to look for what is due by lifecycle; AWS acts within a day or two."""
+    of_day = settings.S4.lifecycle_day_seconds / LOOKS_A_DAY
+    return max(LOOK_SECONDS_MIN, min(MINUTE, of_day))
 
 
 def lifecycle() -> object:

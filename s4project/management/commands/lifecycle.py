@@ -12,6 +12,7 @@ import msgspec
 from buckets.services import bucket_names
 from s4project.care_command import Answer, CareCommand, RefusedError
 from s4project.commands import table
+from s4project.configuration import whole_number
 from s4project.lifecycle import Asked, Diary, shown
 from storage_engine import LifecycleCounts, LifecycleOptions
 from storage_engine.apps import get_engine
@@ -53,7 +54,7 @@ class Command(CareCommand):
         parser.add_argument(
             "--limit",
             metavar="N",
-            type=int,
+            type=limit,
             default=SHOWN_MAX,
             help=f"how many deeds a dry run lists, all are counted (default: {SHOWN_MAX})",
         )
@@ -90,6 +91,14 @@ def moment(text: str) -> datetime:
     except ValueError as error:
         raise argparse.ArgumentTypeError("must be such as 2030-12-31") from error
     return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def limit(text: str) -> int:
+    """Read how many rows are wanted."""
+    try:
+        return whole_number(0, 1_000_000)(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def written(moment_ms: int) -> str:
@@ -138,8 +147,8 @@ def tried(
         lines.append(f"... and {sum(counts.values()) + kept - len(listed):,} more (--limit)")
     lines += [f"{name}: rule {rule}: {action}: {n:,}" for (name, rule, action), n in counts.items()]
     lines.append(
-        f"{sum(counts.values()):,} would go of {keys:,} keys, {size:,} bytes; "
-        f"locks keep {kept:,}. Nothing was done."
+        f"{sum(counts.values()):,} things would be done to {keys:,} keys that were looked at, and "
+        f"{size:,} bytes would go; locks keep {kept:,} versions. Nothing was done."
     )
     figures = {
         "keys": keys,
