@@ -33,7 +33,9 @@ async def put_bucket_lifecycle_configuration(call: Call) -> Answer:
     try:
         lifecycle = read_lifecycle(call.arguments["LifecycleConfiguration"], minimum_size)
     except LifecycleRefused as error:
-        raise S3Error(error.code, error.message, **error.detail) from error
+        refusal = S3Error(error.code, error.message)
+        refusal.detail.update(error.detail)
+        raise refusal from error
     await call.store.configure(call.bucket, lifecycle=lifecycle)
     return Answer({MINIMUM_SIZE: minimum_size})
 

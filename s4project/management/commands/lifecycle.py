@@ -120,8 +120,9 @@ def tried(
     ruled = [bucket_id for bucket_id in buckets if engine.lifecycle(bucket_id).rules]
     total = sum(engine.namespace_counts(bucket_id).objects for bucket_id in ruled)
     at_ms = None if at is None else int(at.timestamp() * 1000)
-    keys, counts, listed = 0, Counter[tuple[str, str, str]](), []
-    size = kept = 0
+    counts: Counter[tuple[str, str, str]] = Counter()
+    listed: list[tuple[str, LifecycleDeed]] = []
+    keys = size = kept = 0
     is_complete = True
     for bucket_id in ruled:
         after, is_truncated, asked = "", True, Asked()(bucket_id)
