@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from django.db import transaction
 
-from buckets.lifecycle_rows import read_lifecycle
+from buckets.configuration import ALL_SIZES
+from buckets.lifecycle_rows import read_lifecycle, read_lifecycles
 from buckets.models import Bucket
 from iam.models import User
 from iam.quotas import engine_bounds, read_quota
@@ -21,11 +22,12 @@ from storage_engine import NamespaceClosed, Usage
 from storage_engine.apps import get_engine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from storage_engine import Usages
 
 NOTHING: Final = Usage()
+BATCH_BUCKETS_MAX: Final = 500
 
 
 def align_engine() -> dict[str, int]:
@@ -58,23 +60,30 @@ def align_bucket(bucket: Bucket) -> bool:
 def _align_buckets(usages: Usages) -> int:
     """Look at every bucket; one that is being deleted has nothing left to bound."""
     rows = Bucket.objects.order_by().filter(is_closing=False)
-    count = 0
-    for bucket_id, owner_id, column in rows.values_list("pk", "owner_id", "quota").iterator():
+    columns = ("pk", "owner_id", "quota", "lifecycle_mark")
+    differing, ruled = [], []
+    for bucket_id, owner_id, column, mark in rows.values_list(*columns).iterator():
         usage = usages.namespaces.get(bucket_id, NOTHING)
         bounds = engine_bounds(read_quota(column))
-        if (usage.account, usage.quota) != (owner_id, bounds) and not usage.is_closed:
-            count += settle_bucket(bucket_id)
-    return count
+        if usage.is_closed:
+            continue
+        if (usage.account, usage.quota) != (owner_id, bounds):
+            differing.append(bucket_id)
+        elif usage.has_rules or mark is not None:
+            ruled.append(bucket_id)
+    return sum(settle_bucket(bucket_id) for bucket_id in (*differing, *_other_rules(ruled)))
 
 
-def _align_rules(_usages: Usages) -> int:
-    """Look at every bucket that has rules in SQL, or that the engine has some of."""
-    engine, count = get_engine(), 0
-    rows = Bucket.objects.order_by().filter(is_closing=False)
-    for bucket_id, mark in rows.values_list("pk", "lifecycle_mark").iterator():
-        if mark is not None or engine.lifecycle(bucket_id).rules:
-            count += settle_bucket(bucket_id)
-    return count
+def _other_rules(ruled: list[int]) -> Iterator[int]:
+    """Find the buckets of which the engine has other rules than SQL."""
+    engine = get_engine()
+    for first in range(0, len(ruled), BATCH_BUCKETS_MAX):
+        some = ruled[first : first + BATCH_BUCKETS_MAX]
+        lifecycles = read_lifecycles(dict.fromkeys(some, ALL_SIZES))
+        for bucket_id in some:
+            lifecycle = lifecycles.get(bucket_id)
+            if engine.lifecycle(bucket_id).rules != (lifecycle.rules if lifecycle else ()):
+                yield bucket_id
 
 
 def settle_bucket(bucket_id: int) -> bool:
@@ -114,7 +123,6 @@ def _align_users(usages: Usages) -> int:
 
 STEPS: Final[dict[str, Callable[[Usages], int]]] = {
     "buckets": _align_buckets,
-    "rules": _align_rules,
     "strays": _align_strays,
     "users": _align_users,
 }

@@ -144,7 +144,15 @@ class QuotaVerbs:
 
 def _namespace_usage(row: rows.NamespaceRow) -> Usage:
     quota = Quota(row.quota_bytes, row.quota_versions)
-    return Usage(row.objects, row.versions, row.bytes, quota, row.account, row.is_closed)
+    return Usage(
+        row.objects,
+        row.versions,
+        row.bytes,
+        quota,
+        row.account,
+        row.is_closed,
+        bool(row.lifecycle),
+    )
 
 
 def _account_usage(row: rows.AccountRow) -> Usage:

@@ -303,6 +303,7 @@ class Usage(NamedTuple):
     quota: Quota = Quota()
     account: int = 0  # that a namespace counts in; 0: in none
     is_closed: bool = False
+    has_rules: bool = False  # of lifecycle, that are in force
 
 
 class Usages(NamedTuple):
