@@ -396,8 +396,8 @@ OPTIONAL_ELEMENTS: Final = {"Tagging": frozenset({"TagSet"})}
 
 # Operations that S3 refuses without Content-MD5 or a checksum of the document. The model says it of
 # many more that S3 was seen to serve. Of these it is said in REF RESTBucketPUTtagging,
-# RESTBucketPUTcors and RESTBucketPUTlifecycle (2019) and brendanhay/amazonka, issue 610; of locks in
-# versity/versitygw, issues 1301 and 1311.
+# RESTBucketPUTcors and RESTBucketPUTlifecycle (2019) and brendanhay/amazonka, issue 610; of locks
+# in versity/versitygw, issues 1301 and 1311.
 CHECKSUM_DEMANDED: Final = frozenset(
     {
         "PutBucketCors",
