@@ -119,6 +119,7 @@ def _detail(error: EngineError, code: str, target: Target, method: str) -> dict[
         return {"UploadId": str(error)}
     if isinstance(error, QuotaExceeded):
         return {
+            "BucketName": target.bucket or "",
             "QuotaHolder": HOLDERS[error.holder],
             "QuotaMeasure": MEASURES[error.measure],
             "QuotaBound": str(error.bound),

@@ -106,6 +106,7 @@ def test_a_quota_is_told_with_its_figures() -> None:
     )
     assert of_user.message.startswith("The buckets of this bucket's owner together would hold")
     assert of_user.detail == {
+        "BucketName": "b",
         "QuotaHolder": "user",
         "QuotaMeasure": "bytes",
         "QuotaBound": "1000",
