@@ -244,7 +244,14 @@ async def _complete(call: Call, upload: UploadInfo, wanted: list[dict[str, Any]]
     etag = f"{digest.hexdigest()}-{len(parts)}"
     attributes = _owned(call, upload.attributes).with_digests(etag, sums)
     guard = write_guard(call, upload.initiated_ms)
-    origin = Origin(call.bucket.id, call.key, attributes, upload.upload_id)
+    origin = Origin(
+        call.bucket.id,
+        call.key,
+        attributes,
+        upload.upload_id,
+        lock=upload.lock,
+        default_retention=call.default_retention,
+    )
     record = await call.store.on_disk(call.engine.stage_completion, origin, parts)
     info = await call.store.committed(
         call.engine.complete_upload(

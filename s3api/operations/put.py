@@ -62,7 +62,10 @@ async def put_object(call: Call) -> Answer:
     lock = lock_asked(call)
     demand_checksum(call, lock)
     guard = write_guard(call)
-    received = await receive_payload(call, Origin(call.bucket.id, call.key, promised), guard=guard)
+    origin = Origin(
+        call.bucket.id, call.key, promised, lock=lock, default_retention=call.default_retention
+    )
+    received = await receive_payload(call, origin, guard=guard)
     attributes = promised.with_digests(received.etag, received.checksums)
     info = await call.store.committed(
         call.engine.put_object(

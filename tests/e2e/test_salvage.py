@@ -112,3 +112,38 @@ def test_quotas_and_what_counts_for_them_are_there_again(server: Server, s3: Bas
         s3.put_object(Bucket="bounded", Key="l", Body=b"x" * 1001)
     s3.put_object(Bucket="bounded", Key="l", Body=b"x" * 1000)
     server.verify()
+
+
+def test_what_is_locked_stays_locked(server: Server, s3: BaseClient) -> None:
+    """A locked version comes back behind what was put over it, and so does one of parts."""
+    s3.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
+    retention = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}}
+    lock = {"ObjectLockEnabled": "Enabled", "Rule": retention}
+    s3.put_object_lock_configuration(Bucket="locked", ObjectLockConfiguration=lock)
+    bodies = [content(f"locked {n}", 5000 + n) for n in range(2)]
+    for body, hold in zip(bodies, ("ON", "OFF"), strict=True):
+        s3.put_object(Bucket="locked", Key="k", Body=body, ObjectLockLegalHoldStatus=hold)
+    upload_id = s3.create_multipart_upload(
+        Bucket="locked", Key="parts", ObjectLockLegalHoldStatus="ON"
+    )["UploadId"]
+    place: dict[str, Any] = {"Bucket": "locked", "Key": "parts", "UploadId": upload_id}
+    etag = s3.upload_part(**place, PartNumber=1, Body=content("part", 6000))["ETag"]
+    s3.complete_multipart_upload(
+        **place, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": etag}]}
+    )
+    server.stop()
+    for name in ("index", "journal", "snapshots"):
+        shutil.rmtree(server.data / name)
+    with renew_engine(server.data) as engine:
+        assert engine.salvage().kept == 1
+    server.start()
+    versions = s3.list_object_versions(Bucket="locked")["Versions"]
+    assert [version["Key"] for version in versions] == ["k", "k", "parts"]
+    for version, hold in zip(versions, ("OFF", "ON", "ON"), strict=True):
+        name = {"Bucket": "locked", "Key": version["Key"], "VersionId": version["VersionId"]}
+        head = s3.head_object(**name)
+        assert head["ObjectLockLegalHoldStatus"] == hold
+        assert head["ObjectLockMode"] == "COMPLIANCE"
+        with pytest.raises(s3.exceptions.ClientError, match="AccessDenied"):
+            s3.delete_object(**name, BypassGovernanceRetention=True)
+    server.verify()
