@@ -26,12 +26,14 @@ def check_growth(
     `size` and `versions` are what is added less what is freed with it; what makes nothing larger
     is never refused.
     """
-    check_bounds(QuotaHolder.BUCKET, totals, size, versions)
-    if totals.account:
-        account = transaction.account(totals.account)
-        if is_bounded(account):  # else what the account holds is counted when the group ends
-            transaction.count_accounts()
-            check_bounds(QuotaHolder.ACCOUNT, account, size, versions)
+    if totals.quota_bytes or totals.quota_versions:  # every put comes here: no call for nothing
+        check_bounds(QuotaHolder.BUCKET, totals, size, versions)
+    if not totals.account:
+        return
+    account = transaction.account(totals.account)
+    if account.quota_bytes or account.quota_versions:  # else it is counted when the group ends
+        transaction.count_accounts()
+        check_bounds(QuotaHolder.ACCOUNT, account, size, versions)
 
 
 def is_bounded(row: rows.NamespaceRow | rows.AccountRow) -> bool:
