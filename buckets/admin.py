@@ -1,47 +1,49 @@
-"""The console's pages for buckets: declarations over `buckets.services`."""
+"""The console's pages for buckets: declarations over `buckets.services`.
 
-# ruff: noqa: ARG002, FBT001  # the signatures are Django's
+The sections of a bucket's page stand in modules of their own; this one has the list, what is asked
+for a new bucket, the overview and the deletion.
+"""
+
+# ruff: noqa: ARG002, FBT001, FBT002  # the signatures are Django's
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.http import HttpResponseRedirect
-from django.template.defaultfilters import filesizeformat
-from django.urls import reverse
-from django.utils.html import format_html
+from django.urls import path, reverse
 
 from buckets import services
-from buckets.configuration import PublicAccessBlock
-from buckets.explaining import explain_access
+from buckets.admin_access import AccessSection
+from buckets.admin_lifecycle import LifecycleSection
+from buckets.admin_lock import LockSection
+from buckets.admin_overview import overview
+from buckets.admin_preview import PreviewSection
+from buckets.admin_quota import QuotaSection
+from buckets.admin_rule import RuleSection
+from buckets.admin_use import buckets_panel, draw_use, use_panel
+from buckets.admin_versioning import VersioningSection
+from buckets.console import ask_policies, may_write, tabs
+from buckets.forms import BucketForm, OwnBucketForm, actions_of, new_bucket
 from buckets.models import Bucket
-from buckets.naming import check_bucket_name
 from iam.admin import UserPages
-from iam.backends import address_of
-from iam.console import OwnedAdmin, is_superuser, signed_in
-from iam.console_panels import Panel, first, link
-from iam.documents import load_policy
-from iam.explanation import Outcome
-from iam.keyring import RoleName
+from iam.console import OwnedAdmin, is_superuser
+from iam.forms_quotas import QUOTA_FIELDS
+from iam.sizes import size_text
 from storage_engine.apps import get_engine
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
-    from iam.models import User
+    from buckets.console import Section
 
 
-OF_ROW: Final = ("region", "created_at", "versioning")
-COMPUTED: Final = (
-    *("object_ownership", "public_access", "bucket_policy", "acl", "bucket_tags"),
-    *("objects", "versions", "size", "uploads"),
+OF_ROW: Final = ("owner", "region", "created_at", "bucket_tags")
+SECTIONS: Final[tuple[type[Section], ...]] = (
+    *(VersioningSection, LockSection, QuotaSection, AccessSection),
+    *(PreviewSection, RuleSection, LifecycleSection),
 )
-
-
-class NotAllowed(services.BucketError):
-    """Policies deny it; the text says which."""
 
 
 @admin.register(Bucket)
@@ -51,59 +53,45 @@ class BucketPages(OwnedAdmin):
     refusals = (*OwnedAdmin.refusals, services.BucketError, services.InvalidBucketName)
     owner_field = "owner"
     autocomplete_fields = ("owner",)
-    list_display = ("name", "owner", "objects", "size", "region", "created_at")
+    list_display = ("name", "owner", "objects", "size", "use", "region", "created_at")
     search_fields = ("name", "owner__username")
     actions = None  # deleting closes a namespace for ever: one bucket at a time
+    change_form_outer_before_template = "admin/buckets/tabs.html"
+    change_form_outer_after_template = "admin/iam/panels.html"
+
+    def get_urls(self) -> list[Any]:
+        """Add the sections of a bucket's page."""
+        sections = [
+            path(
+                f"<path:object_id>/{section.tab and section.tab + '/'}{section.slug}/",
+                self.admin_site.admin_view(section(self)),
+                name=f"buckets_bucket_{section.slug}",
+            )
+            for section in SECTIONS
+        ]
+        return [*sections, *super().get_urls()]
+
+    def gone(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Send back whom a bucket is not shown to, as Django does on its own pages."""
+        sent: HttpResponse = self._get_obj_does_not_exist_redirect(  # type: ignore[attr-defined]  # Django's
+            request, self.opts, object_id
+        )
+        return sent
 
     @admin.display(description="objects")
     def objects(self, bucket: Bucket) -> int:
         """Count the objects; the engine keeps the figure."""
         return get_engine().namespace_counts(bucket.pk).objects
 
-    @admin.display(description="versions")
-    def versions(self, bucket: Bucket) -> int:
-        """Count the objects with their older versions and delete markers."""
-        return get_engine().namespace_counts(bucket.pk).versions
-
     @admin.display(description="size")
     def size(self, bucket: Bucket) -> str:
         """Show what the objects' sizes add up to."""
-        return filesizeformat(get_engine().namespace_counts(bucket.pk).bytes)
+        return size_text(get_engine().namespace_counts(bucket.pk).bytes)
 
-    @admin.display(description="unfinished uploads")
-    def uploads(self, bucket: Bucket) -> int:
-        """Count the multipart uploads that are neither completed nor aborted."""
-        return get_engine().namespace_counts(bucket.pk).uploads
-
-    @admin.display(description="object ownership")
-    def object_ownership(self, bucket: Bucket) -> str:
-        """Say who owns what others write; without controls it is who writes."""
-        return bucket.ownership or "no controls (as ObjectWriter)"
-
-    @admin.display(description="public access")
-    def public_access(self, bucket: Bucket) -> str:
-        """Say which kinds of public access are blocked."""
-        block = bucket.public_access_block or {}
-        blocked = [name.replace("_", " ") for name, is_on in block.items() if is_on]
-        if len(blocked) == len(PublicAccessBlock.__struct_fields__):
-            return "blocked"
-        return ", ".join(blocked) or "not blocked"
-
-    @admin.display(description="ACL")
-    def acl(self, bucket: Bucket) -> str:
-        """Say what is granted to others than the owner, or beside his full control."""
-        if bucket.grants is None:
-            return "private"
-        return ", ".join(f"{permission} to {grantee}" for grantee, permission in bucket.grants)
-
-    @admin.display(description="policy")
-    def bucket_policy(self, bucket: Bucket) -> str:
-        """Show the policy, after whether it lets everybody in."""
-        if bucket.policy is None:
-            return "none"
-        kind = "Public." if load_policy(bucket.policy).is_public else "Not public."
-        text = json.dumps(json.loads(bucket.policy), indent=2, ensure_ascii=False)
-        return format_html("{}<pre class='policy-text'>{}</pre>", kind, text)
+    @admin.display(description="quota")
+    def use(self, bucket: Bucket) -> str:
+        """Show how much of the quota is used."""
+        return draw_use(bucket)
 
     @admin.display(description="tags")
     def bucket_tags(self, bucket: Bucket) -> str:
@@ -112,7 +100,7 @@ class BucketPages(OwnedAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Offer it to all but Readers; policies decide when it is done."""
-        return _may_write(request)
+        return may_write(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Bucket | None = None) -> bool:
         """Let nobody change a bucket here: name, owner and region are for ever."""
@@ -120,17 +108,35 @@ class BucketPages(OwnedAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Bucket | None = None) -> bool:
         """Offer it to all but Readers for their own, to SuperUsers for any; policies decide."""
-        return _may_write(request) and self.is_theirs(request, obj)
+        return may_write(request) and self.is_theirs(request, obj)
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        """Let SuperUsers alone say what a new bucket may hold."""
+        kwargs["form"] = BucketForm if is_superuser(request) else OwnBucketForm
+        return super().get_form(request, obj, change=change, **kwargs)
 
     def get_fields(self, request: HttpRequest, obj: Bucket | None = None) -> Any:
-        """Ask for the name, and SuperUsers for the owner."""
+        """Ask for the name and what is best set at once; SuperUsers for owner and quota."""
         if obj is not None:
-            return ("name", "owner", *OF_ROW, *COMPUTED)
-        return ("name", "owner") if is_superuser(request) else ("name",)
+            return OF_ROW
+        asked = ("name", "keeps_versions", "is_locked")
+        return ("name", "owner", *asked[1:], *QUOTA_FIELDS) if is_superuser(request) else asked
 
     def get_readonly_fields(self, request: HttpRequest, obj: Bucket | None = None) -> Any:
         """Show what the row does not hold."""
-        return (*OF_ROW, *COMPUTED) if obj else ()
+        return OF_ROW if obj else ()
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Show below what the bucket is what it holds and what is set, and lead to the rest."""
+        bucket = kwargs.get("obj")
+        if bucket is not None:
+            context["panels"] = overview(bucket)
+            context["tabs"] = tabs(bucket, "change")
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Propose the signed-in user as the owner."""
@@ -139,9 +145,11 @@ class BucketPages(OwnedAdmin):
     def save_model(self, request: HttpRequest, obj: Bucket, form: Any, change: bool) -> None:
         """Make the bucket through the service."""
         assert not change, "buckets cannot be changed here"
-        _ask_policies(request, "s3:CreateBucket", obj.name)
+        wanted = new_bucket(form.cleaned_data)
+        for action in actions_of(wanted):
+            ask_policies(request, action, obj.name, is_new=True)
         owner = self.owner_of(request, obj)
-        obj.pk = services.create_bucket(obj.name, owner.canonical_id).id
+        obj.pk = services.create_bucket(obj.name, owner.canonical_id, configuration=wanted).id
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -157,7 +165,7 @@ class BucketPages(OwnedAdmin):
     def _delete(self, request: HttpRequest, bucket: Bucket) -> HttpResponse:
         """Delete a bucket and go to the list, or say why not and stay."""
         try:
-            _ask_policies(request, "s3:DeleteBucket", bucket.name)
+            ask_policies(request, "s3:DeleteBucket", bucket.name)
             services.delete_bucket(bucket.name, bucket_id=bucket.pk)
         except self.refusals as error:
             messages.error(request, str(error))
@@ -167,47 +175,4 @@ class BucketPages(OwnedAdmin):
         return HttpResponseRedirect(reverse("admin:buckets_bucket_changelist"))
 
 
-def _buckets_of(user: User) -> Panel:
-    """List the buckets that a user owns, for his page."""
-    owned, note = first(Bucket.objects.filter(owner=user).order_by("name"))
-    return Panel(
-        title="Buckets",
-        headers=("Name", "Objects", "Size"),
-        rows=[
-            (
-                link(bucket, "buckets_bucket_change", bucket.pk),
-                (counts := get_engine().namespace_counts(bucket.pk)).objects,
-                filesizeformat(counts.bytes),
-            )
-            for bucket in owned
-        ],
-        empty="None.",
-        note=note,
-    )
-
-
-UserPages.more_panels.append(_buckets_of)
-
-
-def _may_write(request: HttpRequest) -> bool:
-    """Whether making and deleting buckets is worth offering: a Reader's role has it not."""
-    user = signed_in(request)
-    return user is not None and user.role_id != RoleName.READER
-
-
-def _ask_policies(request: HttpRequest, action: str, name: str) -> None:
-    """Let policies decide about a change to a bucket, as they decide requests; NotAllowed.
-
-    The role only says to whom the page is shown: policies may deny what it gives.
-    """
-    check_bucket_name(name)
-    user = signed_in(request)
-    assert user is not None, "the permission was checked"
-    context = {
-        "aws:SourceIp": address_of(request),
-        "aws:SecureTransport": str(request.is_secure()).lower(),
-        "aws:UserAgent": request.headers.get("User-Agent", ""),
-    }
-    told = explain_access(action, name, username=user.username, context=context)
-    if told.outcome is not Outcome.ALLOWED:
-        raise NotAllowed(told.why)
+UserPages.more_panels += [use_panel, buckets_panel]

@@ -51,13 +51,15 @@ def explain_access(
     username: str | None = None,
     access_key: str | None = None,
     context: Mapping[str, str | Sequence[str]] | None = None,
+    is_new: bool = False,
 ) -> Explanation:
     """Explain whether somebody may do `action`, such as "s3:GetObject", to `resource`.
 
     Who asks is a user, or an access key with its user, or with neither whoever does not sign.
     `resource` is BUCKET/KEY, BUCKET, or "*" for what concerns no bucket; or its ARN. `context` has
     what a request would say of itself by condition key ("aws:SourceIp", "s3:prefix" ...): it lacks
-    what is not given, except the time. What it is done to is looked at as it is now.
+    what is not given, except the time. What it is done to is looked at as it is now; `is_new`: it
+    comes along with the making of the bucket, which is nobody's yet.
 
     NoSuchUser, NoSuchAccessKey, NoSuchBucket; InvalidIdentity, whose `field` is action, resource,
     context or access_key, for what means nothing.
@@ -68,7 +70,7 @@ def explain_access(
     keyring = iam_services.load_users()
     name, key = _place(action, resource)
     bucket = None
-    if name is not None and action not in OF_NEW:
+    if name is not None and not (is_new or action in OF_NEW):
         bucket = services.find_bucket(name)
     hearing = Hearing(
         None if caller is None else keyring.principal(caller.canonical_id),

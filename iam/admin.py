@@ -15,8 +15,17 @@ from unfold.decorators import display
 from iam import admin_audit, admin_keys, services  # noqa: F401  # registering is its effect
 from iam.admin_holders import names
 from iam.console import ConsoleAdmin, about, count_of
-from iam.console_panels import Panel, first, inline_policies, link, rights_note, rights_panel
+from iam.console_panels import (
+    FactsPanel,
+    Panel,
+    first,
+    inline_policies,
+    link,
+    rights_note,
+    rights_panel,
+)
 from iam.forms import NewUserForm, PasswordForm, UserForm
+from iam.forms_quotas import QUOTA_FIELDS, quota_from
 from iam.keyring import RoleName
 from iam.models import AccessKey, User
 
@@ -62,10 +71,11 @@ class UserPages(ConsoleAdmin, BaseUserAdmin):
     fieldsets = (
         (None, {"fields": ("username", "display_name", "email", "password_link")}),
         ("Rights", {"fields": ("role", "groups", "policies", "is_active")}),
+        ("Quota of all his buckets together", {"fields": QUOTA_FIELDS}),
         ("Facts", {"fields": ("arn", "canonical_id", "account_id", "last_login", "created_at")}),
     )
     # What other rooms have to tell of a user, below his form.
-    more_panels: ClassVar[list[Callable[[User], Panel]]] = []
+    more_panels: ClassVar[list[Callable[[User], Panel | FactsPanel]]] = []
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """Count the keys, and read the groups along."""
@@ -130,6 +140,7 @@ class UserPages(ConsoleAdmin, BaseUserAdmin):
         if change:
             with about("role"):
                 services.set_role(obj.pk, obj.role_id)
+            services.set_user_quota(obj.pk, quota_from(form.cleaned_data))
             with about("is_active"):
                 services.set_active(obj.pk, active=obj.is_active)
             services.update_profile(obj.pk, display_name=obj.display_name, email=obj.email)

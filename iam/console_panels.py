@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from iam.policy_words import Sentence
     from iam.rights import Rights
 
-    Holder = User | Group | Role
+    Holder: TypeAlias = User | Group | Role
     Row = TypeVar("Row", bound=Model)
 
 
@@ -35,6 +35,17 @@ class Panel:
     note: str = ""
     links: Sequence[tuple[str, str]] = ()
     template: str = "admin/iam/panels/table.html"
+
+
+@dataclass(frozen=True, slots=True)
+class FactsPanel:
+    """Names and what each of them is."""
+
+    title: str
+    facts: Sequence[tuple[Any, Any]]
+    note: str = ""
+    links: Sequence[tuple[str, str]] = ()
+    template: str = field(default="admin/iam/panels/facts.html")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,9 @@ from iam import services
 from iam.console_choices import SeveralRows, of_users
 from iam.errors import NameTaken, TooManySignIns, WrongPassword
 from iam.forms_policies import DocumentField, narrowing_field
+from iam.forms_quotas import QuotaFields, fields_of
 from iam.models import AccessKey, Group, InlinePolicy, Policy, User
+from iam.quotas import read_quota
 
 if TYPE_CHECKING:  # generic in the stubs only
     from django.contrib.auth.forms import AdminPasswordChangeForm
@@ -86,12 +88,16 @@ class NewUserForm(BaseNewPassword, BaseModelForm):
         return cleaned
 
 
-class UserForm(BaseModelForm):
-    """An existing user."""
+class UserForm(QuotaFields, BaseModelForm):
+    """An existing user, and what all his buckets may hold together."""
 
     class Meta:
         model = User
         fields: ClassVar = ["display_name", "email", "role", "groups", "policies", "is_active"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial.update(fields_of(read_quota(self.instance.quota)))
 
 
 class KeyForm(BaseKeyForm):

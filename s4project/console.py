@@ -42,7 +42,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add the figures of the first page: of the store for SuperUsers, else of what is theirs."""
     from s4project import dashboard as figures  # noqa: PLC0415  # as above
 
-    return {**context, "title": "Overview", "figures": figures.figures(request)}
+    shown = {"figures": figures.figures(request), "panels": figures.panels(request)}
+    return {**context, "title": "Overview", **shown}
 
 
 def _link(title: str, symbol: str, page: str, **more: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from storage_engine import ObjectAttributes
+from storage_engine import ObjectAttributes, Versioning
 
 if TYPE_CHECKING:
     from storage_engine import StorageEngine
@@ -12,9 +12,17 @@ if TYPE_CHECKING:
 ATTRIBUTES = ObjectAttributes(etag="0" * 32, headers={})
 
 
-def put(store: StorageEngine, bucket_id: int, key: str, data: bytes = b"data") -> None:
+def put(
+    store: StorageEngine,
+    bucket_id: int,
+    key: str,
+    data: bytes = b"data",
+    *,
+    versioning: Versioning = Versioning.UNVERSIONED,
+) -> None:
     """Store an object durably."""
-    store.put_object(bucket_id, key, store.stage_bytes(data), ATTRIBUTES).result()
+    blob = store.stage_bytes(data)
+    store.put_object(bucket_id, key, blob, ATTRIBUTES, versioning=versioning).result()
 
 
 def remove(store: StorageEngine, bucket_id: int, key: str) -> None:

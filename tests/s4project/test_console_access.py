@@ -34,6 +34,11 @@ ROLES: Final = {
     "foreigner": RoleName.WRITER,
     "boss": RoleName.SUPERUSER,
 }
+# What a bucket's page has beside its overview.
+SECTIONS: Final = (
+    *("versioning", "object-lock", "quota", "access"),
+    *("lifecycle", "lifecycle/rule", "lifecycle/preview"),
+)
 # What is for more people than SuperUsers; `?` is an id.
 TABLE: Final = {
     "health/live": (200, 200, 200, 200, 200),
@@ -54,7 +59,7 @@ TABLE: Final = {
     "buckets/bucket/": SIGNED_IN,
     "buckets/bucket/add/": (302, 403, 200, 200, 200),
     "buckets/bucket/?/delete/": (302, 403, 200, 302, 200),
-    **{f"buckets/bucket/?/{page}/": WHOSE_IT_IS for page in ("history", "change")},
+    **{f"buckets/bucket/?/{page}/": WHOSE_IT_IS for page in ("history", "change", *SECTIONS)},
 }
 DOCUMENT: Final = json.dumps(
     {

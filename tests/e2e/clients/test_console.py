@@ -11,6 +11,8 @@ from tests.e2e.clients.installed import node_story, system
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from botocore.client import BaseClient
+
     from tests.e2e.clients.installed import Runner
     from tests.e2e.server import Server
 
@@ -23,6 +25,7 @@ pytestmark = pytest.mark.e2e
 def tell(run: Runner, server: Server, bucket: str) -> Tell:
     """Answer what tells a story of programs/console_stories.cjs, or of another program."""
     environment = {
+        "BUCKET": bucket,
         "CHROMIUM": system("chromium"),
         "CONSOLE": f"http://127.0.0.1:{server.console_port}",
         "PASSWORD": server.settings["root_password"],
@@ -45,3 +48,11 @@ def test_every_control_works(tell: Tell) -> None:
 def test_identity_pages_help_and_fit(tell: Tell, story: str) -> None:
     """Policies are written with help, a user's rights are told, and all of it fits a phone."""
     tell(story, "identity_stories")
+
+
+@pytest.mark.parametrize("story", ["lock", "lifecycle", "quota", "phone"])
+def test_governance_is_done_by_hand(tell: Tell, s3: BaseClient, bucket: str, story: str) -> None:
+    """Versions, locks, lifecycle rules and quotas are set, tried and told in a bucket's pages."""
+    for key in ("kept.txt", "logs/a.txt"):
+        s3.put_object(Bucket=bucket, Key=key, Body=b"text")
+    tell(story, "governance_stories")

@@ -1,0 +1,184 @@
+"""The section of a bucket's page on lifecycle: its rules in words, what they did, what is next."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from buckets import services
+from buckets.configuration import ALL_SIZES, Lifecycle
+from buckets.console import Section, ask_policies
+from buckets.lifecycle import LifecycleRefused, check_lifecycle, write_lifecycle
+from buckets.lifecycle_words import (
+    action_words,
+    counts_words,
+    filter_words,
+    is_about_everything,
+    moment_text,
+)
+from storage_engine.apps import get_engine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.http import HttpRequest, HttpResponse
+
+    from buckets.models import Bucket
+    from storage_engine import LifecycleCounts, LifecycleRule, LifecycleStatus
+
+    Rules = tuple[LifecycleRule, ...]
+
+ACTION = "s3:PutLifecycleConfiguration"  # AWS asks the same of who takes the rules away
+
+
+class NoSuchRule(services.BucketError):
+    """There is no such rule, or not any more."""
+
+    def __init__(self, rule_id: str) -> None:
+        super().__init__(f"There is no rule {rule_id}: was it deleted meanwhile?")
+
+
+class RuleRow(NamedTuple):
+    """A rule as the list shows it."""
+
+    rule: LifecycleRule
+    address: str
+    filters: list[str]
+    is_about_everything: bool
+    actions: list[str]
+    done: list[str]
+
+
+class LifecycleSection(Section):
+    """Lists the rules; puts them in order, disables and deletes them."""
+
+    slug = "lifecycle"
+    template = "admin/buckets/lifecycle.html"
+    refusals = (*Section.refusals, LifecycleRefused)
+
+    def actions(self) -> dict[str, Callable[[HttpRequest, Bucket], HttpResponse]]:
+        """Name what can be asked for."""
+        return {
+            "up": partial(self._change, partial(_move, by=-1), "moved up"),
+            "down": partial(self._change, partial(_move, by=1), "moved down"),
+            "enable": partial(self._change, partial(_enable, is_enabled=True), "enabled"),
+            "disable": partial(self._change, partial(_enable, is_enabled=False), "disabled"),
+            "delete": partial(self._change, _delete, "deleted"),
+        }
+
+    def context(self, request: HttpRequest, bucket: Bucket) -> dict[str, Any]:
+        """Show the rules and how they stand."""
+        del request
+        status = get_engine().lifecycle(bucket.pk)
+        rules = rules_of(bucket)
+        return {
+            "rows": [_row(bucket, rule, status.counts.get(rule.id)) for rule in rules],
+            "facts": _standing(status) if rules else [],
+            "document": _document(rules),
+        }
+
+    def _change(
+        self,
+        change: Callable[[Rules, LifecycleRule], Rules],
+        said: str,
+        request: HttpRequest,
+        bucket: Bucket,
+    ) -> HttpResponse:
+        """Change one rule among the others."""
+        rule_id = request.POST.get("rule", "")
+
+        def make() -> None:
+            rules = rules_of(bucket)
+            put_rules(request, bucket, change(rules, find_rule(rules, rule_id)))
+
+        return self.save(request, bucket, make, f"The rule {rule_id} was {said}.")
+
+
+def rules_of(bucket: Bucket) -> Rules:
+    """Read the rules that are set; NoSuchBucket."""
+    lifecycle = services.find_bucket(bucket.name).configuration.lifecycle
+    return () if lifecycle is None else lifecycle.rules
+
+
+def find_rule(rules: Rules, rule_id: str) -> LifecycleRule:
+    """Find a rule by its id; NoSuchRule."""
+    found = next((rule for rule in rules if rule.id == rule_id), None)
+    if found is None:
+        raise NoSuchRule(rule_id)
+    return found
+
+
+def put_rules(request: HttpRequest, bucket: Bucket, rules: Rules) -> None:
+    """Put rules in the place of those that are set, as PutBucketLifecycleConfiguration would.
+
+    NotAllowed, LifecycleRefused, NoSuchBucket.
+    """
+    ask_policies(request, ACTION, bucket.name)
+    before = services.find_bucket(bucket.name).configuration.lifecycle
+    lifecycle = None
+    if rules:
+        minimum_size = ALL_SIZES if before is None else before.minimum_size
+        lifecycle = Lifecycle(rules=rules, minimum_size=minimum_size)
+        check_lifecycle(lifecycle)
+    services.configure_bucket(bucket.pk, lifecycle=lifecycle)
+
+
+def rule_address(bucket: Bucket, rule_id: str = "") -> str:
+    """Tell where a rule is edited, or a new one."""
+    address = reverse("admin:buckets_bucket_rule", args=[bucket.pk])
+    return f"{address}?{urlencode({'rule': rule_id})}" if rule_id else address
+
+
+def _row(bucket: Bucket, rule: LifecycleRule, counts: LifecycleCounts | None) -> RuleRow:
+    return RuleRow(
+        rule,
+        rule_address(bucket, rule.id),
+        filter_words(rule),
+        is_about_everything(rule),
+        action_words(rule),
+        counts_words(counts),
+    )
+
+
+def _document(rules: Rules) -> str:
+    """Write rules as the AWS CLI takes them."""
+    document = write_lifecycle(Lifecycle(rules=rules))
+    for rule in document["Rules"]:
+        if "Date" in rule.get("Expiration", {}):
+            moment = rule["Expiration"]["Date"] / 1000
+            rule["Expiration"]["Date"] = datetime.fromtimestamp(moment, UTC).isoformat()
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def _standing(status: LifecycleStatus) -> list[tuple[str, str]]:
+    """Say what lifecycle is about to do."""
+    if status.is_catching_up:
+        state = "catching up: the rules are new, and not every key was looked at since"
+    elif status.next_ms is None:
+        state = "nothing waits"
+    else:
+        state = "up to date"
+    next_look = "-" if status.next_ms is None else moment_text(status.next_ms)
+    return [("State", state), ("Next look at a key", next_look)]
+
+
+def _move(rules: Rules, rule: LifecycleRule, by: int) -> Rules:
+    """Put a rule before its neighbour, or behind it."""
+    others = [each for each in rules if each is not rule]
+    others.insert(max(0, rules.index(rule) + by), rule)
+    return tuple(others)
+
+
+def _enable(rules: Rules, rule: LifecycleRule, *, is_enabled: bool) -> Rules:
+    changed = msgspec.structs.replace(rule, is_enabled=is_enabled)
+    return tuple(changed if each is rule else each for each in rules)
+
+
+def _delete(rules: Rules, rule: LifecycleRule) -> Rules:
+    return tuple(each for each in rules if each is not rule)

@@ -1,0 +1,80 @@
+"""The section of a bucket's page on Object Lock: whether it is on, and the default retention."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from buckets import services
+from buckets.configuration import ObjectLockConfiguration
+from buckets.console import Section, ask_policies
+from buckets.forms import LockingForm, RetentionForm, retention_fields
+from storage_engine import Versioning
+from storage_engine.apps import get_engine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.http import HttpRequest, HttpResponse
+
+    from buckets.configuration import DefaultRetention
+    from buckets.models import Bucket
+
+ACTION = "s3:PutBucketObjectLockConfiguration"
+
+
+class LockSection(Section):
+    """Turns Object Lock on, and sets what new versions get."""
+
+    slug = "object-lock"
+    template = "admin/buckets/lock.html"
+
+    def actions(self) -> dict[str, Callable[[HttpRequest, Bucket], HttpResponse]]:
+        """Name what can be asked for."""
+        return {"lock": self._lock, "retain": self._retain}
+
+    def context(self, request: HttpRequest, bucket: Bucket) -> dict[str, Any]:
+        """Show how it stands."""
+        del request
+        lock = services.find_bucket(bucket.name).configuration.object_lock
+        retention = None if lock is None else lock.retention
+        form = LockingForm if lock is None else RetentionForm
+        return {
+            "is_locked": lock is not None,
+            "is_versioned": bucket.versioning == Versioning.ENABLED,
+            "form": form(initial=retention_fields(retention)),
+            "facts": [
+                ("Default retention", retention_words(retention)),
+                (
+                    "Versions with a retention or a legal hold",
+                    f"{get_engine().namespace_counts(bucket.pk).locked:,}",
+                ),
+            ],
+        }
+
+    def _lock(self, request: HttpRequest, bucket: Bucket) -> HttpResponse:
+        return self._set(request, bucket, LockingForm(request.POST), "Object Lock is on.")
+
+    def _retain(self, request: HttpRequest, bucket: Bucket) -> HttpResponse:
+        said = "The default retention was changed."
+        return self._set(request, bucket, RetentionForm(request.POST), said)
+
+    def _set(
+        self, request: HttpRequest, bucket: Bucket, form: RetentionForm, said: str
+    ) -> HttpResponse:
+        """Set it, as PutObjectLockConfiguration would."""
+
+        def change() -> None:
+            ask_policies(request, ACTION, bucket.name)
+            wanted = ObjectLockConfiguration(retention=form.retention)
+            services.configure_bucket(bucket.pk, object_lock=wanted)
+
+        return self.save_form(request, bucket, form, change, said)
+
+
+def retention_words(retention: DefaultRetention | None) -> str:
+    """Say what new versions get of which nothing is said."""
+    if retention is None:
+        return "none"
+    unit = "year" if retention.years else "day"
+    count = retention.years or retention.days
+    return f"{retention.mode.value.capitalize()}, {count:,} {unit}{'' if count == 1 else 's'}"

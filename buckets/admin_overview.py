@@ -1,0 +1,66 @@
+"""The overview of a bucket: what it holds, what is set, and where that is changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.utils.html import format_html, format_html_join
+
+from buckets import services
+from buckets.admin_access import public_access
+from buckets.admin_lock import retention_words
+from buckets.admin_use import meters
+from buckets.console import TABS, address
+from buckets.usage import holding_of_bucket
+from iam.console_meters import draw
+from iam.console_panels import FactsPanel
+from iam.sizes import size_text
+from storage_engine.apps import get_engine
+
+if TYPE_CHECKING:
+    from buckets.models import Bucket
+
+
+def overview(bucket: Bucket) -> list[FactsPanel]:
+    """Tell of a bucket's content and settings."""
+    return [_content(bucket), _settings(bucket)]
+
+
+def _content(bucket: Bucket) -> FactsPanel:
+    """Tell what the engine counts."""
+    counts = get_engine().namespace_counts(bucket.pk)
+    uploads = f"{counts.uploads:,}"
+    if counts.parts:
+        uploads += f" (parts: {counts.parts:,}, {size_text(counts.upload_bytes)})"
+    return FactsPanel(
+        title="What it holds",
+        facts=[
+            ("Objects", f"{counts.objects:,}"),
+            ("Versions, with older ones and delete markers", f"{counts.versions:,}"),
+            ("Size of all versions", size_text(counts.bytes)),
+            ("Unfinished uploads", uploads),
+        ],
+    )
+
+
+def _settings(bucket: Bucket) -> FactsPanel:
+    """Tell what is set, each with a link to its section."""
+    holding = holding_of_bucket(bucket)
+    configuration = services.find_bucket(bucket.name).configuration
+    lock, lifecycle = configuration.object_lock, configuration.lifecycle
+    kept = "off" if lock is None else f"on; default retention: {retention_words(lock.retention)}"
+    count = 0 if lifecycle is None else len(lifecycle.rules)
+    told = {
+        "versioning": bucket.versioning,
+        "object-lock": kept,
+        "lifecycle": "1 rule" if count == 1 else f"{count or 'no'} rules",
+        "quota": format_html_join("", "{}", ((draw(meter),) for meter in meters(holding)))
+        or "none",
+        "access": f"public access: {public_access(bucket)}",
+    }
+    facts = [
+        (format_html('<a href="{}">{}</a>', address(bucket, tab.slug), tab.title), told[tab.slug])
+        for tab in TABS
+        if tab.slug in told
+    ]
+    return FactsPanel("What is set", facts)
