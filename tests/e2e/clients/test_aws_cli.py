@@ -233,3 +233,27 @@ def test_a_conditional_put_has_one_winner(run: Runner, bucket: str, files: Path)
     aws(run, *put, "--body", str(files / HARD_NAMES[0]))
     endpoint = ("--endpoint-url", run.server.url)
     assert "(PreconditionFailed)" in run.refusal(*command(CURRENT), *endpoint, *put)
+
+
+@in_all_ages
+def test_lifecycle_rules(cli: Cli, bucket: str) -> None:
+    """Rules are put as JSON, come back as they were, and are told in the answers about objects."""
+    rules = {
+        "Rules": [
+            {
+                "ID": "old logs",
+                "Filter": {"Prefix": "logs/"},
+                "Status": "Enabled",
+                "Expiration": {"Days": 30},
+                "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+            }
+        ]
+    }
+    place = ("--bucket", bucket)
+    put = ("--lifecycle-configuration", json.dumps(rules))
+    cli.api("put-bucket-lifecycle-configuration", *place, *put)
+    assert cli.api("get-bucket-lifecycle-configuration", *place)["Rules"] == rules["Rules"]
+    told = cli.api("put-object", *place, "--key", "logs/one")["Expiration"]
+    assert told.endswith('rule-id="old logs"')
+    cli.api("delete-bucket-lifecycle", *place)
+    assert "Expiration" not in cli.api("head-object", *place, "--key", "logs/one")

@@ -55,3 +55,8 @@ def test_versions(tell: Tell) -> None:
 def test_tags(tell: Tell) -> None:
     """Tags of an object and of its bucket are set, read and removed."""
     tell("tags")
+
+
+def test_rules(tell: Tell) -> None:
+    """Lifecycle rules are set, read and removed, and an object says when it will expire."""
+    tell("rules")

@@ -177,3 +177,24 @@ def test_versioning_is_switched(s3cmd: S3cmd, bucket: str, s3: BaseClient) -> No
     assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
     s3cmd("setversioning", f"s3://{bucket}", "disable")
     assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Suspended"
+
+
+def test_lifecycle_rules_are_set_read_and_removed(
+    s3cmd: S3cmd, bucket: str, s3: BaseClient, tmp_path: Path
+) -> None:
+    """`setlifecycle`, `getlifecycle`, `dellifecycle` and `expire` write and read rules."""
+    rules = tmp_path / "rules.xml"
+    rules.write_text(
+        "<LifecycleConfiguration><Rule><ID>old</ID><Filter><Prefix>a/</Prefix></Filter>"
+        "<Status>Enabled</Status><Expiration><Days>30</Days></Expiration></Rule>"
+        "</LifecycleConfiguration>"
+    )
+    s3cmd("setlifecycle", str(rules), f"s3://{bucket}")
+    said = s3cmd("getlifecycle", f"s3://{bucket}")
+    assert "<ID>old</ID>" in said
+    assert "<Days>30</Days>" in said
+    s3cmd("dellifecycle", f"s3://{bucket}")
+    s3cmd("expire", f"s3://{bucket}", "--expiry-days=7", "--expiry-prefix=b/")
+    (rule,) = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    assert (rule["Expiration"], rule["Status"]) == ({"Days": 7}, "Enabled")
+    assert "b/" in s3cmd("info", f"s3://{bucket}")

@@ -10,10 +10,25 @@ from urllib.parse import urlsplit
 
 import urllib3
 from minio import Minio
-from minio.commonconfig import ENABLED, REPLACE, ComposeSource, CopySource, Tags
+from minio.commonconfig import (
+    DISABLED,
+    ENABLED,
+    REPLACE,
+    ComposeSource,
+    CopySource,
+    Filter,
+    Tags,
+)
 from minio.datatypes import PostPolicy
 from minio.deleteobjects import DeleteObject
 from minio.error import S3Error
+from minio.lifecycleconfig import (
+    AbortIncompleteMultipartUpload,
+    Expiration,
+    LifecycleConfig,
+    NoncurrentVersionExpiration,
+    Rule,
+)
 from minio.versioningconfig import SUSPENDED, VersioningConfig
 
 MIB = 1024 * 1024
@@ -148,3 +163,36 @@ def tags(bucket: str) -> None:
     assert client.get_bucket_tags(bucket) == given
     client.delete_bucket_tags(bucket)
     assert client.get_bucket_tags(bucket) is None
+
+
+def rules(bucket: str) -> None:
+    """Lifecycle rules are set, read and removed, and an object says when it will expire."""
+    given = LifecycleConfig(
+        [
+            Rule(
+                ENABLED,
+                rule_filter=Filter(prefix="a folder/"),
+                rule_id="old",
+                expiration=Expiration(days=30),
+            ),
+            Rule(
+                DISABLED,
+                rule_filter=Filter(prefix=""),
+                rule_id="parts",
+                abort_incomplete_multipart_upload=AbortIncompleteMultipartUpload(7),
+                noncurrent_version_expiration=NoncurrentVersionExpiration(3),
+            ),
+        ]
+    )
+    client.set_bucket_lifecycle(bucket, given)
+    read_back = client.get_bucket_lifecycle(bucket)
+    assert [(rule.rule_id, rule.status) for rule in read_back.rules] == [
+        ("old", ENABLED),
+        ("parts", DISABLED),
+    ]
+    assert read_back.rules[0].expiration.days == 30
+    client.put_object(bucket, KEY, io.BytesIO(b""), 0)
+    headers = client.stat_object(bucket, KEY).metadata
+    assert headers["x-amz-expiration"].endswith('rule-id="old"')
+    client.delete_bucket_lifecycle(bucket)
+    assert client.get_bucket_lifecycle(bucket) is None
