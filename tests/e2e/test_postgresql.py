@@ -154,6 +154,30 @@ def test_quotas_set_at_once_are_those_that_hold(
     assert server.caller.ask("PUT", f"/{bucket}/k", b"x" * 2 * MIB).status == 200
 
 
+def test_rules_set_at_once_are_those_that_act(server: Server, s3: BaseClient, bucket: str) -> None:
+    """However many set or delete a bucket's lifecycle together, the engine ends with SQL's."""
+    token, path = log_in(server), f"/admin/buckets/{bucket}/lifecycle"
+    filters = [
+        {"tags": {"ü": "b", "a": ""}, "size_above": 1, "expire_at": "2030-01-31"},
+        {"prefix": "é/", "noncurrent_days": 3, "noncurrent_kept": 2, "abort_days": None},
+    ]
+
+    def change(number: int) -> int:
+        if number % 5 == 4:
+            return call(server, "DELETE", path, token=token).status
+        fields = {name: value for name, value in filters[number % 2].items() if value is not None}
+        rules = [{"id": f"{number}-{each}", **fields} for each in range(3)]
+        return call(server, "PUT", path, {"rules": rules}, token).status
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(change, range(23))) == {204}
+    kept = [rule["id"] for rule in call(server, "GET", path, token=token).body["rules"]]
+    status = call(server, "GET", f"{path}/status", token=token).body
+    assert [rule["id"] for rule in status["rules"]] == kept
+    assert change(1) == change(4) == 204
+    assert call(server, "GET", f"{path}/status", token=token).body["rules"] == []
+
+
 def test_the_rest_api_works_there_too(server: Server) -> None:
     """The examples of its page make, list, search and delete as they do in SQLite."""
     assert '"username":"alice"' in run_examples(server)
