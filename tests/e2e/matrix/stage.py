@@ -50,7 +50,7 @@ TAGS: Final = {"TagSet": [{"Key": "a", "Value": "b"}]}
 TAGGING: Final = "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>"
 OF_BUCKET: Final = (
     *("versions", "uploads", "policy", "acl", "tagging", "cors", "versioning"),
-    *("ownershipControls", "publicAccessBlock"),
+    *("lifecycle", "ownershipControls", "publicAccessBlock"),
 )
 State = list[tuple[int, bytes]]
 
