@@ -27,7 +27,14 @@ SERIALIZER: Final = create_serializer("rest-xml")
 WORD: Final = re.compile(r"\{(\w+)\}")
 # What differs each time.
 PASSING: Final = re.compile(rb"<(RequestId|HostId|Expires|ServerTime)>[^<]*</\1>")
-FORM_FIELDS: Final = {"Key": "key", "Tagging": "tagging", "ACL": "acl"}
+FORM_FIELDS: Final = {
+    "Key": "key",
+    "Tagging": "tagging",
+    "ACL": "acl",
+    "ObjectLockMode": "x-amz-object-lock-mode",
+    "ObjectLockRetainUntilDate": "x-amz-object-lock-retain-until-date",
+    "ObjectLockLegalHoldStatus": "x-amz-object-lock-legal-hold",
+}
 MINUTE_SECONDS: Final = 60
 DAY_SECONDS: Final = 86_400
 
@@ -52,6 +59,11 @@ def fill(value: Any, words: Mapping[str, str]) -> Any:
     return value
 
 
+def md5(body: bytes) -> str:
+    """Compute a Content-MD5."""
+    return b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+
+
 def write(operation: str, params: dict[str, Any]) -> Sent:
     """Write the request of an operation as AWS's SDK does."""
     if operation == "OptionsObject":
@@ -65,14 +77,14 @@ def write(operation: str, params: dict[str, Any]) -> Sent:
     headers = {name.lower(): value for name, value in made["headers"].items()}
     body = made["body"]
     if body:
-        digest = hashlib.md5(body, usedforsecurity=False).digest()
-        headers["content-md5"] = b64encode(digest).decode()
+        headers["content-md5"] = md5(body)
     return Sent(made["method"], f"{path}?{query}" if query else path, headers, body)
 
 
 def write_post(signer: Signer | None, params: dict[str, Any], *, is_over: bool) -> Sent:
     """Write a browser's form, signed unless nobody sends it; perhaps its time is over."""
-    fields = {name: params[member] for member, name in FORM_FIELDS.items() if member in params}
+    fields = {name: str(params[member]) for member, name in FORM_FIELDS.items() if member in params}
+    fields["content-md5"] = md5(params["Body"])
     if signer is not None:
         stamp = stamp_at(time.time())
         fields |= {

@@ -8,6 +8,7 @@ stand for what the bucket of the moment has.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from tests.e2e.matrix.rule import Need, Place
@@ -415,8 +416,85 @@ UPLOADS: Final = (
     ),
 )
 
+RETAINED: Final = {
+    "ObjectLockMode": "GOVERNANCE",
+    "ObjectLockRetainUntilDate": datetime(2099, 1, 1, tzinfo=UTC),
+}
+LONGER, SHORTER = (
+    {"Retention": {"Mode": "GOVERNANCE", "RetainUntilDate": datetime(year, 1, 1, tzinfo=UTC)}}
+    for year in (2100, 2098)
+)
+HELD: Final = {"ObjectLockLegalHoldStatus": "ON"}
+BYPASS: Final = {"BypassGovernanceRetention": True}
+LOCKED: Final = {"Key": "{locked}", "VersionId": "{locked_version}"}
+PAST: Final = "past governance"
+RETENTION, HOLD = "with a retention", "with a legal hold"
+RETAIN, LAY = f"{PUT} object:PutObjectRetention", f"{PUT} object:PutObjectLegalHold"
+
+
+def _of_lock(what: str, verb: str, params: dict[str, Any]) -> tuple[Row, ...]:
+    """Make the rows of what is done to a lock: of an object, and of one that is not there."""
+    operation, need = f"{verb}{what}", f"object:{verb}{what}"
+    make = row if verb == "Get" else change
+    missing = _key("{missing}", **params)
+    return (
+        make(operation, need, _key("{locked}", **params)),
+        row(operation, f"{need} {LIST}", missing, MISSING, answer=404, code="NoSuchKey"),
+    )
+
+
+LOCKS: Final = (
+    change(
+        "CreateBucket",
+        "new:CreateBucket new:PutBucketObjectLockConfiguration new:PutBucketVersioning",
+        {"Bucket": "{fresh}", "ObjectLockEnabledForBucket": True},
+        "with Object Lock",
+    ),
+    row("GetObjectLockConfiguration", "bucket:GetBucketObjectLockConfiguration"),
+    change(
+        "PutObjectLockConfiguration",
+        "bucket:PutBucketObjectLockConfiguration",
+        {
+            "ObjectLockConfiguration": {
+                "ObjectLockEnabled": "Enabled",
+                "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Years": 1}},
+            }
+        },
+    ),
+    *_of_lock("ObjectRetention", "Get", {}),
+    *_of_lock("ObjectRetention", "Put", LONGER),
+    change(
+        "PutObjectRetention",
+        "object:PutObjectRetention object:BypassGovernanceRetention",
+        _key("{locked}", **SHORTER, **BYPASS),
+        PAST,
+    ),
+    *_of_lock("ObjectLegalHold", "Get", {}),
+    *_of_lock("ObjectLegalHold", "Put", {"LegalHold": {"Status": "ON"}}),
+    change("PutObject", RETAIN, _new(Body=b"new", **RETAINED), RETENTION),
+    change("PutObject", LAY, _new(Body=b"new", **HELD), HOLD),
+    change("PostObject", RETAIN, _new(Body=b"new", **RETAINED), RETENTION, answer=NO_CONTENT),
+    change("PostObject", LAY, _new(Body=b"new", **HELD), HOLD, answer=NO_CONTENT),
+    change("CopyObject", f"{RETAIN} source:GetObject", _new(**COPY, **RETAINED), RETENTION),
+    change("CopyObject", f"{LAY} source:GetObject", _new(**COPY, **HELD), HOLD),
+    change("CreateMultipartUpload", RETAIN, _new(**RETAINED), RETENTION),
+    change("CreateMultipartUpload", LAY, _new(**HELD), HOLD),
+    change(
+        "DeleteObject",
+        "object:DeleteObjectVersion object:BypassGovernanceRetention",
+        {**LOCKED, **BYPASS},
+        PAST,
+        answer=NO_CONTENT,
+    ),
+    change(
+        "DeleteObjects",
+        "object:DeleteObjectVersion object:BypassGovernanceRetention",
+        {"Delete": {"Objects": [LOCKED]}, **BYPASS},
+        PAST,
+    ),
+)
+
 NONE: Final = 404
-NO_LOCK: Final = {"answer": 400, "code": "InvalidRequest"}
 UNCONFIGURED: Final = (
     row("GetBucketAccelerateConfiguration", "bucket:GetAccelerateConfiguration"),
     row("GetBucketLogging", "bucket:GetBucketLogging"),
@@ -436,15 +514,8 @@ UNCONFIGURED: Final = (
                 "ReplicationConfigurationNotFoundError",
             ),
             ("BucketWebsite", "GetBucketWebsite", "NoSuchWebsiteConfiguration"),
-            (
-                "ObjectLockConfiguration",
-                "GetBucketObjectLockConfiguration",
-                "ObjectLockConfigurationNotFoundError",
-            ),
         )
     ),
-    row("GetObjectRetention", "object:GetObjectRetention", _key(), **NO_LOCK),
-    row("GetObjectLegalHold", "object:GetObjectLegalHold", _key(), **NO_LOCK),
     *(
         row(f"DeleteBucket{what}", f"bucket:{action}", answer=NO_CONTENT)
         for what, action in (
@@ -486,6 +557,7 @@ SECTIONS: Final = {
     "Writing objects": WRITES,
     "Deleting objects": DELETES,
     "Uploads in parts": _in("uploading", UPLOADS),
+    "Object Lock": _in("locked", LOCKS),
     "What is not configured": _in("empty", UNCONFIGURED),
 }
 ROWS: Final = tuple(made for rows in SECTIONS.values() for made in rows)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
@@ -40,7 +41,12 @@ FURNITURE: Final = {
     "plain": ("objects",),
     "acls": ("objects",),
     "versions": ("objects",),
+    "locked": ("key", "locked"),
     "uploading": ("key", "upload"),
+}
+CREATION: Final = {
+    "acls": {"ObjectOwnership": "ObjectWriter"},
+    "locked": {"ObjectLockEnabledForBucket": True},
 }
 CORS: Final = {"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]}]}
 LIFECYCLE: Final = {
@@ -50,7 +56,7 @@ TAGS: Final = {"TagSet": [{"Key": "a", "Value": "b"}]}
 TAGGING: Final = "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>"
 OF_BUCKET: Final = (
     *("versions", "uploads", "policy", "acl", "tagging", "cors", "versioning"),
-    *("lifecycle", "ownershipControls", "publicAccessBlock"),
+    *("lifecycle", "ownershipControls", "publicAccessBlock", "object-lock"),
 )
 State = list[tuple[int, bytes]]
 
@@ -123,7 +129,7 @@ class Stage:
         words = {
             "bucket": name,
             "prefix": prefix,
-            **{word: prefix + word for word in ("key", "tagged", "new", "missing")},
+            **{word: prefix + word for word in ("key", "tagged", "new", "missing", "locked")},
             "owner": self.people[OWNERS[kind]]["id"],
             "tagging": TAGGING,
             "policy": self._policy(kind, name, "Again") or self._policy("shared", name),
@@ -137,8 +143,7 @@ class Stage:
 
     def _create(self, kind: str, flavour: str, bucket: str) -> None:
         signer = self.signer(OWNERS[kind])
-        options = {"ObjectOwnership": "ObjectWriter"} if flavour == "acls" else {}
-        self._do(signer, bucket, "CreateBucket", **options)
+        self._do(signer, bucket, "CreateBucket", **CREATION.get(flavour, {}))
         if flavour == "versions":
             enabled = {"Status": "Enabled"}
             self._do(signer, bucket, "PutBucketVersioning", VersioningConfiguration=enabled)
@@ -160,6 +165,14 @@ class Stage:
     def _furnish_key(self, signer: Signer, bucket: str, words: dict[str, str]) -> None:
         one = {"Key": words["key"], "Body": b"one"}
         words["etag"] = self._do(signer, bucket, "PutObject", **one).etag
+
+    def _furnish_locked(self, signer: Signer, bucket: str, words: dict[str, str]) -> None:
+        one = {"Key": words["locked"], "Body": b"locked", "ObjectLockMode": "GOVERNANCE"}
+        until = datetime(2099, 1, 1, tzinfo=UTC)
+        put = self._do(signer, bucket, "PutObject", **one, ObjectLockRetainUntilDate=until)
+        words["locked_version"] = put.headers["x-amz-version-id"]
+        off = {"Key": words["locked"], "LegalHold": {"Status": "OFF"}}
+        self._do(signer, bucket, "PutObjectLegalHold", **off)
 
     def _furnish_upload(self, signer: Signer, bucket: str, words: dict[str, str]) -> None:
         key = words["key"]
@@ -211,6 +224,10 @@ class Stage:
             targets += [f"{path}/{words['key']}?{aside}" for aside in ("acl", "tagging")]
         if "tagged_etag" in words:
             targets.append(f"{path}/{words['tagged']}?tagging")
+        if "locked_version" in words:
+            targets += [
+                f"{path}/{words['locked']}?{aside}" for aside in ("retention", "legal-hold")
+            ]
         if "upload" in words:
             targets.append(f"{path}/{words['key']}?uploadId={words['upload']}")
         for target in targets:

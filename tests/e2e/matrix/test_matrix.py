@@ -43,7 +43,7 @@ PLACES: Final = {
 READS, WRITES = Need(Place.OBJECT, "GetObject"), Need(Place.OBJECT, "PutObject")
 LISTS: Final = Need(Place.LISTING, "ListBucket")
 # What a row cannot show: without it the answer is the same but for a header.
-TOLD_LESS: Final = ("to be told how many tags", "the same, of a version that is named")
+TOLD_LESS: Final = ("to be told ", "the same, of a version that is named")
 
 
 Answers = dict[tuple[str, bool], tuple[int, str]]  # by caller, and whether it was by a link
