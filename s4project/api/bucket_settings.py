@@ -21,6 +21,7 @@ from s3api.operations.bucket_access import BLOCK_MEMBERS
 from s3api.operations.cors import RULES_MAX
 from s3api.operations.grants import CANNED_HEADER
 from s4project.api.lifecycle import LifecycleForm, LifecycleRow, show_rules, write_rules
+from s4project.api.object_lock import ObjectLockForm, ObjectLockRow, show_lock, write_lock
 from s4project.api.s3 import known_buckets, perform
 
 if TYPE_CHECKING:
@@ -324,6 +325,18 @@ SETTINGS: Final = (
         {"rules": []},
         "NoSuchLifecycleConfiguration",
         deletion="DeleteBucketLifecycle",
+    ),
+    Setting(
+        "object-lock",
+        "whether versions can be locked, and how long new ones are",
+        "ObjectLockConfiguration",
+        ObjectLockForm,
+        ObjectLockRow,
+        write_lock,
+        show_lock,
+        {"is_enabled": False, "default_retention": None},
+        "ObjectLockConfigurationNotFoundError",
+        can_delete=False,
     ),
 )
 

@@ -6,12 +6,14 @@ import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec.structs import replace
 from rest_framework import serializers
 from rest_framework.response import Response
 
 from buckets import services
+from buckets.configuration import ObjectLockConfiguration
 from buckets.services import BucketAlreadyExists
-from iam.api.fields import Given, QueryFlag, Text
+from iam.api.fields import Flag, Given, QueryFlag, Text
 from iam.api.paging import Page, PageQuery, read_token, write_token
 from iam.api.permissions import SignedIn, asker
 from iam.api.view import CONFLICT, MISSING, View, endpoint
@@ -20,11 +22,13 @@ from iam.models import User
 from s3api.context import Answer
 from s3api.errors import S3Error
 from s4project.api.s3 import admitted, known_buckets, may_see, perform
+from storage_engine import Versioning
 from storage_engine.apps import get_engine
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
 
+    from buckets.configuration import BucketConfiguration
     from buckets.registry import BucketState
     from s3api.context import Call
     from storage_engine import ListPage, ObjectInfo
@@ -74,6 +78,9 @@ class NewBucket(Given):
         required=False,
         max_length=150,
         help_text="Name of the user whose it is to be; only a SuperUser names another.",
+    )
+    object_lock = Flag(
+        required=False, default=False, help_text="With Object Lock, and so with versions, for good."
     )
 
 
@@ -169,13 +176,14 @@ class OneBucket(View):
         if owner != me.username:
             user = _other(me, owner)
             admitted(request, "CreateBucket", name)
-            services.create_bucket(name, user.canonical_id)
+            services.create_bucket(name, user.canonical_id, configuration=_new(body))
             return {"name": name}
         existing = known_buckets().find(name)
         if existing is not None:  # S3 would let its owner make it once more
             admitted(request, "CreateBucket", name)
             raise BucketAlreadyExists(name, existing.owner_canonical_id)
-        perform(request, "CreateBucket", name)
+        lock = {"ObjectLockEnabledForBucket": True} if body["object_lock"] else {}
+        perform(request, "CreateBucket", name, arguments=lock)
         return {"name": name}
 
     @endpoint("delete_bucket", who=SignedIn, query=Deleting, refuses=MISSING | CONFLICT)
@@ -217,6 +225,16 @@ class BucketObjects(View):
             "is_truncated": page.is_truncated,
             "next_continuation_token": write_token(page.next_after) if page.is_truncated else None,
         }
+
+
+def _new(body: dict[str, Any]) -> BucketConfiguration:
+    """Say what a new bucket is like."""
+    configuration = services.new_configuration()
+    if not body["object_lock"]:
+        return configuration
+    return replace(
+        configuration, object_lock=ObjectLockConfiguration(), versioning=Versioning.ENABLED
+    )
 
 
 def seen_buckets(request: Request) -> list[BucketState]:

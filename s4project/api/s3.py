@@ -43,6 +43,7 @@ def perform(  # noqa: PLR0913  # all that a request would say
     operation: str,
     bucket: str,
     *,
+    key: str | None = None,
     arguments: dict[str, Any] | None = None,
     query: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
@@ -53,7 +54,7 @@ def perform(  # noqa: PLR0913  # all that a request would say
     `serve` does it in another way, and says what is answered. NoSuchBucket where he may not even
     see the bucket; else S3Error, EngineError.
     """
-    errand = _errand(request, operation, bucket, arguments, query, headers)
+    errand = _errand(request, operation, bucket, key, arguments, query, headers)
     try:
         return async_to_sync(get_s3_app().perform)(errand, serve).output
     except S3Error as error:
@@ -109,16 +110,18 @@ def _told(request: ApiRequest, error: S3Error, errand: Errand) -> Exception:
     return error if error.status == DENIED else S3Error("AccessDenied")
 
 
-def _errand(  # all that a request would say
+def _errand(  # noqa: PLR0913  # all that a request would say
     request: ApiRequest,
     operation: str,
     bucket: str,
+    key: str | None = None,
     arguments: dict[str, Any] | None = None,
     query: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Errand:
     """Write down what who asks wants, as his request to S3 would."""
-    target = Target(bucket, None, is_virtual_host=False, resource=f"/{bucket}")
+    resource = f"/{bucket}" if key is None else f"/{bucket}/{key}"
+    target = Target(bucket, key, is_virtual_host=False, resource=resource)
     asked = _as_asked(request, target, query or {}, headers or {})
     return Errand(asker(request).canonical_id, operation, asked, target, arguments or {})
 

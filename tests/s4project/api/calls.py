@@ -1,7 +1,8 @@
 """Every call of the REST API and who may make it: the table that the API is held against.
 
-Of a call's path `{user_id}` is who asks, and `{bucket}` his own; one that is for SuperUsers is
-about others. The foreign Writer and the SuperUser ask for what is the Writer's.
+Of a call's path `{user_id}` is who asks, and `{bucket}` his own, `{locked}` his with Object Lock;
+one that is for SuperUsers is about others. The foreign Writer and the SuperUser ask for what is the
+Writer's.
 """
 
 from __future__ import annotations
@@ -103,6 +104,8 @@ def of_holder(path: str, who: Who) -> tuple[Call, ...]:
 USER: Final = "/admin/users/{user_id}"
 KEY: Final = f"{USER}/keys/{{access_key}}"
 BUCKET: Final = "/admin/buckets/{bucket}"
+LOCKED: Final = "/admin/buckets/{locked}"
+RETENTION: Final = {"mode": "GOVERNANCE", "retain_until": "2100-01-01T00:00:00Z"}
 RULE: Final = {"allowed_origins": ["*"], "allowed_methods": ["GET"]}
 CALLS: Final = (
     post("/admin/login", Who.ANYBODY, body={"username": "{username}", "password": PASSWORD}),
@@ -181,6 +184,13 @@ CALLS: Final = (
     *of_bucket("lifecycle", {"rules": [{"expire_days": 30}]}),
     get(f"{BUCKET}/lifecycle/status", Who.WHOSE_IT_IS),
     post(f"{BUCKET}/lifecycle/preview", Who.WHOSE_IT_IS, body={}),
+    get(f"{LOCKED}/object-lock", Who.WHOSE_IT_IS),
+    put(f"{LOCKED}/object-lock", Who.WHO_MAY_WRITE_IT, {}, 204),
+    get(f"{LOCKED}/retention?key=k", Who.WHOSE_IT_IS),
+    put(f"{LOCKED}/retention?key=k", Who.WHO_MAY_WRITE_IT, RETENTION, 204),
+    delete(f"{LOCKED}/retention?key=k&bypass_governance=true", Who.WHO_MAY_WRITE_IT),
+    get(f"{LOCKED}/legal-hold?key=k", Who.WHOSE_IT_IS),
+    put(f"{LOCKED}/legal-hold?key=k", Who.WHO_MAY_WRITE_IT, {"status": "ON"}, 204),
     get("/stats", Who.SIGNED_IN),
     get("/schema", Who.SIGNED_IN),
     get("/docs", Who.SIGNED_IN_OR_SENT_THERE),

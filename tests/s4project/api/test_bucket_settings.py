@@ -9,6 +9,7 @@ import pytest
 from buckets.configuration import Ownership
 from buckets.services import configure_bucket, create_bucket, load_registry
 from iam.acl import ALL_USERS
+from storage_engine import Versioning
 from tests.calling import Program
 
 if TYPE_CHECKING:
@@ -86,6 +87,31 @@ def test_versioning_is_set_and_never_unset(program: Program) -> None:
         assert program.put(path, {"status": status}).status == 204
         assert program.get(path).body == {"status": status}
     assert program.put(path, {"status": "Off"}).status == 400
+    assert program.delete(path).status == 405
+
+
+def test_object_lock_is_set_and_never_unset(program: Program) -> None:
+    """It wants versions, which then stay, and has a default retention or none; no way back."""
+    path = f"{PATH}/object-lock"
+    assert program.get(path).body == {"is_enabled": False, "default_retention": None}
+    assert program.put(path, {}).status == 409
+    set_up(versioning=Versioning.ENABLED)
+    for default in ({"mode": "GOVERNANCE", "days": 7}, {"mode": "COMPLIANCE", "years": 100}, None):
+        assert program.put(path, {"default_retention": default}).status == 204
+        shown = None if default is None else {"days": None, "years": None} | default
+        assert program.get(path).body == {"is_enabled": True, "default_retention": shown}
+    assert program.put(f"{PATH}/versioning", {"status": "Suspended"}).status == 409
+    for wrong in (
+        {"mode": "GOVERNANCE"},
+        {"days": 1},
+        {"mode": "GOVERNANCE", "days": 1, "years": 1},
+        {"mode": "GOVERNANCE", "days": 0},
+        {"mode": "GOVERNANCE", "days": 36_501},
+        {"mode": "GOVERNANCE", "years": 101},
+        {"mode": "governance", "days": 1},
+    ):
+        assert program.put(path, {"default_retention": wrong}).status == 400
+    assert program.get(path).body == {"is_enabled": True, "default_retention": None}
     assert program.delete(path).status == 405
 
 
