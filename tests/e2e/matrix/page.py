@@ -10,7 +10,7 @@ from tests.s4project.api.calls import CALLERS as CALLERS_OF_REST
 from tests.s4project.api.calls import CALLS
 
 if TYPE_CHECKING:
-    from tests.e2e.matrix.rows import Row
+    from tests.e2e.matrix.row import Row
     from tests.s4project.api.calls import Call
 
 SYMBOLS: Final = {

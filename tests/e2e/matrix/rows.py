@@ -8,13 +8,22 @@ stand for what the bucket of the moment has.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from tests.e2e.matrix.rule import Need, Place
+from tests.e2e.matrix.lock_rows import LOCKS
+from tests.e2e.matrix.row import (
+    COPY,
+    LIST,
+    MISSING,
+    NO_CONTENT,
+    PUT,
+    Row,
+    change,
+    keyed,
+    new_key,
+    row,
+)
 
-OK: Final = 200
-NO_CONTENT: Final = 204
 CORS: Final = {
     "CORSRules": [{"AllowedMethods": ["PUT"], "AllowedOrigins": ["https://other.example"]}]
 }
@@ -28,57 +37,11 @@ OPEN: Final = dict.fromkeys(
 GRANT: Final = 'id="{owner}"'
 
 
-class Row(NamedTuple):
-    """One request. `flavour` names what its bucket is like, `changes`: it does when allowed."""
-
-    operation: str
-    note: str
-    needs: tuple[Need, ...]
-    params: dict[str, Any]
-    answer: tuple[int, str]
-    flavour: str
-    changes: bool
-
-    def __str__(self) -> str:
-        return f"{self.operation} {self.note}".strip()
-
-
-def row(
-    operation: str,
-    needs: str,
-    params: dict[str, Any] | None = None,
-    /,
-    note: str = "",
-    *,
-    answer: int = OK,
-    code: str = "",
-    flavour: str = "plain",
-    changes: bool = False,
-) -> Row:
-    """Make a row; `needs` are places and actions, such as "object:GetObject", between blanks."""
-    pairs = (need.partition(":") for need in needs.split())
-    parsed = tuple(Need(Place(place), action) for place, _, action in pairs)
-    return Row(operation, note, parsed, params or {}, (answer, code), flavour, changes)
-
-
-def change(operation: str, needs: str, *arguments: Any, **options: Any) -> Row:
-    """Make the row of a request that changes something."""
-    return row(operation, needs, *arguments, changes=True, **options)
-
-
 def _in(flavour: str, rows: tuple[Row, ...]) -> tuple[Row, ...]:
     """Let rows play in buckets of a flavour, where they name none."""
     return tuple(
         each._replace(flavour=flavour) if each.flavour == "plain" else each for each in rows
     )
-
-
-def _key(name: str = "{key}", **params: Any) -> dict[str, Any]:
-    return {"Key": name, **params}
-
-
-def _new(**params: Any) -> dict[str, Any]:
-    return _key("{new}", **params)
 
 
 NULL: Final = {"VersionId": "null"}
@@ -183,47 +146,45 @@ LISTS: Final = (
     row("ListMultipartUploads", "bucket:ListBucketMultipartUploads"),
 )
 
-LIST: Final = "listing:ListBucket"
-MISSING: Final = "no such key"
 VERSION: Final = "a version"
 READS: Final = (
     *(
         made
         for operation in ("GetObject", "HeadObject")
         for made in (
-            row(operation, "object:GetObject", _key()),
-            row(operation, "object:GetObjectVersion", _key(**NULL), VERSION),
+            row(operation, "object:GetObject", keyed()),
+            row(operation, "object:GetObjectVersion", keyed(**NULL), VERSION),
             row(
                 operation,
                 f"object:GetObject {LIST}",
-                _key("{missing}"),
+                keyed("{missing}"),
                 MISSING,
                 answer=404,
                 code="NoSuchKey",
             ),
         )
     ),
-    row("GetObject", "object:GetObject", _key(), "where ACLs are on", flavour="acls"),
+    row("GetObject", "object:GetObject", keyed(), "where ACLs are on", flavour="acls"),
     row(
         "GetObjectAttributes",
         "object:GetObjectAttributes object:GetObject",
-        _key(ObjectAttributes=["ETag"]),
+        keyed(ObjectAttributes=["ETag"]),
     ),
     row(
         "GetObjectAttributes",
         "object:GetObjectVersionAttributes object:GetObjectVersion",
-        _key(ObjectAttributes=["ETag"], **NULL),
+        keyed(ObjectAttributes=["ETag"], **NULL),
         VERSION,
     ),
     row(
         "GetObjectAttributes",
         f"object:GetObjectAttributes object:GetObject {LIST}",
-        _key("{missing}", ObjectAttributes=["ETag"]),
+        keyed("{missing}", ObjectAttributes=["ETag"]),
         MISSING,
         answer=404,
         code="NoSuchKey",
     ),
-    row("OptionsObject", "", _key(), flavour="configured"),
+    row("OptionsObject", "", keyed(), flavour="configured"),
 )
 
 
@@ -238,12 +199,12 @@ def _of_object(
     # Where ACLs are on, the object's own may allow it, so without one only the list says no.
     missing = LIST if flavour == "acls" else f"{plain} {LIST}"
     return (
-        make(operation, plain, _key(key, **params), **options),
-        make(operation, version, _key(key, **params, **NULL), VERSION, **options),
+        make(operation, plain, keyed(key, **params), **options),
+        make(operation, version, keyed(key, **params, **NULL), VERSION, **options),
         row(
             operation,
             missing,
-            _key("{missing}", **params),
+            keyed("{missing}", **params),
             MISSING,
             answer=404,
             code="NoSuchKey",
@@ -260,41 +221,41 @@ ABOUT: Final = (
     *_of_object("ObjectAcl", "Put", {"GrantRead": GRANT}, "{key}", flavour="acls"),
 )
 
-PUT: Final = "object:PutObject"
 TAGGED: Final = {"Tagging": "brought=along"}
 ACL: Final = {"ACL": "bucket-owner-read"}
 MATCH: Final = {"IfMatch": "{etag}"}
 WITH_TAGS, WITH_ACL, IF_MATCH = "with tags", "with an ACL", "If-Match"
-COPY: Final = {"CopySource": "{bucket}/{key}"}
 COPY_NULL: Final = {"CopySource": "{bucket}/{key}?versionId=null"}
 TAGS_OF_SOURCE: Final = {"CopySource": "{bucket}/{tagged}"}
 TAGS_OF_VERSION: Final = {"CopySource": "{bucket}/{tagged}?versionId=null"}
 RENAME: Final = {"RenameSource": "{bucket}/{key}"}
 MOVE: Final = f"{PUT} source:GetObject source:DeleteObject"
 WRITES: Final = (
-    change("PutObject", PUT, _new(Body=b"new")),
-    change("PutObject", PUT, _key(Body=b"new"), "over another"),
-    change("PutObject", f"{PUT} object:PutObjectTagging", _new(Body=b"new", **TAGGED), WITH_TAGS),
+    change("PutObject", PUT, new_key(Body=b"new")),
+    change("PutObject", PUT, keyed(Body=b"new"), "over another"),
+    change(
+        "PutObject", f"{PUT} object:PutObjectTagging", new_key(Body=b"new", **TAGGED), WITH_TAGS
+    ),
     change(
         "PutObject",
         f"{PUT} object:PutObjectAcl",
-        _new(Body=b"new", **ACL),
+        new_key(Body=b"new", **ACL),
         WITH_ACL,
         flavour="acls",
     ),
-    change("PutObject", f"{PUT} object:GetObject", _key(Body=b"new", **MATCH), IF_MATCH),
-    change("PostObject", PUT, _new(Body=b"new"), answer=NO_CONTENT),
+    change("PutObject", f"{PUT} object:GetObject", keyed(Body=b"new", **MATCH), IF_MATCH),
+    change("PostObject", PUT, new_key(Body=b"new"), answer=NO_CONTENT),
     change(
         "PostObject",
         f"{PUT} object:PutObjectTagging",
-        _new(Body=b"new", Tagging="{tagging}"),
+        new_key(Body=b"new", Tagging="{tagging}"),
         WITH_TAGS,
         answer=NO_CONTENT,
     ),
     change(
         "PostObject",
         f"{PUT} object:PutObjectAcl",
-        _new(Body=b"new", **ACL),
+        new_key(Body=b"new", **ACL),
         WITH_ACL,
         answer=NO_CONTENT,
         flavour="acls",
@@ -302,67 +263,67 @@ WRITES: Final = (
     change(
         "PostObject",
         f"{PUT} object:GetObject",
-        _key(Body=b"new", **MATCH),
+        keyed(Body=b"new", **MATCH),
         IF_MATCH,
         answer=NO_CONTENT,
     ),
-    change("CopyObject", f"{PUT} source:GetObject", _new(**COPY)),
-    change("CopyObject", f"{PUT} source:GetObjectVersion", _new(**COPY_NULL), VERSION),
+    change("CopyObject", f"{PUT} source:GetObject", new_key(**COPY)),
+    change("CopyObject", f"{PUT} source:GetObjectVersion", new_key(**COPY_NULL), VERSION),
     change(
         "CopyObject",
         f"{PUT} source:GetObject source:GetObjectTagging object:PutObjectTagging",
-        _new(**TAGS_OF_SOURCE),
+        new_key(**TAGS_OF_SOURCE),
         "the source's tags",
     ),
     change(
         "CopyObject",
         f"{PUT} source:GetObjectVersion source:GetObjectVersionTagging object:PutObjectTagging",
-        _new(**TAGS_OF_VERSION),
+        new_key(**TAGS_OF_VERSION),
         "the tags of a version",
     ),
     change(
         "CopyObject",
         f"{PUT} source:GetObject object:PutObjectTagging",
-        _new(TaggingDirective="REPLACE", **COPY, **TAGGED),
+        new_key(TaggingDirective="REPLACE", **COPY, **TAGGED),
         "with other tags",
     ),
     change(
         "CopyObject",
         f"{PUT} source:GetObject object:PutObjectAcl",
-        _new(**COPY, **ACL),
+        new_key(**COPY, **ACL),
         WITH_ACL,
         flavour="acls",
     ),
     change(
         "CopyObject",
         f"{PUT} source:GetObject object:GetObject",
-        _key("{tagged}", **COPY, IfMatch="{tagged_etag}"),
+        keyed("{tagged}", **COPY, IfMatch="{tagged_etag}"),
         IF_MATCH,
     ),
-    change("RenameObject", MOVE, _new(**RENAME)),
+    change("RenameObject", MOVE, new_key(**RENAME)),
     change(
         "RenameObject",
         MOVE,
-        _key("{prefix}moved/", RenameSource="{bucket}/{prefix}folder/"),
+        keyed("{prefix}moved/", RenameSource="{bucket}/{prefix}folder/"),
         "a prefix",
     ),
     change(
         "RenameObject",
         f"{MOVE} object:DeleteObject",
-        _key("{prefix}taken/", RenameSource="{bucket}/{prefix}folder/", DestinationIfMatch="*"),
+        keyed("{prefix}taken/", RenameSource="{bucket}/{prefix}folder/", DestinationIfMatch="*"),
         "a prefix, If-Match",
     ),
     change(
         "RenameObject",
         f"{MOVE} source:DeleteObjectVersion",
-        _new(**RENAME),
+        new_key(**RENAME),
         "with versions",
         flavour="versions",
     ),
     change(
         "RenameObject",
         f"{MOVE} object:GetObject source:DeleteObjectVersion object:DeleteObjectVersion",
-        _key("{tagged}", **RENAME, DestinationIfMatch="{tagged_etag}"),
+        keyed("{tagged}", **RENAME, DestinationIfMatch="{tagged_etag}"),
         "with versions, If-Match",
         flavour="versions",
     ),
@@ -370,127 +331,49 @@ WRITES: Final = (
 
 ETAG: Final = {"Key": "{key}", "ETag": "{etag}"}
 DELETES: Final = (
-    change("DeleteObject", "object:DeleteObject", _key(), answer=NO_CONTENT),
-    change("DeleteObject", "object:DeleteObjectVersion", _key(**NULL), VERSION, answer=NO_CONTENT),
-    row("DeleteObject", "object:DeleteObject", _key("{missing}"), MISSING, answer=NO_CONTENT),
+    change("DeleteObject", "object:DeleteObject", keyed(), answer=NO_CONTENT),
+    change("DeleteObject", "object:DeleteObjectVersion", keyed(**NULL), VERSION, answer=NO_CONTENT),
+    row("DeleteObject", "object:DeleteObject", keyed("{missing}"), MISSING, answer=NO_CONTENT),
     change(
         "DeleteObject",
         "object:DeleteObject object:GetObject",
-        _key(**MATCH),
+        keyed(**MATCH),
         IF_MATCH,
         answer=NO_CONTENT,
     ),
     *(
         change("DeleteObjects", f"object:{needs}", {"Delete": {"Objects": [entry]}}, note)
         for needs, entry, note in (
-            ("DeleteObject", _key(), ""),
-            ("DeleteObjectVersion", _key(**NULL), VERSION),
+            ("DeleteObject", keyed(), ""),
+            ("DeleteObjectVersion", keyed(**NULL), VERSION),
             ("DeleteObject object:GetObject", ETAG, "an ETag"),
         )
     ),
 )
 
 UPLOAD: Final = {"UploadId": "{upload}"}
-PART: Final = _key(**UPLOAD, PartNumber=1)
-COMPLETE: Final = _key(
+PART: Final = keyed(**UPLOAD, PartNumber=1)
+COMPLETE: Final = keyed(
     **UPLOAD, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": "{part_etag}"}]}
 )
 UPLOADS: Final = (
-    change("CreateMultipartUpload", PUT, _new()),
-    change("CreateMultipartUpload", f"{PUT} object:PutObjectTagging", _new(**TAGGED), WITH_TAGS),
+    change("CreateMultipartUpload", PUT, new_key()),
+    change("CreateMultipartUpload", f"{PUT} object:PutObjectTagging", new_key(**TAGGED), WITH_TAGS),
     change(
         "CreateMultipartUpload",
         f"{PUT} object:PutObjectAcl",
-        _new(**ACL),
+        new_key(**ACL),
         WITH_ACL,
         flavour="acls",
     ),
     change("UploadPart", PUT, PART | {"Body": b"another part"}),
     change("UploadPartCopy", f"{PUT} source:GetObject", PART | COPY),
     change("UploadPartCopy", f"{PUT} source:GetObjectVersion", PART | COPY_NULL, VERSION),
-    row("ListParts", "object:ListMultipartUploadParts", _key(**UPLOAD)),
+    row("ListParts", "object:ListMultipartUploadParts", keyed(**UPLOAD)),
     change("CompleteMultipartUpload", PUT, COMPLETE),
     change("CompleteMultipartUpload", f"{PUT} object:GetObject", COMPLETE | MATCH, IF_MATCH),
     change(
-        "AbortMultipartUpload", "object:AbortMultipartUpload", _key(**UPLOAD), answer=NO_CONTENT
-    ),
-)
-
-RETAINED: Final = {
-    "ObjectLockMode": "GOVERNANCE",
-    "ObjectLockRetainUntilDate": datetime(2099, 1, 1, tzinfo=UTC),
-}
-LONGER, SHORTER = (
-    {"Retention": {"Mode": "GOVERNANCE", "RetainUntilDate": datetime(year, 1, 1, tzinfo=UTC)}}
-    for year in (2100, 2098)
-)
-HELD: Final = {"ObjectLockLegalHoldStatus": "ON"}
-BYPASS: Final = {"BypassGovernanceRetention": True}
-LOCKED: Final = {"Key": "{locked}", "VersionId": "{locked_version}"}
-PAST: Final = "past governance"
-RETENTION, HOLD = "with a retention", "with a legal hold"
-RETAIN, LAY = f"{PUT} object:PutObjectRetention", f"{PUT} object:PutObjectLegalHold"
-
-
-def _of_lock(what: str, verb: str, params: dict[str, Any]) -> tuple[Row, ...]:
-    """Make the rows of what is done to a lock: of an object, and of one that is not there."""
-    operation, need = f"{verb}{what}", f"object:{verb}{what}"
-    make = row if verb == "Get" else change
-    missing = _key("{missing}", **params)
-    return (
-        make(operation, need, _key("{locked}", **params)),
-        row(operation, f"{need} {LIST}", missing, MISSING, answer=404, code="NoSuchKey"),
-    )
-
-
-LOCKS: Final = (
-    change(
-        "CreateBucket",
-        "new:CreateBucket new:PutBucketObjectLockConfiguration new:PutBucketVersioning",
-        {"Bucket": "{fresh}", "ObjectLockEnabledForBucket": True},
-        "with Object Lock",
-    ),
-    row("GetObjectLockConfiguration", "bucket:GetBucketObjectLockConfiguration"),
-    change(
-        "PutObjectLockConfiguration",
-        "bucket:PutBucketObjectLockConfiguration",
-        {
-            "ObjectLockConfiguration": {
-                "ObjectLockEnabled": "Enabled",
-                "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Years": 1}},
-            }
-        },
-    ),
-    *_of_lock("ObjectRetention", "Get", {}),
-    *_of_lock("ObjectRetention", "Put", LONGER),
-    change(
-        "PutObjectRetention",
-        "object:PutObjectRetention object:BypassGovernanceRetention",
-        _key("{locked}", **SHORTER, **BYPASS),
-        PAST,
-    ),
-    *_of_lock("ObjectLegalHold", "Get", {}),
-    *_of_lock("ObjectLegalHold", "Put", {"LegalHold": {"Status": "ON"}}),
-    change("PutObject", RETAIN, _new(Body=b"new", **RETAINED), RETENTION),
-    change("PutObject", LAY, _new(Body=b"new", **HELD), HOLD),
-    change("PostObject", RETAIN, _new(Body=b"new", **RETAINED), RETENTION, answer=NO_CONTENT),
-    change("PostObject", LAY, _new(Body=b"new", **HELD), HOLD, answer=NO_CONTENT),
-    change("CopyObject", f"{RETAIN} source:GetObject", _new(**COPY, **RETAINED), RETENTION),
-    change("CopyObject", f"{LAY} source:GetObject", _new(**COPY, **HELD), HOLD),
-    change("CreateMultipartUpload", RETAIN, _new(**RETAINED), RETENTION),
-    change("CreateMultipartUpload", LAY, _new(**HELD), HOLD),
-    change(
-        "DeleteObject",
-        "object:DeleteObjectVersion object:BypassGovernanceRetention",
-        {**LOCKED, **BYPASS},
-        PAST,
-        answer=NO_CONTENT,
-    ),
-    change(
-        "DeleteObjects",
-        "object:DeleteObjectVersion object:BypassGovernanceRetention",
-        {"Delete": {"Objects": [LOCKED]}, **BYPASS},
-        PAST,
+        "AbortMultipartUpload", "object:AbortMultipartUpload", keyed(**UPLOAD), answer=NO_CONTENT
     ),
 )
 

@@ -20,7 +20,7 @@ from tests.e2e.signing import Signer
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tests.e2e.matrix.rows import Row
+    from tests.e2e.matrix.row import Row
     from tests.e2e.matrix.rule import Caller
     from tests.e2e.server import Server
     from tests.e2e.wire import Reply
