@@ -294,6 +294,7 @@ OPEN_ENUMS: Final = frozenset(
         "ObjectCannedACL",
         "ObjectLockMode",
         "RequestPayer",
+        "StorageClass",
     }
 )
 
@@ -347,10 +348,6 @@ ENUM_REFUSALS: Final = {
     "x-amz-server-side-encryption": (
         "InvalidArgument",
         "The encryption method specified is not supported",
-    ),
-    "x-amz-storage-class": (
-        "InvalidStorageClass",
-        "The storage class you specified is not valid",
     ),
     "x-amz-tagging-directive": ("InvalidArgument", "Unknown tagging directive."),
     "x-amz-transition-default-minimum-object-size": (  # RECORDED
