@@ -34,6 +34,7 @@ from s3api.protocol.quirks import (
     OPEN_ENUMS,
     VERBATIM_SHAPES,
 )
+from s3api.protocol.timestamps import parse_timestamp
 
 MODEL: Final = ServiceModel(Loader().load_service_model("s3", "service-2"), "s3")
 SERIALIZER: Final = create_serializer("rest-xml", include_validation=False)
@@ -74,7 +75,7 @@ def values(shape: Shape, location: str) -> st.SearchStrategy[Any]:
     if shape.name == "RequestRoute":
         return TOKEN  # it is a label of a host name
     if shape.name in VERBATIM_SHAPES:
-        return SECONDS.map(lambda seconds: format_http_date(seconds * 1000))
+        return SECONDS.map(lambda seconds: verbatim(seconds * 1000, shape))
     if shape.type_name == "structure":
         return structures(shape)
     if shape.type_name == "list":
@@ -92,6 +93,13 @@ def values(shape: Shape, location: str) -> st.SearchStrategy[Any]:
     if getattr(shape, "enum", None) and shape.name not in OPEN_ENUMS:
         return st.sampled_from(shape.enum)
     return LINE if location or shape.name == "Policy" else TEXT
+
+
+def verbatim(epoch_ms: int, shape: Shape) -> str:
+    """Write a time as botocore does where S3 keeps what was written."""
+    if shape.name == "ObjectLockRetainUntilDate":
+        return f"{datetime.fromtimestamp(epoch_ms / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return format_http_date(epoch_ms)
 
 
 def structures(shape: Shape) -> st.SearchStrategy[dict[str, Any]]:
@@ -122,7 +130,9 @@ def to_botocore(value: Any, shape: Shape) -> Any:
     if shape.type_name == "list":
         return [to_botocore(item, shape.member) for item in value]
     if shape.name in VERBATIM_SHAPES and isinstance(value, str):
-        return datetime.strptime(value, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
+        epoch_ms = parse_timestamp(value)
+        assert epoch_ms is not None
+        return datetime.fromtimestamp(epoch_ms / 1000, UTC)
     if shape.type_name == "timestamp" and isinstance(value, int):
         return datetime.fromtimestamp(value / 1000, UTC)
     return value
@@ -136,7 +146,7 @@ def from_botocore(value: Any, shape: Shape) -> Any:
         return [from_botocore(item, shape.member) for item in value]
     if isinstance(value, datetime):
         millis = int(value.timestamp() * 1000)
-        return format_http_date(millis) if shape.name in VERBATIM_SHAPES else millis
+        return verbatim(millis, shape) if shape.name in VERBATIM_SHAPES else millis
     return value
 
 

@@ -228,7 +228,6 @@ def test_dates_that_are_promises_must_be_right() -> None:
 @pytest.mark.parametrize(
     ("name", "header", "code"),
     [
-        ("PutObject", "x-amz-storage-class", "InvalidStorageClass"),
         ("PutObject", "x-amz-server-side-encryption", "InvalidArgument"),
         ("PutObject", "x-amz-sdk-checksum-algorithm", "InvalidRequest"),
         ("PutObject", "x-amz-object-lock-legal-hold", "InvalidArgument"),
