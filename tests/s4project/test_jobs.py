@@ -216,8 +216,8 @@ def test_an_unfinished_job_lets_the_others_have_their_turn(runs: type[Run]) -> N
 
 
 EVERY_JOB = [
-    *("align_engine", "compact", "finish_deletions", "forget", "prune_audit", "reclaim", "scrub"),
-    *("snapshot", "watch_quotas"),
+    *("align_engine", "compact", "finish_deletions", "forget", "lifecycle", "prune_audit"),
+    *("reclaim", "scrub", "snapshot", "watch_quotas"),
 ]
 STORE = """
     from dataclasses import replace
@@ -262,8 +262,8 @@ def test_compaction_may_be_left_out_or_only_tell(runs: type[Run]) -> None:
     say(jobs.compact())
     say(jobs.compact())
     """)
-    left = ["align_engine", "finish_deletions", "forget", "reclaim", "snapshot", "watch_quotas"]
-    assert run.line() == str(left)
+    left = ["align_engine", "finish_deletions", "forget", "lifecycle", "reclaim", "snapshot"]
+    assert run.line() == str([*left, "watch_quotas"])
     told = run.line()
     assert "'would_rewrite': 1" in told
     assert run.line() == told
