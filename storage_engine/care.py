@@ -60,7 +60,9 @@ class Care:
         self.statistics = Statistics(index, disk, place.volumes)
         self.housekeeping = Housekeeping(index, committer, disk, place.volumes)
         self.salvage = Salvage(index, committer, disk, place)
-        self.verification = Verification(index, files, self.quarantine, place.store_id)
+        self.verification = Verification(
+            index, files, self.quarantine, place.store_id, options.clock
+        )
         # Compaction appends to volumes of its own: what it moved is not mixed with what is new.
         self._appender = Appender(
             disk,

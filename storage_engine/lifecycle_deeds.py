@@ -162,7 +162,7 @@ class LookAt(Operation["list[LifecycleDeed] | None"]):
             transaction.txn, transaction.tables, history.bucket_id
         )
         assert in_force is not None
-        at_ms = in_force.rules.day_after(transaction.now_ms)
+        at_ms = in_force.rules.midnight_after(transaction.now_ms)
         lifecycle_looks.put_look(transaction, history.bucket_id, at_ms, rows.Look(history.key))
 
 

@@ -132,7 +132,7 @@ def schedule(transaction: Transaction, target: tuple[int, str], current: rows.En
     if plan.next_ms is not None:
         due.append(plan.next_ms)
     if not plan.is_complete:
-        due.append(in_force.rules.day_after(transaction.now_ms) - in_force.row.day_ms)
+        due.append(in_force.rules.midnight_before(transaction.now_ms))
     if due:
         put_look(transaction, bucket_id, min(due), rows.Look(key))
 
@@ -149,14 +149,14 @@ def schedule_upload(transaction: Transaction, target: tuple[int, str], initiated
 
 def put_look(transaction: Transaction, bucket_id: int, at_ms: int, look: rows.Look) -> None:
     """Have a key looked at at some time; once for all that asked for the same."""
-    place = keys.look(bucket_id, at_ms, _digest(look.key))
+    place = keys.look(bucket_id, at_ms, digest(look.key))
     transaction.put(transaction.tables.lifecycle, place, rows.encode(look))
 
 
 def put_scan(transaction: Transaction, bucket_id: int, prefix: str) -> None:
     """Have everything below a prefix looked for."""
     scan = rows.Scan(transaction.namespace(bucket_id).lifecycle, prefix)
-    place = keys.look(bucket_id, keys.SCAN_MS, _digest(prefix))
+    place = keys.look(bucket_id, keys.SCAN_MS, digest(prefix))
     transaction.put(transaction.tables.lifecycle, place, rows.encode(scan))
 
 
@@ -170,5 +170,6 @@ def forget(transaction: Transaction, bucket_id: int) -> None:
         transaction.delete(meta, name)
 
 
-def _digest(key: str) -> bytes:
+def digest(key: str) -> bytes:
+    """Return by what looks at one key are told from others of the same time."""
     return blake2b(key.encode(), digest_size=keys.LOOK_DIGEST_BYTES).digest()

@@ -37,11 +37,18 @@ class LifecycleRules:
 
     def __init__(self, rules: Sequence[LifecycleRule], day_ms: int = DAY_MS) -> None:
         self._day_ms = day_ms
+        # Shorter days, for tests, have no midnight: they round to their hours, or a rule of one day
+        # would take nearly two.
+        self._round_ms = day_ms if day_ms == DAY_MS else max(1, day_ms // 24)
         self._enabled = [rule for rule in rules if rule.is_enabled]
 
-    def day_after(self, at_ms: int) -> int:
-        """Return the midnight (UTC) that follows a moment; at midnight, the next."""
-        return (at_ms // self._day_ms + 1) * self._day_ms
+    def midnight_before(self, at_ms: int) -> int:
+        """Return the midnight (UTC) before a moment."""
+        return at_ms // self._round_ms * self._round_ms
+
+    def midnight_after(self, at_ms: int) -> int:
+        """Return the midnight that follows a moment; at midnight, the next."""
+        return self.midnight_before(at_ms) + self._round_ms
 
     def prefixes(self) -> list[str]:
         """Return prefixes below which everything lies that the rules are about; none twice."""
@@ -71,7 +78,7 @@ class LifecycleRules:
         return _first(
             rules,
             lambda rule: (
-                self.day_after(modified_ms)
+                self.midnight_after(modified_ms)
                 if rule.expires_markers
                 else self._expires(rule, modified_ms)
             ),
@@ -91,7 +98,7 @@ class LifecycleRules:
         return self._after(since_ms, rule.noncurrent_days)
 
     def _after(self, at_ms: int, days: int) -> int:
-        return self.day_after(at_ms + days * self._day_ms)
+        return self.midnight_after(at_ms + days * self._day_ms)
 
     def _expires(self, rule: LifecycleRule, modified_ms: int) -> int:
         """Tell when a rule lets expire what was written at some time.
@@ -102,7 +109,7 @@ class LifecycleRules:
         if rule.expire_days:
             due.append(self._after(modified_ms, rule.expire_days))
         if rule.expire_at_ms:
-            due.append(max(rule.expire_at_ms, self.day_after(modified_ms)))
+            due.append(max(rule.expire_at_ms, self.midnight_after(modified_ms)))
         return min(due)
 
     @cached_property
@@ -263,6 +270,8 @@ class _Evaluation:
         self._hidden: rows.Entry | None = None  # what will be the newest behind it
         self._gone: rows.Entry | None = None  # what goes for good as another takes its place
         self._is_alone = False  # nothing will be behind the current version
+        self._hidden_ms = 0  # since when it is due that something is put before the others
+        self._alone_ms = 0  # and since when, that nothing is behind
 
     def plan(self) -> Plan:
         """Return what was found."""
@@ -283,7 +292,7 @@ class _Evaluation:
         size = 0 if gone is None else gone.size
         if self._keeps(gone, fall, LifecycleAction.EXPIRE, current.version_id, size):
             return
-        self._gone = gone
+        self._gone, self._hidden_ms = gone, fall.due_ms
         is_erased = self._versioning is Versioning.UNVERSIONED and not current.object_id
         self._head = None if is_erased else _marker(self._now_ms)
         self._hidden = None if gone is current else current
@@ -318,6 +327,8 @@ class _Evaluation:
             action, name = LifecycleAction.EXPIRE_NONCURRENT, entry.version_id
             if fall is None or self._keeps(entry, fall, action, name, entry.size):
                 self._is_alone = False
+            else:
+                self._alone_ms = max(self._alone_ms, self._deeds[-1].due_ms)
 
     def _superseded(self, races: list[_Race], entry: rows.Entry, since_ms: int) -> Fall | None:
         """Tell which rule removes a version now; drop those that remove no newer one either."""
@@ -327,6 +338,8 @@ class _Evaluation:
                 races.remove(race)
             elif _matches_version(race.rule, entry):
                 due_ms = self._rules.noncurrent_due(race.rule, since_ms)
+                if race.below is not None:
+                    due_ms = max(due_ms, self._hidden_ms)
                 if self._is_due(due_ms):
                     falls.append(Fall(due_ms, race.rule.id))
                 else:
@@ -382,6 +395,7 @@ class _Evaluation:
             return
         fall = self._rules.marker_expiry(self._state.key, head.modified_ms)
         if fall is not None and self._is_due(fall.due_ms):
+            fall = Fall(max(fall.due_ms, self._alone_ms), fall.rule_id)
             self._keeps(head, fall, LifecycleAction.EXPIRE_MARKER, head.version_id, 0)
 
     def abort_uploads(self) -> None:
@@ -408,15 +422,13 @@ class _Evaluation:
         self, entry: rows.Entry | None, fall: Fall, action: LifecycleAction, name: str, size: int
     ) -> bool:
         """Note a deed; tell whether a lock keeps its version from it."""
-        is_kept = False
+        is_kept, due_ms = False, fall.due_ms
         if entry is not None and entry.is_locked:
-            is_retained = bool(entry.retain_mode) and not self._is_due(
-                self._rules.day_after(entry.retain_until_ms)
-            )
-            is_kept = entry.has_hold or is_retained
-        self._deeds.append(
-            LifecycleDeed(fall.rule_id, action, self._state.key, name, size, fall.due_ms, is_kept)
-        )
+            if entry.retain_mode:
+                due_ms = max(due_ms, self._rules.midnight_after(entry.retain_until_ms))
+            is_kept = entry.has_hold or not self._is_due(due_ms)
+        deed = LifecycleDeed(fall.rule_id, action, self._state.key, name, size, due_ms, is_kept)
+        self._deeds.append(deed)
         return is_kept
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from storage_engine import rows
 from storage_engine.errors import EngineError
+from storage_engine.lifecycle_check import LifecycleCheck
 from storage_engine.limits import MOVES_FOLLOWED_MAX
 from storage_engine.quarantine import is_at
 from storage_engine.record import VOLUME_HEADER_BYTES, record_seed, unpack_volume_header
@@ -21,7 +22,10 @@ from storage_engine.stored import StoredRecord, is_damage
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import lmdb
+
     from storage_engine.index import Index
+    from storage_engine.options import Clock
     from storage_engine.quarantine import Quarantine
     from storage_engine.volume_files import VolumeFiles
 
@@ -30,9 +34,15 @@ class Verification:
     """Checks one store. `progress` is told (blobs read, blobs in all) while bytes are read."""
 
     def __init__(
-        self, index: Index, files: VolumeFiles, quarantine: Quarantine, store_id: bytes
+        self,
+        index: Index,
+        files: VolumeFiles,
+        quarantine: Quarantine,
+        store_id: bytes,
+        clock: Clock,
     ) -> None:
         self._index = index
+        self._clock = clock
         self._files = files
         self._quarantine = quarantine
         self._store_id = store_id
@@ -42,6 +52,7 @@ class Verification:
         """Yield a sentence for each problem."""
         recount = self._index.view(lambda txn: Recount(txn, self._index.tables))
         yield from recount.problems
+        yield from self._index.view(self._check_lifecycle)
         volume_id = -1
         for done, (sha256, blob) in enumerate(recount.blobs_in_order(), 1):
             if blob.volume_id != volume_id:
@@ -49,6 +60,9 @@ class Verification:
                 yield from self._check_volume(volume_id)
             yield from self._check_blob(sha256, blob)
             progress(done, len(recount.blobs))
+
+    def _check_lifecycle(self, txn: lmdb.Transaction[bytes]) -> list[str]:
+        return list(LifecycleCheck(txn, self._index.tables, self._clock()).problems())
 
     def _check_volume(self, volume_id: int) -> Iterator[str]:
         with suppress(FileNotFoundError):  # its blobs will tell, if it was not dropped meanwhile

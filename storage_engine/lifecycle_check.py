@@ -1,0 +1,122 @@
+"""Proof that lifecycle forgets nothing: its rows are sound, and whatever falls due has its look.
+
+A look that is missing would never be noticed otherwise: what it was for would just stay for ever.
+Keeps the earliest look at each key in memory, in about 150 bytes.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from storage_engine import keys, rows
+from storage_engine.errors import CorruptBlob
+from storage_engine.lifecycle_looks import StoredKey, digest, read_rules
+from storage_engine.lifecycle_plan import Allowance, evaluate
+from storage_engine.namespace import Namespace
+from storage_engine.values import Versioning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import lmdb
+
+    from storage_engine.index import Tables
+    from storage_engine.lifecycle_plan import LifecycleRules
+
+NEVER = sys.maxsize
+
+
+class LifecycleCheck:
+    """Checks what the index holds for lifecycle, as of one commit and one moment."""
+
+    def __init__(self, txn: lmdb.Transaction[bytes], tables: Tables, now_ms: int) -> None:
+        self._txn = txn
+        self._tables = tables
+        self._now_ms = now_ms
+        self._looks: dict[int, dict[bytes, int]] = {}
+        self._scanned: set[int] = set()  # buckets in which a scan may still come to any key
+
+    def problems(self) -> Iterator[str]:
+        """Yield a sentence for each problem."""
+        yield from self._check_rows()
+        for bucket_id, row in self._namespaces():
+            yield from self._check_rules(bucket_id, row)
+            in_force = read_rules(self._txn, self._tables, bucket_id) if row.lifecycle else None
+            if in_force is not None and bucket_id not in self._scanned:
+                try:
+                    yield from self._check_keys(bucket_id, in_force.rules)
+                except CorruptBlob as error:
+                    yield f"lifecycle of namespace {bucket_id}: {error}"
+
+    def _namespaces(self) -> Iterator[tuple[int, rows.NamespaceRow]]:
+        with self._txn.cursor(self._tables.namespaces) as cursor:
+            for key, value in cursor:
+                yield keys.sequence_number(key), rows.decode_namespace(value)
+
+    def _check_rows(self) -> Iterator[str]:
+        """Read all looks and scans; note the earliest look at each key."""
+        with self._txn.cursor(self._tables.lifecycle) as cursor:
+            for place, value in cursor:
+                bucket_id, at_ms, found = keys.look_parts(place)
+                what = f"a look in namespace {bucket_id} at {at_ms}"
+                try:
+                    if at_ms == keys.SCAN_MS:
+                        named = rows.decode_scan(value).prefix
+                        self._scanned.add(bucket_id)
+                    else:
+                        named = rows.decode_look(value).key
+                        looks = self._looks.setdefault(bucket_id, {})
+                        looks.setdefault(found, at_ms)  # they come in order of time
+                except msgspec.MsgspecError as error:
+                    yield f"{what} cannot be read: {error}"
+                    continue
+                if digest(named) != found:
+                    yield f"{what} is not where it belongs"
+
+    def _check_rules(self, bucket_id: int, row: rows.NamespaceRow) -> Iterator[str]:
+        what = f"lifecycle of namespace {bucket_id}"
+        try:
+            in_force = read_rules(self._txn, self._tables, bucket_id)
+        except msgspec.MsgspecError as error:
+            yield f"{what} cannot be read: {error}"
+            return
+        number = 0 if in_force is None else in_force.row.number
+        if number != row.lifecycle:
+            yield f"{what} is number {number}, and the namespace says {row.lifecycle}"
+        if row.is_closed and number:
+            yield f"{what} has rules, and the namespace is closed"
+
+    # --- has everything its look ----------------------------------------------------------------
+
+    def _check_keys(self, bucket_id: int, rules: LifecycleRules) -> Iterator[str]:
+        looks = self._looks.get(bucket_id, {})
+        for key, current in self._keys(bucket_id):
+            state = StoredKey(self._txn, self._tables, (bucket_id, key), current)
+            looked_at = looks.get(digest(key), NEVER)
+            if looked_at > self._due(rules, state):
+                yield f"nothing looks at {key!r} in namespace {bucket_id} when it falls due"
+
+    def _keys(self, bucket_id: int) -> Iterator[tuple[str, rows.Entry | None]]:
+        tables = self._tables
+        for table in (tables.entries, tables.markers, tables.upload_names):
+            after, is_truncated = b"", True
+            while is_truncated:
+                page = Namespace(table).scan(self._txn, bucket_id, after=after)
+                for name, value in page.items:
+                    assert value is not None
+                    is_upload = table is tables.upload_names
+                    yield name.decode(), None if is_upload else rows.decode_entry(value)
+                is_truncated, after = page.is_truncated, page.last
+
+    def _due(self, rules: LifecycleRules, state: StoredKey) -> int:
+        """Tell when the first thing of a key falls due, at the latest under any versioning."""
+        found = []
+        for versioning in Versioning:
+            plan = evaluate(rules, state, self._now_ms, versioning, Allowance())
+            times = [deed.due_ms for deed in plan.deeds if not deed.is_kept]
+            times.append(NEVER if plan.next_ms is None else plan.next_ms)
+            found.append(min(times))
+        return max(found)
