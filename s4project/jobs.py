@@ -142,6 +142,8 @@ def lifecycle() -> object:
     report = get_engine().run_lifecycle(
         LifecycleOptions(Asked(), should_stop=is_stopping, is_slice_over=slice_over())
     )
+    if report.failed:
+        log.error("Lifecycle met damage: `manage.py verify` finds it", looks=report.failed)
     _diary.note(report.done)
     _diary.tell()
     done = {action.value: count for action, count in report.deeds.items() if count}

@@ -136,7 +136,8 @@ class LifecycleReport:
     kept: int = 0  # by locks
     bytes: int = 0
     done: dict[int, dict[str, LifecycleCounts]] = field(default_factory=dict)  # by bucket and rule
-    is_complete: bool = True  # nothing is due any more
+    failed: int = 0  # looks that came to nothing for what of a key is damaged
+    is_complete: bool = True  # nothing is due any more but that
 
     def add(self, bucket_id: int, deeds: list[LifecycleDeed]) -> None:
         """Count a look at a key, and what it came to."""

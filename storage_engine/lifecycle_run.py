@@ -171,7 +171,7 @@ class Lifecycle:
             buckets = deque(waiting)
             while buckets:
                 if options.should_stop() or options.is_slice_over():
-                    report.is_complete = False
+                    report.failed, report.is_complete = len(stuck), False
                     return report
                 self._turn = buckets.popleft()
                 if self._serve(self._turn, options, report, stuck):
@@ -179,7 +179,7 @@ class Lifecycle:
                     buckets.append(self._turn)
             if not was_done:
                 break  # nothing is left but what cannot be done
-        report.is_complete = not stuck
+        report.failed = len(stuck)
         return report
 
     def _waiting(self, txn: Txn) -> list[int]:

@@ -293,6 +293,7 @@ class RunResult(serializers.Serializer[Any]):
     aborted_uploads = serializers.IntegerField()
     bytes = serializers.IntegerField(help_text="That went for good.")
     kept = serializers.IntegerField(help_text="Versions that a lock kept.")
+    failed = serializers.IntegerField(help_text="Keys of which something is damaged.")
     is_complete = serializers.BooleanField(help_text="False: call again to go on.")
 
 
@@ -323,5 +324,6 @@ class RunLifecycle(View):
             "aborted_uploads": deeds.get("abort-upload", 0),
             "bytes": report.bytes,
             "kept": report.kept,
+            "failed": report.failed,
             "is_complete": report.is_complete,
         }

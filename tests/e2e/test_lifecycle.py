@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.e2e.posting import Upload, post, presigned, write_form
 from tests.e2e.processes import wait_until
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 DAY_SECONDS = 2
-SETTINGS = {"lifecycle_day_seconds": str(DAY_SECONDS)}
+SETTINGS = {"lifecycle_day_seconds": str(DAY_SECONDS), "signature_v2": "true"}
 PATIENCE_SECONDS = 30
 DAYS = {"Days": 1}
 ALL = {"Prefix": ""}
@@ -230,7 +231,38 @@ def test_a_dry_run_is_what_a_run_does(server: Server, s3: BaseClient) -> None:
 HEADER = re.compile(r'expiry-date="([^"]+)", rule-id="([^"]+)"')
 
 
-def test_answers_say_when_an_object_will_expire(s3: BaseClient) -> None:
+def test_locks_keep_what_rules_would_remove(server: Server, s3: BaseClient) -> None:
+    """Retention and a legal hold are obeyed and counted; what they do not hold any more goes."""
+    bucket = f"life-{next(_numbers):03d}"
+    s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    until = datetime(2100, 1, 1, tzinfo=UTC)
+    retained = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": until}
+    put(s3, bucket, "retained", **retained)
+    put(s3, bucket, "held", ObjectLockLegalHoldStatus="ON")
+    put(s3, bucket, "free")
+    there = s3.list_object_versions(Bucket=bucket)["Versions"]
+    old = {row["Key"]: row["VersionId"] for row in there}
+    put(s3, bucket, *old)
+    ruled(s3, bucket, rule("old", NoncurrentVersionExpiration={"NoncurrentDays": 1}))
+    waiting = Waiting()
+    waiting.until("what is free", lambda: versions(s3, bucket)[0].count("free") == 1)
+    waiting.hold()
+
+    def kept() -> int:
+        (found,) = server.manage_json("lifecycle", "--status", "--bucket", bucket)["buckets"]
+        return int(found["rules"][0]["kept"])
+
+    assert versions(s3, bucket)[0] == ["free", "held", "held", "retained", "retained"]
+    assert kept() == 2
+    s3.put_object_legal_hold(
+        Bucket=bucket, Key="held", VersionId=old["held"], LegalHold={"Status": "OFF"}
+    )
+    waiting.until("what was held", lambda: versions(s3, bucket)[0].count("held") == 1)
+    waiting.hold()
+    assert versions(s3, bucket)[0].count("retained") == 2
+
+
+def test_answers_say_when_an_object_will_expire(server: Server, s3: BaseClient) -> None:
     """In days of the calendar, by the earliest rule, wherever S3 says it, and nowhere else."""
     bucket = made(s3, versions=True)
     future = datetime(2100, 1, 1, tzinfo=UTC)
@@ -263,6 +295,9 @@ def test_answers_say_when_an_object_will_expire(s3: BaseClient) -> None:
     assert told(copied) == (future, "late")
     big = s3.put_object(Bucket=bucket, Key="k2", Body=b"x" * 101)
     assert told(big) == (midnight + timedelta(days=6), "big")
+    form = write_form(presigned(s3, bucket, "k"), Upload(b"x"))
+    posted = post(server, f"/{bucket}", form)
+    assert told({"Expiration": posted.headers["x-amz-expiration"]}) == ten
     upload = s3.create_multipart_upload(Bucket=bucket, Key="k")
     place = {"Bucket": bucket, "Key": "k", "UploadId": upload["UploadId"]}
     listed = s3.list_parts(**place)

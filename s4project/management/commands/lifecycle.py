@@ -245,4 +245,5 @@ def run(
         "kept": report.kept,
         "is_complete": report.is_complete,
     }
-    return Answer(figures, lines, [], report.is_complete)
+    problems = [f"{report.failed:,} keys are damaged: `manage.py verify` says how."]
+    return Answer(figures, lines, problems * bool(report.failed), report.is_complete)
