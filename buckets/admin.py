@@ -78,6 +78,13 @@ class BucketPages(OwnedAdmin):
         )
         return sent
 
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
+        """Show the overview, unless the bucket has gone while it was being read."""
+        try:
+            return super().change_view(request, object_id, *args, **kwargs)
+        except services.NoSuchBucket:
+            return self.gone(request, object_id)
+
     @admin.display(description="objects")
     def objects(self, bucket: Bucket) -> int:
         """Count the objects; the engine keeps the figure."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.text import Truncator
 
 from buckets import services
 from buckets.configuration import ALL_SIZES, Lifecycle
-from buckets.console import Section, ask_policies
+from buckets.console import Section, ask_policies, configuration_of
 from buckets.lifecycle import LifecycleRefused, check_lifecycle, write_lifecycle
 from buckets.lifecycle_words import (
     action_words,
@@ -34,14 +35,16 @@ if TYPE_CHECKING:
 
     Rules = tuple[LifecycleRule, ...]
 
-ACTION = "s3:PutLifecycleConfiguration"  # AWS asks the same of who takes the rules away
+ID_CHARACTERS_MAX: Final = 255
+ACTION: Final = "s3:PutLifecycleConfiguration"  # AWS asks the same of who takes the rules away
 
 
 class NoSuchRule(services.BucketError):
     """There is no such rule, or not any more."""
 
     def __init__(self, rule_id: str) -> None:
-        super().__init__(f"There is no rule {rule_id}: was it deleted meanwhile?")
+        name = Truncator(rule_id).chars(ID_CHARACTERS_MAX)
+        super().__init__(f"There is no rule {name}: was it deleted meanwhile?")
 
 
 class RuleRow(NamedTuple):
@@ -102,7 +105,7 @@ class LifecycleSection(Section):
 
 def rules_of(bucket: Bucket) -> Rules:
     """Read the rules that are set; NoSuchBucket."""
-    lifecycle = services.find_bucket(bucket.name).configuration.lifecycle
+    lifecycle = configuration_of(bucket).lifecycle
     return () if lifecycle is None else lifecycle.rules
 
 
@@ -120,7 +123,7 @@ def put_rules(request: HttpRequest, bucket: Bucket, rules: Rules) -> None:
     NotAllowed, LifecycleRefused, NoSuchBucket.
     """
     ask_policies(request, ACTION, bucket.name)
-    before = services.find_bucket(bucket.name).configuration.lifecycle
+    before = configuration_of(bucket).lifecycle
     lifecycle = None
     if rules:
         minimum_size = ALL_SIZES if before is None else before.minimum_size

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from buckets import services
 from buckets.configuration import ObjectLockConfiguration
-from buckets.console import Section, ask_policies
+from buckets.console import Section, ask_policies, configuration_of
 from buckets.forms import LockingForm, RetentionForm, retention_fields
 from storage_engine import Versioning
 from storage_engine.apps import get_engine
@@ -35,7 +35,7 @@ class LockSection(Section):
     def context(self, request: HttpRequest, bucket: Bucket) -> dict[str, Any]:
         """Show how it stands."""
         del request
-        lock = services.find_bucket(bucket.name).configuration.object_lock
+        lock = configuration_of(bucket).object_lock
         retention = None if lock is None else lock.retention
         form = LockingForm if lock is None else RetentionForm
         return {
@@ -55,6 +55,8 @@ class LockSection(Section):
         return self._set(request, bucket, LockingForm(request.POST), "Object Lock is on.")
 
     def _retain(self, request: HttpRequest, bucket: Bucket) -> HttpResponse:
+        if bucket.object_lock is None:  # which is turned on by who confirms that it is for ever
+            return self.show(request, bucket)
         said = "The default retention was changed."
         return self._set(request, bucket, RetentionForm(request.POST), said)
 

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 from django.utils.html import format_html, format_html_join
 
-from buckets import services
 from buckets.admin_access import public_access
 from buckets.admin_lock import retention_words
 from buckets.admin_use import meters
-from buckets.console import TABS, address
+from buckets.console import TABS, address, configuration_of
 from buckets.usage import holding_of_bucket
 from iam.console_meters import draw
 from iam.console_panels import FactsPanel
@@ -46,7 +45,7 @@ def _content(bucket: Bucket) -> FactsPanel:
 def _settings(bucket: Bucket) -> FactsPanel:
     """Tell what is set, each with a link to its section."""
     holding = holding_of_bucket(bucket)
-    configuration = services.find_bucket(bucket.name).configuration
+    configuration = configuration_of(bucket)
     lock, lifecycle = configuration.object_lock, configuration.lifecycle
     kept = "off" if lock is None else f"on; default retention: {retention_words(lock.retention)}"
     count = 0 if lifecycle is None else len(lifecycle.rules)

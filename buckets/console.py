@@ -19,6 +19,7 @@ from buckets import services
 from buckets.explaining import explain_access
 from buckets.models import Bucket
 from buckets.naming import check_bucket_name
+from buckets.snapshot import states
 from iam.backends import address_of
 from iam.console import is_superuser, signed_in
 from iam.errors import IdentityError
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
     from buckets.admin import BucketPages
+    from buckets.configuration import BucketConfiguration
 
 REFUSALS = (IdentityError, services.BucketError, services.InvalidBucketName)
 
@@ -91,6 +93,14 @@ def tabs(bucket: Bucket, open_slug: str) -> list[tuple[str, str, bool]]:
     return [(tab.title, address(bucket, tab.slug), tab.slug == open_slug) for tab in TABS]
 
 
+def configuration_of(bucket: Bucket) -> BucketConfiguration:
+    """Read all that is set on the bucket of a row; NoSuchBucket: it was deleted a moment ago."""
+    state = next(states(Bucket.objects.filter(pk=bucket.pk)), None)
+    if state is None:
+        raise services.NoSuchBucket(bucket.name)
+    return state.configuration
+
+
 class Section:
     """A section of a bucket's page; its `actions` are what buttons of its forms ask for."""
 
@@ -103,12 +113,19 @@ class Section:
         self.pages = pages
 
     def __call__(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Show the section, or do what one of its forms asks."""
+        """Answer who may see the bucket; from others it is hidden."""
         bucket = self.pages.get_object(request, unquote(object_id))
         if bucket is None:
             return self.pages.gone(request, object_id)
         if not self.pages.has_view_permission(request, bucket):
             raise PermissionDenied
+        try:
+            return self._answer(request, bucket)
+        except services.NoSuchBucket:
+            return self.pages.gone(request, object_id)
+
+    def _answer(self, request: HttpRequest, bucket: Bucket) -> HttpResponse:
+        """Show the section, or do what a form of it asks for."""
         if request.method != "POST":
             return self.show(request, bucket)
         if not self.may_set(request, bucket):

@@ -67,6 +67,27 @@ DAY = "at=2200-01-01"
 PAST = LifecycleRule(id="past", prefix="old/", expire_at_ms=PAST_MS)
 
 
+# What the form refuses, the field that it is about, and words of the reason.
+NO_RULES = [
+    ({"expire_on": "2030-01-01"}, "expire_days", "after days, or from a date on"),
+    ({"expires_markers": "on"}, "expire_days", "or only markers do"),
+    ({"abort_days": "3"}, "tag_key_0", "cannot be specified with Tags"),
+    ({"tag_key_1": "class"}, "tag_key_1", "stands here twice"),
+    ({"tag_value_1": "lost"}, "tag_key_1", "A tag has a name"),
+    ({"size_below": "1", "size_below_unit": "1"}, "size_below", "greater than"),
+    ({"noncurrent_days": ""}, "noncurrent_days", "only kept by a rule that removes others"),
+    ({"noncurrent_kept": "101"}, "noncurrent_kept", "between 1 and 100"),
+    ({"expire_days": "", "noncurrent_days": "", "noncurrent_kept": ""}, "", "At least one"),
+    ({"expire_days": "0"}, "expire_days", "greater than or equal to 1"),
+    ({"expire_days": "soon"}, "expire_days", "whole number"),
+    ({"expire_on": "tomorrow"}, "expire_on", "valid date"),
+    ({"id": ""}, "id", "required"),
+    ({"id": "taken"}, "id", "unique"),
+    ({"id": "x" * 256}, "id", "at most 255"),
+    ({"key_prefix": "\N{SNOWMAN}" * 400}, "key_prefix", "maximum size of a prefix"),
+]
+
+
 def text(response: HttpResponse) -> str:
     """Read a page."""
     return response.content.decode()
@@ -157,23 +178,20 @@ def test_the_list_says_rules_in_words(box: BucketState, console: Client, address
     assert "2023-11-15T00:00:00+00:00" in page
 
 
-@pytest.mark.parametrize(
-    ("do", "order"),
-    [
-        (("up", "c"), "acb"),
-        (("down", "a"), "bac"),
-        (("up", "a"), "abc"),
-        (("down", "c"), "abc"),
-        (("delete", "b"), "ac"),
-    ],
-)
 def test_rules_are_put_in_order_and_deleted(
-    box: BucketState, console: Client, address: str, do: tuple[str, str], order: str
+    box: BucketState, console: Client, address: str
 ) -> None:
-    """Each rule moves by one place, and goes when it is asked to."""
+    """Each rule moves by one place, as far as there are others, and goes when it is asked to."""
     set_rules(box, *(LifecycleRule(id=name, expire_days=1) for name in "abc"))
-    assert console.post(address, {"do": do[0], "rule": do[1]}).status_code == 302
-    assert "".join(rule.id for rule in rules()) == order
+    for do, name, order in (
+        ("up", "c", "acb"),
+        ("down", "a", "cab"),
+        ("up", "c", "cab"),
+        ("down", "b", "cab"),
+        ("delete", "a", "cb"),
+    ):
+        assert console.post(address, {"do": do, "rule": name}).status_code == 302
+        assert "".join(rule.id for rule in rules()) == order
 
 
 def test_a_rule_is_disabled_and_the_last_one_deleted(
@@ -191,46 +209,16 @@ def test_a_rule_is_disabled_and_the_last_one_deleted(
     assert "There is no rule all" in said(console.post(address, {"do": "up", "rule": "all"}))
 
 
-@pytest.mark.parametrize(
-    ("ask", "field", "complaint"),
-    [
-        ({"expire_on": "2030-01-01"}, "expire_days", "after days, or from a date on"),
-        ({"expires_markers": "on"}, "expire_days", "or only markers do"),
-        ({"abort_days": "3"}, "tag_key_0", "cannot be specified with Tags"),
-        ({"tag_key_0": "", "tag_value_0": ""}, None, None),
-        ({"tag_key_1": "class"}, "tag_key_1", "stands here twice"),
-        ({"tag_value_1": "lost"}, "tag_key_1", "A tag has a name"),
-        ({"size_below": "1", "size_below_unit": "1"}, "size_below", "greater than"),
-        ({"noncurrent_days": ""}, "noncurrent_days", "only kept by a rule that removes others"),
-        ({"noncurrent_kept": "101"}, "noncurrent_kept", "between 1 and 100"),
-        ({"expire_days": "", "noncurrent_days": "", "noncurrent_kept": ""}, "", "At least one"),
-        ({"expire_days": "0"}, "expire_days", "greater than or equal to 1"),
-        ({"expire_days": "soon"}, "expire_days", "whole number"),
-        ({"expire_on": "tomorrow"}, "expire_on", "valid date"),
-        ({"id": ""}, "id", "required"),
-        ({"id": "taken"}, "id", "unique"),
-        ({"id": "x" * 256}, "id", "at most 255"),
-        ({"key_prefix": "\N{SNOWMAN}" * 400}, "key_prefix", "maximum size of a prefix"),
-    ],
-)
 def test_what_cannot_be_a_rule_comes_back_with_the_reason(
-    box: BucketState,
-    console: Client,
-    address: str,
-    ask: dict[str, str],
-    field: str | None,
-    complaint: str | None,
+    box: BucketState, console: Client, address: str
 ) -> None:
     """A rule that cannot be is refused at the field it is about, and the others stay."""
     taken = LifecycleRule(id="taken", expire_days=1)
     set_rules(box, taken)
-    answer = console.post(f"{address}rule/", FORM | ask)
-    if complaint is None:
-        assert answer.status_code == 302
-        return
-    form = answer.context["form"]
-    found = form[field].errors if field else form.non_field_errors()
-    assert complaint in str(found)
+    for ask, field, complaint in NO_RULES:
+        form = console.post(f"{address}rule/", FORM | ask).context["form"]
+        found = form[field].errors if field else form.non_field_errors()
+        assert complaint in str(found)
     assert rules() == (taken,)
 
 
@@ -306,6 +294,20 @@ def test_a_rule_is_tried_before_it_is_saved(
     assert "every object of the bucket" in text(console.post(f"{address}rule/", everything))
     assert rules() == ()
     assert store.namespace_counts(box.id).objects == 130
+
+
+def test_a_page_begins_anywhere(
+    box: BucketState, console: Client, address: str, store: StorageEngine
+) -> None:
+    """Whatever an address or a form names as the last key seen is no trouble."""
+    put(store, box.id, "old/a")
+    set_rules(box, PAST)
+    for after in ("\0", "\N{SNOWMAN}" * 2000, "%ff", "/", "a" * 1024, "//"):
+        assert console.get(f"{address}preview/", {"after": after}).status_code == 200
+        form = {"id": "try", "expire_days": "3", "do": f"preview {after}"}
+        assert console.post(f"{address}rule/", form).status_code == 200
+        gone = {"do": "up", "rule": after * 100}
+        assert console.post(address, gone).status_code == 302
 
 
 @pytest.mark.parametrize("action", ["s3:GetLifecycleConfiguration", "s3:ListBucketVersions"])
