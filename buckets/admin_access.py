@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class AccessSection(Section):
     """Shows what S3 clients have set."""
 
-    slug = "access"
+    slug = "permissions"
     template = "admin/buckets/access.html"
 
     def context(self, request: HttpRequest, bucket: Bucket) -> dict[str, Any]:

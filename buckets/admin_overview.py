@@ -55,7 +55,7 @@ def _settings(bucket: Bucket) -> FactsPanel:
         "lifecycle": "1 rule" if count == 1 else f"{count or 'no'} rules",
         "quota": format_html_join("", "{}", ((draw(meter),) for meter in meters(holding)))
         or "none",
-        "access": f"public access: {public_access(bucket)}",
+        "permissions": f"public access: {public_access(bucket)}",
     }
     facts = [
         (format_html('<a href="{}">{}</a>', address(bucket, tab.slug), tab.title), told[tab.slug])

@@ -79,7 +79,7 @@ TABS = (
     Tab("object-lock", "Object Lock"),
     Tab("lifecycle", "Lifecycle"),
     Tab("quota", "Quota"),
-    Tab("access", "Access"),
+    Tab("permissions", "Access"),
 )
 
 

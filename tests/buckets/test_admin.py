@@ -87,7 +87,7 @@ def test_the_list_and_the_page_show_the_engines_figures(
 def test_the_page_shows_who_may_do_what(console: Client, ada: User) -> None:
     """The page of a bucket shows its ownership, what is blocked, and what its ACL grants."""
     bucket = services.create_bucket("photos", ada.canonical_id)
-    address = f"{BUCKETS}{bucket.id}/access/"
+    address = f"{BUCKETS}{bucket.id}/permissions/"
     page = text(console.get(address))
     for words in ("BucketOwnerEnforced", "blocked", "private"):
         assert words in page
@@ -116,7 +116,7 @@ def test_the_page_shows_policy_and_tags_as_text(console: Client, ada: User) -> N
     }
     policy = json.dumps({"Statement": [rule]})
     services.configure_bucket(bucket.id, policy=policy, tags={"team": "<i>lab"})
-    page = text(console.get(f"{BUCKETS}{bucket.id}/access/"))
+    page = text(console.get(f"{BUCKETS}{bucket.id}/permissions/"))
     assert escape(json.dumps(json.loads(policy), indent=2)) in page
     assert "Public." in page
     assert "<b>*" not in page

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from iam.models import User
     from storage_engine import StorageEngine
 
-SECTIONS = ("versioning", "object-lock", "lifecycle", "lifecycle/preview", "quota", "access")
+SECTIONS = ("versioning", "object-lock", "lifecycle", "lifecycle/preview", "quota", "permissions")
 # What each section can be asked for, the action that policies are asked about, and the entry.
 CHANGES = {
     "versioning": ({"do": "enable"}, "s3:PutBucketVersioning", "s3:PutBucketVersioning"),
@@ -153,7 +153,7 @@ def test_a_form_that_says_nothing_is_refused(box: BucketState, console: Client) 
     """A post that names nothing to do, or what there is not, is a bad request."""
     for ask in ({}, {"do": "explode"}, {"do": ""}):
         assert console.post(section(box, "versioning"), ask).status_code == 400
-    assert console.post(section(box, "access"), {"do": "enable"}).status_code == 400
+    assert console.post(section(box, "permissions"), {"do": "enable"}).status_code == 400
 
 
 def test_versioning_is_enabled_and_suspended(

@@ -36,7 +36,7 @@ ROLES: Final = {
 }
 # What a bucket's page has beside its overview.
 SECTIONS: Final = (
-    *("versioning", "object-lock", "quota", "access"),
+    *("versioning", "object-lock", "quota", "permissions"),
     *("lifecycle", "lifecycle/rule", "lifecycle/preview"),
 )
 # What is for more people than SuperUsers; `?` is an id.
