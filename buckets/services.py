@@ -154,7 +154,7 @@ def create_bucket(
 ) -> BucketState:
     """Make a bucket, in the configured region and as the settings have it unless told otherwise.
 
-    Its namespace in the engine opens by itself at the first write. Raises InvalidBucketName,
+    The engine knows whose its namespace is before anybody can write to it. InvalidBucketName,
     BucketAlreadyExists, InvalidBucketState for Object Lock without versions, and iam's NoSuchUser
     when there is no such owner.
     """

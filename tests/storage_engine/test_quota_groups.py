@@ -60,7 +60,9 @@ class Bound(NamedTuple):
 Change = Put | Delete | Assign | Bound
 KEYS = st.sampled_from("abcdef")
 QUOTAS = st.builds(Quota, st.sampled_from([0, 40, 90, 150]), st.sampled_from([0, 0, 2, 5]))
-PUTS = st.builds(Put, st.sampled_from(BUCKETS), KEYS, st.sampled_from([0, 1, 19, 20, 40, 63, 80]))
+# All are kept in the index: a payload that another put has brought, and a delete has taken away
+# meanwhile, is written once more, and its put comes after others.
+PUTS = st.builds(Put, st.sampled_from(BUCKETS), KEYS, st.sampled_from([0, 1, 19, 20, 40, 60]))
 CHANGES = st.one_of(
     PUTS,
     PUTS,
