@@ -7,7 +7,6 @@ by bucket and rule, and the audit log has a sum for each bucket, seldom enough t
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -18,13 +17,11 @@ from buckets.services import bucket_names, find_bucket_by_id
 from iam.audit.acting import current_actor
 from iam.services import is_settled
 from iam.services.audit import make_entry, record_events
-from storage_engine import LifecycleBucket, LifecycleCounts, NoSuchUpload, ObjectAttributes
+from storage_engine import LifecycleBucket, LifecycleCounts, ObjectAttributes
 from storage_engine.apps import get_engine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from storage_engine import UploadInfo
+    from collections.abc import Callable, Mapping
 
     Done = Mapping[int, Mapping[str, LifecycleCounts]]  # by bucket and rule
 
@@ -136,32 +133,6 @@ def _look_up(bucket_id: int) -> LifecycleBucket | None:
 
 
 def abort_old_uploads(hours: int, is_over: Callable[[], bool]) -> tuple[int, bool]:
-    """Abort the uploads that were begun so long ago; return how many, and whether that is all.
-
-    Costs what uploads are open, in whatever bucket: completed ones are not in the list.
-    """
-    engine = get_engine()
-    before_ms = time.time_ns() // 1_000_000 - hours * HOUR_MS
-    count = 0
-    for bucket_id in bucket_names() or {}:
-        if not engine.namespace_counts(bucket_id).uploads:
-            continue
-        for upload in _open_uploads(bucket_id):
-            if is_over():
-                return count, False
-            if upload.initiated_ms <= before_ms:
-                with suppress(NoSuchUpload):  # completed or aborted meanwhile
-                    engine.abort_upload(bucket_id, upload.key, upload.upload_id).result()
-                    count += 1
-    return count, True
-
-
-def _open_uploads(bucket_id: int) -> Iterator[UploadInfo]:
-    """Walk a bucket's open uploads by key."""
-    key = upload_id = ""
-    while True:
-        page = get_engine().list_uploads(bucket_id, after_key=key, after_upload_id=upload_id)
-        yield from page.uploads
-        if not page.is_truncated:
-            return
-        key, upload_id = page.next_key, page.next_upload_id
+    """Abort the uploads that were begun so long ago; return how many, and whether that is all."""
+    by_ms = time.time_ns() // 1_000_000 - hours * HOUR_MS
+    return get_engine().abort_uploads(by_ms, is_over)

@@ -23,7 +23,6 @@ from storage_engine.staging import StagedBlob
 from storage_engine.transaction import SALVAGING
 from storage_engine.uploads import (
     COMPLETION,
-    ID_TIME_BYTES,
     forget_open,
     get_upload,
     keep_part,
@@ -213,7 +212,7 @@ def _reopen(transaction: Transaction, origin: Origin, kept: ObjectAttributes) ->
     raw_id = raw_upload_id(origin.upload_id)
     row = get_upload(transaction.txn, transaction.tables, raw_id)
     if row is None:
-        initiated_ms = int.from_bytes(raw_id[:ID_TIME_BYTES])
+        initiated_ms = keys.upload_begun_ms(raw_id)
         row = rows.Upload(origin.bucket_id, origin.key, initiated_ms, kept)
         open_upload(transaction, raw_id, row)
     elif (row.bucket_id, row.key) != (origin.bucket_id, origin.key):

@@ -27,6 +27,7 @@ from storage_engine.lookup import Lookup
 from storage_engine.namespace import Namespace
 from storage_engine.object_reads import ObjectReads
 from storage_engine.object_verbs import ObjectVerbs
+from storage_engine.old_uploads import OldUploads
 from storage_engine.options import DEFAULTS, EngineOptions
 from storage_engine.quota_verbs import QuotaVerbs
 from storage_engine.staging import Stager
@@ -173,6 +174,7 @@ class StorageEngine(ObjectVerbs, QuotaVerbs, LifecycleVerbs, Upkeep):
         self._objects = ObjectReads(tables, Namespace(tables.entries), Namespace(tables.markers))
         self._uploads = UploadReads(tables, Namespace(tables.upload_names))
         self._lifecycle = Lifecycle(self._index, self._committer, options)
+        self._old_uploads = OldUploads(self._index, self._committer)
         parts = (self._index, self._committer, disk, place, self._files, self._health)
         self._care = Care(*parts, options)
         report = self._care.quarantine.report

@@ -21,6 +21,7 @@ DIRECTORY_BYTES: Final = 16
 
 SHA256_BYTES: Final = 32
 UPLOAD_ID_BYTES: Final = 16
+UPLOAD_TIME_BYTES: Final = 6
 
 CONTINUES: Final = b"\x00"
 """Ends a stored name of NAME_BYTES_MAX bytes whose component goes on in another directory."""
@@ -157,6 +158,11 @@ def upload(upload_id: bytes) -> bytes:
     """Encode a multipart upload's key: its raw id."""
     assert len(upload_id) == UPLOAD_ID_BYTES
     return upload_id
+
+
+def upload_begun_ms(upload_id: bytes) -> int:
+    """Tell when an upload was begun: its id starts with that (6 bytes)."""
+    return int.from_bytes(upload_id[:UPLOAD_TIME_BYTES])
 
 
 def open_upload(name_id: int, upload_id: bytes) -> bytes:

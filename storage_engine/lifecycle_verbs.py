@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from storage_engine.listing import page_limit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
     from storage_engine.lifecycle_rules import (
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         LifecycleStatus,
     )
     from storage_engine.lifecycle_run import Lifecycle
+    from storage_engine.old_uploads import OldUploads
     from storage_engine.values import Versioning
 
 
@@ -25,6 +26,7 @@ class LifecycleVerbs:
     """What can be asked of lifecycle."""
 
     _lifecycle: Lifecycle
+    _old_uploads: OldUploads
 
     def set_lifecycle(self, bucket_id: int, rules: Sequence[LifecycleRule]) -> Future[None]:
         """Put rules in the place of those in force, from this commit on; none: no rules.
@@ -58,3 +60,10 @@ class LifecycleVerbs:
     def run_lifecycle(self, options: LifecycleOptions) -> LifecycleReport:
         """Carry out what is due in all buckets. Cost follows what is due, not what is there."""
         return self._lifecycle.run(options)
+
+    def abort_uploads(self, by_ms: int, is_over: Callable[[], bool]) -> tuple[int, bool]:
+        """Abort uploads begun by some time, by no rule; return how many, and whether that is all.
+
+        Costs what is aborted, and a look at each upload that was completed within a day.
+        """
+        return self._old_uploads.abort(by_ms, is_over)

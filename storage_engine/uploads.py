@@ -40,15 +40,14 @@ if TYPE_CHECKING:
     from storage_engine.values import Guard
     from storage_engine.versions import History
 
-ID_TIME_BYTES = 6
 COMPLETION = 0
 """In place of a part's number: the blob that tells salvage which parts make up the object."""
 
 
 def new_upload_id(initiated_ms: int) -> bytes:
     """Make an id that sorts by time and cannot be guessed."""
-    random = secrets.token_bytes(keys.UPLOAD_ID_BYTES - ID_TIME_BYTES)
-    return initiated_ms.to_bytes(ID_TIME_BYTES) + random
+    random = secrets.token_bytes(keys.UPLOAD_ID_BYTES - keys.UPLOAD_TIME_BYTES)
+    return initiated_ms.to_bytes(keys.UPLOAD_TIME_BYTES) + random
 
 
 def raw_upload_id(upload_id: str) -> bytes:

@@ -1,0 +1,78 @@
+"""Ends uploads that nobody has finished for long, in whatever bucket.
+
+Their ids begin with the time they were begun, and so does the order of the table: what is passed on
+the way are those that were completed within the last day.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from storage_engine import keys, rows
+from storage_engine.errors import NoSuchUpload
+from storage_engine.limits import HOUSEKEEPING_BATCH, LIFECYCLE_PARTS_MAX
+from storage_engine.uploads import AbortUpload
+from storage_engine.values import ObjectRef
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import lmdb
+
+    from storage_engine.commit import Committer
+    from storage_engine.index import Index
+
+
+class OldUploads:
+    """Aborts uploads by their age alone."""
+
+    def __init__(self, index: Index, committer: Committer) -> None:
+        self._index = index
+        self._committer = committer
+
+    def abort(self, by_ms: int, is_over: Callable[[], bool]) -> tuple[int, bool]:
+        """Abort those begun by some time; return how many, and whether that was all."""
+        count, after = 0, b""
+        while True:
+            if is_over():
+                return count, False
+            found, after = self._index.view(partial(self._batch, by_ms, after))
+            aborted = self._committer.submit_all(found).result()
+            for outcome in aborted:
+                if isinstance(outcome, NoSuchUpload):
+                    continue  # it was completed or aborted meanwhile
+                if isinstance(outcome, Exception):
+                    raise outcome
+                count += 1
+            if not after:
+                return count, True
+
+    def _batch(
+        self, by_ms: int, after: bytes, txn: lmdb.Transaction[bytes]
+    ) -> tuple[list[AbortUpload], bytes]:
+        """Return what one commit is to abort, and after which id to go on; nothing: at the end."""
+        found: list[AbortUpload] = []
+        parts = 0
+        with txn.cursor(self._index.tables.uploads) as cursor:
+            is_found = cursor.set_range(after + b"\x00" if after else b"")
+            while is_found:
+                raw_id, row = cursor.key(), rows.decode_upload(cursor.value())
+                if keys.upload_begun_ms(raw_id) > by_ms:
+                    break
+                if row.completed is None:
+                    found.append(AbortUpload(ObjectRef(row.bucket_id, row.key), raw_id))
+                    parts += self._count_parts(txn, raw_id)
+                    if len(found) >= HOUSEKEEPING_BATCH or parts >= LIFECYCLE_PARTS_MAX:
+                        return found, raw_id
+                is_found = cursor.next()
+        return found, b""
+
+    def _count_parts(self, txn: lmdb.Transaction[bytes], raw_id: bytes) -> int:
+        count = 0
+        with txn.cursor(self._index.tables.parts) as cursor:
+            is_found = cursor.set_range(raw_id)
+            while is_found and cursor.key().startswith(raw_id):
+                count += 1
+                is_found = cursor.next()
+        return count
