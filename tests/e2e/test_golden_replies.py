@@ -8,18 +8,18 @@ gives with every refusal as the manual shows it and S3 mostly does not.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.e2e.golden import bad_argument, elements, no, refused
 from tests.e2e.wire import path_of
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
 
+    from tests.e2e.golden import Refusal
     from tests.e2e.server import Server
-    from tests.e2e.wire import Reply
 
 pytestmark = pytest.mark.e2e
 
@@ -27,25 +27,6 @@ RANGE_FORM = (
     "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last "
     "are the zero-based offsets of the first and last bytes to copy"
 )
-Refusal = tuple[int, dict[str, str]]
-OWN = {"Resource", "RequestId", "HostId"}
-
-
-def elements(document: bytes, parent: str) -> list[tuple[str, str]]:
-    """List the elements directly below one, in order, with their text where they have only that."""
-    found = re.search(f"<{parent}(?: [^>]*)?>(.*?)</{parent}>".encode(), document, re.DOTALL)
-    assert found is not None, document
-    return [
-        (tag.decode(), inner.decode())
-        for tag, inner in re.findall(rb"<([\w-]+)(?: [^>]*)?>(.*?)</\1>", found[1], re.DOTALL)
-    ]
-
-
-def refused(reply: Reply) -> Refusal:
-    """Answer a refusal's status and elements but those that differ each time."""
-    parts = elements(reply.body, "Error")
-    assert [tag for tag, _ in parts][:2] == ["Code", "Message"]
-    return reply.status, {tag: text for tag, text in parts if tag not in OWN}
 
 
 @pytest.fixture(scope="module")
@@ -68,16 +49,6 @@ def place(server: Server, s3: BaseClient) -> dict[str, str]:
         if name == "parts":
             s3.complete_multipart_upload(**names, MultipartUpload={"Parts": parts})
     return made
-
-
-def no(status: int, code: str, message: str, **detail: str) -> Refusal:
-    """Write a refusal."""
-    return status, {"Code": code, "Message": message} | detail
-
-
-def bad_argument(name: str, value: str, message: str) -> Refusal:
-    """Write the refusal of an argument."""
-    return no(400, "InvalidArgument", message, ArgumentName=name, ArgumentValue=value)
 
 
 NO_KEY = no(404, "NoSuchKey", "The specified key does not exist.", Key="none")
