@@ -51,7 +51,7 @@ def day_ms(day: date) -> int:
 
 def moment_field() -> forms.DateField:
     """Make a field for the day on which rules are tried."""
-    return day_field(label="As of the beginning of the day (UTC; empty: now)")
+    return day_field(label="Day")
 
 
 class MomentForm(forms.Form):

@@ -259,6 +259,16 @@ def test_what_would_expire_is_told_page_by_page(
     assert store.namespace_counts(box.id).objects == 300
 
 
+def test_rules_that_the_engine_does_not_have_are_told_of(
+    box: BucketState, console: Client, address: str, store: StorageEngine
+) -> None:
+    """Where a crash came between SQL and the engine, the page does not say that the rules act."""
+    set_rules(box, PAST)
+    assert "not in force yet" not in text(console.get(address))
+    store.set_lifecycle(box.id, ()).result()
+    assert "not in force yet" in text(console.get(address))
+
+
 def test_what_would_expire_now_and_on_a_day(
     box: BucketState, console: Client, address: str, store: StorageEngine
 ) -> None:
