@@ -43,13 +43,10 @@ class LifecycleCheck:
         """Yield a sentence for each problem."""
         yield from self._check_rows()
         for bucket_id, row in self._namespaces():
-            yield from self._check_rules(bucket_id, row)
-            in_force = read_rules(self._txn, self._tables, bucket_id) if row.lifecycle else None
-            if in_force is not None and bucket_id not in self._scanned:
-                try:
-                    yield from self._check_keys(bucket_id, in_force.rules)
-                except CorruptBlob as error:
-                    yield f"lifecycle of namespace {bucket_id}: {error}"
+            try:
+                yield from self._check_bucket(bucket_id, row)
+            except (CorruptBlob, msgspec.MsgspecError) as error:
+                yield f"lifecycle of namespace {bucket_id} cannot be read: {error}"
 
     def _namespaces(self) -> Iterator[tuple[int, rows.NamespaceRow]]:
         with self._txn.cursor(self._tables.namespaces) as cursor:
@@ -76,18 +73,18 @@ class LifecycleCheck:
                 if digest(named) != found:
                     yield f"{what} is not where it belongs"
 
-    def _check_rules(self, bucket_id: int, row: rows.NamespaceRow) -> Iterator[str]:
-        what = f"lifecycle of namespace {bucket_id}"
-        try:
-            in_force = read_rules(self._txn, self._tables, bucket_id)
-        except msgspec.MsgspecError as error:
-            yield f"{what} cannot be read: {error}"
-            return
+    def _check_bucket(self, bucket_id: int, row: rows.NamespaceRow) -> Iterator[str]:
+        in_force = read_rules(self._txn, self._tables, bucket_id)
         number = 0 if in_force is None else in_force.row.number
         if number != row.lifecycle:
-            yield f"{what} is number {number}, and the namespace says {row.lifecycle}"
-        if row.is_closed and number:
-            yield f"{what} has rules, and the namespace is closed"
+            yield (
+                f"lifecycle of namespace {bucket_id} is number {number}, "
+                f"and the namespace says {row.lifecycle}"
+            )
+        elif row.is_closed and number:
+            yield f"lifecycle of namespace {bucket_id} has rules, and the namespace is closed"
+        elif in_force is not None and bucket_id not in self._scanned:
+            yield from self._check_keys(bucket_id, in_force.rules)
 
     # --- has everything its look ----------------------------------------------------------------
 

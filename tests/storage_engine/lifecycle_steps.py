@@ -128,13 +128,13 @@ class Governed:
         """Do what is due; return how much of what was done."""
         return {action.value: count for action, count in self.run().deeds.items()}
 
-    def preview(self, at_ms: int | None = None) -> list[LifecycleDeed]:
+    def preview(self, at_ms: int | None = None, limit: int = 3) -> list[LifecycleDeed]:
         """Return what would be done, by going through everything."""
         deeds: list[LifecycleDeed] = []
         after, is_truncated = "", True
         while is_truncated:
             page = self.engine.preview_lifecycle(
-                BUCKET, versioning=self.versioning, at_ms=at_ms, after_key=after, limit=3
+                BUCKET, versioning=self.versioning, at_ms=at_ms, after_key=after, limit=limit
             )
             deeds += page.deeds
             after, is_truncated = page.next_key, page.is_truncated
