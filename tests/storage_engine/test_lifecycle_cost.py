@@ -100,10 +100,7 @@ def run(store: Governed) -> int:
 
 @pytest.mark.timeout(3600)
 def test_a_hundredth_that_is_due_costs_a_hundredth(store: Governed, tally: Tally) -> None:
-    """A run asks the index so many times for each object that goes, whatever else is there.
-
-    A walk through everything, as others do it, asks at least once for each object.
-    """
+    """A run asks for what goes alone; a walk through everything asks for everything."""
     store.set_rules(rule(expire_days=30))
     run(store)
     due = OBJECTS // 100
