@@ -13,6 +13,7 @@ from botocore.config import Config
 
 from tests.e2e.outcome import refusal
 from tests.e2e.posting import Upload, post, presigned, write_form
+from tests.e2e.processes import wait_until
 from tests.e2e.wire import write_head
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ DONE, DENIED = (200, ""), (403, "AccessDenied")
 BYPASS = {"BypassGovernanceRetention": True}
 LONG = datetime(2099, 1, 1, tzinfo=UTC)
 GOVERNED = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": LONG}
+GOVERNED_LONGER = {"Mode": "GOVERNANCE", "RetainUntilDate": LONG + timedelta(days=1)}
 HELD = {"ObjectLockLegalHoldStatus": "ON"}
 TOLD = "ObjectLockMode", "ObjectLockRetainUntilDate", "ObjectLockLegalHoldStatus"
 
@@ -137,6 +139,34 @@ def test_going_past_governance_needs_header_and_right(
     assert refusal(client.delete_object, **names["held"]) == DENIED
     for name in names.values():
         assert refusal(client.delete_object, **name, **BYPASS) == DONE
+
+
+def test_going_past_a_lock_is_on_record(
+    server: Server, s3: BaseClient, guest: tuple[str, BaseClient], vault: str
+) -> None:
+    """Who went past governance, or lifted a hold, or was denied it, is told by any setting."""
+    _, client = guest
+    named = {"Bucket": vault, "Key": "k"}
+    version = s3.head_object(**named)["VersionId"]
+    s3.put_object_retention(**named, Retention=GOVERNED_LONGER)
+    s3.put_object_legal_hold(**named, LegalHold={"Status": "OFF"})
+    gone = named | {"VersionId": version}
+    assert refusal(client.delete_object, **gone, **BYPASS) == DENIED
+    assert refusal(s3.delete_object, **gone, **BYPASS) == DONE
+    arguments = ("audit", "--resource", f"arn:aws:s3:::{vault}/")
+    wait_until(lambda: len(server.manage_json(*arguments)) >= 3, "all is written")
+    told = {
+        (row["action"], row["actor"], row["outcome"]): row["detail"]
+        for row in server.manage_json(*arguments)
+    }
+    gone_past = [detail.get("bypass_governance") for _, detail in sorted(told.items())]
+    assert sorted(told) == [
+        ("s3:DeleteObject", "guest", "denied"),
+        ("s3:DeleteObject", "root", "allowed"),
+        ("s3:PutObjectLegalHold", "root", "allowed"),
+    ]
+    assert gone_past == [True, True, None]
+    assert told["s3:PutObjectLegalHold", "root", "allowed"]["legal_hold"] == "OFF"
 
 
 # --- what policies may ask ----------------------------------------------------------------------
