@@ -300,6 +300,7 @@ ROWS: Final = {
 ONCE: Final[dict[str, Going]] = {  # they go through the whole store, and take nothing of anybody
     "compact": lambda cell: cell.engine.compact(CompactionOptions(threshold=0.01)),
     "scrub": lambda cell: cell.engine.scrub(ScrubOptions(is_restarted=True)),
+    "abort_uploads": lambda cell: cell.engine.abort_uploads(LATE_MS * 2, lambda: False),
     "reclaim": lambda cell: cell.engine.reclaim(LATE_MS * 2),
     "checkpoint": lambda cell: cell.engine.checkpoint(),
     "snapshot": lambda cell: cell.engine.snapshot(),
