@@ -272,9 +272,11 @@ class _Evaluation:
         self._is_alone = False  # nothing will be behind the current version
         self._hidden_ms = 0  # since when it is due that something is put before the others
         self._alone_ms = 0  # and since when, that nothing is behind
+        self._walked = 0  # versions that were looked at for what is kept
 
     def plan(self) -> Plan:
-        """Return what was found."""
+        """Return what was found; what was looked at besides is taken from what others may."""
+        self._allowance.versions -= self._walked
         return Plan(self._deeds, self._next_ms, self._is_complete, self._after)
 
     # --- the current version --------------------------------------------------------------------
@@ -364,6 +366,7 @@ class _Evaluation:
         newest = self._newest_first()
         kept = 0
         for entry, _ in zip(newest, range(LIFECYCLE_KEPT_WALK_MAX), strict=False):
+            self._walked += 1
             kept += _matches_version(rule, entry)
             if kept == rule.noncurrent_kept:
                 return entry.version

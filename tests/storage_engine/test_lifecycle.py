@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
-from storage_engine import DAY_MS, LockMode
+from storage_engine import DAY_MS, LockMode, lifecycle_run
 from tests.storage_engine.engine_steps import BUCKET, attributes, problems, put_part
 from tests.storage_engine.lifecycle_steps import (
     ENABLED,
@@ -344,3 +345,26 @@ def test_rules_that_go_while_looks_wait_act_no_more(store: Governed) -> None:
     assert agree(store) == {}
     store.set_rules(rule(expire_days=2))
     assert agree(store) == {"expire": 300}
+
+
+def test_what_is_written_anew_is_not_taken_for_what_was_due(
+    store: Governed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run beside a writer removes what is due in the very commit, never what took its place."""
+    monkeypatch.setattr(lifecycle_run, "LIFECYCLE_LOOKS", 5)
+    store.versioning = UNVERSIONED
+    store.set_rules(rule(expire_days=1))
+    names = [f"{number:03}" for number in range(200)]
+    for name in names:
+        store.put(name)
+    store.clock.pass_days(9)
+
+    def write() -> None:
+        for name in reversed(names[100:]):
+            store.put(name, 20)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    store.run()
+    writer.join()
+    assert store.keys() == names[100:]
