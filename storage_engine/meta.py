@@ -18,6 +18,7 @@ from storage_engine.transaction import (
     HELD_SINCE,
     HELD_VOLUMES,
     LAST_VOLUME,
+    RETAINED_FROM,
     SALVAGING,
     SHARED,
     STORE_ID,
@@ -86,6 +87,17 @@ def release(transaction: Transaction) -> int:
 
 
 @dataclass(slots=True)
+class TrustClock(Operation[None]):
+    """Has default retentions count from now, after a clock that ran ahead was set right."""
+
+    needs_room: ClassVar[bool] = False
+
+    def mutate(self, transaction: Transaction) -> None:
+        """Forget the time that they counted from."""
+        transaction.retain_from_now()
+
+
+@dataclass(slots=True)
 class BumpGeneration(Operation[int]):
     """Tells every process that a topic has changed; returns the new total."""
 
@@ -112,6 +124,11 @@ def read_shared(txn: lmdb.Transaction[bytes], tables: Tables) -> int | None:
     """Return how many users blobs have beyond the first of each; None: it was never counted."""
     value = txn.get(SHARED, db=tables.meta)
     return None if value is None else number(value)
+
+
+def read_retained_from(txn: lmdb.Transaction[bytes], tables: Tables) -> int:
+    """Return the latest time that a default retention counted from, or 0."""
+    return number(txn.get(RETAINED_FROM, db=tables.meta))
 
 
 def read_held_volumes(txn: lmdb.Transaction[bytes], tables: Tables) -> int:

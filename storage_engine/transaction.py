@@ -151,6 +151,10 @@ class Transaction:
             self._retained_from_ms = max(self.now_ms, given)
         return self._retained_from_ms
 
+    def retain_from_now(self) -> None:
+        """Have periods of retention begin now, whatever clock was believed before."""
+        self._retained_from_ms = self.now_ms
+
     def count(self, name: bytes) -> int:
         """Raise a counter of the META table by one and return it."""
         value = number(self.txn.get(name, db=self.tables.meta)) + 1

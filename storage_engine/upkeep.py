@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import lmdb
 
+from storage_engine import meta
 from storage_engine.blob_users import BlobUser, BlobUsers
 from storage_engine.compaction import CompactionOptions, CompactionReport
 from storage_engine.errors import StorageError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from storage_engine.care import Care
     from storage_engine.checkpoint import Checkpointer
+    from storage_engine.commit import Committer
     from storage_engine.index import Index
     from storage_engine.object_reads import ObjectReads
     from storage_engine.rows import ScrubState
@@ -33,6 +35,7 @@ class Upkeep:
     """What an open store offers beside its data."""
 
     _index: Index
+    _committer: Committer
     _objects: ObjectReads
     _care: Care
     _checkpointer: Checkpointer
@@ -52,6 +55,17 @@ class Upkeep:
     def volumes(self) -> list[VolumeInfo]:
         """Return every volume, oldest first."""
         return self._care.statistics.volumes()
+
+    def retained_from_ms(self) -> int:
+        """Return the earliest time that the next default retention counts from; 0: its own.
+
+        Later than now when the clock was ahead once, or is behind; see FORMAT.md, "Locks".
+        """
+        return self._index.view(lambda txn: meta.read_retained_from(txn, self._index.tables))
+
+    def trust_clock(self) -> None:
+        """Have default retentions count from now again. What is locked stays as it is."""
+        self._committer.submit(meta.TrustClock()).result()
 
     def checkpoint(self) -> None:
         """Make the index durable as it is, so that a recovery starts from here; StorageError.

@@ -301,6 +301,7 @@ ONCE: Final[dict[str, Going]] = {  # they go through the whole store, and take n
     "compact": lambda cell: cell.engine.compact(CompactionOptions(threshold=0.01)),
     "scrub": lambda cell: cell.engine.scrub(ScrubOptions(is_restarted=True)),
     "abort_uploads": lambda cell: cell.engine.abort_uploads(LATE_MS * 2, lambda: False),
+    "trust_clock": lambda cell: cell.engine.trust_clock(),
     "reclaim": lambda cell: cell.engine.reclaim(LATE_MS * 2),
     "checkpoint": lambda cell: cell.engine.checkpoint(),
     "snapshot": lambda cell: cell.engine.snapshot(),
@@ -421,13 +422,21 @@ READS: Final = (
     *("account_usage", "check_room", "check_part_room", "generation", "generations"),
     *("lifecycle", "preview_lifecycle", "stats", "last_commit", "live_bytes", "volumes"),
     *("snapshot_is_due", "newest_snapshot", "verify", "quarantined", "users", "scrub_state"),
-    *("held_volumes", "hold", "failure", "is_inline"),
+    *("held_volumes", "hold", "failure", "is_inline", "retained_from_ms"),
 )
 OUTSIDE: Final = (  # of a commit, or of an index that holds no version
     *("stage_bytes", "begin_blob", "stage_completion", "discard", "close", "abandon", "salvage"),
 )
 WITHOUT_VERSIONS: Final = (  # operations that touch no row of a version
-    *("StampStore", "NextVolume", "BumpGeneration", "ExpireDue", "ForgetDead", "DropVolume"),
+    *(
+        "StampStore",
+        "NextVolume",
+        "TrustClock",
+        "BumpGeneration",
+        "ExpireDue",
+        "ForgetDead",
+        "DropVolume",
+    ),
     *("QuarantineBlob", "LiftQuarantine", "HealBlob", "MoveBlobs", "NoteScrub"),
     *("SetQuota", "SetAccountQuota", "AssignAccount", "CreateUpload", "PutPart", "AbortUpload"),
     *("CloseNamespace", "SetLifecycle", "ScanPage", "DropLooks"),
