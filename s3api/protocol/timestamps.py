@@ -48,6 +48,7 @@ def parse_iso_timestamp(text: str) -> int | None:
     try:
         value = datetime.fromisoformat(text)
         aware = value if value.tzinfo else value.replace(tzinfo=UTC)
-        return int(aware.timestamp()) * SECOND_MS + aware.microsecond // SECOND_MS
+        seconds = int(aware.replace(microsecond=0).timestamp())  # else a float rounds, far away
+        return seconds * SECOND_MS + aware.microsecond // SECOND_MS
     except (ValueError, OverflowError):
         return None

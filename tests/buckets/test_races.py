@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ROUNDS = 10
+LOCKED = "__import__('buckets.configuration').configuration.ObjectLockConfiguration()"
 OWNER = "services.find_user('root').canonical_id"
 
 
@@ -38,6 +39,21 @@ def test_a_bucket_is_deleted_once_and_can_be_made_anew(tmp_path: Path) -> None:
             store.run(delete)
         (left,) = store.run("buckets.load_registry().all()")
         assert left == "[]"
+
+
+def test_object_lock_is_never_left_without_versions(tmp_path: Path) -> None:
+    """When Object Lock comes and versions are suspended at the same moment, one is refused."""
+    enabled, suspended = (
+        f"buckets.configure_bucket({{id}}, versioning=buckets.Versioning.{state})"
+        for state in ("ENABLED", "SUSPENDED")
+    )
+    lock = f"buckets.configure_bucket({{id}}, object_lock={LOCKED})"
+    with racers(tmp_path, 2) as store:
+        for number in range(ROUNDS):
+            (bucket_id,) = store.run(f"buckets.create_bucket('bucket-{number}', {OWNER}).id")
+            store.run(enabled.format(id=bucket_id))
+            outcomes = store.run(lock.format(id=bucket_id), suspended.format(id=bucket_id))
+            assert sorted(outcomes) == ["InvalidBucketState", "None"]
 
 
 def test_no_bucket_is_left_without_its_owner(tmp_path: Path) -> None:

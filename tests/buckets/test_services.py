@@ -7,19 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import transaction
+from msgspec.structs import replace as replace_fields
 
 from buckets import services
-from buckets.configuration import NOTHING_PUBLIC, Ownership
+from buckets.configuration import (
+    NOTHING_PUBLIC,
+    DefaultRetention,
+    ObjectLockConfiguration,
+    Ownership,
+)
 from buckets.models import Bucket
 from buckets.services import (
     BucketAlreadyExists,
     BucketNotEmpty,
     InvalidBucketName,
+    InvalidBucketState,
     NoSuchBucket,
 )
 from iam import services as iam_services
 from iam.errors import NoSuchUser, UserOwnsBuckets
-from storage_engine import NamespaceClosed, Versioning
+from storage_engine import LockMode, NamespaceClosed, Versioning
 from tests.buckets.contents import begin_upload, put, remove
 
 if TYPE_CHECKING:
@@ -65,6 +72,30 @@ def test_a_new_bucket_is_in_the_registry(
     assert (made.owner_canonical_id, made.owner_display_name) == (ada.canonical_id, "Ada L.")
     assert made.region == settings.S4.region
     assert services.create_bucket("far-away", ada.canonical_id, "eu-west-1").region == "eu-west-1"
+
+
+def test_object_lock_wants_versions_for_ever(store: StorageEngine, ada: User) -> None:
+    """It is refused without versions, which then stay, as it does; what it gives may change."""
+    lock = ObjectLockConfiguration()
+    unversioned = replace_fields(services.new_configuration(), object_lock=lock)
+    with pytest.raises(InvalidBucketState):
+        services.create_bucket("locked", ada.canonical_id, configuration=unversioned)
+    bucket_id = services.create_bucket("locked", ada.canonical_id).id
+    with pytest.raises(InvalidBucketState):
+        services.configure_bucket(bucket_id, object_lock=lock)
+    services.configure_bucket(bucket_id, object_lock=lock, versioning=Versioning.ENABLED)
+    week = ObjectLockConfiguration(retention=DefaultRetention(mode=LockMode.COMPLIANCE, days=7))
+    services.configure_bucket(bucket_id, object_lock=week)
+    for change in (
+        {"versioning": Versioning.SUSPENDED},
+        {"versioning": Versioning.UNVERSIONED, "object_lock": lock},
+        {"object_lock": None},
+        {"object_lock": None, "versioning": Versioning.SUSPENDED},
+    ):
+        with pytest.raises(InvalidBucketState):
+            services.configure_bucket(bucket_id, **change)
+    found = services.find_bucket("locked").configuration
+    assert (found.versioning, found.object_lock) == (Versioning.ENABLED, week)
 
 
 def test_every_change_moves_the_generation(store: StorageEngine, ada: User) -> None:

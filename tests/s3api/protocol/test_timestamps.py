@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3api.protocol.timestamps import http_date, iso_date, parse_timestamp
+from s3api.protocol.timestamps import (
+    exact_iso_date,
+    http_date,
+    iso_date,
+    parse_iso_timestamp,
+    parse_timestamp,
+)
 
 MILLIS = st.integers(min_value=0, max_value=253_402_300_799_999)  # up to the year 9999
 
@@ -28,6 +34,20 @@ def test_what_is_written_is_read_back_to_the_second(millis: int) -> None:
     assert parse_timestamp(http_date(millis)) == seconds
 
 
+@given(MILLIS)
+def test_what_is_written_exactly_is_read_back(millis: int) -> None:
+    """The end of a retention survives to the millisecond, by the form of S3's dates."""
+    written = exact_iso_date(millis)
+    assert parse_iso_timestamp(written) == parse_timestamp(written) == millis
+    assert written[:20] + "000Z" == iso_date(millis)
+
+
+@pytest.mark.parametrize("text", ["Mon, 12 Oct 2009 17:50:30 GMT", "2009", "soon", ""])
+def test_a_date_of_iso_8601_is_nothing_else(text: str) -> None:
+    """Where S3 wants ISO 8601, an HTTP date is none."""
+    assert parse_iso_timestamp(text) is None
+
+
 @pytest.mark.parametrize(
     ("text", "millis"),
     [
@@ -37,6 +57,7 @@ def test_what_is_written_is_read_back_to_the_second(millis: int) -> None:
         ("2009-10-12T19:50:30+02:00", 1_255_369_830_000),
         ("2009-10-12T17:50:30", 1_255_369_830_000),
         ("2009-10-12", 1_255_305_600_000),
+        ("9999-12-31T23:59:59.999999Z", 253_402_300_799_999),
         ("Mon, 12 Oct 2009 17:50:30 GMT", 1_255_369_830_000),
         ("12 October", None),
         ("", None),
