@@ -31,7 +31,7 @@ RENAME_VERSIONS_MAX: Final = 1000
 """Versions that one rename removes at its target: about 30 ms at most."""
 
 RENAME_LOOKS_MAX: Final = 10_000
-"""Versions that one rename looks at for locks, where any in the bucket may bind: about 40 ms."""
+"""Versions that one rename looks at for locks, where any in the bucket may bind: about 50 ms."""
 
 RENAME_PARTS_MAX: Final = 10_000
 """Parts of multipart objects that one rename removes besides: as many as one object may have, and

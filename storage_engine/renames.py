@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, ClassVar
 
-from storage_engine import locks, receipts
+from storage_engine import locks, receipts, rows
 from storage_engine.commit import Operation
 from storage_engine.errors import (
     KeyTooLong,
@@ -29,10 +29,11 @@ from storage_engine.limits import (
 )
 from storage_engine.transaction import MOVED
 from storage_engine.values import ObjectRef
+from storage_engine.version_walk import versions_behind
 from storage_engine.versions import History, check_readable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from storage_engine.namespace import Namespace
     from storage_engine.transaction import Transaction
@@ -165,17 +166,28 @@ class RenamePrefix(Operation[None]):
 
     def _check_unlocked(self, transaction: Transaction, trees: list[Namespace]) -> None:
         """Refuse if any version below the source is locked, or there are too many to look at."""
-        totals = transaction.namespace(self.bucket_id)
-        if not locks.may_bind(totals, transaction.now_ms):
+        now_ms = transaction.now_ms
+        if not locks.may_bind(transaction.namespace(self.bucket_id), now_ms):
             return
-        looks, source = RENAME_LOOKS_MAX, self.source.encode()
-        for tree in trees:
-            page = tree.scan(transaction.txn, self.bucket_id, prefix=source, limit=looks)
-            for name, _ in page.items:
-                history = History(transaction, ObjectRef(self.bucket_id, name.decode()))
-                looks -= history.check_unlocked(looks)
-            if page.is_truncated:
+        for number, entry in enumerate(self._walk(transaction, trees)):
+            if entry is None or number >= RENAME_LOOKS_MAX:
                 raise ObjectLocked(f"{self.source} has more versions than can be looked at")
+            locks.check_removable(entry, now_ms)
+
+    def _walk(
+        self, transaction: Transaction, trees: list[Namespace]
+    ) -> Iterator[rows.Entry | None]:
+        """Walk the versions of every key below the source; None: of more keys than a rename may."""
+        txn, tables, source = transaction.txn, transaction.tables, self.source.encode()
+        for tree in trees:
+            page = tree.scan(txn, self.bucket_id, prefix=source, limit=RENAME_LOOKS_MAX)
+            for _, value in page.items:
+                assert value is not None
+                current = rows.decode_entry(value)
+                yield current
+                yield from versions_behind(txn, tables, current)
+            if page.is_truncated:
+                yield None
 
     def _measure(self, transaction: Transaction, tree: Namespace) -> int:
         """Return a bound of what keys have beyond the source; KeyTooLong if it does not fit."""

@@ -158,16 +158,15 @@ class History:
         gone = self.current if self.is_erased(versioning) else self.replaced(versioning)
         locks.check_removable(gone, self._transaction.now_ms)
 
-    def check_unlocked(self, versions_max: int) -> int:
-        """Refuse if any version is locked, or there are too many to look at; return how many."""
+    def check_unlocked(self, versions_max: int) -> None:
+        """Refuse if any version is locked, or if there are too many to look at each."""
         now_ms = self._transaction.now_ms
         if self.current is None or not locks.may_bind(self.totals, now_ms):
-            return 0
+            return
         for number, entry in enumerate(chain((self.current,), self.behind()), 1):
             locks.check_removable(entry, now_ms)
             if number > versions_max:
                 raise ObjectLocked(f"{self.key} has more versions than can be looked at")
-        return number
 
     # --- doing it ------------------------------------------------------------------------------
 

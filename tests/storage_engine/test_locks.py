@@ -116,6 +116,11 @@ def test_a_prefix_moves_beside_what_is_locked(
     put(engine, "q/d", b"x")
     with pytest.raises(ObjectLocked, match="more versions"):
         engine.rename_prefix(BUCKET, "q/", "p/").result()
+    engine.delete_object(BUCKET, "q/d").result()
+    put_locked(engine, "q/hidden", HELD)
+    engine.delete_object(BUCKET, "q/hidden", versioning=Versioning.ENABLED).result()
+    with pytest.raises(ObjectLocked):
+        engine.rename_prefix(BUCKET, "q/", "p/").result()
     put_locked(engine, "m/k", HELD)
     engine.delete_object(BUCKET, "m/k", versioning=Versioning.ENABLED).result()
     with pytest.raises(ObjectLocked):
