@@ -368,3 +368,39 @@ def test_what_is_written_anew_is_not_taken_for_what_was_due(
     store.run()
     writer.join()
     assert store.keys() == names[100:]
+
+
+def test_a_null_version_that_a_marker_replaces_goes_but_once(store: Governed) -> None:
+    """It is not removed as superseded besides, for then the marker would be, which has its id."""
+    store.versioning = UNVERSIONED
+    store.put("a", 50)
+    store.versioning = ENABLED
+    store.put("a", 60)
+    store.versioning = SUSPENDED
+    store.set_rules(rule(expire_days=3, noncurrent_days=1))
+    store.clock.pass_days(1)
+    assert agree(store) == {}
+    store.clock.pass_days(9)
+    store.put("b")
+    assert store.previewed() == {"expire": 1}
+    assert agree(store) == {"expire": 1}
+    assert store.shapes("a") == "mo"
+
+
+def test_what_only_follows_from_another_deed_is_due_no_earlier(store: Governed) -> None:
+    """A marker is alone once its version went, and a version too many once another was hidden."""
+    store.set_rules(
+        rule("m", prefix="m", expires_markers=True, noncurrent_days=3),
+        rule("k", prefix="k", expire_days=5, noncurrent_days=1, noncurrent_kept=1),
+    )
+    store.put("m")
+    store.delete("m")
+    store.put("k")
+    store.put("k")
+    store.run()
+    store.clock.pass_days(10)
+    assert problems(store.engine) == []
+    due = {deed.action.value: deed.due_ms for deed in store.preview() if deed.key == "m"}
+    assert due["expire-marker"] == due["expire-noncurrent"]
+    assert agree(store) == {"expire": 1, "expire-noncurrent": 2, "expire-marker": 1}
+    assert store.shapes("k") == "mo"
