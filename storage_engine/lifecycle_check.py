@@ -110,7 +110,11 @@ class LifecycleCheck:
                 is_truncated, after = page.is_truncated, page.last
 
     def _due(self, rules: LifecycleRules, state: StoredKey, versioning: Versioning) -> int:
-        """Tell when the first thing of a key falls due that no lock keeps."""
+        """Tell when the first thing of a key falls due that no lock keeps; now, if it did before.
+
+        A look that comes too late for that comes at the next run all the same.
+        """
         plan = evaluate(rules, state, self._now_ms, versioning, Allowance())
         times = [deed.due_ms for deed in plan.deeds if not deed.is_kept]
-        return min([*times, NEVER if plan.next_ms is None else plan.next_ms])
+        due_ms = min([*times, NEVER if plan.next_ms is None else plan.next_ms])
+        return max(due_ms, self._now_ms)
