@@ -10,6 +10,7 @@ people quoted, named where they stand; elements and bounds: API_LifecycleRule an
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from base64 import b64encode
 from collections.abc import Mapping
@@ -34,6 +35,7 @@ TAG_KEY_UNITS_MAX: Final = 128
 TAG_VALUE_UNITS_MAX: Final = 256
 SIZE_MAX: Final = 1_099_511_627_776_000
 NEWER_MAX: Final = 100  # API_NoncurrentVersionExpiration
+TOLD_BYTES_MAX: Final = 64 * 1024  # in an entry, as JSON: as much as rules of CORS may be
 STATUSES: Final = {True: "Enabled", False: "Disabled"}
 MALFORMED: Final = "MalformedXML"
 ARGUMENT: Final = "InvalidArgument"
@@ -287,7 +289,11 @@ def _check_texts(rule: LifecycleRule) -> None:
 
 def _is_text(text: str) -> bool:
     """Whether there are no halves of characters in it."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check_sizes(rule: LifecycleRule) -> None:
@@ -386,7 +392,11 @@ def _write_filter(rule: LifecycleRule, *, is_blank: bool) -> dict[str, Any]:
 
 
 def told(lifecycle: Lifecycle | None) -> dict[str, Any] | None:
-    """Show rules in an entry of the audit log: of each what it says, by field."""
+    """Show rules in an entry of the audit log: of each what it says, by field.
+
+    A thousand rules may be megabytes, and an entry of them would be in everybody's way: of so much
+    it tells how many, and a sum by which they are known.
+    """
     if lifecycle is None:
         return None
     rules = []
@@ -396,4 +406,8 @@ def told(lifecycle: Lifecycle | None) -> dict[str, Any] | None:
         rules.append(
             {name: value for name, value in fields.items() if name == "id" or value != usual[name]}
         )
+    written = msgspec.json.encode(rules)
+    if len(written) > TOLD_BYTES_MAX:
+        summary = {"count": len(rules), "sha256": hashlib.sha256(written).hexdigest()}
+        return summary | {"minimum_size": lifecycle.minimum_size}
     return {"rules": rules, "minimum_size": lifecycle.minimum_size}

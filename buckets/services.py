@@ -154,7 +154,8 @@ def create_bucket(
 ) -> BucketState:
     """Make a bucket, in the configured region and as the settings have it unless told otherwise.
 
-    The engine knows whose its namespace is before anybody can write to it. InvalidBucketName,
+    The engine knows whose its namespace is before anybody can write to it; a number of a bucket
+    that was made and deleted since the database was backed up is passed over. InvalidBucketName,
     BucketAlreadyExists, InvalidBucketState for Object Lock without versions, and iam's NoSuchUser
     when there is no such owner.
     """
@@ -165,12 +166,11 @@ def create_bucket(
     try:
         with transaction.atomic():
             owner = iam_services.lock_owner(owner_canonical_id)
-            bucket = Bucket.objects.create(
-                name=name,
-                owner=owner,
-                region=region or settings.S4.region,
-                **_columns(configuration),
-            )
+            columns = {"region": region or settings.S4.region, **_columns(configuration)}
+            bucket = Bucket.objects.create(name=name, owner=owner, **columns)
+            while get_engine().usage(bucket.pk).is_closed:  # the database is an older backup
+                bucket.delete()
+                bucket = Bucket.objects.create(name=name, owner=owner, **columns)
             align_bucket(bucket)  # before anybody can write to it
             (state,) = states(Bucket.objects.filter(pk=bucket.pk))
             made = {"owner": owner.username, "region": bucket.region}

@@ -35,10 +35,11 @@ from s3api.operations.access import (
 from s3api.operations.attributes import check_expected_owner
 from s3api.operations.ingest import Digests, Expectations
 from s3api.operations.post import open_form
+from s3api.operations.refusal import refusal
 from s3api.operations.registry import HANDLERS, OPEN, Handler
 from s3api.operations.translate import s3_error
 from s3api.protocol import OPERATIONS, Level, Operation, render_error, route
-from storage_engine import EngineError
+from storage_engine import EngineError, QuotaExceeded
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -141,10 +142,10 @@ class S3App:
         except S3Error as error:
             await _refuse(reply, error, target)
         except EngineError as error:
-            refusal = s3_error(error, target, scope["method"])
-            if refusal.status >= TROUBLE:  # a key that is not there is no trouble of ours
+            told = s3_error(error, target, scope["method"])
+            if told.status >= TROUBLE:  # a key that is not there is no trouble of ours
                 log.error("engine_error", request_id=reply.request_id, error=repr(error))  # noqa: TRY400  # its kind says it all
-            await _refuse(reply, refusal, target)
+            await _refuse(reply, told, target)
         except Exception:
             log.exception("internal_error", request_id=reply.request_id, path=target.resource)
             await _refuse(reply, S3Error("InternalError"), target)
@@ -285,7 +286,10 @@ async def _operate(call: Call, handler: Handler) -> Answer:
         check_missing(call, error)
         raise
     except EngineError as error:
-        check_missing(call, s3_error(error, call.target))
+        told = refusal(call, error)
+        check_missing(call, told)
+        if isinstance(error, QuotaExceeded):
+            raise told from error
         raise
     try:
         check_settled(call)

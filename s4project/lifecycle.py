@@ -122,8 +122,15 @@ class Asked:
 
 
 def _look_up(bucket_id: int) -> LifecycleBucket | None:
+    """Read a bucket; None, too, while the engine would act by rules that SQL does not have.
+
+    So it is after a restored backup of either, until `align_engine` has made them the same.
+    """
     state = find_bucket_by_id(bucket_id)
-    if state is None:
+    lifecycle = None if state is None else state.configuration.lifecycle
+    if state is None or lifecycle is None:
+        return None
+    if get_engine().lifecycle(bucket_id).rules != lifecycle.rules:
         return None
     marker = ObjectAttributes(etag="", headers={}, owner=state.owner_canonical_id)
     return LifecycleBucket(state.configuration.versioning, marker)

@@ -15,7 +15,7 @@ from s3api.operations.access import (
     is_plain,
 )
 from s3api.operations.attributes import marker_attributes
-from s3api.operations.translate import s3_error
+from s3api.operations.refusal import refusal
 from storage_engine import Deletion, EngineError, InvalidVersionId, Versioning
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def _refusal(call: Call, error: Exception) -> S3Error:
     if isinstance(error, InvalidVersionId):  # as recorded from S3: test_delete_objects_versioned
         return S3Error("NoSuchVersion")
     if isinstance(error, EngineError):
-        return s3_error(error, call.target)
+        return refusal(call, error)
     if isinstance(error, S3Error):
         return error
     raise error

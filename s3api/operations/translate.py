@@ -73,10 +73,7 @@ def s3_error(error: EngineError, target: Target, method: str = "") -> S3Error:
     """Say an engine's error in S3's words; what has no code of its own is ServiceUnavailable."""
     for kind, code in CODES.items():
         if isinstance(error, kind):
-            message = MESSAGES.get(kind)
-            if isinstance(error, QuotaExceeded):
-                message = _quota_message(error)
-            translated = S3Error(code, message, headers=_headers(error))
+            translated = S3Error(code, MESSAGES.get(kind), headers=_headers(error))
             translated.detail.update(_detail(error, code, target, method))
             return translated
     return S3Error("ServiceUnavailable")
@@ -96,15 +93,22 @@ HOLDERS: Final = {QuotaHolder.BUCKET: "bucket", QuotaHolder.ACCOUNT: "user"}
 MEASURES: Final = {QuotaMeasure.BYTES: "bytes", QuotaMeasure.VERSIONS: "objects"}
 
 
-def _quota_message(error: QuotaExceeded) -> str:
-    """Say whose quota it is, and all that is to know of it."""
+def quota_figures(error: QuotaExceeded, target: Target) -> S3Error:
+    """Say whose quota it is, and all that is to know of it, to one who may know; see `refusal`."""
     whose = "The bucket"
     if error.holder is QuotaHolder.ACCOUNT:
         whose = "The buckets of this bucket's owner together"
     measure = MEASURES[error.measure]
-    return (
+    return S3Error(
+        "QuotaExceeded",
         f"{whose} would hold more than the quota of {error.bound} {measure} allows: "
-        f"{error.used} are used, and {error.asked} more do not fit."
+        f"{error.used} are used, and {error.asked} more do not fit.",
+        BucketName=target.bucket or "",
+        QuotaHolder=HOLDERS[error.holder],
+        QuotaMeasure=measure,
+        QuotaBound=str(error.bound),
+        QuotaUsed=str(error.used),
+        QuotaAsked=str(error.asked),
     )
 
 
@@ -117,17 +121,8 @@ def _detail(error: EngineError, code: str, target: Target, method: str) -> dict[
         return {"Key": error.key or target.key or "", "VersionId": error.version_id}
     if isinstance(error, NoSuchUpload):
         return {"UploadId": str(error)}
-    if isinstance(error, QuotaExceeded):
-        return {
-            "BucketName": target.bucket or "",
-            "QuotaHolder": HOLDERS[error.holder],
-            "QuotaMeasure": MEASURES[error.measure],
-            "QuotaBound": str(error.bound),
-            "QuotaUsed": str(error.used),
-            "QuotaAsked": str(error.asked),
-        }
     if code == "NoSuchKey" and target.key:
         return {"Key": target.key}
-    if code in {"NoSuchBucket", "BucketNotEmpty"} and target.bucket:
+    if code in {"NoSuchBucket", "BucketNotEmpty", "QuotaExceeded"} and target.bucket:
         return {"BucketName": target.bucket}
     return {}

@@ -44,10 +44,13 @@ def parse_timestamp(text: str) -> int | None:
 
 
 def parse_iso_timestamp(text: str) -> int | None:
-    """Read an ISO 8601 date as epoch milliseconds; one without a zone is UTC."""
+    """Read an ISO 8601 date as epoch milliseconds; one without a zone is UTC.
+
+    None also for one that is beyond the year 9999 in UTC: nobody could write it again.
+    """
     try:
         value = datetime.fromisoformat(text)
-        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+        aware = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
         seconds = int(aware.replace(microsecond=0).timestamp())  # else a float rounds, far away
         return seconds * SECOND_MS + aware.microsecond // SECOND_MS
     except (ValueError, OverflowError):

@@ -189,9 +189,12 @@ class PreviewLifecycle(View):
     def post(self, request: Request, bucket: str, body: dict[str, Any]) -> dict[str, Any]:
         """Tell what rules would do, by now or by some time: nothing is changed.
 
-        For those who may read the bucket's rules and list its versions.
+        For those who may read the bucket's rules and list its versions; to try others, one must be
+        allowed to set them, for they can ask about tags.
         """
         admitted(request, "GetBucketLifecycleConfiguration", bucket)
+        if "rules" in body:
+            admitted(request, "PutBucketLifecycleConfiguration", bucket)
         state = admitted(request, "ListObjectVersions", bucket).bucket
         at = body.get("at")
         page = get_engine().preview_lifecycle(

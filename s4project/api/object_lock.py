@@ -6,7 +6,7 @@ never was, here stands null.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from rest_framework import serializers
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 NEVER: Final = "NoSuchObjectLockConfiguration"
 MS: Final = 1000
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 # --- of a bucket --------------------------------------------------------------------------------
@@ -145,7 +146,7 @@ class Retention(View):
         if found is None:
             return {"mode": None, "retain_until": None}
         retention = found["Retention"]
-        until = datetime.fromtimestamp(retention["RetainUntilDate"] / MS, UTC)
+        until = EPOCH + timedelta(milliseconds=retention["RetainUntilDate"])  # a float is not exact
         return {"mode": retention["Mode"], "retain_until": until}
 
     @endpoint(

@@ -179,6 +179,10 @@ RULES: Final = [
     lifecycle("MalformedXML", rule("<Filter/><Expiration><Days/></Expiration>")),
     lifecycle("MalformedXML", rule("<Filter/><Expiration><Days>2147483648</Days></Expiration>")),
     lifecycle("MalformedXML", rule("<Filter/><Expiration><Date>soon</Date></Expiration>")),
+    lifecycle(
+        "MalformedXML",
+        rule("<Filter/><Expiration><Date>9999-12-31T20:00:00-04:00</Date></Expiration>"),
+    ),
     lifecycle("MalformedXML", f"<Rule><ID>one</ID>{EXPIRES}</Rule>"),
     lifecycle("MalformedXML", f"<Rule><Status>enabled</Status>{EXPIRES}</Rule>"),
     lifecycle(

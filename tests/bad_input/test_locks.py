@@ -26,6 +26,7 @@ MODE, UNTIL, HOLD = (
 )
 LATER: Final = "2099-01-01T00:00:00Z"
 LATEST: Final = "2100-01-01T00:00:00Z"
+BEYOND: Final = "9999-12-31T23:59:59-14:00"  # in UTC of the year 10000, which nobody can write
 BOTH: Final = f"{UNTIL} and {MODE} must both be supplied"
 NO_MODE: Final = "Unknown wormMode directive."
 NO_DATE: Final = "The retain until date must be provided in ISO 8601 format"
@@ -68,7 +69,10 @@ HEADERS: Final = [
     *made("InvalidArgument", NO_MODE, MODE, mode="", retain_until_date=LATER),
     *[
         request
-        for text in ("", "soon", "2099", "2099-13-01T00:00:00Z", "Thu, 01 Jan 2099 00:00:00 GMT")
+        for text in (
+            *("", "soon", "2099", "2099-13-01T00:00:00Z", "Thu, 01 Jan 2099 00:00:00 GMT"),
+            BEYOND,
+        )
         for request in made(
             "InvalidArgument", NO_DATE, UNTIL, mode="GOVERNANCE", retain_until_date=text
         )  # QUOTED
@@ -211,6 +215,7 @@ VERSIONS: Final = [
     kept("locked/plain", "<Mode>GOVERNANCE</Mode>"),  # RECORDED
     kept("locked/plain", f"<RetainUntilDate>{LATER}</RetainUntilDate>"),
     kept("locked/plain", until("BAD-VALUE", LATER)),  # RECORDED
+    kept("locked/plain", until("GOVERNANCE", BEYOND)),
     kept("locked/plain", until("GOVERNANCE", "soon")),
     kept("locked/plain", until("GOVERNANCE", "")),
     kept("locked/plain", until("GOVERNANCE", "2020-01-01T00:00:00Z"), "InvalidArgument", PAST),

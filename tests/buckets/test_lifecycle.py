@@ -351,3 +351,14 @@ def test_the_audit_log_is_told_what_rules_say() -> None:
         "minimum_size": "all_storage_classes_128K",
     }
     assert told(None) is None
+
+
+def test_the_audit_log_is_not_told_megabytes() -> None:
+    """Of more than anybody reads it is told how much it is, and which."""
+    long = [bare(ID=f"{number}" + "x" * 200, **EXPIRES) for number in range(1000)]
+    one, other = (told(read_lifecycle({"Rules": rules})) for rules in (long, long[:-1]))
+    assert one is not None
+    assert other is not None
+    assert (one["count"], other["count"]) == (1000, 999)
+    assert one["sha256"] != other["sha256"]
+    assert len(msgspec.json.encode(one)) < 200

@@ -56,6 +56,18 @@ def test_a_new_bucket_counts_for_its_owner_at_once(
     assert store.usages().accounts == {}
 
 
+def test_numbers_of_before_a_restored_backup_are_passed_over(
+    store: StorageEngine, ada: User, photos: int
+) -> None:
+    """A bucket is made even where the database gives out numbers that the store has closed."""
+    for number in (photos + 1, photos + 2):
+        store.close_namespace(number).result()
+    made = services.create_bucket("next", ada.canonical_id)
+    assert made.id == photos + 3
+    put(store, made.id, "k")
+    assert store.account_usage(ada.pk).versions == 1
+
+
 def test_a_quota_of_a_bucket_holds_when_the_call_returns(
     store: StorageEngine, ada: User, photos: int
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from tests.e2e.content import content
 from tests.e2e.outcome import refusal
@@ -341,6 +343,41 @@ def test_the_message_names_whose_quota_and_how_much(
         assert [row["name"] for row in listed] == [bucket]
         rows = server.manage_json("list_usage")
         assert told in rows
+
+
+def test_who_may_only_write_is_told_no_figures(
+    server: Server, s3: BaseClient, bucket: str, token: str
+) -> None:
+    """What a bucket holds is told to who may list it, what its owner holds not even to him."""
+    user = server.manage_json("create_user", "only-writes", "--role", "Reader")
+    key = server.manage_json("create_key", user["username"])
+    writer = server.client(
+        aws_access_key_id=key["access_key"], aws_secret_access_key=key["secret_key"]
+    )
+    plain = "The bucket would hold more than its quota allows."
+    arn = f"arn:aws:iam::{user['account_id']}:user/{user['username']}"
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    for may_list in (False, True):
+        invite(s3, bucket, arn, may_list=may_list)
+        for path in (f"buckets/{bucket}", "users/1"):
+            is_told = may_list and path != "users/1"
+            with bounded(server, token, path, objects=1), pytest.raises(ClientError) as refused:
+                writer.put_object(Bucket=bucket, Key="l", Body=b"x" * 20)
+            error = refused.value.response["Error"]
+            assert error["Code"] == "QuotaExceeded"
+            assert (error["Message"] == plain, "QuotaUsed" in error) == (not is_told, is_told)
+
+
+def invite(s3: BaseClient, bucket: str, arn: str, *, may_list: bool) -> None:
+    """Let somebody write to a bucket, and perhaps list it."""
+    of_bucket = f"arn:aws:s3:::{bucket}"
+    rights = [("s3:PutObject", f"{of_bucket}/*"), ("s3:ListBucket", of_bucket)]
+    statements = [
+        {"Effect": "Allow", "Principal": {"AWS": arn}, "Action": action, "Resource": resource}
+        for action, resource in rights[: 1 + may_list]
+    ]
+    policy = {"Version": "2012-10-17", "Statement": statements}
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import structlog
 from django.core.management import CommandError, call_command
 
 from buckets.configuration import Lifecycle
+from buckets.lifecycle_rows import write_lifecycle
 from buckets.services import configure_bucket, create_bucket
 from iam.keyring import RoleName
 from iam.models import AuditEntry
@@ -97,6 +98,24 @@ def run(*arguments: str) -> tuple[int, str, str]:
     except CommandError as error:
         return 2, "", str(error)
     return code, out.getvalue(), errors.getvalue()
+
+
+def test_rules_that_sql_does_not_have_do_nothing(bucket: int) -> None:
+    """After either of the two was restored, nobody acts by the engine's rules until they agree."""
+    every = LifecycleRule(id="every", expire_at_ms=PAST_MS)
+    get_engine().set_lifecycle(bucket, (every,)).result()
+    day_is_over()
+    assert jobs.lifecycle() == {}
+    assert len(keys(bucket)) == 3
+    assert run()[0] == 0, "the command has the engine know better first"
+    assert keys(bucket) == ["new"]
+    write_lifecycle(bucket, None)  # as an older backup has it
+    get_engine().set_lifecycle(bucket, (every,)).result()
+    day_is_over()
+    assert jobs.lifecycle() == {}
+    assert run()[0] == 0
+    assert keys(bucket) == ["new"]
+    assert get_engine().lifecycle(bucket).rules == ()
 
 
 def test_the_job_does_what_is_due_and_says_so(bucket: int) -> None:

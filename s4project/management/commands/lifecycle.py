@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from buckets.alignment import align_engine
 from buckets.services import bucket_names
 from s4project.care_command import Answer, CareCommand, RefusedError
 from s4project.commands import table
@@ -73,6 +74,8 @@ class Command(CareCommand):
         }
         if options["bucket"] is not None and not buckets:
             raise RefusedError(f"There is no bucket {options['bucket']}.")
+        if not options["status"]:
+            align_engine()  # the server may not have run since one of the two was restored
         if options["dry_run"]:
             return tried(buckets, options, progress, should_stop)
         if options["at"] is not None:

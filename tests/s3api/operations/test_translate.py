@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from s3api.http.target import Target
-from s3api.operations.translate import CODES, s3_error
+from s3api.operations.translate import CODES, quota_figures, s3_error
 from storage_engine import (
     DiskFull,
     EngineError,
@@ -98,7 +98,7 @@ def test_the_nearer_kind_counts() -> None:
 
 def test_a_quota_is_told_with_its_figures() -> None:
     """Whose it is, what it bounds, what is used and what was asked stand in words and elements."""
-    of_bucket, of_user = (s3_error(over(holder), TARGET) for holder in QuotaHolder)
+    of_bucket, of_user = (quota_figures(over(holder), TARGET) for holder in QuotaHolder)
     assert of_bucket.status == of_user.status == 403
     assert of_bucket.message == (
         "The bucket would hold more than the quota of 1000 bytes allows: 990 are used, and 20 "
@@ -114,4 +114,14 @@ def test_a_quota_is_told_with_its_figures() -> None:
         "QuotaAsked": "20",
     }
     objects = QuotaExceeded(QuotaHolder.BUCKET, QuotaMeasure.VERSIONS, bound=5, used=5, asked=1)
-    assert "the quota of 5 objects allows" in s3_error(objects, TARGET).message
+    assert "the quota of 5 objects allows" in quota_figures(objects, TARGET).message
+
+
+def test_a_quota_is_told_to_strangers_without_figures() -> None:
+    """Unless somebody has found that they may know, nobody is told whose it is or how much."""
+    for holder in QuotaHolder:
+        told = s3_error(over(holder), TARGET)
+        assert (told.message, told.detail) == (
+            "The bucket would hold more than its quota allows.",
+            {"BucketName": "b"},
+        )
