@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import pytest
 
+from tests.e2e.clients.aws_cli import CURRENT as CURRENT_AWS
 from tests.e2e.clients.aws_cli import aws
+from tests.e2e.clients.aws_cli import command as command_of_aws
 from tests.e2e.clients.installed import LONG, system
 from tests.e2e.clients.rclone import CURRENT, command, settings
 from tests.e2e.clients.trees import digests, write_tree
@@ -265,3 +267,20 @@ def test_the_aws_cli_locks_what_it_puts(run: Runner, s3: BaseClient, bucket: str
     assert f"{head['ObjectLockRetainUntilDate']:%Y-%m-%dT%H:%M:%SZ}" == until
     doomed = {"Bucket": locked, "Key": "k", "VersionId": head["VersionId"]}
     assert refusal(s3.delete_object, **doomed) == DENIED
+
+
+def test_the_lines_of_the_page_do_what_they_say(run: Runner, s3: BaseClient) -> None:
+    """The page's commands make a bucket that retains for 30 days, and lets go of what is hidden."""
+    program = run.home / "aws"
+    words = " ".join([*command_of_aws(CURRENT_AWS), "--endpoint-url", run.server.url])
+    program.write_text(f'#!/bin/sh\nexec {words} "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    path = f"{run.home}:{run.environment['PATH']}"
+    for lines in re.findall(r"```sh\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL):
+        run("sh", "-ec", lines, PATH=path)
+    s3.put_object(Bucket="vault", Key="k", Body=b"x")
+    head = s3.head_object(Bucket="vault", Key="k")
+    days = (head["ObjectLockRetainUntilDate"] - datetime.now(UTC)) / timedelta(days=1)
+    assert (head["ObjectLockMode"], round(days)) == ("COMPLIANCE", 30)
+    (rule,) = s3.get_bucket_lifecycle_configuration(Bucket="vault")["Rules"]
+    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
