@@ -291,7 +291,8 @@ class _Evaluation:
         if fall is None or not self._is_due(fall.due_ms):
             return
         gone = self._replaced(current)
-        size = 0 if gone is None else gone.size
+        size, parts = (0, 0) if gone is None else (gone.size, gone.part_count)
+        self._allowance.take(parts)  # without asking: there is some left when a key's turn comes
         if self._keeps(gone, fall, LifecycleAction.EXPIRE, current.version_id, size):
             return
         self._gone, self._hidden_ms = gone, fall.due_ms

@@ -20,7 +20,14 @@ from storage_engine import (
     rows,
 )
 from storage_engine.layout import INDEX
-from tests.storage_engine.engine_steps import BUCKET, attributes, noise, problems, put
+from tests.storage_engine.engine_steps import (
+    BUCKET,
+    attributes,
+    noise,
+    problems,
+    put,
+    put_multipart,
+)
 from tests.storage_engine.lifecycle_steps import (
     ENABLED,
     START_MS,
@@ -215,6 +222,23 @@ def test_buckets_have_their_turns(store: Governed) -> None:
             LifecycleOptions(store.bucket, is_slice_over=lambda turns=turns: next(turns, True))
         )
         assert [store.engine.namespace_counts(id_).objects for id_ in (1, 2, 3)] == left
+
+
+def test_large_objects_go_one_in_a_commit(store: Governed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever has many parts is no more than a commit may take away."""
+    monkeypatch.setattr(lifecycle_deeds, "LIFECYCLE_PARTS_MAX", 2)
+    store.versioning = UNVERSIONED
+    store.set_rules(rule(expire_days=1))
+    for number in range(3):
+        put_multipart(store.engine, f"{number}", [noise(100, 1), noise(200, 2), noise(300, 3)])
+    store.run()
+    store.clock.pass_days(5)
+    for left in (2, 1, 0):
+        turns = iter([False])
+        store.engine.run_lifecycle(
+            LifecycleOptions(store.bucket, is_slice_over=lambda turns=turns: next(turns, True))
+        )
+        assert store.engine.namespace_counts(BUCKET).objects == left
 
 
 def test_another_length_of_day_counts_at_once(tmp_path: Path) -> None:
