@@ -17,6 +17,7 @@ from storage_engine.lifecycle_rules import LifecycleAction, LifecycleCounts
 from storage_engine.limits import (
     HOUSEKEEPING_BATCH,
     LIFECYCLE_PARTS_MAX,
+    LIFECYCLE_SCAN_VERSIONS_MAX,
     LIFECYCLE_VERSIONS_MAX,
 )
 from storage_engine.values import ObjectRef
@@ -224,15 +225,18 @@ class ScanPage(Operation[None]):
             after=scan.after.encode(),
             limit=HOUSEKEEPING_BATCH,
         )
+        left = LIFECYCLE_SCAN_VERSIONS_MAX
         for name, value in page.items:
             assert value is not None
             target = ObjectRef(bucket_id, name.decode())
             if tree is not transaction.upload_names:
-                lifecycle_looks.schedule(transaction, target, rows.decode_entry(value))
+                left -= lifecycle_looks.schedule(transaction, target, rows.decode_entry(value))
             else:
                 state = lifecycle_looks.StoredKey(txn, tables, target, None)
                 oldest = next(state.uploads())
-                lifecycle_looks.schedule_upload(transaction, target, oldest.initiated_ms)
+                left -= lifecycle_looks.schedule_upload(transaction, target, oldest.initiated_ms)
+            if left <= 0:
+                return name.decode()
         return page.last.decode() if page.is_truncated else ""
 
 

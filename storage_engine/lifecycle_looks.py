@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from storage_engine import keys, rows
 from storage_engine.lifecycle_plan import Allowance, LifecycleRules, OpenUpload, evaluate
-from storage_engine.limits import LIFECYCLE_LOOK_AHEAD
+from storage_engine.limits import LIFECYCLE_ASKED, LIFECYCLE_LOOK_AHEAD
 from storage_engine.namespace import Namespace
 from storage_engine.values import Versioning
 from storage_engine.version_walk import versions_behind, versions_from_oldest
@@ -119,8 +119,11 @@ class StoredVersions(StoredKey):
 # --- writing -----------------------------------------------------------------------------------
 
 
-def schedule(transaction: Transaction, target: tuple[int, str], current: rows.Entry) -> None:
-    """Have the versions of a key looked at when the first of them falls due, if one ever does."""
+def schedule(transaction: Transaction, target: tuple[int, str], current: rows.Entry) -> int:
+    """Have the versions of a key looked at when the first of them falls due, if one ever does.
+
+    Return what that cost, in versions.
+    """
     bucket_id, key = target
     in_force = read_rules(transaction.txn, transaction.tables, bucket_id)
     assert in_force is not None
@@ -132,19 +135,22 @@ def schedule(transaction: Transaction, target: tuple[int, str], current: rows.En
     if plan.next_ms is not None:
         due.append(plan.next_ms)
     if not plan.is_complete:
-        due.append(in_force.rules.midnight_before(transaction.now_ms))
+        at_once = in_force.rules.midnight_before(transaction.now_ms)
+        due.append(max(at_once, keys.SCAN_MS + 1))  # a clock without a battery begins at 0
     if due:
         put_look(transaction, bucket_id, min(due), rows.Look(key))
+    return LIFECYCLE_LOOK_AHEAD - allowance.versions
 
 
-def schedule_upload(transaction: Transaction, target: tuple[int, str], initiated_ms: int) -> None:
-    """Have an upload looked at when it is to be aborted, if it ever is."""
+def schedule_upload(transaction: Transaction, target: tuple[int, str], initiated_ms: int) -> int:
+    """Have an upload looked at when it is to be aborted, if it ever is; return as `schedule`."""
     bucket_id, key = target
     in_force = read_rules(transaction.txn, transaction.tables, bucket_id)
     assert in_force is not None
     fall = in_force.rules.upload_expiry(key, initiated_ms)
     if fall is not None:
         put_look(transaction, bucket_id, fall.due_ms, rows.Look(key))
+    return in_force.rules.count // LIFECYCLE_ASKED
 
 
 def put_look(transaction: Transaction, bucket_id: int, at_ms: int, look: rows.Look) -> None:

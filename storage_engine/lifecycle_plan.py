@@ -10,12 +10,16 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, pairwise
+from itertools import chain, islice, pairwise
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from storage_engine import rows
 from storage_engine.lifecycle_rules import LifecycleAction, LifecycleDeed
-from storage_engine.limits import LIFECYCLE_KEPT_WALK_MAX
+from storage_engine.limits import (
+    LIFECYCLE_ASKED,
+    LIFECYCLE_KEPT_ASKED_MAX,
+    LIFECYCLE_KEPT_WALK_MAX,
+)
 from storage_engine.options import DAY_MS
 from storage_engine.values import NO_ATTRIBUTES, Versioning
 
@@ -41,6 +45,11 @@ class LifecycleRules:
         # would take nearly two.
         self._round_ms = day_ms if day_ms == DAY_MS else max(1, day_ms // 24)
         self._enabled = [rule for rule in rules if rule.is_enabled]
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._enabled)
 
     def midnight_before(self, at_ms: int) -> int:
         """Return the midnight (UTC) before a moment."""
@@ -203,13 +212,21 @@ class Allowance:
         """Tell whether there is any left."""
         return self.versions > 0 and self.parts > 0
 
-    def take(self, parts: int = 0) -> bool:
-        """Take one version or upload with its parts; False when nothing was left."""
+    def take(self, parts: int = 0, asked: int = 0) -> bool:
+        """Take one version or upload with its parts; False when nothing was left.
+
+        `asked` is how many rules are asked about it.
+        """
         if not self.is_left:
             return False
         self.versions -= 1
         self.parts -= parts
+        self.ask(asked)
         return True
+
+    def ask(self, asked: int) -> None:
+        """Count what was asked of rules, whether anything was left or not."""
+        self.versions -= asked // LIFECYCLE_ASKED
 
 
 class Plan(NamedTuple):
@@ -273,10 +290,12 @@ class _Evaluation:
         self._hidden_ms = 0  # since when it is due that something is put before the others
         self._alone_ms = 0  # and since when, that nothing is behind
         self._walked = 0  # versions that were looked at for what is kept
+        self._asked = 0  # and questions to rules about them
 
     def plan(self) -> Plan:
         """Return what was found; what was looked at besides is taken from what others may."""
         self._allowance.versions -= self._walked
+        self._allowance.ask(self._rules.count + self._asked)
         return Plan(self._deeds, self._next_ms, self._is_complete, self._after)
 
     # --- the current version --------------------------------------------------------------------
@@ -295,6 +314,8 @@ class _Evaluation:
         self._allowance.take(parts)  # without asking: there is some left when a key's turn comes
         if self._keeps(gone, fall, LifecycleAction.EXPIRE, current.version_id, size):
             return
+        if gone is not None:
+            self._allowance.take(gone.part_count)  # the first of its key: there is some left
         self._gone, self._hidden_ms = gone, fall.due_ms
         is_erased = self._versioning is Versioning.UNVERSIONED and not current.object_id
         self._head = None if is_erased else _marker(self._now_ms)
@@ -320,7 +341,7 @@ class _Evaluation:
             if not races:
                 self._is_alone = False
                 return
-            if not self._allowance.take(entry.part_count):
+            if not self._allowance.take(entry.part_count, len(races)):
                 self._is_alone = self._is_complete = False
                 return
             self._after = entry.version
@@ -351,27 +372,36 @@ class _Evaluation:
 
     def _races(self) -> list[_Race]:
         """Return the rules that may remove something, each with what it keeps."""
-        races = []
-        for rule in self._rules.noncurrent(self._state.key):
-            if not rule.noncurrent_kept:
-                races.append(_Race(rule, None))
-            elif (below := self._kept_from(rule)) is not None:
-                races.append(_Race(rule, below))
-        return races
+        rules = self._rules.noncurrent(self._state.key)
+        below = self._kept_from(rules)
+        return [
+            _Race(rule, below.get(place))
+            for place, rule in enumerate(rules)
+            if not rule.noncurrent_kept or place in below
+        ]
 
-    def _kept_from(self, rule: LifecycleRule) -> int | None:
-        """Return the number of the oldest version that a rule keeps; None when it keeps all.
+    def _kept_from(self, rules: Sequence[LifecycleRule]) -> dict[int, int]:
+        """Return the number of the oldest version that a rule keeps, by the rule's place.
 
-        So it does where those it is about are so few that they are not found among the newest.
+        Those that are not in it keep all: what they are about is so rare that not enough of it was
+        found among the newest.
         """
-        newest = self._newest_first()
-        kept = 0
-        for entry, _ in zip(newest, range(LIFECYCLE_KEPT_WALK_MAX), strict=False):
+        sought = {place: rule.noncurrent_kept for place, rule in enumerate(rules)}
+        sought = {place: kept for place, kept in sought.items() if kept}
+        below: dict[int, int] = {}
+        if not sought:
+            return below
+        for entry in islice(self._newest_first(), LIFECYCLE_KEPT_WALK_MAX):
             self._walked += 1
-            kept += _matches_version(rule, entry)
-            if kept == rule.noncurrent_kept:
-                return entry.version
-        return None
+            self._asked += len(sought)
+            for place in [place for place in sought if _matches_version(rules[place], entry)]:
+                sought[place] -= 1
+                if not sought[place]:
+                    below[place] = entry.version
+                    del sought[place]
+            if not sought or self._asked >= LIFECYCLE_KEPT_ASKED_MAX:
+                break
+        return below
 
     def _newest_first(self) -> Iterator[rows.Entry]:
         if self._hidden is not None:

@@ -197,6 +197,12 @@ LIFECYCLE_LOOKS: Final = 64
 LIFECYCLE_VERSIONS_MAX: Final = 256
 """Versions and uploads that it looks at in one commit: so requests never wait long for it."""
 
+LIFECYCLE_SCAN_VERSIONS_MAX: Final = 1024
+"""Versions that a scan looks at in one commit, where it only tells when they fall due."""
+
+LIFECYCLE_ASKED: Final = 32
+"""Questions whether a rule is about a version that count as much as a version itself."""
+
 LIFECYCLE_PARTS_MAX: Final = 10_000
 """Parts of multipart objects and uploads that it removes in one: as a rename may."""
 
@@ -207,6 +213,10 @@ not enough it has lifecycle look at the key without delay."""
 LIFECYCLE_KEPT_WALK_MAX: Final = 1000
 """Superseded versions among which a rule finds the newest that it keeps (100 at most, and nearly
 always the very first); if it does not find so many there, it removes nothing."""
+
+LIFECYCLE_KEPT_ASKED_MAX: Final = 10_000
+"""Questions that all such rules of a key ask on the way; those that found less by then remove
+nothing either. Some milliseconds, for a bucket may have 1,000 rules with tags of their own."""
 
 # --- salvage -----------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 
 from storage_engine import LifecycleOptions
-from tests.storage_engine.engine_steps import BUCKET, attributes
+from tests.storage_engine.engine_steps import BUCKET, attributes, problems
 from tests.storage_engine.lifecycle_steps import ENABLED, UNVERSIONED, Governed, rule
 
 if TYPE_CHECKING:
@@ -164,3 +164,22 @@ def test_rules_below_a_prefix_look_for_nothing_elsewhere(store: Governed) -> Non
     fill(store, 0, 1000)
     store.set_rules(rule(prefix="dir07/", expire_days=1))
     assert counted(store, lambda: run(store)) < 400
+
+
+def test_a_thousand_rules_on_one_key_hold_nobody_up(store: Governed) -> None:
+    """They walk its versions once, together; and those that find too little remove nothing."""
+    store.versioning = ENABLED
+    for number in range(100):
+        store.put("key", tags={"of": str(number % 4)})
+    several = [
+        rule(f"{number}", noncurrent_days=1, noncurrent_kept=20, tags={"of": str(number)})
+        for number in range(1000)
+    ]
+    store.set_rules(*several)
+    store.run()
+    assert counted(store, lambda: store.put("key")) < 300
+    store.clock.pass_days(4)
+    assert store.run_counted() == store.previewed() == {}
+    store.set_rules(*several[:4])
+    assert store.previewed() == store.run_counted() == {"expire-noncurrent": 20}
+    assert problems(store.engine) == []

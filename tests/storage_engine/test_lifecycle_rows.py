@@ -142,6 +142,57 @@ def test_a_rule_that_does_not_find_what_it_keeps_removes_nothing(
     assert store.run_counted() == store.previewed() == {}
 
 
+def test_objects_of_many_parts_go_a_few_in_a_commit(
+    store: Governed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What expires takes its parts with it: no commit has more than the last object goes beyond."""
+    monkeypatch.setattr(lifecycle_deeds, "LIFECYCLE_PARTS_MAX", 5)
+    store.versioning = UNVERSIONED
+    for number in range(8):
+        put_multipart(store.engine, f"key{number}", [noise(100, part) for part in range(3)])
+    store.set_rules(rule(expire_days=1))
+    store.run()
+    store.clock.pass_days(4)
+    before = store.engine.last_commit()
+    assert store.run_counted() == {"expire": 8}
+    assert store.engine.last_commit() - before == 4
+    assert problems(store.engine) == []
+
+
+def test_a_scan_looks_at_some_versions_in_a_commit(
+    store: Governed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys of many versions are fewer to a page, down to one."""
+    for number in range(6):
+        for _ in range(5):
+            store.put(f"key{number}")
+    store.clock.pass_days(4)
+    monkeypatch.setattr(lifecycle_deeds, "LIFECYCLE_SCAN_VERSIONS_MAX", 7)
+    store.set_rules(rule(noncurrent_days=1))
+    seen = []
+    for _ in range(3):
+        is_over = iter((False, True))
+        options = LifecycleOptions(store.bucket, is_slice_over=lambda over=is_over: next(over))
+        store.engine.run_lifecycle(options)
+        seen.append(sum(at_ms != keys.SCAN_MS for at_ms, _ in looks(store.engine)))
+    assert seen == [2, 4, 6]
+    assert store.run_counted() == {"expire-noncurrent": 24}
+    assert problems(store.engine) == []
+
+
+@pytest.mark.usefixtures("tight")
+def test_a_clock_that_begins_at_0_leaves_looks(tmp_path: Path) -> None:
+    """On the first day of 1970 what is to be looked at without delay is taken for no scan."""
+    governed = Governed(tmp_path / "early")
+    governed.clock.now_ms = 3_600_000
+    with governed.engine:
+        governed.set_rules(rule(noncurrent_days=1, tags={"temp": "1"}))
+        for _ in range(9):
+            governed.put("key")
+        assert governed.run().failed == 0
+        assert problems(governed.engine) == []
+
+
 def test_a_clock_that_was_set_back_makes_nothing_older(store: Governed) -> None:
     """A version is superseded no earlier than it was written; what is behind it waits with it."""
     store.set_rules(rule(noncurrent_days=2))
