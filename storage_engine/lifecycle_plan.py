@@ -314,8 +314,6 @@ class _Evaluation:
         self._allowance.take(parts)  # without asking: there is some left when a key's turn comes
         if self._keeps(gone, fall, LifecycleAction.EXPIRE, current.version_id, size):
             return
-        if gone is not None:
-            self._allowance.take(gone.part_count)  # the first of its key: there is some left
         self._gone, self._hidden_ms = gone, fall.due_ms
         is_erased = self._versioning is Versioning.UNVERSIONED and not current.object_id
         self._head = None if is_erased else _marker(self._now_ms)

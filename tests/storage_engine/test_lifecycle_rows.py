@@ -142,23 +142,6 @@ def test_a_rule_that_does_not_find_what_it_keeps_removes_nothing(
     assert store.run_counted() == store.previewed() == {}
 
 
-def test_objects_of_many_parts_go_a_few_in_a_commit(
-    store: Governed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What expires takes its parts with it: no commit has more than the last object goes beyond."""
-    monkeypatch.setattr(lifecycle_deeds, "LIFECYCLE_PARTS_MAX", 5)
-    store.versioning = UNVERSIONED
-    for number in range(8):
-        put_multipart(store.engine, f"key{number}", [noise(100, part) for part in range(3)])
-    store.set_rules(rule(expire_days=1))
-    store.run()
-    store.clock.pass_days(4)
-    before = store.engine.last_commit()
-    assert store.run_counted() == {"expire": 8}
-    assert store.engine.last_commit() - before == 4
-    assert problems(store.engine) == []
-
-
 def test_a_scan_looks_at_some_versions_in_a_commit(
     store: Governed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
