@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from storage_engine import (
     DAY_MS,
+    EngineOptions,
     LockMode,
     ObjectLock,
     ObjectLocked,
     ObjectRef,
     RetentionPeriod,
     Versioning,
+    rebuild_index,
     renames,
 )
 from storage_engine.locks import check_change
@@ -21,6 +24,7 @@ from storage_engine.objects import DeleteVersion
 from storage_engine.versions import History
 from tests.storage_engine.engine_steps import (
     BUCKET,
+    SEGMENT_BYTES,
     attributes,
     get,
     problems,
@@ -279,13 +283,17 @@ def test_a_default_is_for_what_says_nothing_of_retention(engine: StorageEngine, 
     assert engine.namespace_counts(BUCKET).locked == 3
 
 
+@pytest.mark.parametrize("is_lost", [False, True])
 @pytest.mark.parametrize("name", ADDERS)
-def test_a_clock_set_back_shortens_no_default(tmp_path: Path, name: str) -> None:
-    """No retention by period ends before an earlier one, also once the store is opened again."""
-    add, times = ADDERS[name], [100 * DAY_MS, 1, 101 * DAY_MS, 2]
+def test_a_clock_set_back_shortens_no_default(tmp_path: Path, name: str, is_lost: bool) -> None:
+    """No retention by period ends before an earlier one, also when the index is made anew."""
+    add, times, store = ADDERS[name], [100 * DAY_MS, 1, 101 * DAY_MS, 2], tmp_path / "store"
     ends = []
     for time_ms in times:
-        with small_store(tmp_path / "store", clock=lambda at=time_ms: at) as engine:
+        with small_store(store, clock=lambda at=time_ms: at) as engine:
             ends.append(add(engine).lock.retain_until_ms)
             assert problems(engine) == []
+        if is_lost:
+            shutil.rmtree(store / "index")
+            assert rebuild_index(store, EngineOptions(segment_bytes=SEGMENT_BYTES)).damage is None
     assert ends == [107 * DAY_MS, 107 * DAY_MS, 108 * DAY_MS, 108 * DAY_MS]
