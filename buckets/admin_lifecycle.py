@@ -13,7 +13,7 @@ from django.utils.http import urlencode
 from django.utils.text import Truncator
 
 from buckets import services
-from buckets.configuration import ALL_SIZES, Lifecycle
+from buckets.configuration import Lifecycle
 from buckets.console import Section, ask_policies, configuration_of
 from buckets.lifecycle import LifecycleRefused, check_lifecycle, write_lifecycle
 from buckets.lifecycle_words import (
@@ -79,11 +79,12 @@ class LifecycleSection(Section):
         """Show the rules and how they stand."""
         del request
         status = get_engine().lifecycle(bucket.pk)
-        rules = rules_of(bucket)
+        lifecycle = configuration_of(bucket).lifecycle or Lifecycle(rules=())
+        rules = lifecycle.rules
         return {
             "rows": [_row(bucket, rule, status.counts.get(rule.id)) for rule in rules],
             "facts": _standing(status, rules) if rules else [],
-            "document": _document(rules),
+            "document": _document(lifecycle),
         }
 
     def _change(
@@ -97,8 +98,7 @@ class LifecycleSection(Section):
         rule_id = request.POST.get("rule", "")
 
         def make() -> None:
-            rules = rules_of(bucket)
-            put_rules(request, bucket, change(rules, find_rule(rules, rule_id)))
+            change_rules(request, bucket, lambda rules: change(rules, find_rule(rules, rule_id)))
 
         return self.save(request, bucket, make, f"The rule {rule_id} was {said}.")
 
@@ -117,19 +117,33 @@ def find_rule(rules: Rules, rule_id: str) -> LifecycleRule:
     return found
 
 
-def put_rules(request: HttpRequest, bucket: Bucket, rules: Rules) -> None:
-    """Put rules in the place of those that are set, as PutBucketLifecycleConfiguration would.
+def change_rules(request: HttpRequest, bucket: Bucket, change: Callable[[Rules], Rules]) -> None:
+    """Make other rules of those that are set, as PutBucketLifecycleConfiguration would.
 
-    NotAllowed, LifecycleRefused, NoSuchBucket.
+    NotAllowed, LifecycleRefused, NoSuchBucket, and what `change` raises.
     """
     ask_policies(request, ACTION, bucket.name)
-    before = configuration_of(bucket).lifecycle
-    lifecycle = None
-    if rules:
-        minimum_size = ALL_SIZES if before is None else before.minimum_size
-        lifecycle = Lifecycle(rules=rules, minimum_size=minimum_size)
-        check_lifecycle(lifecycle)
-    services.configure_bucket(bucket.pk, lifecycle=lifecycle)
+    services.change_lifecycle(bucket.pk, partial(_changed, change=change))
+
+
+def _changed(before: Lifecycle | None, change: Callable[[Rules], Rules]) -> Lifecycle | None:
+    """Change rules; those that are not changed stay as they were put. LifecycleRefused."""
+    old = before or Lifecycle(rules=())
+    rules = change(old.rules)
+    if not rules:
+        return None
+    said = [_enabled(rule) for rule in old.rules]
+    same = {rule.id for rule in rules if _enabled(rule) in said}
+    is_bare = {rule.id for rule in rules} <= old.bare & same  # S3 refuses both forms in one
+    lifecycle = msgspec.structs.replace(
+        old,
+        rules=rules,
+        bare=old.bare if is_bare else frozenset(),
+        blank=old.blank & same,
+        idle=old.idle & same,
+    )
+    check_lifecycle(lifecycle)
+    return lifecycle
 
 
 def rule_address(bucket: Bucket, rule_id: str = "") -> str:
@@ -149,9 +163,9 @@ def _row(bucket: Bucket, rule: LifecycleRule, counts: LifecycleCounts | None) ->
     )
 
 
-def _document(rules: Rules) -> str:
-    """Write rules as the AWS CLI takes them."""
-    document = write_lifecycle(Lifecycle(rules=rules))
+def _document(lifecycle: Lifecycle) -> str:
+    """Write rules as they were put, and as the AWS CLI takes them."""
+    document = write_lifecycle(lifecycle)
     for rule in document["Rules"]:
         if "Date" in rule.get("Expiration", {}):
             moment = rule["Expiration"]["Date"] / 1000
@@ -180,8 +194,12 @@ def _move(rules: Rules, rule: LifecycleRule, by: int) -> Rules:
     return tuple(others)
 
 
+def _enabled(rule: LifecycleRule, *, is_enabled: bool = True) -> LifecycleRule:
+    return msgspec.structs.replace(rule, is_enabled=is_enabled)
+
+
 def _enable(rules: Rules, rule: LifecycleRule, *, is_enabled: bool) -> Rules:
-    changed = msgspec.structs.replace(rule, is_enabled=is_enabled)
+    changed = _enabled(rule, is_enabled=is_enabled)
     return tuple(changed if each is rule else each for each in rules)
 
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote
 
 import msgspec
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponseRedirect
 
 from buckets import services
-from buckets.admin_lifecycle import LifecycleSection, find_rule, put_rules, rules_of
+from buckets.admin_lifecycle import LifecycleSection, change_rules, find_rule, rules_of
 from buckets.admin_preview import look
 from buckets.configuration import Lifecycle
 from buckets.console import Section, address
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from buckets.models import Bucket
     from storage_engine import LifecycleRule
 
+NOT_HERE: Final = "no form can hold that, so it is changed over S3 or REST."
 # Which field of the form a refusal is about, by a word of it.
 FIELDS: Final = (
     ("with Tags", "tag_key_0"),
@@ -61,6 +63,14 @@ class RuleSection(Section):
         """Name what can be asked for."""
         return {"save": self._save, "preview": self._preview}
 
+    def _answer(self, request: HttpRequest, bucket: Bucket) -> HttpResponse:
+        """Leave alone what a browser would change by showing it, and so what the rule is about."""
+        rule = next((each for each in rules_of(bucket) if each.id == request.GET.get("rule")), None)
+        if rule is not None and _has_line_break(rule):
+            messages.error(request, f"The rule {rule.id} has a line break in it: {NOT_HERE}")
+            return HttpResponseRedirect(address(bucket, self.tab))
+        return super()._answer(request, bucket)
+
     def show(self, request: HttpRequest, bucket: Bucket, **more: Any) -> HttpResponse:
         """Show the rule to who may change it; others see all of it in the list."""
         if not self.may_set(request, bucket):
@@ -83,10 +93,11 @@ class RuleSection(Section):
         form = self._form(request)
 
         def change() -> None:
-            put_rules(request, bucket, _with(request, rules_of(bucket), form.rule))
+            change_rules(request, bucket, lambda rules: _with(request, rules, form.rule))
 
-        said = f"The rule {request.POST.get('id', '')} was saved."
-        return self.save_form(request, bucket, form, change, said)
+        return self.save_form(
+            request, bucket, form, change, f"The rule {form['id'].value()} was saved."
+        )
 
     def _preview(self, request: HttpRequest, bucket: Bucket) -> HttpResponse:
         """Tell what the rule alone would do as it stands in the form, enabled or not."""
@@ -125,14 +136,21 @@ class RuleSection(Section):
 def _with(
     request: HttpRequest, rules: tuple[LifecycleRule, ...], rule: LifecycleRule
 ) -> tuple[LifecycleRule, ...]:
-    """Put a rule among the others: in its own place, or last; NoSuchRule, RuleChanged."""
+    """Put a rule among the others: in its own place and name, or last; NoSuchRule, RuleChanged."""
     rule_id = request.GET.get("rule")
     if not rule_id:
         return (*rules, rule)
     before = find_rule(rules, rule_id)
     if _digest(before) != request.POST.get("seen"):
         raise RuleChanged(rule_id)
-    return tuple(rule if each is before else each for each in rules)
+    after = msgspec.structs.replace(rule, id=rule_id)
+    return tuple(after if each is before else each for each in rules)
+
+
+def _has_line_break(rule: LifecycleRule) -> bool:
+    """Whether fields of a form cannot hold what a rule says: browsers take line breaks out."""
+    texts = (rule.prefix, *rule.tags, *rule.tags.values())
+    return any(end in text for text in texts for end in "\r\n")
 
 
 def _digest(rule: LifecycleRule) -> str:

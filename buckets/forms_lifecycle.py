@@ -103,6 +103,7 @@ class RuleForm(forms.Form):
                 self.fields[f"tag_{part}_{number}"] = forms.CharField(
                     label=label,
                     required=False,
+                    strip=False,
                     max_length=256,
                     widget=UnfoldAdminTextInputWidget(attributes),
                 )

@@ -28,6 +28,8 @@ from storage_engine import NamespaceClosed, NamespaceNotEmpty, Versioning
 from storage_engine.apps import get_engine
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from buckets.configuration import Lifecycle
     from buckets.registry import BucketState
     from iam.quotas import Quota
@@ -40,6 +42,7 @@ __all__ = [
     "InvalidBucketState",
     "NoSuchBucket",
     "RegistryReader",
+    "change_lifecycle",
     "configure_bucket",
     "create_bucket",
     "delete_bucket",
@@ -214,6 +217,19 @@ def configure_bucket(bucket_id: int, **changes: Any) -> None:
         for name, change in difference(before, after).items():
             record_change(_action(name, change["new"]), bucket_arn(bucket.name), **{name: change})
         iam_services.announce("buckets")
+
+
+def change_lifecycle(
+    bucket_id: int, change: Callable[[Lifecycle | None], Lifecycle | None]
+) -> None:
+    """Set rules that are made of those that are set; NoSuchBucket, and what `change` raises.
+
+    The row is held meanwhile: nobody's rules are overwritten unseen.
+    """
+    with transaction.atomic():
+        configure_bucket(
+            bucket_id, lifecycle=change(lifecycle_rows.read_lifecycle(_lock(bucket_id)))
+        )
 
 
 def _change_lifecycle(bucket_id: int, lifecycle: Lifecycle | None) -> None:

@@ -22,14 +22,15 @@ class QuotaFields(forms.Form):
 
     quota_bytes = SizeField(
         label="Size at most",
+        min_size=1,
         help_text="Of all versions, and of the parts of unfinished uploads. Empty: no bound.",
     )
     quota_objects = forms.IntegerField(
         label="Objects at most",
         required=False,
-        min_value=0,
+        min_value=1,
         max_value=SIZE_MAX,
-        widget=UnfoldAdminIntegerFieldWidget({"min": "0", "class": "narrow-field"}),
+        widget=UnfoldAdminIntegerFieldWidget({"min": "1", "class": "narrow-field"}),
         help_text="Older versions and delete markers count too. Empty: no bound.",
     )
     quota_warn_percent = forms.IntegerField(

@@ -9,7 +9,7 @@ from django import forms
 from django.utils.html import format_html
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget
 
-from iam.sizes import STEP, UNITS, split_size
+from iam.sizes import STEP, UNITS, exact_size_text, split_size
 
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
@@ -52,7 +52,8 @@ class SizeWidget(forms.MultiWidget):
 class SizeField(forms.MultiValueField):
     """A size in bytes; None where no number is given."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, min_size: int = 0, **options: Any) -> None:
+        self.min_size = min_size
         options.setdefault("widget", SizeWidget())
         options.setdefault("required", False)
         fields = (
@@ -73,4 +74,6 @@ class SizeField(forms.MultiValueField):
             raise forms.ValidationError("This is more than can be kept.")
         if size != int(size):
             raise forms.ValidationError("This is no whole number of bytes.")
+        if size < self.min_size:
+            raise forms.ValidationError(f"At least {exact_size_text(self.min_size)}.")
         return int(size)

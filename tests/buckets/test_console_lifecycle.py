@@ -8,8 +8,10 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from django.contrib.messages import get_messages
+from django.db import connection
 from django.utils.html import escape
 
 from buckets import services
@@ -207,6 +209,88 @@ def test_a_rule_is_disabled_and_the_last_one_deleted(
     assert services.find_bucket("box").configuration.lifecycle is None
     assert store.lifecycle(box.id).rules == ()
     assert "There is no rule all" in said(console.post(address, {"do": "up", "rule": "all"}))
+
+
+def test_rules_stay_as_they_were_put(box: BucketState, console: Client, address: str) -> None:
+    """What the console changes beside a rule leaves the form that a client put it in."""
+    idle = LifecycleRule(id="idle", prefix="tmp/")
+    everything, other = (LifecycleRule(id=name, abort_days=1) for name in ("everything", "other"))
+    put_so = Lifecycle(
+        rules=(everything, idle, other),
+        blank=frozenset({"everything"}),
+        idle=frozenset({"idle"}),
+        minimum_size="varies_by_storage_class",
+    )
+    services.configure_bucket(box.id, lifecycle=put_so)
+    assert escape('"ExpiredObjectDeleteMarker": false') in text(console.get(address))
+    console.post(address, {"do": "up", "rule": "other"})
+    console.post(address, {"do": "disable", "rule": "idle"})
+    after = msgspec.structs.replace(
+        put_so, rules=(everything, other, msgspec.structs.replace(idle, is_enabled=False))
+    )
+    assert services.find_bucket("box").configuration.lifecycle == after
+
+
+def test_the_older_form_ends_with_a_rule_that_it_cannot_have(
+    box: BucketState, console: Client, address: str
+) -> None:
+    """Rules with a Prefix and no Filter stay so while all do: S3 refuses both forms in one."""
+    first = tuple(LifecycleRule(id=name, abort_days=1) for name in "ab")
+    old = Lifecycle(rules=first, bare=frozenset("ab"))
+    services.configure_bucket(box.id, lifecycle=old)
+    console.post(address, {"do": "delete", "rule": "b"})
+    found = services.find_bucket("box").configuration.lifecycle
+    assert found is not None
+    assert "a" in found.bare
+    console.post(f"{address}rule/", FORM)
+    found = services.find_bucket("box").configuration.lifecycle
+    assert found == Lifecycle(rules=(first[0], ALL))
+
+
+def test_a_rule_is_saved_to_the_letter_or_not_at_all(
+    box: BucketState, console: Client, address: str
+) -> None:
+    """Spaces at an end are part of prefixes and tags; what a browser would drop is not edited."""
+    spaced = LifecycleRule(id="all ", prefix=" x ", tags={" a": "b "}, expire_days=1)
+    set_rules(box, spaced)
+    page = f"{address}rule/?rule=all%20"
+    form = {
+        "do": "save",
+        "seen": seen(text(console.get(page))),
+        "is_enabled": "on",
+        "key_prefix": " x ",
+        "tag_key_0": " a",
+        "tag_value_0": "b ",
+        "expire_days": "2",
+    }
+    assert "The rule all was saved" not in (told := said(console.post(page, form)))
+    assert "The rule all  was saved" in told
+    assert rules() == (msgspec.structs.replace(spaced, expire_days=2),)
+
+    broken = LifecycleRule(id="broken", prefix="logs\n", expire_days=1)
+    set_rules(box, broken)
+    page = f"{address}rule/?rule=broken"
+    for answer in (
+        console.get(page),
+        console.post(page, {**form, "key_prefix": "logs"}),
+        console.post(page, {**form, "key_prefix": "logs", "do": "preview"}),
+    ):
+        assert answer.status_code == 302
+        assert "line break" in said(answer)
+    assert rules() == (broken,)
+
+
+def test_rules_are_made_of_those_that_are_set(box: BucketState) -> None:
+    """What is changed is read in the transaction that changes it, and nothing else is written."""
+    set_rules(box, ALL)
+
+    def add(found: Lifecycle | None) -> Lifecycle:
+        assert connection.in_atomic_block
+        assert found == Lifecycle(rules=(ALL,))
+        return Lifecycle(rules=(*found.rules, PAST))
+
+    services.change_lifecycle(box.id, add)
+    assert rules() == (ALL, PAST)
 
 
 def test_what_cannot_be_a_rule_comes_back_with_the_reason(

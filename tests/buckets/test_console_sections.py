@@ -59,7 +59,8 @@ NO_RETENTIONS = [
 ]
 NO_QUOTAS = [
     ({"quota_bytes": "0.1", "quota_bytes_unit": "0"}, "whole number of bytes"),
-    ({"quota_objects": "-1"}, "greater than or equal to 0"),
+    ({"quota_bytes": "0", "quota_bytes_unit": "3"}, "At least 1 byte."),
+    ({"quota_objects": "0"}, "greater than or equal to 1"),
     ({"quota_objects": str(2**63)}, "less than or equal to"),
     ({"quota_bytes": "1", "quota_warn_percent": "101"}, "less than or equal to 100"),
 ]
