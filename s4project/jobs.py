@@ -24,9 +24,9 @@ from buckets.services import finish_deletions
 from iam.services import forget_sign_ins
 from iam.services.audit import PRUNED_AT_ONCE, prune_entries
 from s4project.courier import SINK
-from s4project.lifecycle import Asked, Diary, abort_old_uploads
+from s4project.lifecycle import Diary, abort_old_uploads
 from s4project.quota_watch import QuotaWatch
-from storage_engine import Busy, CompactionOptions, LifecycleOptions, ScrubOptions
+from storage_engine import Busy, CompactionOptions, ScrubOptions
 from storage_engine.apps import get_engine
 from storage_engine.errors import EngineError
 from storage_engine.pace import Stopped
@@ -137,17 +137,18 @@ def look_seconds() -> float:
 def lifecycle() -> object:
     """Carry out what lifecycle rules ask for by now, for a while; nothing is a look at the index.
 
-    What is done is logged at once, and told in the audit log now and then.
+    What is done is logged at once, and told in the audit log now and then, and at the end.
     """
-    report = get_engine().run_lifecycle(
-        LifecycleOptions(Asked(), should_stop=is_stopping, is_slice_over=slice_over())
-    )
+    report = _diary.run(should_stop=is_stopping, is_slice_over=slice_over())
     if report.failed:
         log.error("Lifecycle met damage: `manage.py verify` finds it", looks=report.failed)
-    _diary.note(report.done)
-    _diary.tell()
     done = {action.value: count for action, count in report.deeds.items() if count}
     return done if report.is_complete else Unfinished(done)
+
+
+def tell_the_rest() -> None:
+    """Tell what lifecycle did of which there is no entry yet: nobody else knows it."""
+    _diary.tell(all_of_it=True)
 
 
 def abort_uploads() -> object:
@@ -240,6 +241,7 @@ def run_forever(jobs: Sequence[Job] | None = None) -> None:
     while True:
         job = min(due, key=due.__getitem__)
         if signal.sigtimedwait(STOP_SIGNALS, max(0.0, due[job] - time.monotonic())):
+            _run(Job("tell_the_rest", tell_the_rest, HOUR))
             return
         due[job] = time.monotonic() + _run(job)
 

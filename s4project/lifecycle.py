@@ -17,11 +17,18 @@ from buckets.services import bucket_names, find_bucket_by_id
 from iam.audit.acting import current_actor
 from iam.services import is_settled
 from iam.services.audit import make_entry, record_events
-from storage_engine import LifecycleBucket, LifecycleCounts, ObjectAttributes
+from storage_engine import (
+    LifecycleBucket,
+    LifecycleCounts,
+    LifecycleOptions,
+    ObjectAttributes,
+)
 from storage_engine.apps import get_engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from storage_engine import LifecycleReport
 
     Done = Mapping[int, Mapping[str, LifecycleCounts]]  # by bucket and rule
 
@@ -53,6 +60,20 @@ class Diary:
                     **shown(counts),
                 )
                 untold[rule_id] = added(untold.get(rule_id, LifecycleCounts()), counts)
+
+    def run(
+        self,
+        *,
+        should_stop: Callable[[], bool] = bool,
+        is_slice_over: Callable[[], bool] = bool,
+    ) -> LifecycleReport:
+        """Carry out what is due, and tell what was done, also where something fails half-way."""
+        options = LifecycleOptions(Asked(), should_stop, is_slice_over)
+        try:
+            return get_engine().run_lifecycle(options)
+        finally:
+            self.note(options.report.done)
+            self.tell()
 
     def tell(self, *, all_of_it: bool = False) -> None:
         """Make entries about the buckets of which there was none for a while."""

@@ -114,19 +114,6 @@ class LifecycleBucket:
     marker: ObjectAttributes = NO_ATTRIBUTES  # of the delete markers that lifecycle writes
 
 
-@dataclass(frozen=True, slots=True)
-class LifecycleOptions:
-    """How far one run of lifecycle goes.
-
-    `bucket` is asked before each commit, as a request's DELETE would be told; None: there is no
-    such bucket, and nothing is done in it.
-    """
-
-    bucket: Callable[[int], LifecycleBucket | None]
-    should_stop: Callable[[], bool] = lambda: False  # the process is to end
-    is_slice_over: Callable[[], bool] = lambda: False  # others are to have their turn
-
-
 @dataclass(slots=True)
 class LifecycleReport:
     """What one run did, in all buckets."""
@@ -150,3 +137,17 @@ class LifecycleReport:
             else:
                 self.deeds[deed.action] = self.deeds.get(deed.action, 0) + 1
                 self.bytes += deed.size
+
+
+@dataclass(frozen=True, slots=True)
+class LifecycleOptions:
+    """How far one run of lifecycle goes.
+
+    `bucket` is asked before each commit, as a request's DELETE would be told; None: there is no
+    such bucket, and nothing is done in it. `report` has what was done also where the run fails.
+    """
+
+    bucket: Callable[[int], LifecycleBucket | None]
+    should_stop: Callable[[], bool] = lambda: False  # the process is to end
+    is_slice_over: Callable[[], bool] = lambda: False  # others are to have their turn
+    report: LifecycleReport = field(default_factory=LifecycleReport)

@@ -20,7 +20,7 @@ from storage_engine.limits import LIFECYCLE_LOOKS
 from storage_engine.namespace import Namespace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from concurrent.futures import Future
 
     import lmdb
@@ -164,7 +164,7 @@ class Lifecycle:
 
     def run(self, options: LifecycleOptions) -> LifecycleReport:
         """Carry out what is due; bucket by bucket, a little of each at a time."""
-        report = LifecycleReport()
+        report = options.report
         stuck: set[bytes] = set()
         while waiting := self._index.view(self._waiting):
             was_done = False
@@ -223,14 +223,19 @@ class Lifecycle:
         budget = Budget()
         looks = [LookAt(place, bucket, budget) for place in places]
         outcomes = self._committer.submit_all(looks).result()
-        for place, outcome in zip(places, outcomes, strict=True):
+        for deeds in outcomes:  # what was done is told first, whatever else went wrong
+            if isinstance(deeds, list):
+                report.add(bucket_id, deeds)
+        self._sort_out(dict(zip(places, outcomes, strict=True)), stuck)
+        return True
+
+    def _sort_out(self, outcomes: Mapping[bytes, object], stuck: set[bytes]) -> None:
+        """Remember the places where something is damaged; any other trouble ends the run."""
+        for place, outcome in outcomes.items():
             if isinstance(outcome, CorruptBlob):
                 stuck.add(place)
             elif isinstance(outcome, Exception):
                 raise outcome
-            elif outcome is not None:
-                report.add(bucket_id, outcome)
-        return True
 
     def _scan(self, place: bytes, stuck: set[bytes]) -> bool:
         try:

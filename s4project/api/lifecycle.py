@@ -30,8 +30,8 @@ from iam.api.paging import TOKEN_CHARACTERS_MAX, Page, read_token, write_token
 from iam.api.permissions import SignedIn
 from iam.api.view import CONFLICT, MISSING, View, endpoint
 from s4project.api.s3 import admitted
-from s4project.lifecycle import Asked, Diary
-from storage_engine import LifecycleCounts, LifecycleOptions, LifecycleRule
+from s4project.lifecycle import Diary
+from storage_engine import LifecycleCounts, LifecycleRule
 from storage_engine.apps import get_engine
 
 if TYPE_CHECKING:
@@ -313,11 +313,7 @@ class RunLifecycle(View):
         """
         del request
         end = time.monotonic() + query["seconds"]
-        options = LifecycleOptions(Asked(), is_slice_over=lambda: time.monotonic() > end)
-        report = get_engine().run_lifecycle(options)
-        diary = Diary()
-        diary.note(report.done)
-        diary.tell()
+        report = Diary().run(is_slice_over=lambda: time.monotonic() > end)
         deeds = {action.value: count for action, count in report.deeds.items()}
         return {
             "keys": report.looks,

@@ -155,6 +155,30 @@ def test_entries_are_seldom_and_lose_nothing(bucket: int, monkeypatch: pytest.Mo
     assert len(entries()) == 2
 
 
+def test_what_was_done_before_a_failure_is_told(
+    bucket: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that fails half-way has logged what it did; the end of the process tells it."""
+    day_is_over()
+    diary = Diary()
+    diary._told[bucket] = time.monotonic()  # so that it waits for its hour
+    monkeypatch.setattr(jobs, "_diary", diary)
+
+    def fail_then() -> bool:
+        if keys(bucket) == ["new"]:
+            raise OSError
+        return False
+
+    with pytest.raises(OSError), structlog.testing.capture_logs() as logs:  # noqa: PT011  # its own
+        diary.run(is_slice_over=fail_then)
+    assert [line["expired"] for line in logs] == [2]
+    assert entries() == []
+    jobs.tell_the_rest()
+    assert [entry.detail["rules"]["gone"]["expired"] for entry in entries()] == [2]
+    jobs.tell_the_rest()
+    assert len(entries()) == 1
+
+
 def entries() -> list[AuditEntry]:
     """List the entries of lifecycle in their order."""
     return list(AuditEntry.objects.filter(action="s4:RunLifecycle").order_by("pk"))

@@ -15,7 +15,7 @@ from s4project.care_command import Answer, CareCommand, RefusedError
 from s4project.commands import table
 from s4project.configuration import whole_number
 from s4project.lifecycle import Asked, Diary, shown
-from storage_engine import LifecycleCounts, LifecycleOptions
+from storage_engine import LifecycleCounts
 from storage_engine.apps import get_engine
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ class Command(CareCommand):
         progress: Progress,
         should_stop: Callable[[], bool],
     ) -> Answer:
+        del engine
         buckets = {
             bucket_id: name
             for bucket_id, name in sorted((bucket_names() or {}).items(), key=lambda each: each[1])
@@ -84,7 +85,7 @@ class Command(CareCommand):
             return status(buckets)
         if options["bucket"] is not None:
             raise RefusedError("--bucket goes with --dry-run or --status: a run is of all buckets.")
-        return run(engine, buckets, progress, should_stop)
+        return run(buckets, should_stop)
 
 
 def moment(text: str) -> datetime:
@@ -216,18 +217,9 @@ def _rule_row(bucket: str, rule_id: str, counts: LifecycleCounts) -> list[str]:
 # --- a run --------------------------------------------------------------------------------------
 
 
-def run(
-    engine: StorageEngine,
-    buckets: dict[int, str],
-    progress: Progress,
-    should_stop: Callable[[], bool],
-) -> Answer:
+def run(buckets: dict[int, str], should_stop: Callable[[], bool]) -> Answer:
     """Carry out what is due."""
-    del progress
-    report = engine.run_lifecycle(LifecycleOptions(Asked(), should_stop=should_stop))
-    diary = Diary()
-    diary.note(report.done)
-    diary.tell()
+    report = Diary().run(should_stop=should_stop)
     lines = [
         f"{buckets.get(bucket_id, bucket_id)}: rule {rule_id}: "
         + ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in shown(counts).items())
