@@ -63,7 +63,10 @@ def count(totals: rows.NamespaceRow, entry: rows.Entry, delta: int) -> None:
         return
     totals.locked += delta
     totals.held += delta * entry.has_hold
-    totals.retained_until_ms = max(totals.retained_until_ms, entry.retain_until_ms)
+    if not totals.locked:
+        totals.retained_until_ms = 0
+    elif delta > 0:
+        totals.retained_until_ms = max(totals.retained_until_ms, entry.retain_until_ms)
 
 
 def is_binding(lock: ObjectLock, now_ms: int) -> bool:

@@ -232,7 +232,7 @@ class NamespaceRow(msgspec.Struct, array_like=True):
     account: int = 0  # whose totals these count in; 0: nobody's
     lifecycle: int = 0  # number of the rules in force, of META "lifecycle."; 0: there are none
     held: int = 0  # versions under a legal hold
-    retained_until_ms: int = 0  # no retention in it ends later; never lowered
+    retained_until_ms: int = 0  # no retention in it ends later; 0 when nothing is locked
 
     @property
     def bytes(self) -> int:

@@ -133,6 +133,20 @@ def test_a_prefix_moves_beside_what_is_locked(
     engine.rename_prefix(BUCKET, "m/", "n/").result()
 
 
+def test_nothing_is_looked_at_once_the_last_lock_is_gone(
+    engine: StorageEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Totals tell when nothing is locked any more, however long it was to be."""
+    monkeypatch.setattr(renames, "RENAME_LOOKS_MAX", 1)
+    for key in ("p/a", "p/b"):
+        put(engine, key, b"x")
+    put_locked(engine, "k", GOVERNED)
+    with pytest.raises(ObjectLocked, match="more versions"):
+        engine.rename_prefix(BUCKET, "p/", "q/").result()
+    engine.delete_version(BUCKET, "k", "null", bypass_governance=True).result()
+    engine.rename_prefix(BUCKET, "p/", "q/").result()
+
+
 def test_who_forgets_to_ask_removes_nothing_either(engine: StorageEngine) -> None:
     """A change that went past every check is undone where the version would have gone."""
     put_locked(engine, "k", COMPLIANT)
