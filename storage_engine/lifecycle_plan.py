@@ -334,6 +334,8 @@ class _Evaluation:
         if self._head is None:
             return
         races = self._races()
+        if not races and not self._head.is_marker:
+            return
         self._is_alone, self._after = after is None, after
         for entry, newer in pairwise(chain(self._oldest_first(after), [self._head])):
             if not races:
