@@ -285,9 +285,9 @@ class History:
     # --- within --------------------------------------------------------------------------------
 
     def _number(self, entry: rows.Entry) -> int:
-        """Make a version number of a time, below all that salvage leaves to be given out."""
-        time_ms = min(entry.modified_ms, self._transaction.now_ms - 1)
-        return time_ms << SEQUENCE_TIME_SHIFT
+        """Make a version number of a time, below all that are still to be given out."""
+        newest_ms = (self._transaction.next_sequence() >> SEQUENCE_TIME_SHIFT) - 1
+        return min(entry.modified_ms, newest_ms) << SEQUENCE_TIME_SHIFT
 
     def _schedule(self) -> None:
         """Have lifecycle look at the key in time; where there are no rules that is all it costs."""

@@ -168,3 +168,23 @@ def test_the_order_of_records_does_not_matter(locks: list[bool], random: Random)
             wanted = [n for n, is_locked in enumerate(locks) if is_locked or n == len(locks) - 1]
             assert contents(engine, "k") == [noise(1000, n) for n in reversed(wanted)]
             assert problems(engine) == []
+
+
+def test_versions_of_times_to_come_stay_behind_what_is_put_next(tmp_path: Path) -> None:
+    """A clock that ran ahead as they were written takes no numbers that are still to be given."""
+    store = tmp_path / "s"
+    with small_store(store) as engine:
+        for number in range(3):
+            put_locked(engine, "k", noise(1000, number), LOCKED, None)
+    lose_index(store)
+    with renew_engine(store, SMALL) as engine:
+        survey = Survey(RealDisk(), store / "volumes", engine._place.store_id, ignore)
+        finds = [find._replace(created_ms=FAR_MS + n) for n, find in enumerate(survey.finds())]
+        engine._submit(BeginSalvage(1)).result()
+        time.sleep(0.01)
+        for found in finds:
+            engine._submit(AdoptObject(found)).result()
+        engine._submit(EndSalvage()).result()
+        put_locked(engine, "k", noise(1000, 9), NONE, None)
+        assert contents(engine, "k") == [noise(1000, number) for number in (9, 2, 1, 0)]
+        assert problems(engine) == []
