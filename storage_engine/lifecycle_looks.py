@@ -12,6 +12,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
 from storage_engine import keys, rows
+from storage_engine.errors import CorruptBlob
 from storage_engine.lifecycle_plan import Allowance, LifecycleRules, OpenUpload, evaluate
 from storage_engine.limits import LIFECYCLE_ASKED, LIFECYCLE_LOOK_AHEAD
 from storage_engine.namespace import Namespace
@@ -91,7 +92,8 @@ class StoredKey:
             while is_found and cursor.key().startswith(name_id):
                 raw_id = keys.open_upload_parts(cursor.key())[1]
                 value = self._txn.get(keys.upload(raw_id), db=self._tables.uploads)
-                assert value is not None
+                if value is None:
+                    raise CorruptBlob(f"the index has lost upload {raw_id.hex()}")
                 yield OpenUpload(raw_id.hex(), rows.decode_upload(value).initiated_ms)
                 is_found = cursor.next()
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from storage_engine import keys, rows
 from storage_engine.errors import CorruptBlob
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
     from storage_engine.values import Versioning
 
     Txn = lmdb.Transaction[bytes]
+
+DAMAGE: Final = (CorruptBlob, msgspec.MsgspecError)
+"""What a damaged row is told by; the others are looked at all the same."""
 
 
 class Lifecycle:
@@ -227,12 +232,12 @@ class Lifecycle:
             if isinstance(deeds, list):
                 report.add(bucket_id, deeds)
         self._sort_out(dict(zip(places, outcomes, strict=True)), stuck)
-        return True
+        return any(outcome is not None for outcome in outcomes)
 
     def _sort_out(self, outcomes: Mapping[bytes, object], stuck: set[bytes]) -> None:
         """Remember the places where something is damaged; any other trouble ends the run."""
         for place, outcome in outcomes.items():
-            if isinstance(outcome, CorruptBlob):
+            if isinstance(outcome, DAMAGE):
                 stuck.add(place)
             elif isinstance(outcome, Exception):
                 raise outcome
@@ -240,7 +245,7 @@ class Lifecycle:
     def _scan(self, place: bytes, stuck: set[bytes]) -> bool:
         try:
             self._committer.submit(ScanPage(place)).result()
-        except CorruptBlob:
+        except DAMAGE:
             stuck.add(place)
         return True
 

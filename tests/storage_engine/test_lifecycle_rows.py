@@ -275,6 +275,33 @@ def test_large_objects_go_one_in_a_commit(store: Governed, monkeypatch: pytest.M
         assert store.engine.namespace_counts(BUCKET).objects == left
 
 
+def test_damaged_rows_hold_up_no_others(store: Governed) -> None:
+    """What cannot be read of one key is passed over, and so is a bucket whose rules do not fit."""
+    store.set_rules(rule(noncurrent_days=1, abort_days=1))
+    store.run()
+    for key in ("a", "b", "c"):
+        store.put(key)
+        store.put(key)
+        uploaded = store.engine.create_upload(BUCKET, key, attributes()).result()
+    tables = store.engine._index.tables
+    raw_id = bytes.fromhex(uploaded.upload_id)
+    write(store.engine, lambda txn: txn.delete(keys.upload(raw_id), db=tables.uploads))
+
+    def spoil(txn: Any) -> None:
+        with txn.cursor(tables.versions) as cursor:
+            assert cursor.first()
+            txn.put(cursor.key(), b"\xc1", db=tables.versions)
+
+    write(store.engine, spoil)
+    store.clock.pass_days(4)
+    report = store.engine.run_lifecycle(LifecycleOptions(store.bucket))
+    assert (report.failed, report.looks, report.is_complete) == (2, 1, True)
+    row = rows.encode(rows.NamespaceRow(versions=5))
+    write(store.engine, lambda txn: txn.put(keys.sequence(BUCKET), row, db=tables.namespaces))
+    store.clock.pass_days(4)
+    assert store.engine.run_lifecycle(LifecycleOptions(store.bucket)).looks == 0
+
+
 def test_another_length_of_day_counts_at_once(tmp_path: Path) -> None:
     """A store opened with shorter days looks at everything anew, and goes by those."""
     store = Governed(tmp_path / "store")
