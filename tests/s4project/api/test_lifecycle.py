@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +10,11 @@ import pytest
 
 from buckets.configuration import Lifecycle
 from buckets.services import configure_bucket, create_bucket, find_bucket
+from iam.keyring import RoleName
 from iam.models import AuditEntry
 from storage_engine import DAY_MS, LifecycleRule
 from tests.calling import Program
+from tests.people import person
 from tests.s4project.api.filling import put
 
 if TYPE_CHECKING:
@@ -135,6 +138,27 @@ def test_a_preview_goes_page_by_page_and_does_nothing(program: Program) -> None:
     assert program.post(f"{PATH}/preview", {"token": "???"}).status == 400
     assert program.post(f"{PATH}/preview", {"at": "soon"}).status == 400
     assert find_bucket("photos").configuration.lifecycle == Lifecycle(rules=(GONE,))
+
+
+def test_rules_are_tried_by_who_may_set_them(program: Program) -> None:
+    """With rules of his own, one who may only look could ask what tags there are."""
+    set_up(GONE)
+    put("photos", "old/a")
+    eve = person("eve", RoleName.READER)
+    rights = ["s3:GetLifecycleConfiguration", "s3:ListBucketVersions"]
+    later = {"at": "2100-01-01T00:00:00Z"}
+    proposed = {"rules": [{"tags": {"team": "lab"}, "expire_days": 1}]}
+    for action, status in (("s3:GetObject", 403), ("s3:PutLifecycleConfiguration", 200)):
+        allowed = {
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:aws:iam::{eve.account_id}:user/eve"},
+            "Action": [*rights, action],
+            "Resource": ["arn:aws:s3:::photos", "arn:aws:s3:::photos/*"],
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        configure_bucket(find_bucket("photos").id, policy=policy)
+        assert len(Program(eve).post(f"{PATH}/preview", later).body["deeds"]) == 1
+        assert Program(eve).post(f"{PATH}/preview", proposed).status == status
 
 
 def test_a_run_now_is_counted_by_rule(program: Program, boss: User) -> None:
