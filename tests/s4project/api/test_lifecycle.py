@@ -145,7 +145,7 @@ def test_rules_are_tried_by_who_may_set_them(program: Program) -> None:
     set_up(GONE)
     put("photos", "old/a")
     eve = person("eve", RoleName.READER)
-    rights = ["s3:GetLifecycleConfiguration", "s3:ListBucketVersions"]
+    rights = ["s3:GetLifecycleConfiguration", "s3:ListBucket", "s3:ListBucketVersions"]
     later = {"at": "2100-01-01T00:00:00Z"}
     proposed = {"rules": [{"tags": {"team": "lab"}, "expire_days": 1}]}
     for action, status in (("s3:GetObject", 403), ("s3:PutLifecycleConfiguration", 200)):
