@@ -311,9 +311,9 @@ class _Evaluation:
             return
         gone = self._replaced(current)
         size, parts = (0, 0) if gone is None else (gone.size, gone.part_count)
-        self._allowance.take(parts)  # without asking: there is some left when a key's turn comes
         if self._keeps(gone, fall, LifecycleAction.EXPIRE, current.version_id, size):
             return
+        self._allowance.take(parts)  # without asking: there is some left when a key's turn comes
         self._gone, self._hidden_ms = gone, fall.due_ms
         is_erased = self._versioning is Versioning.UNVERSIONED and not current.object_id
         self._head = None if is_erased else _marker(self._now_ms)

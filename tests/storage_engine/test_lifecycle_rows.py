@@ -31,6 +31,7 @@ from tests.storage_engine.engine_steps import (
 from tests.storage_engine.lifecycle_steps import (
     ENABLED,
     START_MS,
+    SUSPENDED,
     UNVERSIONED,
     Governed,
     open_store,
@@ -273,6 +274,24 @@ def test_large_objects_go_one_in_a_commit(store: Governed, monkeypatch: pytest.M
             LifecycleOptions(store.bucket, is_slice_over=lambda turns=turns: next(turns, True))
         )
         assert store.engine.namespace_counts(BUCKET).objects == left
+
+
+def test_a_large_object_that_is_locked_holds_up_nothing_behind_it(
+    store: Governed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is passed over takes nothing from what a commit may do."""
+    monkeypatch.setattr(lifecycle_deeds, "LIFECYCLE_PARTS_MAX", 2)
+    store.put("key")
+    put_multipart(store.engine, "key", [noise(100, 1), noise(200, 2), noise(300, 3)])
+    store.hold("key", "null", is_on=True)
+    store.versioning = SUSPENDED
+    store.set_rules(rule(expire_days=1, noncurrent_days=1))
+    store.clock.pass_days(4)
+    turns = iter([False] * 9)
+    store.engine.run_lifecycle(
+        LifecycleOptions(store.bucket, is_slice_over=lambda: next(turns, True))
+    )
+    assert store.versions() == ["key@null"]
 
 
 def test_damaged_rows_hold_up_no_others(store: Governed) -> None:
