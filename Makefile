@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-CRASH_SUITES := $(addprefix tests/storage_engine/test_,power_cut.py crash.py races.py model.py) tests/e2e/test_server_key.py
+CRASH_SUITES := $(addprefix tests/storage_engine/test_,power_cut.py crash.py races.py model.py lifecycle_crash.py lifecycle_model.py) tests/e2e/test_server_key.py
 
 .PHONY: serve test test-long test-clients clients test-crash test-scale conformance fuzz pages coverage check format lock bench help clean
 
