@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.e2e.outcome import refusal
+from tests.e2e.processes import wait_until
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -158,7 +158,7 @@ def test_the_life_under_governance(s3: BaseClient, locked: str) -> None:
 
 def test_the_life_under_compliance(s3: BaseClient, locked: str) -> None:
     """Nobody goes past it, shortens or weakens it; when its time is over, it goes as any other."""
-    until = datetime.now(UTC) + timedelta(seconds=3)
+    until = in_days(1)
     version = {"Bucket": locked, "Key": "k", "VersionId": put(s3, locked)}
     s3.put_object_retention(**version, Retention=retention(COMPLIANCE, until))
     bypass = {"BypassGovernanceRetention": True}
@@ -176,7 +176,10 @@ def test_the_life_under_compliance(s3: BaseClient, locked: str) -> None:
     )
     (error,) = told["Errors"]
     assert (error["Code"], error["Message"]) == ("AccessDenied", PROTECTED)
-    time.sleep(max(0.0, (until - datetime.now(UTC)).total_seconds()) + 0.1)
+    version["VersionId"] = put(s3, locked)
+    soon = datetime.now(UTC) + timedelta(seconds=2)
+    s3.put_object_retention(**version, Retention=retention(COMPLIANCE, soon))
+    wait_until(lambda: datetime.now(UTC) > soon, "the end of the retention", 10)
     assert s3.get_object_retention(**version)["Retention"]["Mode"] == COMPLIANCE
     assert refusal(s3.delete_object, **version) == (200, "")
 
