@@ -312,6 +312,11 @@ def test_answers_say_when_an_object_will_expire(server: Server, s3: BaseClient) 
     part = s3.upload_part(**place, PartNumber=1, Body=b"x")
     parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
     assert told(s3.complete_multipart_upload(**place, MultipartUpload=parts)) == ten
+    far = 2**31 - 1  # days, after which there is no date that a header can hold
+    abort = {"DaysAfterInitiation": far}
+    ruled(s3, bucket, rule("far", Expiration={"Days": far}, AbortIncompleteMultipartUpload=abort))
+    assert "Expiration" not in s3.head_object(Bucket=bucket, Key="k")
+    assert "AbortDate" not in s3.create_multipart_upload(Bucket=bucket, Key="k")
     s3.delete_bucket_lifecycle(Bucket=bucket)
     assert "Expiration" not in s3.head_object(Bucket=bucket, Key="k")
 
