@@ -18,7 +18,7 @@ from storage_engine.lifecycle_deeds import Budget, DropLooks, LookAt, ScanPage, 
 from storage_engine.lifecycle_looks import StoredKey, read_rules
 from storage_engine.lifecycle_plan import Allowance, LifecycleRules, evaluate
 from storage_engine.lifecycle_rules import LifecyclePage, LifecycleReport, LifecycleStatus
-from storage_engine.limits import LIFECYCLE_LOOKS
+from storage_engine.limits import LIFECYCLE_LOOKS, LIFECYCLE_PREVIEW_VERSIONS_MAX
 from storage_engine.namespace import Namespace
 
 if TYPE_CHECKING:
@@ -122,19 +122,26 @@ class Lifecycle:
         return self._index.view(look)
 
     def _preview(
-        self, txn: Txn, bucket_id: int, plan: partial[list[LifecycleDeed]], after: bytes, limit: int
+        self,
+        txn: Txn,
+        bucket_id: int,
+        plan: partial[tuple[list[LifecycleDeed], int]],
+        after: bytes,
+        limit: int,
     ) -> LifecyclePage:
         tables = self._index.tables
         names, is_truncated = self._names(txn, bucket_id, after, limit)
         deeds: list[LifecycleDeed] = []
-        looked_at = 0
+        looked_at = work = 0
         for name, value in names:
-            if looked_at and len(deeds) >= limit:
+            if looked_at and (len(deeds) >= limit or work >= LIFECYCLE_PREVIEW_VERSIONS_MAX):
                 is_truncated = True
                 break
             looked_at += 1
             current = None if value is None else rows.decode_entry(value)
-            deeds += plan(StoredKey(txn, tables, (bucket_id, name.decode()), current))
+            due, cost = plan(StoredKey(txn, tables, (bucket_id, name.decode()), current))
+            deeds += due
+            work += cost
         next_key = names[looked_at - 1][0].decode() if looked_at else ""
         return LifecyclePage(deeds, looked_at, is_truncated, next_key)
 
@@ -267,5 +274,9 @@ class Lifecycle:
 
 def _deeds(
     rules: LifecycleRules, now_ms: int, versioning: Versioning, state: StoredKey
-) -> list[LifecycleDeed]:
-    return evaluate(rules, state, now_ms, versioning, Allowance()).deeds
+) -> tuple[list[LifecycleDeed], int]:
+    """Return what is due of a key, and what it cost to tell, in versions."""
+    allowance = Allowance()
+    whole = allowance.versions
+    plan = evaluate(rules, state, now_ms, versioning, allowance)
+    return plan.deeds, whole - allowance.versions

@@ -51,7 +51,8 @@ class LifecycleVerbs:
     ) -> LifecyclePage:
         """Tell what rules (None: those in force) would do by some time (None: now); writes nothing.
 
-        Goes through the bucket's keys, `limit` of them at a time, or fewer if so much is due.
+        Goes through the bucket's keys, `limit` of them at a time, or fewer if so much is due
+        or they have very many versions.
         """
         return self._lifecycle.preview(
             bucket_id, rules, versioning, at_ms, after_key, page_limit(limit)

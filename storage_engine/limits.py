@@ -200,6 +200,9 @@ LIFECYCLE_VERSIONS_MAX: Final = 256
 LIFECYCLE_SCAN_VERSIONS_MAX: Final = 1024
 """Versions that a scan looks at in one commit, where it only tells when they fall due."""
 
+LIFECYCLE_PREVIEW_VERSIONS_MAX: Final = 20_000
+"""Versions after which a page of what would be done begins no other key: about 150 ms."""
+
 LIFECYCLE_ASKED: Final = 32
 """Questions whether a rule is about a version that count as much as a version itself."""
 

@@ -15,6 +15,7 @@ from storage_engine import (
     lifecycle_deeds,
     lifecycle_looks,
     lifecycle_plan,
+    lifecycle_run,
     rebuild_index,
     renew_engine,
     rows,
@@ -141,6 +142,21 @@ def test_a_rule_that_does_not_find_what_it_keeps_removes_nothing(
     assert store.previewed() == {"expire-noncurrent": 4}
     monkeypatch.setattr(lifecycle_plan, "LIFECYCLE_KEPT_WALK_MAX", 4)
     assert store.run_counted() == store.previewed() == {}
+
+
+def test_a_preview_looks_at_some_versions_at_a_time(
+    store: Governed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its pages are shorter where keys have many, be anything due or not, and tell it all."""
+    monkeypatch.setattr(lifecycle_run, "LIFECYCLE_PREVIEW_VERSIONS_MAX", 5)
+    store.set_rules(rule(noncurrent_days=1, tags={"temp": "1"}))
+    for number in range(6):
+        for _ in range(4):
+            store.put(f"key{number}", tags={"temp": "1"} if number == 5 else {})
+    store.clock.pass_days(4)
+    page = store.engine.preview_lifecycle(BUCKET, versioning=ENABLED)
+    assert (page.keys, page.is_truncated, page.next_key) == (2, True, "key1")
+    assert len(store.preview()) == 3
 
 
 def test_a_scan_looks_at_some_versions_in_a_commit(
