@@ -68,14 +68,15 @@ class Command(CareCommand):
         should_stop: Callable[[], bool],
     ) -> Answer:
         del engine
+        names = bucket_names()
         buckets = {
             bucket_id: name
-            for bucket_id, name in sorted((bucket_names() or {}).items(), key=lambda each: each[1])
+            for bucket_id, name in sorted((names or {}).items(), key=lambda each: each[1])
             if options["bucket"] in {None, name}
         }
         if options["bucket"] is not None and not buckets:
             raise RefusedError(f"There is no bucket {options['bucket']}.")
-        if not options["status"]:
+        if names is not None and not options["status"]:
             align_engine()  # the server may not have run since one of the two was restored
         if options["dry_run"]:
             return tried(buckets, options, progress, should_stop)
