@@ -239,7 +239,10 @@ class Lifecycle:
             if isinstance(deeds, list):
                 report.add(bucket_id, deeds)
         self._sort_out(dict(zip(places, outcomes, strict=True)), stuck)
-        return any(outcome is not None for outcome in outcomes)
+        if any(outcome is not None for outcome in outcomes):
+            return True
+        # Another process did it, or what the index has of this bucket contradicts itself.
+        return self._index.view(lambda txn: self._places(txn, bucket_id, stuck)) != places
 
     def _sort_out(self, outcomes: Mapping[bytes, object], stuck: set[bytes]) -> None:
         """Remember the places where something is damaged; any other trouble ends the run."""
