@@ -287,8 +287,6 @@ class _Evaluation:
         self._hidden: rows.Entry | None = None  # what will be the newest behind it
         self._gone: rows.Entry | None = None  # what goes for good as another takes its place
         self._is_alone = False  # nothing will be behind the current version
-        self._hidden_ms = 0  # since when it is due that something is put before the others
-        self._alone_ms = 0  # and since when, that nothing is behind
         self._walked = 0  # versions that were looked at for what is kept
         self._asked = 0  # and questions to rules about them
 
@@ -314,7 +312,7 @@ class _Evaluation:
         if self._keeps(gone, fall, LifecycleAction.EXPIRE, current.version_id, size):
             return
         self._allowance.take(parts)  # without asking: there is some left when a key's turn comes
-        self._gone, self._hidden_ms = gone, fall.due_ms
+        self._gone = gone
         is_erased = self._versioning is Versioning.UNVERSIONED and not current.object_id
         self._head = None if is_erased else _marker(self._now_ms)
         self._hidden = None if gone is current else current
@@ -351,8 +349,6 @@ class _Evaluation:
             action, name = LifecycleAction.EXPIRE_NONCURRENT, entry.version_id
             if fall is None or self._keeps(entry, fall, action, name, entry.size):
                 self._is_alone = False
-            else:
-                self._alone_ms = max(self._alone_ms, self._deeds[-1].due_ms)
 
     def _superseded(self, races: list[_Race], entry: rows.Entry, since_ms: int) -> Fall | None:
         """Tell which rule removes a version now; drop those that remove no newer one either."""
@@ -362,8 +358,6 @@ class _Evaluation:
                 races.remove(race)
             elif _matches_version(race.rule, entry):
                 due_ms = self._rules.noncurrent_due(race.rule, since_ms)
-                if race.below is not None:
-                    due_ms = max(due_ms, self._hidden_ms)
                 if self._is_due(due_ms):
                     falls.append(Fall(due_ms, race.rule.id))
                 else:
@@ -429,7 +423,6 @@ class _Evaluation:
             return
         fall = self._rules.marker_expiry(self._state.key, head.modified_ms)
         if fall is not None and self._is_due(fall.due_ms):
-            fall = Fall(max(fall.due_ms, self._alone_ms), fall.rule_id)
             self._keeps(head, fall, LifecycleAction.EXPIRE_MARKER, head.version_id, 0)
 
     def abort_uploads(self) -> None:
