@@ -138,11 +138,12 @@ class Asked:
             self._known.clear()
             self._generation = generation if is_settled() else -1
         if bucket_id not in self._known:
-            self._known[bucket_id] = _look_up(bucket_id)
+            certain = None if self._generation < 0 else generation
+            self._known[bucket_id] = _look_up(bucket_id, certain)
         return self._known[bucket_id]
 
 
-def _look_up(bucket_id: int) -> LifecycleBucket | None:
+def _look_up(bucket_id: int, generation: int | None) -> LifecycleBucket | None:
     """Read a bucket; None, too, while the engine would act by rules that SQL does not have.
 
     So it is after a restored backup of either, until `align_engine` has made them the same.
@@ -154,7 +155,7 @@ def _look_up(bucket_id: int) -> LifecycleBucket | None:
     if get_engine().lifecycle(bucket_id).rules != lifecycle.rules:
         return None
     marker = ObjectAttributes(etag="", headers={}, owner=state.owner_canonical_id)
-    return LifecycleBucket(state.configuration.versioning, marker)
+    return LifecycleBucket(state.configuration.versioning, marker, generation)
 
 
 # --- uploads ------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from storage_engine import keys, lifecycle_looks, locks, rows, uploads
+from storage_engine import keys, lifecycle_looks, locks, meta, rows, uploads
 from storage_engine.commit import Operation
 from storage_engine.errors import ObjectLocked
 from storage_engine.lifecycle_plan import Allowance, LifecycleRules, evaluate
@@ -97,7 +97,8 @@ class LookAt(Operation["list[LifecycleDeed] | None"]):
 
     def mutate(self, transaction: Transaction) -> list[LifecycleDeed] | None:
         """Evaluate, carry out, count, and say when to look again."""
-        table, allowance = transaction.tables.lifecycle, self.budget.of(transaction)
+        tables, allowance = transaction.tables, self.budget.of(transaction)
+        table = tables.lifecycle
         bucket_id, at_ms, _ = keys.look_parts(self.place)
         totals = transaction.namespace(bucket_id)
         value = transaction.get(table, self.place)
@@ -105,6 +106,8 @@ class LookAt(Operation["list[LifecycleDeed] | None"]):
             return None  # somebody else did it, set his clock, or it is for the next commit
         if totals.is_closed or not totals.lifecycle:
             return None
+        if self.bucket.generation not in {None, meta.read_generation(transaction.txn, tables)}:
+            return None  # versions may be kept in it since
         transaction.delete(table, self.place)
         return self._look(transaction, bucket_id, at_ms, rows.decode_look(value))
 

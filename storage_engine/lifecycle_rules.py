@@ -108,10 +108,15 @@ class LifecycleStatus:
 
 @dataclass(frozen=True, slots=True)
 class LifecycleBucket:
-    """What only others know of a bucket, and a deletion in it depends on."""
+    """What only others know of a bucket, and a deletion in it depends on.
+
+    `generation` is that of the engine as this was known for certain: a commit that finds another
+    does nothing, and it is asked for again. None: it is taken as it is.
+    """
 
     versioning: Versioning
     marker: ObjectAttributes = NO_ATTRIBUTES  # of the delete markers that lifecycle writes
+    generation: int | None = None
 
 
 @dataclass(slots=True)

@@ -241,8 +241,9 @@ class Lifecycle:
         self._sort_out(dict(zip(places, outcomes, strict=True)), stuck)
         if any(outcome is not None for outcome in outcomes):
             return True
-        # Another process did it, or what the index has of this bucket contradicts itself.
-        return self._index.view(lambda txn: self._places(txn, bucket_id, stuck)) != places
+        # Another process did it, or the bucket was changed; if not, its rows contradict each other.
+        now = self._index.view(lambda txn: self._places(txn, bucket_id, stuck))
+        return now != places or options.bucket(bucket_id) != bucket
 
     def _sort_out(self, outcomes: Mapping[bytes, object], stuck: set[bytes]) -> None:
         """Remember the places where something is damaged; any other trouble ends the run."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from storage_engine import DAY_MS, LockMode, lifecycle_run
+from storage_engine import DAY_MS, LifecycleBucket, LifecycleOptions, LockMode, lifecycle_run
 from tests.storage_engine.engine_steps import BUCKET, attributes, problems, put_part
 from tests.storage_engine.lifecycle_steps import (
     ENABLED,
@@ -402,3 +402,22 @@ def test_what_only_follows_from_another_deed_is_done_with_it(store: Governed) ->
     assert problems(store.engine) == []
     assert agree(store) == {"expire": 1, "expire-noncurrent": 2, "expire-marker": 1}
     assert store.shapes("k") == "mo"
+
+
+def test_a_bucket_that_keeps_versions_since_it_was_asked_about_loses_none(store: Governed) -> None:
+    """What was known of it counts for no commit that comes after a change."""
+    store.versioning = UNVERSIONED
+    store.set_rules(rule(expire_days=1))
+    store.put("a")
+    store.clock.pass_days(4)
+
+    def ask(_bucket_id: int) -> LifecycleBucket:
+        known = LifecycleBucket(store.versioning, generation=store.engine.generation())
+        if store.versioning is UNVERSIONED:
+            store.versioning = ENABLED
+            store.engine.bump_generation("buckets")
+        return known
+
+    report = store.engine.run_lifecycle(LifecycleOptions(ask))
+    assert (report.looks, report.is_complete) == (1, True)
+    assert store.shapes("a") == "mo"
