@@ -75,6 +75,36 @@ def await_release(directory: Path) -> None:
         raise EngineClosed(f"{path} is in use by another program")
 
 
+def _open(path: Path, map_bytes: int) -> lmdb.Environment:
+    """Open the environment, again as long as another process outgrows our map meanwhile."""
+    while True:
+        try:
+            return lmdb.open(
+                str(path),
+                map_size=map_bytes,
+                max_dbs=len(Tables._fields),
+                max_readers=READERS_MAX,
+                max_spare_txns=SPARE_READERS_MAX,
+                readahead=False,  # point lookups: reading around them would evict what is used
+                mode=0o600,
+                sync=False,  # the journal is synced, and checkpoints make the tree durable
+                metasync=False,
+                lib_version=LMDB_MAJOR,
+            )
+        except lmdb.MapResizedError:
+            continue  # LMDB takes on the larger of the file's size and ours
+        except (lmdb.InvalidError, lmdb.VersionMismatchError, lmdb.CorruptedError) as error:
+            raise FormatError(f"{path} holds no index that this version can read") from error
+        except lmdb.Error as error:
+            # LMDB's locks are the process's: a second opening would undo those of the first, and
+            # a forked child cannot tell its parent's from its own.
+            if "already open" not in str(error):
+                raise StorageError(f"the index cannot be opened: {error}") from error
+            raise EngineClosed(
+                f"{path} is open in this process, or was when it was forked: close it before"
+            ) from error
+
+
 class Tables(NamedTuple):
     """The open tables; the names are those of `keys.Table`."""
 
@@ -118,29 +148,7 @@ class Index:
         self._growth_lock = threading.Lock()
         self._resizes = 0
         self._room_end = 0  # up to here the file has its blocks
-        try:
-            self._env = lmdb.open(
-                str(path),
-                map_size=map_bytes,
-                max_dbs=len(Tables._fields),
-                max_readers=READERS_MAX,
-                max_spare_txns=SPARE_READERS_MAX,
-                readahead=False,  # point lookups: reading around them would evict what is used
-                mode=0o600,
-                sync=False,  # the journal is synced, and checkpoints make the tree durable
-                metasync=False,
-                lib_version=LMDB_MAJOR,
-            )
-        except (lmdb.InvalidError, lmdb.VersionMismatchError, lmdb.CorruptedError) as error:
-            raise FormatError(f"{path} holds no index that this version can read") from error
-        except lmdb.Error as error:
-            # LMDB's locks are the process's: a second opening would undo those of the first, and
-            # a forked child cannot tell its parent's from its own.
-            if "already open" not in str(error):
-                raise StorageError(f"the index cannot be opened: {error}") from error
-            raise EngineClosed(
-                f"{path} is open in this process, or was when it was forked: close it before"
-            ) from error
+        self._env = _open(path, map_bytes)
         if self._env.stat()["psize"] != META_PAGE_BYTES:
             self._env.close()
             raise FormatError(f"{path}: S4 needs a machine with memory pages of 4,096 bytes")

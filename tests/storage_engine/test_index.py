@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
+from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
 from subprocess import run
@@ -60,6 +62,17 @@ def write_much(path: str) -> None:
     index.close()
 
 
+def grow_for_ever(path: str) -> None:
+    """Fill an index whose map grows by little, so that it grows often."""
+    index = Index(Path(path), 1 << 16)
+    for n in count():
+        try:
+            with index.begin_write() as txn:
+                txn.put(b"%d" % n, bytes(PAGE), db=index.tables.meta)
+        except lmdb.MapFullError:
+            index._resize(lambda env: env.set_mapsize(env.info()["map_size"] + (1 << 16)))
+
+
 def test_every_table_is_there(index: Index) -> None:
     """The tables are those that keys.py names, and they are kept."""
     assert set(index.tables._fields) == {table.value for table in Table}
@@ -108,6 +121,19 @@ def test_a_copy_is_the_first_to_find_a_map_that_grew(index: Index, tmp_path: Pat
     copied = Index(tmp_path / "copy", 1 << 17)
     assert read(copied, b"199") == bytes(PAGE)
     copied.close()
+
+
+def test_an_opening_follows_a_map_that_grows_at_that_moment(tmp_path: Path) -> None:
+    """An index is opened however often another process makes it larger in between."""
+    other = SPAWN.Process(target=grow_for_ever, args=(str(tmp_path),))
+    other.start()
+    while not (tmp_path / "data.mdb").exists():
+        time.sleep(0.01)
+    for _ in range(300):
+        Index(tmp_path, 1 << 16).close()
+    assert other.is_alive()
+    other.kill()
+    other.join()
 
 
 def test_readers_go_on_while_the_map_grows(index: Index) -> None:
