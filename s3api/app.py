@@ -44,6 +44,7 @@ from storage_engine import EngineError, QuotaExceeded
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from iam.audit.acting import Actor
     from s3api.audit import Audit
     from s3api.context import ControlPlane, Notes, Piece, S3Config
     from storage_engine import StorageEngine
@@ -108,6 +109,13 @@ class Errand(NamedTuple):
     arguments: dict[str, Any]
 
 
+class Guest(NamedTuple):
+    """A user whom another door let in, and as whom the audit log tells of him."""
+
+    canonical_id: str
+    ask: Callable[[], Actor]
+
+
 class S3App:
     """The ASGI application of the S3 side, one per worker process."""
 
@@ -128,15 +136,32 @@ class S3App:
         self.store.close()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        """Serve one HTTP request."""
+        """Serve one HTTP request of who has signed it."""
+        await self._live(scope, receive, send, None)
+
+    async def serve_for(
+        self, guest: Guest, scope: dict[str, Any], receive: Receive, send: Send
+    ) -> None:
+        """Serve one HTTP request of a user whom another door let in, decided as his signed one.
+
+        It names its bucket by path. No key narrows it, and no form is taken: that is signed.
+        """
+        set_scene(guest.ask)
+        await self._live(scope, receive, send, guest)
+
+    async def _live(
+        self, scope: dict[str, Any], receive: Receive, send: Send, guest: Guest | None
+    ) -> None:
+        """Answer a request, whatever comes of it."""
         reply = Reply(send, next(self._numbers), is_head=scope["method"] == "HEAD")
+        reply.course.is_errand = guest is not None
         target = NOWHERE
         try:
             request = Request(scope, receive)
-            config = self.store.config
-            target = parse_target(request.header("host"), request.raw_path, config.domains)
+            domains = self.store.config.domains if guest is None else None
+            target = parse_target(request.header("host"), request.raw_path, domains)
             reply.course.request, reply.course.target = request, target
-            await self._serve(request, target, reply)
+            await self._serve(request, target, reply, guest)
         except ClientDisconnected:
             reply.course.code = GONE  # nobody is left to answer
         except S3Error as error:
@@ -183,16 +208,12 @@ class S3App:
     def admit(self, errand: Errand) -> Call:
         """Let a user in with what he wants, by the snapshots as they are, if he may; S3Error."""
         store = self.store
-        principal = store.snapshots.keyring.principal(errand.canonical_id)
-        if principal is None:
-            raise S3Error("AccessDenied")
-        identity = Identity(Credential("", "", principal), NOBODY.payload)
         call = Call(
             store,
             errand.request,
             errand.target,
             OPERATIONS[errand.operation],
-            identity,
+            _identity_without_key(store, errand.canonical_id),
             None,
             errand.arguments,
             time.time_ns() // 1_000_000,
@@ -200,7 +221,9 @@ class S3App:
         _admit(call)
         return call
 
-    async def _serve(self, request: Request, target: Target, reply: Reply) -> None:
+    async def _serve(
+        self, request: Request, target: Target, reply: Reply, guest: Guest | None
+    ) -> None:
         """Take one request through the rooms."""
         store, course = self.store, reply.course
         now = time.time()
@@ -212,17 +235,20 @@ class S3App:
         course.operation = operation.name
         await store.refresh()
         form = None
-        if operation.name == FORM:  # alone in not being signed in headers or query
+        if guest is not None:
+            identity = _identity_of_guest(store, request, operation, guest)
+        elif operation.name == FORM:  # alone in not being signed in headers or query
             form, request, target, identity = await open_form(store, request, target, now)
             course.target = target
         else:
             identity = _identity(store, request, target, operation, now)
-        if identity.credential is not None:
+        if guest is None and identity.credential is not None:
             store.notes.note_use(identity.credential.access_key, now_ms)
         call = Call(store, request, target, operation, identity, None, {}, now_ms, form=form)
         call.request_id = reply.request_id
         course.call = call
-        set_scene(call.actor)
+        if guest is None:
+            set_scene(call.actor)
         handler = _admit(call)
         document = await _read_document(call) if operation.reads_body else b""
         call.arguments = operation.bind(
@@ -257,6 +283,26 @@ def _identity(
         now=now,
         allows_version_2=store.config.signature_v2,
     )
+
+
+def _identity_without_key(store: Store, canonical_id: str) -> Identity:
+    """Make what a signature would tell of a user, of whom another door knows who he is."""
+    principal = store.snapshots.keyring.principal(canonical_id)
+    if principal is None:
+        raise S3Error("AccessDenied")
+    return Identity(Credential("", "", principal), NOBODY.payload)
+
+
+def _identity_of_guest(
+    store: Store, request: Request, operation: Operation, guest: Guest
+) -> Identity:
+    """As `_identity`, of who needs no signature."""
+    if operation.name == FORM:
+        raise S3Error("MethodNotAllowed")
+    identity = _identity_without_key(store, guest.canonical_id)
+    if request.query:
+        request.adopt_query_headers()
+    return identity
 
 
 def _cors_headers(store: Store, request: Request, bucket_name: str) -> Headers:

@@ -20,6 +20,7 @@ from s4project.body_bound import BodyBound
 from s4project.key_uses import KeyUses
 from s4project.s3side import close_s3_app, open_s3_app
 from s4project.scribe import RecordQueue, Scribe
+from s4project.session_gateway import SessionGateway
 from storage_engine.apps import close_engine, get_engine
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class TwoSides:
     def __init__(self) -> None:
         self.console = BodyBound(get_asgi_application())
         self.s3: S3App | None = None
+        self.gateway = SessionGateway(self._s3)
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
@@ -44,11 +46,16 @@ class TwoSides:
             await self._lifespan(receive, send)
         elif scope["type"] != "http":
             return
-        elif scope["server"][1] == settings.S4_CONSOLE_PORT:
-            await self.console(scope, receive, send)
+        elif scope["server"][1] != settings.S4_CONSOLE_PORT:
+            await self._s3()(scope, receive, send)
+        elif SessionGateway.is_for(scope["raw_path"]):
+            await self.gateway(scope, receive, send)
         else:
-            assert self.s3 is not None, "no request before start-up"
-            await self.s3(scope, receive, send)
+            await self.console(scope, receive, send)
+
+    def _s3(self) -> S3App:
+        assert self.s3 is not None, "no request before start-up"
+        return self.s3
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         """Open the engine when the worker starts; write and close when the worker stops."""

@@ -97,6 +97,7 @@ exports.controls = () => browse(async (page, context) => {
 
   // The search of commands.
   await page.keyboard.press('Control+k');
+  await page.waitForSelector('[x-ref=searchInputCommand]:focus'); // what is typed sooner is lost
   await page.locator('[x-ref=searchInputCommand]').pressSequentially('user');
   await page.waitForSelector('#command-results li a');
   await page.locator('[x-ref=searchInputCommand]').press('ArrowDown');

@@ -1,0 +1,200 @@
+"""S3 for who is signed in to the console: `/s3/` on the console's own port.
+
+The object browser is an S3 client of the server that serves it. So it needs no key, no CORS and no
+name for the S3 side; a body goes straight to S3's rooms, and what a user may do is decided there,
+as his signed request would be. Here is decided who he is, by his session; that a page of the
+console asks, and no foreign one; and that what is stored can do no harm on the console's origin.
+"""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import closing
+from functools import partial
+from http import HTTPStatus
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, unquote_to_bytes
+
+from asgiref.sync import sync_to_async
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.core.handlers.asgi import ASGIRequest
+from django.db import close_old_connections
+from django.http import HttpResponse
+from django.middleware.csrf import CsrfViewMiddleware
+
+from iam.audit_middleware import actor_of
+from iam.console import signed_in
+from iam.sessions import SessionLife
+from s3api.app import Guest
+from s3api.errors import S3Error
+from s3api.http.query import Query
+from s3api.protocol import render_error
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from django.http import HttpRequest
+
+    from s3api.app import S3App
+
+    Receive = Callable[[], Awaitable[dict[str, Any]]]
+    Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+    Headers = list[tuple[bytes, bytes]]
+
+ROOT: Final = b"/s3"  # what stands before S3's own path
+# Of a request: what says who asks, or from which page, is for this room alone; and a browser signs
+# no body, in chunks or whole.
+OWN: Final = frozenset(
+    {
+        *(b"authorization", b"cookie", b"origin", b"x-csrftoken", b"x-requested-with"),
+        *(b"x-amz-content-sha256", b"x-amz-date", b"x-amz-security-token"),
+    }
+)
+SIGNED_IN: Final = (b"authorization", b"Session")  # conditions may ask where it says who asks
+BODY: Final = frozenset({b"content-type", b"content-length", b"transfer-encoding", b"expect"})
+FROM_HERE: Final = frozenset(
+    {b"same-origin", b"none"}
+)  # of Sec-Fetch-Site; none: typed, a bookmark
+# Of a reply: what must not be said of an object here, whatever was stored with it.
+UNSAID: Final = frozenset({b"cache-control", b"expires"})
+INLINE: Final = "inline"
+PDF: Final = b"application/pdf"
+# A page that was stored is shown without a script, a style or an origin of its own. The viewers of
+# browsers refuse to show a PDF in a sandbox; they run none of its scripts on the page's origin.
+GUARD: Final = b"default-src 'none'; frame-ancestors 'self'"
+SANDBOX: Final = b"; img-src 'self'; media-src 'self'; sandbox"
+SAFETY: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"vary", b"Cookie"),
+)
+
+
+class SessionGateway:
+    """An ASGI application: S3 below `/s3/`, for sessions of the console."""
+
+    def __init__(self, get_app: Callable[[], S3App]) -> None:
+        self._get_app = get_app
+
+    @staticmethod
+    def is_for(path: bytes) -> bool:
+        """Whether a raw path of the console's port is S3's."""
+        return path.startswith(b"/s3/")
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        request_id = secrets.token_hex(8).upper()
+        found = await sync_to_async(_let_in, thread_sensitive=False)(scope, request_id)
+        if isinstance(found, S3Error):
+            await _refuse(found, request_id, scope["method"], send)
+            return
+        await self._get_app().serve_for(
+            found, _inner(scope), receive, partial(_send_safely, scope, send)
+        )
+
+
+def _let_in(scope: dict[str, Any], request_id: str) -> Guest | S3Error:
+    """Find out whose session asks; ExpiredToken when it is nobody's, AccessDenied as below."""
+    headers = dict(scope["headers"])
+    if headers.get(b"sec-fetch-site", b"none") not in FROM_HERE:
+        return S3Error("AccessDenied", "Only pages of the console itself may ask here.")
+    close_old_connections()
+    bare = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] not in BODY]}
+    found: list[Guest | S3Error] = []
+
+    def look(request: HttpRequest) -> HttpResponse:
+        found.append(_guest(request, request_id))
+        return HttpResponse()
+
+    with closing(BytesIO()) as nothing:
+        known = AuthenticationMiddleware(look)
+        lasting = SessionLife(known)  # type: ignore[arg-type]  # `look` waits for nothing
+        SessionMiddleware(lasting)(ASGIRequest(bare, nothing))
+    return found[0]
+
+
+def _guest(request: HttpRequest, request_id: str) -> Guest | S3Error:
+    user = signed_in(request)
+    if user is None:
+        return S3Error("ExpiredToken", "The session is over. Sign in again.")
+    if CsrfViewMiddleware(_nothing).process_view(request, _nothing, (), {}) is not None:
+        return S3Error("AccessDenied", "The page is out of date. Load it again.")
+    actor = actor_of(request, request_id)
+    return Guest(user.canonical_id, lambda: actor)
+
+
+def _nothing(request: HttpRequest) -> HttpResponse:
+    del request
+    return HttpResponse()
+
+
+def _inner(scope: dict[str, Any]) -> dict[str, Any]:
+    """Write the request as S3's rooms are to see it."""
+    headers = [pair for pair in scope["headers"] if pair[0] not in OWN]
+    return {
+        **scope,
+        "headers": [*headers, SIGNED_IN],
+        "raw_path": scope["raw_path"].removeprefix(ROOT),
+        "path": scope["path"].removeprefix(ROOT.decode()),
+    }
+
+
+async def _send_safely(scope: dict[str, Any], send: Send, message: Mapping[str, Any]) -> None:
+    """Pass a message on; a reply's head says that nothing in it may run."""
+    if message["type"] == "http.response.start":
+        is_get = scope["method"] == "GET"
+        headers = _safe(message["headers"], scope) if is_get else [*message["headers"], *SAFETY]
+        message = {**message, "headers": headers}
+    await send(message)
+
+
+def _safe(headers: Headers, scope: dict[str, Any]) -> Headers:
+    """Rewrite the head of what a browser may show: as a download, unless it was asked inline."""
+    told = {name.lower(): value for name, value in headers}
+    is_pdf = told.get(b"content-type", b"").split(b";")[0].strip().lower() == PDF
+    kept = [(name, value) for name, value in headers if name.lower() not in UNSAID]
+    disposition = told.get(b"content-disposition", b"")
+    if b"etag" in told and not _asks_inline(scope) and not _is_attachment(disposition):
+        kept = [pair for pair in kept if pair[0].lower() != b"content-disposition"]
+        kept.append((b"content-disposition", _attachment(scope)))
+    return [
+        *kept,
+        *SAFETY,
+        (b"cache-control", b"private, no-cache"),
+        (b"content-security-policy", GUARD if is_pdf else GUARD + SANDBOX),
+    ]
+
+
+def _asks_inline(scope: dict[str, Any]) -> bool:
+    asked = Query(scope["query_string"]).get("response-content-disposition") or ""
+    return asked.strip().lower().startswith(INLINE)
+
+
+def _is_attachment(disposition: bytes) -> bool:
+    return disposition.strip().lower().startswith(b"attachment")
+
+
+def _attachment(scope: dict[str, Any]) -> bytes:
+    """Name a download by the last part of its key (RFC 6266, RFC 8187)."""
+    name = unquote_to_bytes(scope["raw_path"].rstrip(b"/")).rpartition(b"/")[2]
+    return b"attachment; filename*=UTF-8''" + quote(name, safe="").encode()
+
+
+async def _refuse(error: S3Error, request_id: str, method: str, send: Send) -> None:
+    """Answer who was not let in, in S3's words."""
+    status = HTTPStatus.UNAUTHORIZED if error.code == "ExpiredToken" else HTTPStatus.FORBIDDEN
+    body = b""
+    if method != "HEAD":
+        body = render_error(error, resource="", request_id=request_id, host_id="")
+    headers = [
+        *SAFETY,
+        (b"content-type", b"application/xml"),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+        (b"content-security-policy", GUARD + SANDBOX),
+    ]
+    await send({"type": "http.response.start", "status": int(status), "headers": headers})
+    await send({"type": "http.response.body", "body": body})
