@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.templatetags.static import static
 from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
+    from django_stubs_ext import StrPromise
 
 
 def no_colors(request: HttpRequest) -> dict[str, Any]:
@@ -46,12 +48,12 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     return {**context, "title": "Overview", **shown}
 
 
-def _link(title: str, symbol: str, page: str, **more: Any) -> dict[str, Any]:
+def _link(title: StrPromise, symbol: str, page: str, **more: Any) -> dict[str, Any]:
     """Make one line of the navigation."""
     return {"title": title, "icon": symbol, "link": reverse_lazy(page), **more}
 
 
-def _inner_link(title: str, symbol: str, page: str) -> dict[str, Any]:
+def _inner_link(title: StrPromise, symbol: str, page: str) -> dict[str, Any]:
     """Make a line that SuperUsers see."""
     return _link(title, symbol, page, permission=may_administer)
 
@@ -67,7 +69,7 @@ UNFOLD: Final[dict[str, Any]] = {
     "SHOW_BACK_BUTTON": True,
     "LOGIN": {"form": "iam.forms.SignInForm"},
     "COLORS": no_colors,
-    "STYLES": [partial(asset, "s4/theme.css")],
+    "STYLES": [partial(asset, "s4/theme.css"), partial(asset, "s4/controls.css")],
     "SCRIPTS": [partial(asset, "s4/theme.js")],
     "DASHBOARD_CALLBACK": "s4project.console.dashboard",
     "SIDEBAR": {
@@ -75,27 +77,26 @@ UNFOLD: Final[dict[str, Any]] = {
         "show_all_applications": False,
         "navigation": [
             {
-                "title": "Storage",
                 "items": [
-                    _link("Overview", "dashboard", "admin:index"),
-                    _link("Buckets", "database", "admin:buckets_bucket_changelist"),
+                    _link(_("Dashboard"), "dashboard", "admin:index"),
+                    _link(_("Buckets"), "database", "admin:buckets_bucket_changelist"),
                 ],
             },
             {
-                "title": "Identity",
+                "title": _("Identity"),
                 "items": [
-                    _link("Access keys", "key", "admin:iam_accesskey_changelist"),
-                    _inner_link("Users", "person", "admin:iam_user_changelist"),
-                    _inner_link("Groups", "group", "admin:iam_group_changelist"),
-                    _inner_link("Roles", "badge", "admin:iam_role_changelist"),
-                    _inner_link("Policies", "policy", "admin:iam_policy_changelist"),
-                    _link("Access simulator", "fact_check", "access_simulator"),
+                    _inner_link(_("Users"), "person", "admin:iam_user_changelist"),
+                    _inner_link(_("Groups"), "group", "admin:iam_group_changelist"),
+                    _inner_link(_("Roles"), "badge", "admin:iam_role_changelist"),
+                    _inner_link(_("Policies"), "policy", "admin:iam_policy_changelist"),
+                    _link(_("Access keys"), "key", "admin:iam_accesskey_changelist"),
+                    _link(_("Access simulator"), "fact_check", "access_simulator"),
                 ],
             },
             {
-                "title": "Operations",
+                "title": _("Operations"),
                 "items": [
-                    _inner_link("Audit log", "history", "admin:iam_auditentry_changelist"),
+                    _inner_link(_("Audit log"), "history", "admin:iam_auditentry_changelist"),
                 ],
             },
         ],

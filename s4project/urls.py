@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
+from django.views.i18n import JavaScriptCatalog
 
 from buckets import simulator
 from iam import entrance
@@ -26,6 +27,9 @@ def find_pages(request: HttpRequest) -> HttpResponse:
     return response
 
 
+# What scripts say to people, Django's and ours.
+words = JavaScriptCatalog.as_view(packages=["django.contrib.admin", "iam", "buckets", "s4project"])
+
 handler400 = error_pages.bad_request
 handler403 = error_pages.permission_denied
 handler404 = error_pages.page_not_found
@@ -38,5 +42,6 @@ urlpatterns = [
     path("password_change/", admin.site.admin_view(entrance.change_password)),
     path("search/", admin.site.admin_view(find_pages)),
     path("access/", admin.site.admin_view(simulator.page), name="access_simulator"),
+    path("jsi18n/", admin.site.admin_view(words)),
     path("", admin.site.urls),
 ]
