@@ -16,11 +16,13 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote_to_bytes
 
+import structlog
 from asgiref.sync import sync_to_async
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
+from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.core.handlers.asgi import ASGIRequest
-from django.db import close_old_connections
+from django.db import Error, close_old_connections
 from django.http import HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
@@ -71,6 +73,9 @@ SAFETY: Final = (
     (b"referrer-policy", b"no-referrer"),
     (b"vary", b"Cookie"),
 )
+OVER: Final = S3Error("ExpiredToken", "The session is over. Sign in again.")
+
+log = structlog.get_logger(__name__)
 
 
 class SessionGateway:
@@ -103,23 +108,31 @@ def _let_in(scope: dict[str, Any], request_id: str) -> Guest | S3Error:
         return S3Error("AccessDenied", "Only pages of the console itself may ask here.")
     close_old_connections()
     bare = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] not in BODY]}
-    found: list[Guest | S3Error] = []
+    found: list[Guest | S3Error] = [OVER]
 
     def look(request: HttpRequest) -> HttpResponse:
-        found.append(_guest(request, request_id))
+        found[:] = [_guest(request, request_id)]
         return HttpResponse()
 
-    with closing(BytesIO()) as nothing:
-        known = AuthenticationMiddleware(look)
-        lasting = SessionLife(known)  # type: ignore[arg-type]  # `look` waits for nothing
-        SessionMiddleware(lasting)(ASGIRequest(bare, nothing))
+    known = AuthenticationMiddleware(look)
+    lasting = SessionLife(known)  # type: ignore[arg-type]  # `look` waits for nothing
+    try:
+        with closing(BytesIO()) as nothing:
+            SessionMiddleware(lasting)(ASGIRequest(bare, nothing))
+    except BadRequest:  # the session was ended at this very moment
+        return OVER
+    except SuspiciousOperation:  # a host that cannot be one
+        return S3Error("InvalidRequest")
+    except Error:
+        log.exception("session_unknown", request_id=request_id)
+        return S3Error("ServiceUnavailable")
     return found[0]
 
 
 def _guest(request: HttpRequest, request_id: str) -> Guest | S3Error:
     user = signed_in(request)
     if user is None:
-        return S3Error("ExpiredToken", "The session is over. Sign in again.")
+        return OVER
     if CsrfViewMiddleware(_nothing).process_view(request, _nothing, (), {}) is not None:
         return S3Error("AccessDenied", "The page is out of date. Load it again.")
     actor = actor_of(request, request_id)
@@ -185,7 +198,7 @@ def _attachment(scope: dict[str, Any]) -> bytes:
 
 async def _refuse(error: S3Error, request_id: str, method: str, send: Send) -> None:
     """Answer who was not let in, in S3's words."""
-    status = HTTPStatus.UNAUTHORIZED if error.code == "ExpiredToken" else HTTPStatus.FORBIDDEN
+    status = HTTPStatus.UNAUTHORIZED if error is OVER else error.status
     body = b""
     if method != "HEAD":
         body = render_error(error, resource="", request_id=request_id, host_id="")

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
+import json
 import re
 import urllib.parse
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.httpsession import URLLib3Session
 
 from tests.e2e.browsing import Browser
+from tests.e2e.test_rest import call, log_in
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from botocore.client import BaseClient
 
     from tests.e2e.server import Server
 
 pytestmark = pytest.mark.e2e
 
+EMPTY_SHA256: Final = hashlib.sha256(b"").hexdigest()
 HOSTILE: Final = b"<script>fetch('/iam/user/')</script>"
 
 
@@ -135,6 +144,60 @@ def test_what_is_stored_can_do_nothing_here(page: Page, s3: BaseClient, bucket: 
     assert "script" not in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["cache-control"] == "private, no-cache"
+
+
+def test_a_user_may_what_he_may_over_s3(
+    server: Server, s3: BaseClient, bucket: str, tmp_path: Path
+) -> None:
+    """What a session is answered is what the signed request of the same user is answered."""
+    token = log_in(server)
+    policy = tmp_path / "policy.json"
+    policy.write_text(json.dumps({"Version": "2012-10-17", "Statement": says(bucket)}))
+    secret = "correct horse battery"
+    user = call(
+        server, "POST", "/admin/users", {"username": "nils", "password": secret}, token
+    ).body
+    result = server.manage("put_inline_policy", "inline", str(policy), "--user", "nils")
+    assert result.returncode == 0, result.stderr
+    key = call(server, "POST", f"/admin/users/{user['id']}/keys", {}, token).body
+    signed = server.client(
+        aws_access_key_id=key["access_key"], aws_secret_access_key=key["secret_key"]
+    )
+    page = Page(server, "nils", secret)
+    for name in ("mine/a", "mine/locked", "theirs/a"):
+        s3.put_object(Bucket=bucket, Key=name, Body=b"1")
+    asked = [
+        (method, f"/{bucket}/{name}")
+        for name in ("mine/a", "mine/locked", "theirs/a", "mine/none")
+        for method in ("HEAD", "GET", "PUT", "DELETE")
+    ]
+    lists = [f"/{bucket}?list-type=2&prefix={prefix}" for prefix in ("mine/", "theirs/", "")]
+    asked += [("GET", each) for each in (*lists, f"/{bucket}?policy", "/")]
+    told = {each: page.ask(*each)[0] for each in asked}
+    for name in ("mine/a", "mine/locked", "theirs/a"):
+        s3.put_object(Bucket=bucket, Key=name, Body=b"1")
+    assert told == {each: status_of(signed, *each) for each in asked}
+    assert {200, 204, 403, 404} <= set(told.values())
+
+
+def says(bucket: str) -> list[dict[str, Any]]:
+    """Allow what is below `mine/`, but for one object."""
+    arn = f"arn:aws:s3:::{bucket}"
+    listing = {"StringLike": {"s3:prefix": "mine/*"}}
+    return [
+        {"Effect": "Allow", "Action": "s3:*Object", "Resource": f"{arn}/mine/*"},
+        {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": arn, "Condition": listing},
+        {"Effect": "Deny", "Action": "*", "Resource": f"{arn}/mine/locked"},
+    ]
+
+
+def status_of(client: BaseClient, method: str, path: str) -> int:
+    """Send a signed request; answer its status."""
+    url = client.meta.endpoint_url + path
+    request = AWSRequest(method, url, data=b"", headers={"x-amz-content-sha256": EMPTY_SHA256})
+    credentials = client._request_signer._credentials  # type: ignore[attr-defined]
+    S3SigV4Auth(credentials, "s3", "us-east-1").add_auth(request)
+    return URLLib3Session().send(request.prepare()).status_code
 
 
 def test_forms_are_signed_or_nothing(page: Page, bucket: str) -> None:
