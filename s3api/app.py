@@ -79,6 +79,7 @@ class Reply:
         """Send status and headers, with the ids every S3 reply carries."""
         self.has_begun = True
         self.course.status = status
+        self.course.answered = time.perf_counter()
         headers += self.cors
         headers.append((b"x-amz-request-id", self.request_id.encode()))
         headers.append((b"x-amz-id-2", HOST_ID.encode()))
@@ -129,7 +130,7 @@ class S3App:
     ) -> None:
         self.store = Store(engine, control, notes, config)
         self._numbers = itertools.count(int.from_bytes(os.urandom(7)))  # no other worker's
-        self.audit = audit
+        self.tellers = [] if audit is None else [audit.tell]
 
     def close(self) -> None:
         """Let the worker's threads end; the engine is its opener's to close."""
@@ -201,9 +202,9 @@ class S3App:
             self._tell(course)
 
     def _tell(self, course: Course) -> None:
-        """Let the audit log know what became of a request."""
-        if self.audit is not None:
-            self.audit.tell(course)
+        """Let those know what became of a request who are to be told."""
+        for tell in self.tellers:
+            tell(course)
 
     def admit(self, errand: Errand) -> Call:
         """Let a user in with what he wants, by the snapshots as they are, if he may; S3Error."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -68,6 +68,8 @@ class Course:
     reason: str = ""
     sent_bytes: int = 0
     is_errand: bool = False  # done for one who came through another door, which knows him
+    began: float = field(default_factory=time.perf_counter)
+    answered: float = 0.0  # as `began`: when the reply began; 0: it did not
 
     def refuse(self, error: S3Error) -> None:
         """Note how the request was refused."""

@@ -18,6 +18,9 @@ from iam.audit.notes import weight
 from iam.services.audit import note_box, write_notes
 from s4project.body_bound import BodyBound
 from s4project.key_uses import KeyUses
+from s4project.meters.counters import Counters
+from s4project.meters.gauges import Sampler
+from s4project.meters.ring import NAME, Ring
 from s4project.s3side import close_s3_app, open_s3_app
 from s4project.scribe import RecordQueue, Scribe
 from s4project.session_gateway import SessionGateway
@@ -60,11 +63,14 @@ class TwoSides:
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         """Open the engine when the worker starts; write and close when the worker stops."""
         await receive()
+        engine, directory = get_engine(), settings.S4.data_dir
         uses, notes = KeyUses(), RecordQueue("audit notes", write_notes, weigh=weight)
         note_box.take = notes.put
-        scribe = Scribe(uses, notes)
+        counters = Counters(Ring(directory / NAME), Sampler(engine, directory))
+        scribe = Scribe(uses, notes, counters)
         scribe.start()
-        self.s3 = open_s3_app(get_engine(), uses, notes.put)
+        self.s3 = open_s3_app(engine, uses, notes.put)
+        self.s3.tellers.append(counters.tell)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         close_s3_app()

@@ -25,6 +25,7 @@ NEIGHBOURS = frozenset(
         "serve.lock",
         "jobs.lock",
         "audit.bell",
+        "meters",
         "server.key",
         "server.key.next",
         "s4.sqlite3",

@@ -25,7 +25,7 @@ class ClientDisconnected(Exception):  # noqa: N818 - an event: nobody is left to
 class Body:
     """The raw body of one request, read once from beginning to end."""
 
-    __slots__ = ("_awaits_continue", "_receive", "_watch", "is_finished")
+    __slots__ = ("_awaits_continue", "_receive", "_watch", "is_finished", "received_bytes")
 
     def __init__(
         self, receive: Receive, *, idle_seconds: float, awaits_continue: bool = False
@@ -35,6 +35,7 @@ class Body:
         self._watch = _Watch(idle_seconds)
         self._awaits_continue = awaits_continue
         self.is_finished = False  # the last byte has arrived
+        self.received_bytes = 0  # so far, as they came
 
     async def read(self, size_hint: int = STEP_BYTES) -> bytes:
         """Return the next bytes, at least `size_hint` of them unless the body ends; b"" at the end.
@@ -76,6 +77,7 @@ class Body:
             self.is_finished = True
             self._watch.end()
         piece: bytes = message.get("body", b"")
+        self.received_bytes += len(piece)
         return piece
 
 
