@@ -70,7 +70,7 @@ UNFOLD: Final[dict[str, Any]] = {
     "LOGIN": {"form": "iam.forms.SignInForm"},
     "COLORS": no_colors,
     "STYLES": [partial(asset, "s4/theme.css"), partial(asset, "s4/controls.css")],
-    "SCRIPTS": [partial(asset, "s4/theme.js")],
+    "SCRIPTS": [partial(asset, "s4/theme.js"), partial(asset, "s4/reach.js")],
     "DASHBOARD_CALLBACK": "s4project.console.dashboard",
     "SIDEBAR": {
         "show_search": False,
