@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 CRASH_SUITES := $(addprefix tests/storage_engine/test_,power_cut.py crash.py races.py model.py lifecycle_crash.py lifecycle_model.py) tests/e2e/test_server_key.py
 
-.PHONY: serve test test-long test-clients clients test-crash test-scale conformance fuzz pages coverage check format lock bench help clean
+.PHONY: serve test test-long test-clients clients test-console test-crash test-scale conformance fuzz pages coverage check format lock bench help clean
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ clients:
 #: make test-clients real clients of all kinds and ages against S4, in all their tests
 test-clients: $(STAMP) clients
 	@S4_TEST_LONG=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/e2e/clients
+
+#: make test-console every page and action of the console in Chromium: both themes, desktop and phone, axe-core
+test-console: $(STAMP) clients
+	@S4_TEST_LONG=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/e2e/clients/test_console*.py
 
 #: make test-scale ten million objects: what they cost, and that it stays within bounds (half an hour, 20 GB)
 test-scale: $(STAMP)

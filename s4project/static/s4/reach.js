@@ -41,7 +41,7 @@
     const select = box.closest(".select2-container")?.previousElementSibling;
     const label = select?.labels?.[0]?.textContent.trim() || select?.getAttribute("aria-label");
     if (!label) return;
-    [box, ...box.querySelectorAll(".select2-search__field, .select2-selection__rendered")].forEach((part) => name(part, label));
+    [box, ...box.querySelectorAll(".select2-search__field, span.select2-selection__rendered")].forEach((part) => name(part, label));
   };
 
   const mend = (root) => {
@@ -53,6 +53,8 @@
     each(root, "#nav-sidebar-apps .simplebar-content-wrapper", (part) => part.setAttribute("aria-label", "Pages"));
     each(root, "#changelist-filter .simplebar-content-wrapper", (part) => part.setAttribute("aria-label", "Filters"));
     each(root, ".select2-selection", nameChoice);
+    each(root, "ul.select2-selection__rendered", (list) => list.setAttribute("role", "none")); // not all in it are items
+    each(root, "a[x-on\\:click*=showActions]", (button) => name(button, "Actions"));
     each(root, ".select2-search--dropdown .select2-search__field", (field) => name(field, "Search"));
   };
 

@@ -33,12 +33,6 @@ def tell(run: Runner, server: Server, bucket: str) -> Tell:
     return lambda story, program="console_stories": node_story(run, program, story, **environment)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_page_opens_without_complaint(tell: Tell, theme: str) -> None:
-    """Every page that a SuperUser finds by its links opens, and the browser reports nothing."""
-    tell(theme)
-
-
 def test_every_control_works(tell: Tell) -> None:
     """Menus, themes, search, filters, date pickers, choices, windows and actions do their work."""
     tell("controls")

@@ -7,7 +7,8 @@ const { readFileSync } = require('node:fs');
 const { browse, signIn, origin } = require('./console_stories.cjs');
 
 const PAGES_MAX = 120;
-const SETTLING_MS = 3000;
+const LOOK_MS = 40;
+const LOOKS_MAX = 75;
 const PAGES_MIN = 25;
 const WIDTHS = { desktop: { width: 1400, height: 900 }, phone: { width: 390, height: 844 } };
 const NOT_FOLLOWED = /logout|_popup=1.*|\/api\/|^\/s3\/|^\/static\//;
@@ -31,18 +32,31 @@ const kind = ({ pathname, search }) => {
   return path + (search ? '?' : '');
 };
 
-// Wait until what a page asked for has come, and no longer where an answer goes on and on.
-const settled = (page) => page.waitForLoadState('networkidle', { timeout: SETTLING_MS }).catch(() => {});
+// Make what waits until all that a page asked for has come, and no longer where an answer goes on.
+const watch = (page) => {
+  const open = new Set();
+  page.on('request', (request) => open.add(request));
+  for (const end of ['requestfinished', 'requestfailed']) page.on(end, (request) => open.delete(request));
+  const pause = () => new Promise((resolve) => { setTimeout(resolve, LOOK_MS); });
+  return async () => {
+    for (let quiet = 0, looks = 0; quiet < 2 && looks < LOOKS_MAX; looks += 1) {
+      await pause();
+      quiet = open.size ? 0 : quiet + 1;
+    }
+    open.clear();
+  };
+};
 
 // Follow the links from the first page, to so many pages of each kind.
 const crawl = async (page, each, perKind) => {
   const waiting = [`${origin}/`];
   const seen = new Set(waiting);
   const kinds = new Map();
+  const settle = watch(page);
   for (let address = waiting.shift(); address !== undefined; address = waiting.shift()) {
     const response = await page.goto(address);
     assert.equal(response.status(), 200, address);
-    await settled(page);
+    await settle();
     await each(address);
     const links = await page.$$eval('a[href]', (anchors) => anchors.map((anchor) => anchor.href.split('#')[0]));
     for (const link of links) {
