@@ -142,6 +142,20 @@ class Statement:
         """Name the keys of the conditions that alone keep the statement from applying."""
         return list(self._misses(question)) if self._is_about(question) else []
 
+    def might(self, question: Question) -> bool:
+        """Tell whether it may allow anything that is asked about, or denies all of it.
+
+        What of the context is not known, a request may say either way.
+        """
+        known = [each for each in self.conditions if each.keys <= question.context.keys()]
+        if not self.is_allow and len(known) < len(self.conditions):
+            return False
+        if self.principals is not None and not self.principals.holds(question.names):
+            return False
+        if not all(condition.holds(question.context) for condition in known):
+            return False
+        return self.resources.holds(question, is_allow=not self.is_allow)
+
     def _is_about(self, question: Question) -> bool:
         if self.principals is not None and not self.principals.holds(question.names):
             return False
@@ -207,6 +221,16 @@ class Policy:
                 if not statement.is_allow:
                     return Answer(Effect.DENY, statement.sid)
                 found = Answer(Effect.ALLOW, statement.sid)
+        return found
+
+    def might(self, question: Question) -> Effect:
+        """Say whether it may allow something that is asked about, or denies all of it."""
+        found = Effect.NONE
+        for statement in self._about(question.action).all:
+            if statement.might(question):
+                if not statement.is_allow:
+                    return Effect.DENY
+                found = Effect.ALLOW
         return found
 
     def lacks(self, question: Question) -> dict[str, list[str]]:

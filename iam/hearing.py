@@ -206,6 +206,19 @@ class Hearing:
             return action, decision
         return LIST_BUCKET, self.decide_bucket(LIST_BUCKET)
 
+    def might(self, action: str) -> bool:
+        """Whether it may be allowed for anything that this is about, whatever a request will say.
+
+        So it is worth offering; it is no right.
+        """
+        if self.decide_bucket(action).verdict is not Verdict.DENY:
+            return True
+        is_prefix = self.is_prefix and action in OF_OBJECT
+        question = self.question(action)._replace(is_prefix=is_prefix)
+        policies = (self._document, self.narrowing, *(each.policy for each in self.rights))
+        said = {each.might(question) for each in policies if each is not None}
+        return Effect.ALLOW in said and Effect.DENY not in said
+
     def is_own(self, action: str) -> bool:
         """Whether an allowed caller has his right by himself, not by the bucket's policy.
 

@@ -79,6 +79,7 @@ UNFOLD: Final[dict[str, Any]] = {
             {
                 "items": [
                     _link(_("Dashboard"), "dashboard", "admin:index"),
+                    _link(_("Browse"), "folder_open", "browse"),
                     _link(_("Buckets"), "database", "admin:buckets_bucket_changelist"),
                 ],
             },

@@ -9,7 +9,7 @@ from django.views.i18n import JavaScriptCatalog
 
 from buckets import simulator
 from iam import entrance
-from s4project import error_pages
+from s4project import browse, error_pages
 
 
 def live(request: HttpRequest) -> HttpResponse:
@@ -43,5 +43,8 @@ urlpatterns = [
     path("search/", admin.site.admin_view(find_pages)),
     path("access/", admin.site.admin_view(simulator.page), name="access_simulator"),
     path("jsi18n/", admin.site.admin_view(words)),
+    path("browse/", admin.site.admin_view(browse.buckets), name="browse"),
+    path("browse/<str:name>", admin.site.admin_view(browse.bucket), name="browse_bucket"),
+    path("browse/<str:name>/rights", admin.site.admin_view(browse.rights), name="browse_rights"),
     path("", admin.site.urls),
 ]

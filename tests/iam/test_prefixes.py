@@ -178,3 +178,50 @@ def test_rights_of_several_policies_hold_together() -> None:
     question = Question("s3:DeleteObject", ARN + PREFIX, frozenset(), {}, is_prefix=True)
     assert rights.ask(question).effect is Effect.DENY
     assert rights.ask(question._replace(resource=f"{ARN}free/")).effect is Effect.ALLOW
+
+
+ANN = {"Condition": {"StringEquals": {"aws:username": "ann"}}}
+BOB = {"Condition": {"StringEquals": {"aws:username": "bob"}}}
+NAME = {"aws:username": ("ann",)}
+
+
+# --- what might be -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "effect"),
+    [
+        (statement("Allow", f"{ARN}logs/ann/a*"), Effect.ALLOW),
+        (statement("Allow", f"{ARN}*.txt"), Effect.ALLOW),
+        (statement("Allow", f"{ARN}logs/bob/*"), Effect.NONE),
+        (statement("Allow", f"{ARN}*", **EQUALS_LOW), Effect.ALLOW),
+        (statement("Deny", f"{ARN}logs/*"), Effect.DENY),
+        (statement("Deny", f"{ARN}logs/ann/a*"), Effect.NONE),
+        (statement("Deny", f"{ARN}logs/*", **ELSEWHERE), Effect.NONE),
+        (statement("Allow", f"{ARN}*", **ANN), Effect.ALLOW),
+        (statement("Allow", f"{ARN}*", **BOB), Effect.NONE),
+        (statement("Deny", f"{ARN}*", **ANN), Effect.DENY),
+        (statement("Deny", f"{ARN}*", **BOB), Effect.NONE),
+    ],
+)
+def test_what_might_be_allowed_is_told_without_a_request(said: Any, effect: Effect) -> None:
+    """An allow of anything below a prefix might hold; a deny holds only if it must for all."""
+    question = Question("s3:GetObject", ARN + PREFIX, frozenset(), NAME, is_prefix=True)
+    assert policy(said).might(question) is effect
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.text("logs/an*?", max_size=9)), max_size=4),
+    st.text("logs/an", max_size=6),
+)
+def test_what_is_allowed_might_be(rows: list[tuple[bool, str]], rest: str) -> None:
+    """Whatever one key below a prefix is allowed was offered for the prefix."""
+    if not rows:
+        return
+    said = policy(*(statement("Allow" if allows else "Deny", ARN + text) for allows, text in rows))
+    if (
+        said.ask(Question("s3:GetObject", ARN + PREFIX + rest, frozenset(), {})).effect
+        is Effect.ALLOW
+    ):
+        question = Question("s3:GetObject", ARN + PREFIX, frozenset(), {}, is_prefix=True)
+        assert said.might(question) is Effect.ALLOW

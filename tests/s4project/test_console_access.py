@@ -46,6 +46,10 @@ TABLE: Final = {
     "password_change/": SIGNED_IN,
     "password_change/done/": SIGNED_IN,
     "access/": SIGNED_IN,
+    "browse/": SIGNED_IN,
+    # No bucket is called that: who may open which, tests/s4project/test_browse.py knows.
+    "browse/<str:name>": (302, 404, 404, 404, 404),
+    "browse/<str:name>/rights": (302, 404, 404, 404, 404),
     "search/": SIGNED_IN,
     "": SIGNED_IN,
     "autocomplete/": (302, 403, 403, 403, 403),

@@ -1,0 +1,201 @@
+// Long work on many objects: goes on while one browses, shows how far it is, and can be stopped.
+//
+// What S3 does not answer is asked again, later and later; then, or when the session is over, the
+// work waits until somebody lets it go on. What S3 refuses is told by name, and the rest goes on.
+
+import { button, el } from "../dom.js";
+import { gettext, numberText, say as fill } from "../words.js";
+import { say } from "./state.js";
+
+const SECONDS = [1, 2, 4, 8, 16]; // between attempts
+const REFUSALS_SHOWN_MAX = 50;
+const TROUBLE = 500; // statuses from here on tell of the server, not of the request
+const WIDTH = 4; // requests at a time: a store's one disk gains nothing from more
+
+const running = new Set();
+
+window.addEventListener("beforeunload", (event) => {
+  if (running.size) {
+    event.preventDefault();
+  }
+});
+
+const shelf = () => {
+  let found = document.getElementById("browse-jobs");
+  if (found === null) {
+    found = el("div", { id: "browse-jobs", class: "browse-jobs" });
+    document.getElementById("browse").append(found);
+  }
+  return found;
+};
+
+const isStop = (error) => error.name === "AbortError";
+const isTrouble = (error) => error.name === "Unreachable" || error.name === "SignedOut" || error.status >= TROUBLE;
+
+const sleep = (ms, signal) =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(new DOMException("stopped", "AbortError"));
+    }, { once: true });
+  });
+
+class Job {
+  #stopping = new AbortController();
+  #waiting = null; // what everybody waits for until somebody lets it go on
+  #refusals = [];
+  #drawn = 0;
+
+  constructor({ title, unit }) {
+    this.done = 0;
+    this.total = 0; // 0: not known
+    this.unit = unit;
+    this.bar = el("progress", { class: "browse-progress", "aria-label": title });
+    this.count = el("p", {});
+    this.trouble = el("p", { class: "browse-job-trouble", hidden: true });
+    this.list = el("ul", {});
+    this.refused = el("details", { hidden: true }, el("summary", {}), this.list);
+    this.stopper = button(gettext("Stop"), { on: () => this.stop() });
+    this.element = el("section", { class: "browse-job", "aria-label": title },
+      el("header", {}, el("h2", {}, title), this.stopper), this.bar, this.count, this.trouble, this.refused);
+    shelf().append(this.element);
+    running.add(this);
+    this.draw();
+  }
+
+  get signal() {
+    return this.#stopping.signal;
+  }
+
+  get refusals() {
+    return this.#refusals.length;
+  }
+
+  stop() {
+    this.#stopping.abort();
+  }
+
+  // So many more are done.
+  tick(count = 1) {
+    this.done += count;
+    this.#drawSoon();
+  }
+
+  // S3 refused to do it to one thing.
+  refuse(name, message) {
+    this.#refusals.push(name);
+    if (this.#refusals.length <= REFUSALS_SHOWN_MAX) {
+      this.list.append(el("li", {}, el("code", {}, name), ` ${message}`));
+    }
+    this.refused.hidden = false;
+    this.refused.firstElementChild.textContent = fill(gettext("%(count)s refused"), { count: numberText(this.#refusals.length) });
+  }
+
+  // Ask until it is answered; S3's refusals are thrown.
+  async attempt(request) {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await request(this.signal);
+      } catch (error) {
+        if (isStop(error) || !isTrouble(error)) {
+          throw error;
+        }
+        if (error.name === "SignedOut" || attempt >= SECONDS.length) {
+          await this.#wait(error);
+          attempt = -1;
+        } else {
+          await sleep(SECONDS[attempt] * 1000, this.signal);
+        }
+      }
+    }
+  }
+
+  // Do something to each thing of a list or a stream of them, some at a time; refusals are told.
+  async each(things, work, nameOf = (thing) => thing.key) {
+    const source = things[Symbol.asyncIterator]?.() ?? things[Symbol.iterator]();
+    const worker = async () => {
+      for (let step = await source.next(); !step.done; step = await source.next()) {
+        if (this.signal.aborted) {
+          throw new DOMException("stopped", "AbortError");
+        }
+        try {
+          await work(step.value);
+          this.tick();
+        } catch (error) {
+          if (isStop(error)) {
+            throw error;
+          }
+          this.refuse(nameOf(step.value), error.message);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: WIDTH }, worker));
+  }
+
+  // Wait until somebody lets the work go on; everybody in it waits for the same word.
+  #wait(error) {
+    if (this.#waiting === null) {
+      this.#waiting = new Promise((resolve, reject) => {
+        const goOn = () => {
+          this.trouble.hidden = true;
+          this.#waiting = null;
+          resolve();
+        };
+        const signIn = error.name === "SignedOut" && el("a", { class: "button", href: "/login/", target: "_blank", rel: "noopener" }, gettext("Sign in"));
+        this.trouble.replaceChildren(...[el("span", {}, error.message), signIn, button(gettext("Go on"), { kind: "primary", on: goOn })].filter(Boolean));
+        this.trouble.hidden = false;
+        say(error.message);
+        this.signal.addEventListener("abort", () => reject(new DOMException("stopped", "AbortError")), { once: true });
+      });
+    }
+    return this.#waiting;
+  }
+
+  #drawSoon() {
+    if (!this.#drawn) {
+      this.#drawn = requestAnimationFrame(() => {
+        this.#drawn = 0;
+        this.draw();
+      });
+    }
+  }
+
+  draw() {
+    const values = { done: numberText(this.done), total: numberText(this.total), unit: this.unit };
+    this.count.textContent = fill(this.total ? gettext("%(done)s of %(total)s %(unit)s") : gettext("%(done)s %(unit)s"), values);
+    if (this.total) {
+      this.bar.max = this.total;
+      this.bar.value = Math.min(this.done, this.total);
+    }
+  }
+
+  end(text) {
+    running.delete(this);
+    cancelAnimationFrame(this.#drawn);
+    this.bar.remove();
+    this.trouble.hidden = true;
+    this.count.textContent = text;
+    this.stopper.replaceWith(button(gettext("Close"), { on: () => this.element.remove() }));
+    say(text);
+    if (!this.refusals && !this.signal.aborted) {
+      setTimeout(() => this.element.remove(), 8000);
+    }
+  }
+}
+
+/**
+ * Do long work: `work(job)` reports by `job.tick`, asks by `job.attempt`, and may set `job.total`.
+ * `told(count)` says in the end what was done. Answers whether all of it was.
+ */
+export const runJob = async ({ title, unit = gettext("objects"), told, work }) => {
+  const job = new Job({ title, unit });
+  let ending = "";
+  try {
+    await work(job);
+  } catch (error) {
+    ending = isStop(error) ? gettext("Stopped.") : error.message;
+  }
+  job.end([told(numberText(job.done)), ending].filter(Boolean).join(" "));
+  return !ending && !job.refusals;
+};
