@@ -24,6 +24,7 @@ from buckets.services import finish_deletions
 from iam.services import forget_sign_ins
 from iam.services.audit import PRUNED_AT_ONCE, prune_entries
 from s4project.courier import SINK
+from s4project.job_board import Board
 from s4project.lifecycle import Diary, abort_old_uploads
 from s4project.quota_watch import QuotaWatch
 from storage_engine import Busy, CompactionOptions, ScrubOptions
@@ -232,29 +233,32 @@ def hold_stop_signals() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
 
 
-def run_forever(jobs: Sequence[Job] | None = None) -> None:
+def run_forever(jobs: Sequence[Job] | None = None, board: Board | None = None) -> None:
     """Run each job (those configured) now and whenever it is due, until SIGTERM or SIGINT."""
     hold_stop_signals()
     if jobs is None:
         jobs = configured_jobs()
+    board = board or Board()
+    board.expect((job.name, job.every_seconds) for job in jobs)
     due = dict.fromkeys(jobs, time.monotonic())
     while True:
         job = min(due, key=due.__getitem__)
         if signal.sigtimedwait(STOP_SIGNALS, max(0.0, due[job] - time.monotonic())):
-            _run(Job("tell_the_rest", tell_the_rest, HOUR))
+            _run(Job("tell_the_rest", tell_the_rest, HOUR), Board())
             return
-        due[job] = time.monotonic() + _run(job)
+        due[job] = time.monotonic() + _run(job, board)
 
 
-def _run(job: Job) -> float:
+def _run(job: Job, board: Board) -> float:
     """Run a job; return in how many seconds it is due again."""
+    board.begins(job.name)
     try:
         result = job.run()
     except (EngineError, DatabaseError, OSError) as error:
-        log.warning(
-            "A job will be tried again", job=job.name, error=str(error), kind=type(error).__name__
-        )
-        return min(RETRY_SECONDS, job.every_seconds)
+        kind, due = type(error).__name__, min(RETRY_SECONDS, job.every_seconds)
+        log.warning("A job will be tried again", job=job.name, error=str(error), kind=kind)
+        board.fails(job.name, due, f"{kind}: {error}")
+        return due
     finally:
         close_old_connections()
     is_unfinished = isinstance(result, Unfinished)
@@ -262,4 +266,6 @@ def _run(job: Job) -> float:
         result = result.result
     if result:
         log.info("A job goes on" if is_unfinished else "A job is done", job=job.name, result=result)
-    return PAUSE_SECONDS if is_unfinished else job.every_seconds
+    due = PAUSE_SECONDS if is_unfinished else job.every_seconds
+    board.ends(job.name, due, result, is_unfinished=is_unfinished)
+    return due

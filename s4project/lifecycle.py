@@ -7,6 +7,8 @@ by bucket and rule, and the audit log has a sum for each bucket, seldom enough t
 from __future__ import annotations
 
 import time
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -28,7 +30,7 @@ from storage_engine.apps import get_engine
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from storage_engine import LifecycleReport
+    from storage_engine import LifecycleDeed, LifecycleReport
 
     Done = Mapping[int, Mapping[str, LifecycleCounts]]  # by bucket and rule
 
@@ -122,6 +124,63 @@ def added(one: LifecycleCounts, other: LifecycleCounts) -> LifecycleCounts:
         if name != "last_ms"
     }
     return LifecycleCounts(**fields, last_ms=max(one.last_ms, other.last_ms))
+
+
+@dataclass(slots=True)
+class Trial:
+    """What rules would do: how often each thing by (bucket, rule, action), and the first deeds."""
+
+    keys: int = 0  # looked at
+    counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    deeds: list[tuple[str, LifecycleDeed]] = field(default_factory=list)
+    bytes: int = 0  # that would go
+    kept: int = 0  # versions that locks keep
+    is_complete: bool = True
+
+    def add(self, bucket: str, deed: LifecycleDeed, rows_max: int) -> None:
+        """Count a deed, and keep it while there are few."""
+        if len(self.deeds) < rows_max:
+            self.deeds.append((bucket, deed))
+        self.kept += deed.is_kept
+        if not deed.is_kept:
+            self.counts[bucket, deed.rule_id, deed.action.value] += 1
+            self.bytes += deed.size
+
+
+def try_lifecycle(
+    progress: Callable[[int, int], None],
+    should_stop: Callable[[], bool],
+    *,
+    rows_max: int,
+    buckets: Mapping[int, str] | None = None,
+    at_ms: int | None = None,
+) -> Trial:
+    """Walk the buckets (None: all) that have rules, and find what would be done; nothing is.
+
+    `progress` is told (keys looked at, objects there are).
+    """
+    engine, trial = get_engine(), Trial()
+    if buckets is None:
+        buckets = bucket_names() or {}
+    ruled = [bucket_id for bucket_id in buckets if engine.lifecycle(bucket_id).rules]
+    total = sum(engine.namespace_counts(bucket_id).objects for bucket_id in ruled)
+    for bucket_id in ruled:
+        after, is_truncated, asked = "", True, Asked()(bucket_id)
+        if asked is None:  # it is being deleted
+            continue
+        while is_truncated:
+            if should_stop():
+                trial.is_complete = False
+                return trial
+            page = engine.preview_lifecycle(
+                bucket_id, versioning=asked.versioning, at_ms=at_ms, after_key=after
+            )
+            trial.keys += page.keys
+            progress(trial.keys, max(total, trial.keys))
+            for deed in page.deeds:
+                trial.add(buckets[bucket_id], deed, rows_max)
+            after, is_truncated = page.next_key, page.is_truncated
+    return trial
 
 
 class Asked:

@@ -24,6 +24,7 @@ NEIGHBOURS = frozenset(
         "prepare.lock",
         "serve.lock",
         "jobs.lock",
+        "jobs.socket",
         "audit.bell",
         "meters",
         "server.key",

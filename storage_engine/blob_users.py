@@ -1,6 +1,6 @@
 """Who uses a blob: the index counts references and does not list them, so this looks at all keys.
 
-For commands: it costs a walk through every version, part and upload of the store.
+For commands and tasks: it costs a walk through every version, part and upload of the store.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from storage_engine import keys, rows
 from storage_engine.errors import EngineError
 from storage_engine.limits import HOUSEKEEPING_BATCH, SCAN_STEPS_MAX
 from storage_engine.listing import Query
+from storage_engine.pace import Stopped, never
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     import lmdb
 
@@ -39,11 +40,18 @@ class BlobUsers:
     def __init__(self, index: Index, objects: ObjectReads) -> None:
         self._index = index
         self._objects = objects
+        self._should_stop: Callable[[], bool] = never
 
-    def find(self, wanted: Collection[bytes]) -> Iterator[BlobUser]:
-        """Yield the users of the blobs with these SHA-256, bucket by bucket, then open uploads."""
+    def find(
+        self, wanted: Collection[bytes], should_stop: Callable[[], bool] = never
+    ) -> Iterator[BlobUser]:
+        """Yield the users of the blobs with these SHA-256, bucket by bucket, then open uploads.
+
+        Stopped, between two pages of keys.
+        """
         if not wanted:
             return
+        self._should_stop = should_stop
         by_upload = self._find_parts(frozenset(wanted))
         for bucket_id in self._index.view(self._bucket_ids):
             for info in self._versions(bucket_id):
@@ -57,6 +65,8 @@ class BlobUsers:
     def _versions(self, bucket_id: int) -> Iterator[ObjectInfo]:
         key = version_id = ""
         while True:
+            if self._should_stop():
+                raise Stopped
             query = Query(b"", b"", key.encode(), HOUSEKEEPING_BATCH)
             look = partial(self._page, bucket_id, query, version_id)
             page = self._index.view(look)
@@ -107,6 +117,8 @@ class BlobUsers:
         found: dict[bytes, set[bytes]] = {}
         after: bytes | None = b""
         while after is not None:
+            if self._should_stop():
+                raise Stopped
             some, after = self._index.view(partial(self._scan_parts, wanted, after))
             for raw_id, sha256 in some:
                 found.setdefault(raw_id, set()).add(sha256)

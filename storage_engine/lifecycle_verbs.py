@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     )
     from storage_engine.lifecycle_run import Lifecycle
     from storage_engine.old_uploads import OldUploads
-    from storage_engine.values import Versioning
+    from storage_engine.values import OpenUploads, Versioning
 
 
 class LifecycleVerbs:
@@ -61,6 +61,10 @@ class LifecycleVerbs:
     def run_lifecycle(self, options: LifecycleOptions) -> LifecycleReport:
         """Carry out what is due in all buckets. Cost follows what is due, not what is there."""
         return self._lifecycle.run(options)
+
+    def open_uploads(self, *, after_id: str = "", limit: int = 100) -> OpenUploads:
+        """List the open uploads of all buckets, oldest first; costs a look at all their parts."""
+        return self._old_uploads.page(after_id, limit)
 
     def abort_uploads(self, by_ms: int, is_over: Callable[[], bool]) -> tuple[int, bool]:
         """Abort uploads begun by some time, by no rule; return how many, and whether that is all.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -15,24 +15,33 @@ from storage_engine import blobs, keys, links, locks, rows
 from storage_engine.errors import CorruptBlob
 from storage_engine.meta import read_shared
 from storage_engine.namespace import Namespace
+from storage_engine.pace import Stopped, never
 from storage_engine.transaction import SEQUENCE, number
 from storage_engine.tree_check import TreeCheck
 from storage_engine.uploads import COMPLETION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import lmdb
 
     from storage_engine.index import Tables
 
+STEPS_BETWEEN_LOOKS: Final = 1024  # at the wish to stop: a millisecond or two
+
 
 class Recount:
     """Everything counted again. `problems` are sentences; `blobs` are the rows as found."""
 
-    def __init__(self, txn: lmdb.Transaction[bytes], tables: Tables) -> None:
+    def __init__(
+        self,
+        txn: lmdb.Transaction[bytes],
+        tables: Tables,
+        should_stop: Callable[[], bool] = never,
+    ) -> None:
         self._txn = txn
         self._tables = tables
+        self._should_stop = should_stop
         self.problems: list[str] = []
         self.blobs: dict[bytes, rows.Blob] = {}
         self._references: Counter[bytes] = Counter()
@@ -61,8 +70,12 @@ class Recount:
         self.problems.append(problem)
 
     def _rows(self, table: lmdb._Database) -> Iterator[tuple[bytes, bytes]]:
+        """Walk a table; Stopped."""
         with self._txn.cursor(table) as cursor:
-            yield from cursor
+            for count, row in enumerate(cursor):
+                if count % STEPS_BETWEEN_LOOKS == 0 and self._should_stop():
+                    raise Stopped
+                yield row
 
     def _use(self, payload: rows.Payload, size: int, user: str) -> None:
         """Count one reference to a payload."""

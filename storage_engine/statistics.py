@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from storage_engine import keys, meta, rows
@@ -32,7 +31,8 @@ class Statistics:
         """Add everything up; costs a few microseconds for each namespace and volume."""
         totals, shared, (blobs, inline, quarantined) = self._index.view(self._count)
         volumes = self.volumes()
-        physical, live = self._room(volumes), sum(volume.live_bytes for volume in volumes)
+        physical = sum(volume.room for volume in volumes)
+        live = sum(volume.live_bytes for volume in volumes)
         return EngineStats(
             namespaces=len(totals),
             objects=sum(row.objects for row in totals),
@@ -63,11 +63,12 @@ class Statistics:
             path = volume_path(self._volumes, volume_id)
             try:
                 state = VolumeState.ACTIVE if is_owned(self._disk, path) else VolumeState.SEALED
-                size = path.stat().st_size
+                status = path.stat()
             except FileNotFoundError:
                 continue  # dropped since the directory was read
             is_held = volume_id <= held
-            found.append(VolumeInfo(volume_id, state, size, live.get(volume_id, 0), is_held))
+            live_bytes, room = live.get(volume_id, 0), status.st_blocks * STAT_BLOCK_BYTES
+            found.append(VolumeInfo(volume_id, state, status.st_size, live_bytes, is_held, room))
         return found
 
     def _count(
@@ -87,12 +88,3 @@ class Statistics:
     def _by_volume(self, txn: lmdb.Transaction[bytes]) -> tuple[dict[int, int], int]:
         """Return the live bytes of each volume, and the last one that is held."""
         return self._live_by_volume(txn), meta.read_held_volumes(txn, self._index.tables)
-
-    def _room(self, volumes: list[VolumeInfo]) -> int:
-        """Add up what the volumes take on disk: their holes take nothing."""
-        total = 0
-        for volume in volumes:
-            with suppress(FileNotFoundError):
-                path = volume_path(self._volumes, volume.id)
-                total += path.stat().st_blocks * STAT_BLOCK_BYTES
-        return total

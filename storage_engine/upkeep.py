@@ -92,20 +92,29 @@ class Upkeep:
         """Tell whether much, or for so long anything, has changed since the last snapshot."""
         return self._care.snapshots.is_due(age_ms_max)
 
-    def verify(self, progress: Callable[[int, int], None] | None = None) -> Iterator[str]:
-        """Check everything against everything; yield a sentence for each problem.
+    def verify(
+        self,
+        progress: Callable[[int, int], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> Iterator[str]:
+        """Check everything against everything; yield a sentence for each problem; Stopped.
 
         `progress` is told (blobs read, blobs in all). Others may go on using the store.
         """
-        return self._care.verification.run(progress or ignore)
+        return self._care.verification.run(progress or ignore, should_stop or never)
 
     def quarantined(self) -> list[QuarantinedBlob]:
         """Return the blobs whose bytes were found wrong and that nobody has put again since."""
         return self._care.quarantine.blobs()
 
-    def users(self, sha256s: Collection[bytes]) -> Iterator[BlobUser]:
-        """Yield every version and open upload that blobs are in; looks at all keys of the store."""
-        return BlobUsers(self._index, self._objects).find(sha256s)
+    def users(
+        self, sha256s: Collection[bytes], should_stop: Callable[[], bool] | None = None
+    ) -> Iterator[BlobUser]:
+        """Yield every version and open upload that blobs are in; Stopped.
+
+        Looks at all keys of the store.
+        """
+        return BlobUsers(self._index, self._objects).find(sha256s, should_stop or never)
 
     def reclaim(self, now_ms: int | None = None) -> dict[str, int]:
         """Tidy what is safe to tidy while the store is in use; return counts of what was done."""

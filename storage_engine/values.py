@@ -228,6 +228,21 @@ class UploadInfo(msgspec.Struct, frozen=True):
     lock: ObjectLock = NO_LOCK  # asked for: who completes it gives it to the object
 
 
+class OpenUpload(NamedTuple):
+    """An upload that waits to be finished, and what its parts come to."""
+
+    upload: UploadInfo
+    parts: int
+    bytes: int
+
+
+class OpenUploads(NamedTuple):
+    """Open uploads of all buckets, oldest first; the next page starts after `next_id`, if any."""
+
+    uploads: list[OpenUpload]
+    next_id: str
+
+
 @dataclass(frozen=True, slots=True)
 class ListPage:
     """Objects and common prefixes, each in byte order; the next page starts after `next_after`.
@@ -321,13 +336,14 @@ class VolumeState(StrEnum):
 
 
 class VolumeInfo(NamedTuple):
-    """One volume file: its length on disk and how much of it live blobs take."""
+    """One volume file: its length, what it takes on the disk, how much of it live blobs take."""
 
     id: int
     state: VolumeState
     size: int
     live_bytes: int
     is_held: bool = False  # nothing in it is given up, see `Hold`
+    room: int = 0  # on the disk: holes take nothing
 
 
 class HoldCause(StrEnum):

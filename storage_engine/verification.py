@@ -14,6 +14,7 @@ from storage_engine import rows
 from storage_engine.errors import EngineError
 from storage_engine.lifecycle_check import LifecycleCheck
 from storage_engine.limits import MOVES_FOLLOWED_MAX
+from storage_engine.pace import Stopped, never
 from storage_engine.quarantine import is_at
 from storage_engine.record import VOLUME_HEADER_BYTES, record_seed, unpack_volume_header
 from storage_engine.recount import Recount
@@ -48,13 +49,17 @@ class Verification:
         self._store_id = store_id
         self._seed = record_seed(store_id)
 
-    def run(self, progress: Callable[[int, int], None]) -> Iterator[str]:
-        """Yield a sentence for each problem."""
-        recount = self._index.view(lambda txn: Recount(txn, self._index.tables))
+    def run(
+        self, progress: Callable[[int, int], None], should_stop: Callable[[], bool] = never
+    ) -> Iterator[str]:
+        """Yield a sentence for each problem; Stopped."""
+        recount = self._index.view(lambda txn: Recount(txn, self._index.tables, should_stop))
         yield from recount.problems
         yield from self._index.view(self._check_lifecycle)
         volume_id = -1
         for done, (sha256, blob) in enumerate(recount.blobs_in_order(), 1):
+            if should_stop():
+                raise Stopped
             if blob.volume_id != volume_id:
                 volume_id = blob.volume_id
                 yield from self._check_volume(volume_id)

@@ -11,9 +11,12 @@ from django.conf import settings
 
 from s4project import jobs
 from s4project.courier import delivering
+from s4project.job_board import Board, write_record
+from s4project.jobs_door import Door
 from s4project.processes import hold_lock
 from s4project.starting import ProcessCommand, welcome
 from s4project.store import prepare_store
+from s4project.task_runner import TaskRunner
 from storage_engine.apps import close_engine
 
 if TYPE_CHECKING:
@@ -32,6 +35,12 @@ class Command(ProcessCommand):
         with hold_lock(settings.S4.data_dir / "jobs.lock", is_patient=options["wait"]):
             jobs.hold_stop_signals()
             self.say(*welcome(prepare_store()))
+            board, runner = Board(write_record), TaskRunner()
+            door = Door(settings.S4.data_dir, board.as_dict, runner.look)
+            door.start()
             with delivering():
-                jobs.run_forever()
-            close_engine()
+                jobs.run_forever(board=board)
+            door.stop()
+            if runner.stop():
+                close_engine()
+            # Else a thread still reads: the engine is left as a kill would leave it, which is safe.

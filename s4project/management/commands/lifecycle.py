@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +13,7 @@ from buckets.services import bucket_names
 from s4project.care_command import Answer, CareCommand, RefusedError
 from s4project.commands import table
 from s4project.configuration import whole_number
-from s4project.lifecycle import Asked, Diary, shown
+from s4project.lifecycle import Diary, shown, try_lifecycle
 from storage_engine import LifecycleCounts
 from storage_engine.apps import get_engine
 
@@ -121,53 +120,37 @@ def tried(
     should_stop: Callable[[], bool],
 ) -> Answer:
     """Walk the buckets that have rules, and say what would be done."""
-    engine, at = get_engine(), options["at"]
-    ruled = [bucket_id for bucket_id in buckets if engine.lifecycle(bucket_id).rules]
-    total = sum(engine.namespace_counts(bucket_id).objects for bucket_id in ruled)
-    at_ms = None if at is None else int(at.timestamp() * 1000)
-    counts: Counter[tuple[str, str, str]] = Counter()
-    listed: list[tuple[str, LifecycleDeed]] = []
-    keys = size = kept = 0
-    is_complete = True
-    for bucket_id in ruled:
-        after, is_truncated, asked = "", True, Asked()(bucket_id)
-        if asked is None:  # it is being deleted
-            continue
-        while is_truncated and (is_complete := not should_stop()):
-            page = engine.preview_lifecycle(
-                bucket_id, versioning=asked.versioning, at_ms=at_ms, after_key=after
-            )
-            keys += page.keys
-            progress(keys, max(total, keys))
-            for deed in page.deeds:
-                if len(listed) < options["limit"]:
-                    listed.append((buckets[bucket_id], deed))
-                kept += deed.is_kept
-                if not deed.is_kept:
-                    counts[buckets[bucket_id], deed.rule_id, deed.action.value] += 1
-                    size += deed.size
-            after, is_truncated = page.next_key, page.is_truncated
+    at = options["at"]
+    found = try_lifecycle(
+        progress,
+        should_stop,
+        rows_max=options["limit"],
+        buckets=buckets,
+        at_ms=None if at is None else int(at.timestamp() * 1000),
+    )
     progress.end()
-    lines = [table([*DEEDS, *(_deed_row(bucket, deed) for bucket, deed in listed)])] * bool(listed)
-    if sum(counts.values()) + kept > len(listed):
-        lines.append(f"... and {sum(counts.values()) + kept - len(listed):,} more (--limit)")
-    lines += [f"{name}: rule {rule}: {action}: {n:,}" for (name, rule, action), n in counts.items()]
+    rows = [*DEEDS, *(_deed_row(bucket, deed) for bucket, deed in found.deeds)]
+    lines = [table(rows)] * bool(found.deeds)
+    going = sum(found.counts.values())
+    if going + found.kept > len(found.deeds):
+        lines.append(f"... and {going + found.kept - len(found.deeds):,} more (--limit)")
+    lines += [f"{name}: rule {rule}: {do}: {n:,}" for (name, rule, do), n in found.counts.items()]
     lines.append(
-        f"{sum(counts.values()):,} things would be done to {keys:,} keys that were looked at, and "
-        f"{size:,} bytes would go; locks keep {kept:,} versions. Nothing was done."
+        f"{going:,} things would be done to {found.keys:,} keys that were looked at, and "
+        f"{found.bytes:,} bytes would go; locks keep {found.kept:,} versions. Nothing was done."
     )
     figures = {
-        "keys": keys,
-        "deeds": [{"bucket": bucket, **deed._asdict()} for bucket, deed in listed],
+        "keys": found.keys,
+        "deeds": [{"bucket": bucket, **deed._asdict()} for bucket, deed in found.deeds],
         "counts": [
             {"bucket": name, "rule_id": rule, "action": action, "count": n}
-            for (name, rule, action), n in counts.items()
+            for (name, rule, action), n in found.counts.items()
         ],
-        "bytes": size,
-        "kept": kept,
-        "is_complete": is_complete,
+        "bytes": found.bytes,
+        "kept": found.kept,
+        "is_complete": found.is_complete,
     }
-    return Answer(figures, lines, [], is_complete)
+    return Answer(figures, lines, [], found.is_complete)
 
 
 def _deed_row(bucket: str, deed: LifecycleDeed) -> list[str]:
