@@ -1,5 +1,7 @@
 """How long a session of the console lasts: so long after its last request, and so long at all.
 
+What a page asks for by itself, to stay up to date, says so and is no use of the session.
+
 What ends it at once (another password or role, being disabled or deleted, a token version that
 moved) is in the user's row, which Django compares at each request: `User.get_session_auth_hash`.
 """
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 BEGAN: Final = "s4_began"
 SEEN: Final = "s4_seen"
+UNATTENDED: Final = "S4-Unattended"  # a header of requests that no person makes
 NOTED_SECONDS: Final = 60  # a request that comes sooner after the last one writes nothing
 
 
@@ -36,7 +39,7 @@ class SessionLife:
         if SESSION_KEY in session:
             if not _lasts(session, now):
                 session.flush()
-            elif now - session[SEEN] >= NOTED_SECONDS:
+            elif UNATTENDED not in request.headers and now - session[SEEN] >= NOTED_SECONDS:
                 session[SEEN] = now
         return self._get_response(request)
 

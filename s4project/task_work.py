@@ -74,24 +74,16 @@ def _short(row: Any) -> Any:
 
 
 def compact(task: Task, work: Work) -> Outcome:
-    """Give room back from volumes that are mostly dead, or tell which those are."""
+    """Give room back from volumes that are mostly dead."""
     threshold = task.options.get("threshold")
     report = get_engine().compact(
         CompactionOptions(
             threshold=settings.S4.compaction_threshold if threshold is None else threshold,
             bytes_per_second=task.options.get("rate", 0),
-            is_dry_run=task.is_dry_run,
             progress=work.progress,
             should_stop=work.should_stop,
         )
     )
-    if task.is_dry_run:
-        gained = sum(plan.gained_bytes for plan in report.plans)
-        moved = sum(plan.moved_bytes for plan in report.plans)
-        figures = {"volumes": len(report.plans), "to_move_bytes": moved, "to_gain_bytes": gained}
-        outcome = Outcome(figures)
-        outcome.tell("plans", [plan._asdict() for plan in report.plans])
-        return outcome
     names = ("dropped_volumes", "freed_bytes", "moved_blobs", "moved_bytes")
     outcome = Outcome({name: getattr(report, name) for name in names})
     return _told(outcome, [*report.problems, *report.skipped], is_complete=report.is_complete)

@@ -42,6 +42,7 @@ urlpatterns = [
     path("password_change/", admin.site.admin_view(entrance.change_password)),
     path("search/", admin.site.admin_view(find_pages)),
     path("access/", admin.site.admin_view(simulator.page), name="access_simulator"),
+    path("", include("s4project.operations_urls")),
     path("jsi18n/", admin.site.admin_view(words)),
     path("browse/", admin.site.admin_view(browse.buckets), name="browse"),
     path("browse/<str:name>", admin.site.admin_view(browse.bucket), name="browse_bucket"),

@@ -56,6 +56,7 @@ TABLE: Final = {
     "jsi18n/": SIGNED_IN,
     "r/?/?/": (302, 404, 404, 404, 404),
     "iam/": SIGNED_IN,
+    "operations/tasks/?/": (302, 403, 403, 403, 404),
     "nowhere": (302, 404, 404, 404, 404),
     "iam/accesskey/": SIGNED_IN,
     "iam/accesskey/add/": SIGNED_IN,
@@ -103,7 +104,7 @@ def pages(resolver: URLResolver, start: str = "") -> Iterator[str]:
         if isinstance(each, URLResolver):
             yield from pages(each, path)
         else:
-            path = re.sub(r"<(?:path:)?\w*id>", "?", path)
+            path = re.sub(r"<(?:\w+:)?\w*id>", "?", path)
             path = re.sub(r"\^\(\?P<app_label>.*", "iam/", path)
             yield path.replace("(?P<url>.*)$", "nowhere")
 

@@ -1,0 +1,16 @@
+"""The addresses of the pages of Operations and Settings."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from s4project import operations_damaged, operations_jobs, operations_volumes
+
+urlpatterns = [
+    path("operations/jobs/", operations_jobs.jobs_page, name="operations_jobs"),
+    path("operations/tasks/live/", operations_jobs.live_part, name="operations_live"),
+    path("operations/tasks/ask/", operations_jobs.ask_page, name="operations_ask"),
+    path("operations/tasks/<int:task_id>/", operations_jobs.task_page, name="operations_task"),
+    path("operations/volumes/", operations_volumes.volumes_page, name="operations_volumes"),
+    path("operations/damaged/", operations_damaged.damaged_page, name="operations_damaged"),
+]
