@@ -19,6 +19,7 @@ from tests.e2e.server import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
     from tests.e2e.server import Server
 
 pytestmark = pytest.mark.e2e

@@ -13,7 +13,9 @@ from iam.models import User
 @pytest.mark.django_db
 def test_no_migration_is_missing() -> None:
     """Making migrations would make none."""
-    call_command("makemigrations", "iam", "buckets", "s4project", check=True, dry_run=True, verbosity=0)
+    call_command(
+        "makemigrations", "iam", "buckets", "s4project", check=True, dry_run=True, verbosity=0
+    )
 
 
 @pytest.mark.django_db(transaction=True)
