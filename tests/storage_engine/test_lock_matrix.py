@@ -422,7 +422,7 @@ READS: Final = (
     *("account_usage", "check_room", "check_part_room", "generation", "generations"),
     *("lifecycle", "preview_lifecycle", "stats", "last_commit", "live_bytes", "volumes"),
     *("snapshot_is_due", "newest_snapshot", "verify", "quarantined", "users", "scrub_state"),
-    *("held_volumes", "hold", "failure", "is_inline", "retained_from_ms"),
+    *("held_volumes", "hold", "failure", "is_inline", "retained_from_ms", "open_uploads"),
 )
 OUTSIDE: Final = (  # of a commit, or of an index that holds no version
     *("stage_bytes", "begin_blob", "stage_completion", "discard", "close", "abandon", "salvage"),
