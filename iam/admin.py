@@ -10,6 +10,8 @@ from django.contrib.auth.admin import UserAdmin as AuthUserAdmin
 from django.contrib.auth.models import Group as DjangoGroup
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from iam import admin_audit, admin_keys, services  # noqa: F401  # registering is its effect
@@ -65,14 +67,14 @@ class UserPages(ConsoleAdmin, BaseUserAdmin):
     )
     add_fieldsets = (
         (None, {"fields": ("username", "display_name", "email")}),
-        ("Rights", {"fields": ("role", "groups", "policies")}),
-        ("Password", {"fields": ("password1", "password2")}),
+        (_("Rights"), {"fields": ("role", "groups", "policies")}),
+        (_("Password"), {"fields": ("password1", "password2")}),
     )
     fieldsets = (
         (None, {"fields": ("username", "display_name", "email", "password_link")}),
-        ("Rights", {"fields": ("role", "groups", "policies", "is_active")}),
-        ("Quota of all his buckets together", {"fields": QUOTA_FIELDS}),
-        ("Facts", {"fields": ("arn", "canonical_id", "account_id", "last_login", "created_at")}),
+        (_("Rights"), {"fields": ("role", "groups", "policies", "is_active")}),
+        (_("Quota of all his buckets together"), {"fields": QUOTA_FIELDS}),
+        (_("Facts"), {"fields": ("arn", "canonical_id", "account_id", "last_login", "created_at")}),
     )
     # What other rooms have to tell of a user, below his form.
     more_panels: ClassVar[list[Callable[[User], Panel | FactsPanel]]] = []
@@ -83,24 +85,24 @@ class UserPages(ConsoleAdmin, BaseUserAdmin):
         keys_counted = count_of(AccessKey, "user_id")
         return rows.prefetch_related("groups").annotate(keys_counted=keys_counted)
 
-    @admin.display(description="groups")
+    @admin.display(description=_("groups"))
     def group_names(self, user: User) -> str:
         """Name the groups."""
         return ", ".join(group.name for group in user.groups.all()) or "-"
 
-    @admin.display(description="keys", ordering="keys_counted")
+    @admin.display(description=_("keys"), ordering="keys_counted")
     def key_count(self, user: Any) -> int:
         """Count the access keys."""
         count: int = user.keys_counted
         return count
 
-    @admin.display(description="ARN")
+    @admin.display(description=_("ARN"))
     def arn(self, user: User) -> str:
         """Show how policies name the user."""
         return f"arn:aws:iam::{user.account_id}:user/{user.username}"
 
     @display(  # type: ignore[untyped-decorator]  # the theme is untyped
-        description="role",
+        description=_("role"),
         ordering="role",
         label={RoleName.SUPERUSER: "warning", RoleName.WRITER: "success", RoleName.READER: "info"},
     )
@@ -108,11 +110,12 @@ class UserPages(ConsoleAdmin, BaseUserAdmin):
         """Show the role as a coloured label."""
         return user.role_id or ""
 
-    @admin.display(description="password")
+    @admin.display(description=_("password"))
     def password_link(self, user: User) -> str:
         """Lead to the page that sets a password."""
         address = reverse("admin:auth_user_password_change", args=[user.pk])
-        text = "Change password" if user.has_usable_password() else "None. Set a password"
+        has_one = user.has_usable_password()
+        text = gettext("Change password") if has_one else gettext("None. Set a password")
         return format_html('<a class="text-primary-600 underline" href="{}">{}</a>', address, text)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
@@ -173,20 +176,27 @@ def _keys(user: User) -> Panel:
     add = f"{reverse('admin:iam_accesskey_add')}?user={user.pk}"
     keys, note = first(user.access_keys.order_by("access_key"))
     return Panel(
-        title="Access keys",
-        headers=("Access key", "Name", "State", "Rights", "Last used", "Expires"),
+        title=gettext("Access keys"),
+        headers=(
+            gettext("Access key"),
+            gettext("Name"),
+            gettext("State"),
+            gettext("Rights"),
+            gettext("Last used"),
+            gettext("Expires"),
+        ),
         rows=[
             (
                 link(key, "iam_accesskey_change", key.pk),
                 key.name or "-",
-                admin_keys.state_of(key),
+                admin_keys.STATES[admin_keys.state_of(key)],
                 admin_keys.scope_of(key),
-                key.last_used_at or "never",
-                key.expires_at or "never",
+                key.last_used_at or gettext("never"),
+                key.expires_at or gettext("never"),
             )
             for key in keys
         ],
-        empty="None: this user signs no requests.",
+        empty=gettext("None: this user signs no requests."),
         note=note,
-        links=[("Add access key", add)],
+        links=[(gettext("Add access key"), add)],
     )

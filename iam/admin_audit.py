@@ -11,6 +11,8 @@ from django.contrib import admin
 from django.contrib.admin import DateFieldListFilter, SimpleListFilter
 from django.core.paginator import Paginator
 from django.utils.html import format_html
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from iam.audit.notes import Outcome
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from django.contrib.admin.views.main import ChangeList
     from django.db.models import QuerySet
     from django.http import HttpRequest
+    from django_stubs_ext import StrPromise
 
     BasePaginator = Paginator[AuditEntry]  # generic in the stubs only
 else:
@@ -32,10 +35,10 @@ else:
 COUNTED_MAX: Final = 10_000  # entries that are paged through; older ones are found by time
 RESOURCE_CHARACTERS: Final = 80
 FAMILIES: Final = {
-    "iam:": "users and their rights",
-    "s3:": "buckets and objects",
-    "s4:SignIn": "signing in",
-    "s4:": "all of S4's own",
+    "iam:": _("users and their rights"),
+    "s3:": _("buckets and objects"),
+    "s4:SignIn": _("signing in"),
+    "s4:": _("all of S4's own"),
 }
 
 
@@ -63,10 +66,10 @@ class EntryList(ChangeList):
 class FamilyFilter(SimpleListFilter):
     """Chooses by what the action begins with."""
 
-    title = "action"
+    title = _("action")
     parameter_name = "action"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, StrPromise]]:
         """Offer the families of actions."""
         return list(FAMILIES.items())
 
@@ -86,7 +89,9 @@ class AuditEntryPages(ConsoleAdmin):
     list_display_links = ("time_shown", "action")
     list_filter = (("time", DateFieldListFilter), FamilyFilter, "outcome", "via")
     search_fields = ("actor",)  # `get_search_results` looks everywhere
-    search_help_text = "A user, an access key, an address, a bucket, a request id, or what changed"
+    search_help_text = _(
+        "A user, an access key, an address, a bucket, a request id, or what changed"
+    )
     sortable_by = ()
     actions = None
     show_full_result_count = False
@@ -96,17 +101,17 @@ class AuditEntryPages(ConsoleAdmin):
         *("outcome", "request_id", "detail_shown"),
     )
 
-    @admin.display(description="time (UTC)", ordering="-id")
+    @admin.display(description=_("time (UTC)"), ordering="-id")
     def time_shown(self, entry: AuditEntry) -> str:
         """Show the time to the second, in a form that sorts."""
         return entry.time.strftime("%Y-%m-%d %H:%M:%S")
 
-    @admin.display(description="who")
+    @admin.display(description=_("who"))
     def who(self, entry: AuditEntry) -> str:
         """Name the user, else by what he acted."""
-        return entry.actor or entry.credential or "nobody"
+        return entry.actor or entry.credential or gettext("nobody")
 
-    @admin.display(description="resource")
+    @admin.display(description=_("resource"))
     def resource_shown(self, entry: AuditEntry) -> str:
         """Show as much of the resource as a row takes."""
         resource = entry.resource
@@ -114,14 +119,14 @@ class AuditEntryPages(ConsoleAdmin):
         return f"{resource[:RESOURCE_CHARACTERS]}\u2026" if is_long else resource
 
     @display(  # type: ignore[untyped-decorator]  # the theme is untyped
-        description="outcome",
+        description=_("outcome"),
         label={Outcome.ALLOWED: "success", Outcome.DENIED: "danger", Outcome.FAILED: "warning"},
     )
-    def outcome_label(self, entry: AuditEntry) -> str:
+    def outcome_label(self, entry: AuditEntry) -> tuple[str, str]:
         """Show how it went as a coloured label."""
-        return entry.outcome
+        return entry.outcome, entry.get_outcome_display()
 
-    @admin.display(description="detail")
+    @admin.display(description=_("detail"))
     def detail_shown(self, entry: AuditEntry) -> str:
         """Show what changed, policies as they were written."""
         text = json.dumps(entry.detail, indent=2, ensure_ascii=False)

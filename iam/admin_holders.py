@@ -8,6 +8,8 @@ from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from iam import services
 from iam.admin_policies import BuiltinsKept
@@ -46,13 +48,13 @@ class GroupPages(ConsoleAdmin):
             inline_policies_counted=count_of(InlinePolicy, "group_id"),
         )
 
-    @admin.display(description="members", ordering="members_counted")
+    @admin.display(description=_("members"), ordering="members_counted")
     def member_count(self, group: Any) -> int:
         """Count the members."""
         count: int = group.members_counted
         return count
 
-    @admin.display(description="policies", ordering="policies_counted")
+    @admin.display(description=_("policies"), ordering="policies_counted")
     def policy_count(self, group: Any) -> str:
         """Count the policies of both kinds."""
         return _policy_count(group)
@@ -74,7 +76,7 @@ class GroupPages(ConsoleAdmin):
         if group is not None:
             context["panels"] = [
                 inline_policies(group),
-                _users("Members", group.members.all(), f"groups__id__exact={group.pk}"),
+                _users(gettext("Members"), group.members.all(), f"groups__id__exact={group.pk}"),
             ]
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -131,18 +133,18 @@ class RolePages(BuiltinsKept):
             queryset = queryset.exclude(name=RoleName.SUPERUSER)
         return super().get_search_results(request, queryset, search_term)
 
-    @admin.display(description="users", ordering="users_counted")
+    @admin.display(description=_("users"), ordering="users_counted")
     def user_count(self, role: Any) -> int:
         """Count who has the role."""
         count: int = role.users_counted
         return count
 
-    @admin.display(description="policies", ordering="policies_counted")
+    @admin.display(description=_("policies"), ordering="policies_counted")
     def policy_count(self, role: Any) -> str:
         """Count the policies of both kinds."""
         return _policy_count(role)
 
-    @admin.display(description="includes")
+    @admin.display(description=_("includes"))
     def included(self, role: Role) -> str:
         """Name the roles that it includes."""
         return ", ".join(other.name for other in role.includes.all()) or "-"
@@ -163,9 +165,11 @@ class RolePages(BuiltinsKept):
         if role is not None:
             context["panels"] = [
                 inline_policies(role, is_kept=role.is_builtin),
-                rights_panel(services.load_rights_of_role(role.name), title="What this role gives"),
+                rights_panel(
+                    services.load_rights_of_role(role.name), title=gettext("What this role gives")
+                ),
                 _users(
-                    "Users with this role",
+                    gettext("Users with this role"),
                     role.users.all(),
                     urlencode({"role__exact": role.name}),
                 ),
@@ -202,8 +206,9 @@ def _group_names(user: User) -> set[str]:
 
 def _policy_count(holder: Any) -> str:
     """Say how many policies a group or role holds."""
-    inline = holder.inline_policies_counted
-    return f"{holder.policies_counted} + {inline} inline" if inline else holder.policies_counted
+    attached, inline = holder.policies_counted, holder.inline_policies_counted
+    words = gettext("%(attached)s + %(inline)s inline")
+    return words % {"attached": attached, "inline": inline} if inline else str(attached)
 
 
 def _users(title: str, users: QuerySet[User], query: str) -> Panel:
@@ -212,18 +217,18 @@ def _users(title: str, users: QuerySet[User], query: str) -> Panel:
     address = f"{reverse('admin:iam_user_changelist')}?{query}"
     return Panel(
         title=title,
-        headers=("User", "Role", "Active"),
+        headers=(gettext("User"), gettext("Role"), gettext("Active")),
         rows=[
             (
                 link(user, "iam_user_change", user.pk),
                 user.role_id or "-",
-                "yes" if user.is_active else "no",
+                gettext("yes") if user.is_active else gettext("no"),
             )
             for user in found
         ],
-        empty="None.",
+        empty=gettext("None."),
         note=note,
-        links=[("Show in the list of users", address)] if found else (),
+        links=[(gettext("Show in the list of users"), address)] if found else (),
     )
 
 
@@ -231,5 +236,8 @@ def _included_by(role: Role) -> Panel:
     """List the roles that have everything of one."""
     rows = [(linked([other]),) for other in role.included_by.order_by("name")]
     return Panel(
-        title="Included by", headers=("Role",), rows=rows, empty="No role includes this one."
+        title=gettext("Included by"),
+        headers=(gettext("Role"),),
+        rows=rows,
+        empty=gettext("No role includes this one."),
     )

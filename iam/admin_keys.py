@@ -13,6 +13,8 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.utils.formats import localize
+from django.utils.translation import gettext, ngettext_lazy
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from iam import services
@@ -27,20 +29,27 @@ if TYPE_CHECKING:
 
 UNUSED_DAYS: Final = 90
 SOON_DAYS: Final = 30
+STATES: Final = {"enabled": _("enabled"), "expired": _("expired"), "disabled": _("disabled")}
+KEYS_ENABLED: Final = ngettext_lazy(
+    "%(count)s access key enabled.", "%(count)s access keys enabled.", "count"
+)
+KEYS_DISABLED: Final = ngettext_lazy(
+    "%(count)s access key disabled.", "%(count)s access keys disabled.", "count"
+)
 
 
 class ExpiryFilter(admin.SimpleListFilter):
     """Keys by when they end."""
 
-    title = "expiry"
+    title = _("expiry")
     parameter_name = "expiry"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Name the choices."""
         return [
-            ("expired", "Expired"),
-            ("soon", f"Within {SOON_DAYS} days"),
-            ("never", "Never expires"),
+            ("expired", gettext("Expired")),
+            ("soon", gettext("Within %(days)s days") % {"days": SOON_DAYS}),
+            ("never", gettext("Never expires")),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[AccessKey]) -> QuerySet[AccessKey]:
@@ -57,12 +66,15 @@ class ExpiryFilter(admin.SimpleListFilter):
 class UnusedFilter(admin.SimpleListFilter):
     """Keys that nobody seems to need."""
 
-    title = "use"
+    title = _("use")
     parameter_name = "use"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Name the choices."""
-        return [("unused", f"Unused for {UNUSED_DAYS} days"), ("never", "Never used")]
+        return [
+            ("unused", gettext("Unused for %(days)s days") % {"days": UNUSED_DAYS}),
+            ("never", gettext("Never used")),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[AccessKey]) -> QuerySet[AccessKey]:
         """Choose the keys; one that was never used counts from when it was made."""
@@ -97,23 +109,24 @@ class AccessKeyPages(OwnedAdmin):
     ]
 
     @display(  # type: ignore[untyped-decorator]  # the theme is untyped
-        description="state",
+        description=_("state"),
         ordering="is_enabled",
         label={"enabled": "success", "expired": "warning", "disabled": "danger"},
     )
-    def state(self, key: AccessKey) -> str:
+    def state(self, key: AccessKey) -> tuple[str, str]:
         """Say whether requests signed with the key are accepted."""
-        return state_of(key)
+        state = state_of(key)
+        return state, str(STATES[state])
 
-    @admin.display(description="rights")
+    @admin.display(description=_("rights"))
     def scope(self, key: AccessKey) -> str:
         """Say whether the key may less than its user."""
         return scope_of(key)
 
-    @admin.display(description="last used", ordering="last_used_at")
+    @admin.display(description=_("last used"), ordering="last_used_at")
     def last_used(self, key: AccessKey) -> str:
         """Say when a request was last signed with the key."""
-        return localize(key.last_used_at) if key.last_used_at else "never"
+        return localize(key.last_used_at) if key.last_used_at else gettext("never")
 
     def get_fields(self, request: HttpRequest, obj: AccessKey | None = None) -> Any:
         """Ask little for a new key; its id and secret are generated."""
@@ -170,7 +183,7 @@ class AccessKeyPages(OwnedAdmin):
         """Show the secret, in this one answer: it is put in no session, message, log or cache."""
         context = {
             **self.admin_site.each_context(request),
-            "title": "Access key created",
+            "title": gettext("Access key created"),
             "opts": self.opts,
             "key": obj,
             "secret_key": obj.secret_shown_once,
@@ -188,12 +201,12 @@ class AccessKeyPages(OwnedAdmin):
         for key in queryset:
             services.delete_key(key.access_key)
 
-    @admin.action(description="Enable selected access keys", permissions=["change"])
+    @admin.action(description=_("Enable selected access keys"), permissions=["change"])
     def enable(self, request: HttpRequest, queryset: QuerySet[AccessKey]) -> None:
         """Enable several keys."""
         self._set_enabled(request, queryset, enabled=True)
 
-    @admin.action(description="Disable selected access keys", permissions=["change"])
+    @admin.action(description=_("Disable selected access keys"), permissions=["change"])
     def disable(self, request: HttpRequest, queryset: QuerySet[AccessKey]) -> None:
         """Disable several keys."""
         self._set_enabled(request, queryset, enabled=False)
@@ -202,12 +215,12 @@ class AccessKeyPages(OwnedAdmin):
         self, request: HttpRequest, queryset: QuerySet[AccessKey], *, enabled: bool
     ) -> None:
         """Enable or disable several keys, and say so in the history and to the user."""
-        word = "enabled" if enabled else "disabled"
+        words = KEYS_ENABLED if enabled else KEYS_DISABLED
         keys = list(queryset)
         for key in keys:
             services.set_key_enabled(key.access_key, enabled=enabled)
-            self.log_change(request, key, word.capitalize())
-        self.message_user(request, f"{len(keys)} access keys {word}.")
+            self.log_change(request, key, "Enabled" if enabled else "Disabled")
+        self.message_user(request, words % {"count": len(keys)})
 
 
 def state_of(key: AccessKey) -> str:
@@ -220,4 +233,4 @@ def state_of(key: AccessKey) -> str:
 
 def scope_of(key: AccessKey) -> str:
     """Say whether a key may less than its user."""
-    return "narrowed" if key.policy else "its user's"
+    return gettext("narrowed") if key.policy else gettext("its user's")

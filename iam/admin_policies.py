@@ -9,6 +9,8 @@ from django.contrib import admin, messages
 from django.http import HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.translation import gettext, ngettext_lazy
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from iam import services
@@ -22,6 +24,11 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 HOLDERS: Final[dict[str, type[User | Group | Role]]] = {"user": User, "group": Group, "role": Role}
+HOLDING: Final = (
+    ("users", ngettext_lazy("%(count)s user", "%(count)s users", "count")),
+    ("groups", ngettext_lazy("%(count)s group", "%(count)s groups", "count")),
+    ("roles", ngettext_lazy("%(count)s role", "%(count)s roles", "count")),
+)
 
 
 class BuiltinsKept(ConsoleAdmin):
@@ -36,11 +43,13 @@ class BuiltinsKept(ConsoleAdmin):
         return self.has_change_permission(request, obj)
 
     @display(  # type: ignore[untyped-decorator]  # the theme is untyped
-        description="kind", ordering="is_builtin", label={"built in": "info"}
+        description=_("kind"), ordering="is_builtin", label={"built in": "info", "custom": ""}
     )
-    def kind(self, row: Policy | Role) -> str:
+    def kind(self, row: Policy | Role) -> tuple[str, str]:
         """Say whether S4 has it by itself."""
-        return "built in" if row.is_builtin else "custom"
+        if row.is_builtin:
+            return "built in", gettext("built in")
+        return "custom", gettext("custom")
 
 
 @admin.register(Policy)
@@ -72,17 +81,17 @@ class PolicyPages(BuiltinsKept):
             queryset = queryset.filter(is_builtin=False)
         return super().get_search_results(request, queryset, search_term)
 
-    @admin.display(description="attached to")
+    @admin.display(description=_("attached to"))
     def attached(self, policy: Any) -> str:
         """Say how many hold the policy."""
         counts = [
-            f"{count} {name if count > 1 else name[:-1]}"
-            for name in ("users", "groups", "roles")
+            words % {"count": count}
+            for name, words in HOLDING
             if (count := getattr(policy, f"in_{name}"))
         ]
-        return ", ".join(counts) or "nobody"
+        return ", ".join(counts) or gettext("nobody")
 
-    @admin.display(description="document")
+    @admin.display(description=_("document"))
     def document_shown(self, policy: Policy) -> str:
         """Show a document that cannot be changed."""
         return format_html('<pre class="policy-text">{}</pre>', policy.document)
@@ -135,11 +144,11 @@ def _attachments(policy: Policy) -> Panel:
         *(("user", row) for row in users),
     ]
     return Panel(
-        title="Attached to",
-        note=note and f"Of the users the first {len(users)}.",
-        headers=("Kind", "Name"),
-        rows=[(kind, link(row, f"iam_{kind}_change", row.pk)) for kind, row in holders],
-        empty="Nobody: attach it on the page of a user, a group or a role.",
+        title=gettext("Attached to"),
+        note=note and gettext("Of the users the first %(count)s.") % {"count": len(users)},
+        headers=(gettext("Kind"), gettext("Name")),
+        rows=[(gettext(kind), link(row, f"iam_{kind}_change", row.pk)) for kind, row in holders],
+        empty=gettext("Nobody: attach it on the page of a user, a group or a role."),
     )
 
 
@@ -159,11 +168,11 @@ class InlinePolicyPages(ConsoleAdmin):
         """Read the holders along."""
         return super().get_queryset(request).select_related(*HOLDERS)
 
-    @admin.display(description="of")
+    @admin.display(description=_("of"))
     def holder(self, policy: InlinePolicy) -> str:
         """Lead to who holds the policy."""
         holder = holder_of(policy)
-        return link(f"{_kind(holder)} {holder}", f"iam_{_kind(holder)}_change", holder.pk)
+        return link(f"{gettext(_kind(holder))} {holder}", f"iam_{_kind(holder)}_change", holder.pk)
 
     def get_fields(self, request: HttpRequest, obj: InlinePolicy | None = None) -> Any:
         """Ask for what the policy is; whose it is, the address says."""
@@ -176,7 +185,9 @@ class InlinePolicyPages(ConsoleAdmin):
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Ask for a new policy of the user, group or role that the address names."""
         if is_superuser(request) and _wanted_holder(request) is None:
-            messages.error(request, "Add an inline policy on the page of who shall hold it.")
+            messages.error(
+                request, gettext("Add an inline policy on the page of who shall hold it.")
+            )
             return HttpResponseRedirect(reverse("admin:index"))
         return super().add_view(request, *args, **kwargs)
 
@@ -195,7 +206,10 @@ class InlinePolicyPages(ConsoleAdmin):
         policy = kwargs.get("obj")
         holder = holder_of(policy) if policy else _wanted_holder(request)
         if holder is not None:
-            context["title"] = f"Inline policy of the {_kind(holder)} {holder}"
+            context["title"] = gettext("Inline policy of the %(kind)s %(name)s") % {
+                "kind": gettext(_kind(holder)),
+                "name": holder,
+            }
         return super().render_change_form(request, context, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: InlinePolicy, form: Any, change: bool) -> None:
@@ -219,14 +233,16 @@ class InlinePolicyPages(ConsoleAdmin):
         self, request: HttpRequest, obj: InlinePolicy, post_url_continue: str | None = None
     ) -> HttpResponse:
         """Go back to the holder's page."""
-        messages.success(request, f"The inline policy {obj} was added.")
+        messages.success(request, gettext("The inline policy %(name)s was added.") % {"name": obj})
         return _to_holder(obj)
 
     def response_change(self, request: HttpRequest, obj: InlinePolicy) -> HttpResponse:
         """Go back to the holder's page, or stay when asked to."""
         if "_continue" in request.POST:
             return super().response_change(request, obj)
-        messages.success(request, f"The inline policy {obj} was changed.")
+        messages.success(
+            request, gettext("The inline policy %(name)s was changed.") % {"name": obj}
+        )
         return _to_holder(obj)
 
     def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:

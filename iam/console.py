@@ -18,6 +18,7 @@ from django.db import transaction
 from django.db.models import Count, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpResponseRedirect
+from django.utils.translation import gettext
 
 from iam.console_choices import OneRow, SeveralRows, is_row_number
 from iam.errors import IdentityError
@@ -154,9 +155,10 @@ class ConsoleAdmin(BaseAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """List, or take an action on several: on all of them, or on none when one is refused."""
         if not all(map(is_row_number, request.POST.getlist(ACTION_CHECKBOX_NAME))):
-            raise BadRequest("What was chosen is no row of the list.")
+            raise BadRequest(gettext("What was chosen is no row of the list."))
         if any(NUL in value for _, values in request.GET.lists() for value in values):
-            raise BadRequest("No text has a NUL in it.")  # PostgreSQL refuses to look for one
+            # PostgreSQL refuses to look for one.
+            raise BadRequest(gettext("No text has a NUL in it."))
         return self._or_message(request, super().changelist_view, request, extra_context)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:

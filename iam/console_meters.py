@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.template.loader import render_to_string
+from django.utils.translation import gettext
 
 from iam.sizes import exact_size_text, size_text
 
@@ -45,7 +46,9 @@ class Meter(NamedTuple):
     @property
     def state(self) -> str:
         """Whether it is time to act, in a word; "" while it is not."""
-        return "full" if self.is_full else "almost full" if self.is_warning else ""
+        if self.is_full:
+            return gettext("full")
+        return gettext("almost full") if self.is_warning else ""
 
     @property
     def label(self) -> str:
@@ -56,13 +59,24 @@ class Meter(NamedTuple):
     def text(self) -> str:
         """How much of how much."""
         if self.what == "bytes":
-            return f"{size_text(self.used)} of {exact_size_text(self.bound)}"
-        return f"{self.used:,} of {self.bound:,} objects"
+            return gettext("%(used)s of %(bound)s") % {
+                "used": size_text(self.used),
+                "bound": exact_size_text(self.bound),
+            }
+        return gettext("%(used)s of %(bound)s objects") % {
+            "used": f"{self.used:,}",
+            "bound": f"{self.bound:,}",
+        }
 
     @property
     def exact(self) -> str:
         """The same in figures that nothing was rounded in."""
-        return f"{self.used:,} of {self.bound:,} {self.what}"
+        words = (
+            gettext("%(used)s of %(bound)s bytes")
+            if self.what == "bytes"
+            else gettext("%(used)s of %(bound)s objects")
+        )
+        return words % {"used": f"{self.used:,}", "bound": f"{self.bound:,}"}
 
 
 def meters_of(quota: Quota | None, *, size: int, versions: int) -> list[Meter]:

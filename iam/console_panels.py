@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from iam.documents import load_policy
 from iam.policy_words import sentences
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from django.db.models import Model, QuerySet
+    from django_stubs_ext import StrPromise
 
     from iam.models import Group, Role, User
     from iam.policy_words import Sentence
@@ -48,6 +51,9 @@ class FactsPanel:
     template: str = field(default="admin/iam/panels/facts.html")
 
 
+EFFECTIVE: Final = _("Effective permissions")
+
+
 @dataclass(frozen=True, slots=True)
 class RightsPanel:
     """All policies of a user, each with where it comes from, in words."""
@@ -55,7 +61,7 @@ class RightsPanel:
     policies: Sequence[tuple[str, Sequence[Sentence]]]
     note: str = ""
     ask: str = ""  # what the access simulator is to begin with: a query string
-    title: str = "Effective permissions"
+    title: StrPromise | str = EFFECTIVE
     template: str = field(default="admin/iam/panels/rights.html")
 
 
@@ -65,7 +71,9 @@ SHOWN_MAX: Final = 50
 def first(rows: QuerySet[Row]) -> tuple[list[Row], str]:
     """Read as many rows as a panel shows, and say so where there are more."""
     found = list(rows[: SHOWN_MAX + 1])
-    return found[:SHOWN_MAX], f"The first {SHOWN_MAX}." if len(found) > SHOWN_MAX else ""
+    return found[:SHOWN_MAX], gettext("The first %(count)s.") % {"count": SHOWN_MAX} if len(
+        found
+    ) > SHOWN_MAX else ""
 
 
 def link(text: object, page: str, key: object) -> str:
@@ -90,14 +98,17 @@ def inline_policies(holder: Holder, *, is_kept: bool = False) -> Panel:
     rows = []
     for policy in holder.inline_policies.order_by("name"):
         effects = [each.is_allow for each in load_policy(policy.document).statements]
-        counts = f"{effects.count(True)} allow, {effects.count(False)} deny"
+        counts = gettext("%(allowing)s allow, %(denying)s deny") % {
+            "allowing": effects.count(True),
+            "denying": effects.count(False),
+        }
         rows.append((link(policy, "iam_inlinepolicy_change", policy.pk), counts))
     return Panel(
-        title="Inline policies",
-        headers=("Name", "Statements"),
+        title=gettext("Inline policies"),
+        headers=(gettext("Name"), gettext("Statements")),
         rows=rows,
-        empty=f"None. An inline policy comes and goes with this {kind}.",
-        links=() if is_kept else (("Add inline policy", add),),
+        empty=gettext("None. An inline policy comes and goes with what holds it."),
+        links=() if is_kept else ((gettext("Add inline policy"), add),),
     )
 
 
@@ -106,7 +117,10 @@ def rights_panel(rights: Rights, narrowing: str = "", **more: Any) -> RightsPane
     told = [(each.source, sentences(each.policy)) for each in rights]
     if narrowing:
         told.append(
-            ("the key's own policy, which must allow too", sentences(load_policy(narrowing)))
+            (
+                gettext("the key's own policy, which must allow too"),
+                sentences(load_policy(narrowing)),
+            )
         )
     return RightsPanel(told, **more)
 
@@ -114,8 +128,8 @@ def rights_panel(rights: Rights, narrowing: str = "", **more: Any) -> RightsPane
 def rights_note(user: User) -> str:
     """Say what else decides about a user's requests."""
     if not user.is_active:
-        return "None of it counts while the user is disabled."
-    return (
+        return gettext("None of it counts while the user is disabled.")
+    return gettext(
         "A deny comes before every allow. The policies and ACLs of buckets may let the user do "
         "more, or deny it; the policy of an access key only takes away."
     )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.contrib.auth.forms import SetPasswordMixin
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.forms import AdminOwnPasswordChangeForm
 from unfold.forms import AdminPasswordChangeForm as UnfoldPasswordForm
 from unfold.forms import AuthenticationForm as UnfoldSignInForm
@@ -71,9 +73,7 @@ class NewUserForm(BaseNewPassword, BaseModelForm):
         for name in ("password1", "password2"):
             self.fields[name].required = False
             self.fields[name].widget = UnfoldAdminPasswordWidget({"autocomplete": "new-password"})
-        self.fields[
-            "password2"
-        ].help_text = (
+        self.fields["password2"].help_text = gettext(
             "Leave both empty for a user who has only access keys and does not sign in here."
         )
 
@@ -114,10 +114,10 @@ class GroupForm(BaseGroupForm):
     """A group; who joins and who leaves is named, for a group may have any number of members."""
 
     joining = forms.ModelMultipleChoiceField(
-        User.objects.all(), required=False, label="Add members", widget=of_users(SeveralRows)
+        User.objects.all(), required=False, label=_("Add members"), widget=of_users(SeveralRows)
     )
     leaving = forms.ModelMultipleChoiceField(
-        User.objects.all(), required=False, label="Remove members", widget=of_users(SeveralRows)
+        User.objects.all(), required=False, label=_("Remove members"), widget=of_users(SeveralRows)
     )
 
     class Meta:
@@ -128,7 +128,7 @@ class GroupForm(BaseGroupForm):
 class PolicyForm(BasePolicyForm):
     """A managed policy."""
 
-    document = DocumentField()
+    document = DocumentField(label=_("Document"))
 
     class Meta:
         model = Policy
@@ -138,7 +138,7 @@ class PolicyForm(BasePolicyForm):
 class InlinePolicyForm(BaseInlinePolicyForm):
     """A policy of `holder`."""
 
-    document = DocumentField()
+    document = DocumentField(label=_("Document"))
     holder: ClassVar[User | Group | Role]
 
     class Meta:
@@ -192,7 +192,7 @@ class OwnPasswordForm(AdminOwnPasswordChangeForm):  # type: ignore[misc]  # the 
         try:
             services.sign_in(self.user.username, cleaned["old_password"], self.address)
         except WrongPassword:
-            self.add_error("old_password", "This is not your password.")
+            self.add_error("old_password", gettext("This is not your password."))
         except TooManySignIns as error:
             self.wait_seconds = error.wait_seconds
             self.add_error("old_password", str(error))

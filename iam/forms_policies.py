@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
 from django.template.loader import render_to_string
+from django.utils.translation import gettext_lazy as _
 from unfold.widgets import TEXTAREA_CLASSES
 
 from iam.policy_templates import FOR_KEYS, TEMPLATES
@@ -76,9 +77,11 @@ class DocumentField(forms.CharField):
 def narrowing_field() -> DocumentField:
     """Make the field for an access key's own policy."""
     return DocumentField(
-        label="Narrowing policy",
+        label=_("Narrowing policy"),
         required=False,
         widget=PolicyEditor(FOR_KEYS, KEY_CHARACTERS_MAX, counts_spaces=True, rows=ROWS // 2),
-        help_text="What is left of all that the user may. It only takes away: what the user may "
-        "not do, no policy of his key lets it do. Empty: all of it.",
+        help_text=_(
+            "What is left of all that the user may. It only takes away: what the user may "
+            "not do, no policy of his key lets it do. Empty: all of it."
+        ),
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from iam.forms_sizes import SIZE_MAX, SizeField
@@ -21,25 +23,27 @@ class QuotaFields(forms.Form):
     """Asks for a quota; mixed into forms that ask for more."""
 
     quota_bytes = SizeField(
-        label="Size at most",
+        label=_("Size at most"),
         min_size=1,
-        help_text="Of all versions, and of the parts of unfinished uploads. Empty: no bound.",
+        help_text=_("Of all versions, and of the parts of unfinished uploads. Empty: no bound."),
     )
     quota_objects = forms.IntegerField(
-        label="Objects at most",
+        label=_("Objects at most"),
         required=False,
         min_value=1,
         max_value=SIZE_MAX,
         widget=UnfoldAdminIntegerFieldWidget({"min": "1", "class": "narrow-field"}),
-        help_text="Older versions and delete markers count too. Empty: no bound.",
+        help_text=_("Older versions and delete markers count too. Empty: no bound."),
     )
     quota_warn_percent = forms.IntegerField(
-        label="Warn from, in percent",
+        label=_("Warn from, in percent"),
         required=False,
         min_value=1,
         max_value=100,
         widget=UnfoldAdminIntegerFieldWidget({"min": "1", "max": "100", "class": "narrow-field"}),
-        help_text=f"Of either bound. Empty: {NO_QUOTA.warn_percent}.",
+        help_text=format_lazy(
+            _("Of either bound. Empty: {percent}."), percent=NO_QUOTA.warn_percent
+        ),
     )
 
 

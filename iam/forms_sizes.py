@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
 from django.utils.html import format_html
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget
 
 from iam.sizes import STEP, UNITS, exact_size_text, split_size
@@ -28,7 +30,7 @@ class SizeWidget(forms.MultiWidget):
                     {"min": "0", "step": "any", "inputmode": "decimal"}
                 ),
                 "unit": UnfoldAdminSelectWidget(
-                    {"aria-label": "Unit"}, choices=list(enumerate(UNITS))
+                    {"aria-label": _("Unit")}, choices=list(enumerate(UNITS))
                 ),
             }
         )
@@ -68,12 +70,14 @@ class SizeField(forms.MultiValueField):
             return None
         number, power = data_list
         if number > SIZE_MAX:
-            raise forms.ValidationError("This is more than can be kept.")
+            raise forms.ValidationError(gettext("This is more than can be kept."))
         size = number * Decimal(STEP) ** int(power or 0)
         if size > SIZE_MAX:
-            raise forms.ValidationError("This is more than can be kept.")
+            raise forms.ValidationError(gettext("This is more than can be kept."))
         if size != int(size):
-            raise forms.ValidationError("This is no whole number of bytes.")
+            raise forms.ValidationError(gettext("This is no whole number of bytes."))
         if size < self.min_size:
-            raise forms.ValidationError(f"At least {exact_size_text(self.min_size)}.")
+            raise forms.ValidationError(
+                gettext("At least %(size)s.") % {"size": exact_size_text(self.min_size)}
+            )
         return int(size)

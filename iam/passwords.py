@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 
 PASSWORD_CHARACTERS_MAX: Final = 1024
 
@@ -57,4 +58,6 @@ class LengthValidator:
 
     def get_help_text(self) -> str:
         """Say the rule."""
-        return f"A password has at most {PASSWORD_CHARACTERS_MAX} characters."
+        return gettext("A password has at most %(count)s characters.") % {
+            "count": PASSWORD_CHARACTERS_MAX
+        }

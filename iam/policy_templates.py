@@ -8,6 +8,11 @@ from typing import Any, Final, NamedTuple
 BUCKET: Final = "arn:aws:s3:::my-bucket"
 
 
+def gettext_noop(title: str) -> str:
+    """Mark a title for translators, whose tools know this name; who shows it looks it up."""
+    return title
+
+
 class Template(NamedTuple):
     """A document, and what it is for in a few words."""
 
@@ -33,12 +38,12 @@ _WRITE: Final = ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUpl
 
 TEMPLATES: Final = (
     _template(
-        "Read one bucket",
+        gettext_noop("Read one bucket"),
         _allow("ListTheBucket", ["s3:ListBucket", "s3:GetBucketLocation"], BUCKET),
         _allow("ReadItsObjects", ["s3:GetObject", "s3:GetObjectVersion"], f"{BUCKET}/*"),
     ),
     _template(
-        "Read and write below one prefix",
+        gettext_noop("Read and write below one prefix"),
         _allow(
             "ListThePrefix",
             "s3:ListBucket",
@@ -48,7 +53,7 @@ TEMPLATES: Final = (
         _allow("WriteBelowIt", ["s3:GetObject", "s3:DeleteObject", *_WRITE], f"{BUCKET}/reports/*"),
     ),
     _template(
-        "A home directory for each user",
+        gettext_noop("A home directory for each user"),
         _allow(
             "ListOnesHome",
             "s3:ListBucket",
@@ -62,15 +67,15 @@ TEMPLATES: Final = (
         ),
     ),
     _template(
-        "Upload only",
+        gettext_noop("Upload only"),
         _allow("UploadOnly", _WRITE, f"{BUCKET}/*"),
     ),
     _template(
-        "Only over TLS",
+        gettext_noop("Only over TLS"),
         _deny("OnlyOverTls", Condition={"Bool": {"aws:SecureTransport": "false"}}),
     ),
     _template(
-        "Only from these networks",
+        gettext_noop("Only from these networks"),
         _deny(
             "OnlyFromHere",
             Condition={"NotIpAddress": {"aws:SourceIp": ["10.0.0.0/8", "192.168.0.0/16"]}},
@@ -81,14 +86,17 @@ TEMPLATES: Final = (
 _ALL: Final = _allow("WhatTheUserMay", "s3:*", "*")
 FOR_KEYS: Final = (
     *(each for each in TEMPLATES if '"Allow"' in each.document and "home/" not in each.document),
-    _template("Read everything the user may", _allow("ReadOnly", ["s3:Get*", "s3:List*"], "*")),
     _template(
-        "Everything, only over TLS",
+        gettext_noop("Read everything the user may"),
+        _allow("ReadOnly", ["s3:Get*", "s3:List*"], "*"),
+    ),
+    _template(
+        gettext_noop("Everything, only over TLS"),
         _ALL,
         _deny("OnlyOverTls", Condition={"Bool": {"aws:SecureTransport": "false"}}),
     ),
     _template(
-        "Everything, only from these networks",
+        gettext_noop("Everything, only from these networks"),
         _ALL,
         _deny(
             "OnlyFromHere",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from iam.audit.acting import Via
 from iam.audit.notes import Outcome
@@ -16,6 +17,18 @@ if TYPE_CHECKING:
 
 # A bucket's ARN with the longest key has 1,100 bytes; PostgreSQL indexes 2,704 bytes at most.
 RESOURCE_BYTES_MAX: Final = 1_200
+WAYS: Final = {
+    Via.CONSOLE: _("console"),
+    Via.REST: _("rest"),
+    Via.S3: _("s3"),
+    Via.COMMAND: _("command"),
+    Via.JOBS: _("jobs"),
+}
+OUTCOMES: Final = {
+    Outcome.ALLOWED: _("allowed"),
+    Outcome.DENIED: _("denied"),
+    Outcome.FAILED: _("failed"),
+}
 
 
 class AppendOnlyError(TypeError):
@@ -48,31 +61,38 @@ class EntryRows(models.QuerySet["AuditEntry"]):
 class AuditEntry(models.Model):
     """Who did what to what, when, from where, and how it went."""
 
-    time = models.DateTimeField(default=timezone.now)
-    actor = models.CharField(max_length=150, blank=True, help_text="A user's name; empty: nobody.")
-    actor_id = models.CharField("canonical id", max_length=64, blank=True)
+    time = models.DateTimeField(_("time"), default=timezone.now)
+    actor = models.CharField(
+        _("actor"), max_length=150, blank=True, help_text=_("A user's name; empty: nobody.")
+    )
+    actor_id = models.CharField(_("canonical id"), max_length=64, blank=True)
     credential = models.CharField(
+        _("credential"),
         max_length=150,
         blank=True,
-        help_text="An access key, a session's or token's mark, a command.",
+        help_text=_("An access key, a session's or token's mark, a command."),
     )
-    address = models.CharField("source address", max_length=64, blank=True)
-    via = models.CharField(max_length=8, choices=[(via.value, via.value) for via in Via])
+    address = models.CharField(_("source address"), max_length=64, blank=True)
+    via = models.CharField(_("via"), max_length=8, choices=[(via.value, WAYS[via]) for via in Via])
     # db_index: on PostgreSQL that makes the index by which a beginning is found, too.
-    action = models.CharField(max_length=128, db_index=True)
-    resource = models.CharField(max_length=RESOURCE_BYTES_MAX, blank=True, db_index=True)
-    outcome = models.CharField(
-        max_length=8, choices=[(outcome.value, outcome.value) for outcome in Outcome]
+    action = models.CharField(_("action"), max_length=128, db_index=True)
+    resource = models.CharField(
+        _("resource"), max_length=RESOURCE_BYTES_MAX, blank=True, db_index=True
     )
-    request_id = models.CharField("request id", max_length=64, blank=True)
-    detail = models.JSONField(default=dict)
+    outcome = models.CharField(
+        _("outcome"),
+        max_length=8,
+        choices=[(outcome.value, OUTCOMES[outcome]) for outcome in Outcome],
+    )
+    request_id = models.CharField(_("request id"), max_length=64, blank=True)
+    detail = models.JSONField(_("detail"), default=dict)
 
     objects = EntryRows.as_manager()
 
     class Meta:
         ordering: ClassVar = ["-id"]
-        verbose_name = "audit entry"
-        verbose_name_plural = "audit log"
+        verbose_name = _("audit entry")
+        verbose_name_plural = _("audit log")
         default_permissions = ("view",)
         indexes: ClassVar = [
             models.Index(fields=["time"], name="iam_audit_time"),

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 NAME_CHARACTERS_MAX: Final = 128
 DESCRIPTION_CHARACTERS_MAX: Final = 1000
@@ -19,10 +20,12 @@ DESCRIPTION_CHARACTERS_MAX: Final = 1000
 def name_field(**options: Any) -> models.CharField[str, str]:
     """Make the column of a name as AWS has them."""
     return models.CharField(
+        _("name"),
         max_length=NAME_CHARACTERS_MAX,
         validators=[
             RegexValidator(
-                r"\A[A-Za-z0-9_+=,.@-]+\Z", "A name has only letters, digits and _ + = , . @ -"
+                r"\A[A-Za-z0-9_+=,.@-]+\Z",
+                _("A name has only letters, digits and _ + = , . @ -"),
             )
         ],
         **options,
@@ -31,7 +34,7 @@ def name_field(**options: Any) -> models.CharField[str, str]:
 
 def description_field() -> models.CharField[str, str]:
     """Make the column of a word on what a row is for."""
-    return models.CharField(max_length=DESCRIPTION_CHARACTERS_MAX, blank=True)
+    return models.CharField(_("description"), max_length=DESCRIPTION_CHARACTERS_MAX, blank=True)
 
 
 class Policy(models.Model):
@@ -39,14 +42,15 @@ class Policy(models.Model):
 
     name = name_field(unique=True)
     description = description_field()
-    document = models.TextField(help_text="AWS's JSON, without principals.")
-    is_builtin = models.BooleanField("built in", default=False, editable=False)
-    created_at = models.DateTimeField("created", default=timezone.now, editable=False)
-    updated_at = models.DateTimeField("updated", default=timezone.now, editable=False)
+    document = models.TextField(_("document"), help_text=_("AWS's JSON, without principals."))
+    is_builtin = models.BooleanField(_("built in"), default=False, editable=False)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(_("updated"), default=timezone.now, editable=False)
 
     class Meta:
         ordering: ClassVar = ["name"]
-        verbose_name_plural = "policies"
+        verbose_name = _("policy")
+        verbose_name_plural = _("policies")
 
     def __str__(self) -> str:
         return self.name
@@ -57,19 +61,24 @@ class Role(models.Model):
 
     name = name_field(unique=True)
     description = description_field()
-    is_builtin = models.BooleanField("built in", default=False, editable=False)
-    policies = models.ManyToManyField(Policy, blank=True, related_name="roles")
+    is_builtin = models.BooleanField(_("built in"), default=False, editable=False)
+    policies = models.ManyToManyField(
+        Policy, blank=True, related_name="roles", verbose_name=_("policies")
+    )
     includes = models.ManyToManyField(
         "self",
         blank=True,
         symmetrical=False,
         related_name="included_by",
-        help_text="Roles of which this one has everything too.",
+        verbose_name=_("includes"),
+        help_text=_("Roles of which this one has everything too."),
     )
-    created_at = models.DateTimeField("created", default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
     class Meta:
         ordering: ClassVar = ["-is_builtin", "name"]
+        verbose_name = _("role")
+        verbose_name_plural = _("roles")
 
     def __str__(self) -> str:
         return self.name
@@ -80,11 +89,15 @@ class Group(models.Model):
 
     name = name_field(unique=True)
     description = description_field()
-    policies = models.ManyToManyField(Policy, blank=True, related_name="groups")
-    created_at = models.DateTimeField("created", default=timezone.now, editable=False)
+    policies = models.ManyToManyField(
+        Policy, blank=True, related_name="groups", verbose_name=_("policies")
+    )
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
     class Meta:
         ordering: ClassVar = ["name"]
+        verbose_name = _("group")
+        verbose_name_plural = _("groups")
 
     def __str__(self) -> str:
         return self.name
@@ -102,7 +115,7 @@ class InlinePolicy(models.Model):
     """A policy of one user, group or role, that comes and goes with it."""
 
     name = name_field()
-    document = models.TextField(help_text="AWS's JSON, without principals.")
+    document = models.TextField(_("document"), help_text=_("AWS's JSON, without principals."))
     user = models.ForeignKey(
         "iam.User", on_delete=models.CASCADE, null=True, blank=True, related_name="inline_policies"
     )
@@ -115,8 +128,8 @@ class InlinePolicy(models.Model):
 
     class Meta:
         ordering: ClassVar = ["name"]
-        verbose_name = "inline policy"
-        verbose_name_plural = "inline policies"
+        verbose_name = _("inline policy")
+        verbose_name_plural = _("inline policies")
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=_owned_by("user") | _owned_by("group") | _owned_by("role"),

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class SignInCount(models.Model):
@@ -18,7 +19,7 @@ class SignInCount(models.Model):
 
     class Meta:
         ordering: ClassVar = ["key"]
-        verbose_name = "sign-ins in vain"
+        verbose_name = _("sign-ins in vain")
         verbose_name_plural = verbose_name
 
     def __str__(self) -> str:

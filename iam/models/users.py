@@ -11,6 +11,7 @@ from django.core.validators import RegexValidator
 from django.db import models, transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_lazy as _
 
 from iam.keyring import RoleName
 from iam.models.policies import Group, Policy, Role
@@ -37,35 +38,38 @@ class User(AbstractBaseUser):
     """Someone who owns buckets, holds access keys, and may sign in to the console."""
 
     username = models.CharField(
+        _("username"),
         max_length=150,
         unique=True,
         validators=[
             RegexValidator(
-                r"\A[A-Za-z0-9._@+-]+\Z", "A user name has only letters, digits and . @ + - _"
+                r"\A[A-Za-z0-9._@+-]+\Z", _("A user name has only letters, digits and . @ + - _")
             )
         ],
     )
-    display_name = models.CharField(max_length=150, blank=True)
-    email = models.EmailField(blank=True)
+    display_name = models.CharField(_("display name"), max_length=150, blank=True)
+    email = models.EmailField(_("email"), blank=True)
     canonical_id = models.CharField(
+        _("canonical id"),
         max_length=64,
         unique=True,
         default=random_canonical_id,
         editable=False,
         validators=[
             RegexValidator(
-                r"\A[0-9a-f]{64}\Z", "A canonical id has 64 digits, each one of 0-9 and a-f."
+                r"\A[0-9a-f]{64}\Z", _("A canonical id has 64 digits, each one of 0-9 and a-f.")
             )
         ],
-        help_text="How S3 names this user as the owner of buckets and objects.",
+        help_text=_("How S3 names this user as the owner of buckets and objects."),
     )
     account_id = models.CharField(
+        _("account id"),
         max_length=ACCOUNT_ID_DIGITS,
         unique=True,
         default=random_account_id,
         editable=False,
-        validators=[RegexValidator(r"\A[0-9]{12}\Z", "An account id has 12 digits.")],
-        help_text="How policies name this user: arn:aws:iam::ACCOUNT:user/NAME.",
+        validators=[RegexValidator(r"\A[0-9]{12}\Z", _("An account id has 12 digits."))],
+        help_text=_("How policies name this user: arn:aws:iam::ACCOUNT:user/NAME."),
     )
     role: models.ForeignKey[Role | None, Role | None] = models.ForeignKey(
         Role,
@@ -75,16 +79,21 @@ class User(AbstractBaseUser):
         null=True,
         blank=True,
         related_name="users",
-        help_text="What the user may do in general; policies add to it.",
+        verbose_name=_("role"),
+        help_text=_("What the user may do in general; policies add to it."),
     )
-    groups = models.ManyToManyField(Group, blank=True, related_name="members")
-    policies = models.ManyToManyField(Policy, blank=True, related_name="users")
-    is_root = models.BooleanField("root", default=False, editable=False)
-    is_active = models.BooleanField("active", default=True)
+    groups = models.ManyToManyField(
+        Group, blank=True, related_name="members", verbose_name=_("groups")
+    )
+    policies = models.ManyToManyField(
+        Policy, blank=True, related_name="users", verbose_name=_("policies")
+    )
+    is_root = models.BooleanField(_("root"), default=False, editable=False)
+    is_active = models.BooleanField(_("active"), default=True)
     token_version = models.PositiveIntegerField(default=0, editable=False)
     quota = models.JSONField(default=None, null=True, editable=False)  # iam.quotas.Quota
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    updated_at = models.DateTimeField("updated", default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(_("updated"), default=timezone.now, editable=False)
 
     objects = BaseUserManager["User"]()
 
@@ -94,6 +103,8 @@ class User(AbstractBaseUser):
 
     class Meta:
         ordering: ClassVar = ["username"]
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["is_root"], condition=models.Q(is_root=True), name="iam_user_one_root"
