@@ -7,7 +7,7 @@ for a new bucket, the overview and the deletion.
 # ruff: noqa: ARG002, FBT001, FBT002  # the signatures are Django's
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
@@ -15,7 +15,6 @@ from django.http import HttpResponseRedirect
 from django.urls import path, reverse
 
 from buckets import services
-from buckets.admin_access import AccessSection
 from buckets.admin_lifecycle import LifecycleSection
 from buckets.admin_lock import LockSection
 from buckets.admin_overview import overview
@@ -40,10 +39,6 @@ if TYPE_CHECKING:
 
 
 OF_ROW: Final = ("owner", "region", "created_at", "bucket_tags")
-SECTIONS: Final[tuple[type[Section], ...]] = (
-    *(VersioningSection, LockSection, QuotaSection, AccessSection),
-    *(PreviewSection, RuleSection, LifecycleSection),
-)
 
 
 @admin.register(Bucket)
@@ -55,6 +50,11 @@ class BucketPages(OwnedAdmin):
     autocomplete_fields = ("owner",)
     list_display = ("name", "owner", "objects", "size", "use", "region", "created_at")
     search_fields = ("name", "owner__username")
+    # Those that speak S3's own documents are added by `s4project.admin`.
+    sections: ClassVar[list[type[Section]]] = [
+        *(VersioningSection, LockSection, QuotaSection),
+        *(PreviewSection, RuleSection, LifecycleSection),
+    ]
     actions = None  # deleting closes a namespace for ever: one bucket at a time
     change_form_outer_before_template = "admin/buckets/tabs.html"
     change_form_outer_after_template = "admin/iam/panels.html"
@@ -67,7 +67,7 @@ class BucketPages(OwnedAdmin):
                 self.admin_site.admin_view(section(self)),
                 name=f"buckets_bucket_{section.slug}",
             )
-            for section in SECTIONS
+            for section in self.sections
         ]
         return [*sections, *super().get_urls()]
 

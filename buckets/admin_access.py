@@ -1,39 +1,14 @@
-"""The section of a bucket's page on who is let in: ownership, public access, policy, ACL."""
+"""Who is let into a bucket, in a few words."""
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
-
-from django.utils.html import format_html
+from typing import TYPE_CHECKING
 
 from buckets.configuration import PublicAccessBlock
-from buckets.console import Section
 from iam.documents import load_policy
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest
-
     from buckets.models import Bucket
-
-
-class AccessSection(Section):
-    """Shows what S3 clients have set."""
-
-    slug = "permissions"
-    template = "admin/buckets/access.html"
-
-    def context(self, request: HttpRequest, bucket: Bucket) -> dict[str, Any]:
-        """Show all of it in words."""
-        del request
-        return {
-            "facts": [
-                ("Object ownership", bucket.ownership or "no controls (as ObjectWriter)"),
-                ("Public access", public_access(bucket)),
-                ("ACL", _acl(bucket)),
-                ("Policy", _policy(bucket)),
-            ]
-        }
 
 
 def public_access(bucket: Bucket) -> str:
@@ -45,17 +20,8 @@ def public_access(bucket: Bucket) -> str:
     return ", ".join(blocked) or "not blocked"
 
 
-def _acl(bucket: Bucket) -> str:
-    """Say what is granted to others than the owner, or beside his full control."""
-    if bucket.grants is None:
-        return "private"
-    return ", ".join(f"{permission} to {grantee}" for grantee, permission in bucket.grants)
-
-
-def _policy(bucket: Bucket) -> str:
-    """Show the policy, after whether it lets everybody in."""
+def policy_words(bucket: Bucket) -> str:
+    """Say whether there is a policy, and whether it lets everybody in."""
     if bucket.policy is None:
         return "none"
-    kind = "Public." if load_policy(bucket.policy).is_public else "Not public."
-    text = json.dumps(json.loads(bucket.policy), indent=2, ensure_ascii=False)
-    return format_html("{}<pre class='policy-text'>{}</pre>", kind, text)
+    return "public" if load_policy(bucket.policy).is_public else "not public"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -15,7 +13,7 @@ from django.utils.text import Truncator
 from buckets import services
 from buckets.configuration import Lifecycle
 from buckets.console import Section, ask_policies, configuration_of
-from buckets.lifecycle import LifecycleRefused, check_lifecycle, write_lifecycle
+from buckets.lifecycle import LifecycleRefused, check_lifecycle
 from buckets.lifecycle_words import (
     action_words,
     counts_words,
@@ -84,7 +82,6 @@ class LifecycleSection(Section):
         return {
             "rows": [_row(bucket, rule, status.counts.get(rule.id)) for rule in rules],
             "facts": _standing(status, rules) if rules else [],
-            "document": _document(lifecycle),
         }
 
     def _change(
@@ -161,16 +158,6 @@ def _row(bucket: Bucket, rule: LifecycleRule, counts: LifecycleCounts | None) ->
         action_words(rule),
         counts_words(counts),
     )
-
-
-def _document(lifecycle: Lifecycle) -> str:
-    """Write rules as they were put, and as the AWS CLI takes them."""
-    document = write_lifecycle(lifecycle)
-    for rule in document["Rules"]:
-        if "Date" in rule.get("Expiration", {}):
-            moment = rule["Expiration"]["Date"] / 1000
-            rule["Expiration"]["Date"] = datetime.fromtimestamp(moment, UTC).isoformat()
-    return json.dumps(document, indent=2, ensure_ascii=False)
 
 
 def _standing(status: LifecycleStatus, rules: Rules) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.utils.html import format_html, format_html_join
 
-from buckets.admin_access import public_access
+from buckets.admin_access import policy_words, public_access
 from buckets.admin_lock import retention_words
 from buckets.admin_use import meters
 from buckets.console import TABS, address, configuration_of
@@ -48,14 +48,17 @@ def _settings(bucket: Bucket) -> FactsPanel:
     configuration = configuration_of(bucket)
     lock, lifecycle = configuration.object_lock, configuration.lifecycle
     kept = "off" if lock is None else f"on; default retention: {retention_words(lock.retention)}"
-    count = 0 if lifecycle is None else len(lifecycle.rules)
+    rules = 0 if lifecycle is None else len(lifecycle.rules)
     told = {
         "versioning": bucket.versioning,
         "object-lock": kept,
-        "lifecycle": "1 rule" if count == 1 else f"{count or 'no'} rules",
+        "lifecycle": counted(rules, "rule"),
         "quota": format_html_join("", "{}", ((draw(meter),) for meter in meters(holding)))
         or "none",
         "permissions": f"public access: {public_access(bucket)}",
+        "policy": policy_words(bucket),
+        "cors": counted(len(configuration.cors), "rule"),
+        "tags": counted(len(configuration.tags), "tag"),
     }
     facts = [
         (format_html('<a href="{}">{}</a>', address(bucket, tab.slug), tab.title), told[tab.slug])
@@ -63,3 +66,8 @@ def _settings(bucket: Bucket) -> FactsPanel:
         if tab.slug in told
     ]
     return FactsPanel("What is set", facts)
+
+
+def counted(count: int, noun: str) -> str:
+    """Say how many there are."""
+    return f"1 {noun}" if count == 1 else f"{count or 'no'} {noun}s"

@@ -14,6 +14,7 @@ from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from buckets import services
 from buckets.explaining import explain_access
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from django.forms import Form
     from django.http import HttpRequest, HttpResponse
+    from django_stubs_ext import StrOrPromise
 
     from buckets.admin import BucketPages
     from buckets.configuration import BucketConfiguration
@@ -70,16 +72,20 @@ class Tab(NamedTuple):
     """One section of a bucket's page: the end of its address, and its title."""
 
     slug: str
-    title: str
+    title: StrOrPromise
 
 
+# The pages of some are of a higher layer: see `buckets.admin.BucketPages.sections`.
 TABS = (
-    Tab("change", "Overview"),
-    Tab("versioning", "Versioning"),
-    Tab("object-lock", "Object Lock"),
-    Tab("lifecycle", "Lifecycle"),
-    Tab("quota", "Quota"),
-    Tab("permissions", "Access"),
+    Tab("change", _("Overview")),
+    Tab("permissions", _("Access")),
+    Tab("policy", _("Policy")),
+    Tab("versioning", _("Versioning")),
+    Tab("object-lock", _("Object Lock")),
+    Tab("lifecycle", _("Lifecycle")),
+    Tab("quota", _("Quota")),
+    Tab("tags", _("Tags")),
+    Tab("cors", _("CORS")),
 )
 
 
@@ -88,7 +94,7 @@ def address(bucket: Bucket, slug: str) -> str:
     return reverse(f"admin:buckets_bucket_{slug}", args=[bucket.pk])
 
 
-def tabs(bucket: Bucket, open_slug: str) -> list[tuple[str, str, bool]]:
+def tabs(bucket: Bucket, open_slug: str) -> list[tuple[StrOrPromise, str, bool]]:
     """List the sections of a bucket's page: title, address, and whether it is the one open."""
     return [(tab.title, address(bucket, tab.slug), tab.slug == open_slug) for tab in TABS]
 

@@ -6,9 +6,12 @@ The command, the REST API and the console ask here. Reads SQL and the engine; wr
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from buckets import services
 from iam import services as iam_services
@@ -44,7 +47,7 @@ VERSION: Final = "s3:versionid"
 _FOLDED: Final = {action.lower(): action for action in ACTIONS}
 
 
-def explain_access(
+def explain_access(  # noqa: PLR0913  # all that a request would say, and what is asked of it
     action: str,
     resource: str,
     *,
@@ -52,6 +55,7 @@ def explain_access(
     access_key: str | None = None,
     context: Mapping[str, str | Sequence[str]] | None = None,
     is_new: bool = False,
+    draft: str | None = None,
 ) -> Explanation:
     """Explain whether somebody may do `action`, such as "s3:GetObject", to `resource`.
 
@@ -59,7 +63,8 @@ def explain_access(
     `resource` is BUCKET/KEY, BUCKET, or "*" for what concerns no bucket; or its ARN. `context` has
     what a request would say of itself by condition key ("aws:SourceIp", "s3:prefix" ...): it lacks
     what is not given, except the time. What it is done to is looked at as it is now; `is_new`: it
-    comes along with the making of the bucket, which is nobody's yet.
+    comes along with the making of the bucket, which is nobody's yet. `draft` is a policy that is
+    heard in the place of the bucket's own, "" for none: what would be, were it set.
 
     NoSuchUser, NoSuchAccessKey, NoSuchBucket; InvalidIdentity, whose `field` is action, resource,
     context or access_key, for what means nothing.
@@ -72,6 +77,9 @@ def explain_access(
     bucket = None
     if name is not None and not (is_new or action in OF_NEW):
         bucket = services.find_bucket(name)
+        if draft is not None:
+            configuration = msgspec.structs.replace(bucket.configuration, policy=draft or None)
+            bucket = replace(bucket, configuration=configuration)
     hearing = Hearing(
         None if caller is None else keyring.principal(caller.canonical_id),
         None if caller is None else caller.narrowing,

@@ -69,7 +69,11 @@ UNFOLD: Final[dict[str, Any]] = {
     "SHOW_BACK_BUTTON": True,
     "LOGIN": {"form": "iam.forms.SignInForm"},
     "COLORS": no_colors,
-    "STYLES": [partial(asset, "s4/theme.css"), partial(asset, "s4/controls.css")],
+    "STYLES": [
+        partial(asset, "s4/theme.css"),
+        partial(asset, "s4/controls.css"),
+        partial(asset, "s4/editor.css"),
+    ],
     "SCRIPTS": [partial(asset, "s4/theme.js"), partial(asset, "s4/reach.js")],
     "DASHBOARD_CALLBACK": "s4project.console.dashboard",
     "SIDEBAR": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from iam.documents import DOCUMENT_BYTES_MAX, read_bucket_policy
@@ -13,10 +14,20 @@ from s3api.errors import S3Error
 from s3api.operations.policy_question import hear
 
 if TYPE_CHECKING:
+    from iam.keyring import Keyring
     from s3api.context import Call
 
 # Services of AWS, which never call here: their names are taken as they stand, but not for all.
 SERVICE: Final = re.compile(r"[a-z0-9.-]+\.amazonaws\.com(\.cn)?")
+
+
+def knows_principal(keyring: Keyring, kind: str, name: str) -> bool:
+    """Whether there is such a principal as a policy names."""
+    if kind == "Service":
+        return SERVICE.fullmatch(name) is not None
+    if kind == "CanonicalUser":
+        return keyring.principal(name) is not None
+    return kind == "AWS" and keyring.knows(name)
 
 
 async def put_bucket_policy(call: Call) -> Answer:
@@ -29,17 +40,10 @@ async def put_bucket_policy(call: Call) -> Answer:
     text = call.arguments["Policy"]
     if len(text.encode()) > DOCUMENT_BYTES_MAX:
         raise S3Error("PolicyTooLarge")
-    keyring = call.store.snapshots.keyring
-
-    def is_known(kind: str, name: str) -> bool:
-        if kind == "Service":
-            return SERVICE.fullmatch(name) is not None
-        if kind == "CanonicalUser":
-            return keyring.principal(name) is not None
-        return kind == "AWS" and keyring.knows(name)
-
     try:
-        policy = read_bucket_policy(text, call.bucket.name, is_known)
+        policy = read_bucket_policy(
+            text, call.bucket.name, partial(knows_principal, call.store.snapshots.keyring)
+        )
     except MalformedPolicy as error:
         # JSON can spell halves of characters, which no document can carry.
         reason = str(error).encode(errors="replace").decode()

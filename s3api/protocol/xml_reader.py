@@ -44,7 +44,7 @@ class Element:
 
 
 class MalformedDocumentError(Exception):
-    """The document is not what its schema says."""
+    """The document is not what its schema says; as the cause of a refusal it says where."""
 
 
 # --- compiling the schema -----------------------------------------------------------------------
@@ -62,10 +62,11 @@ def compile_reader(root: str, shape: Shape) -> Callable[[bytes], dict[str, Any]]
     def read(document: bytes) -> dict[str, Any]:
         if len(document) > DOCUMENT_BYTES_MAX:
             raise S3Error("MaxMessageLengthExceeded")
+        reading = _Reading(root, schema)
         try:
-            return _Reading(root, schema).read(document)
-        except (MalformedDocumentError, expat.ExpatError, ValueError) as error:
-            raise S3Error(code) from error
+            return reading.read(document)
+        except (MalformedDocumentError, expat.ExpatError, ValueError):
+            raise S3Error(code) from MalformedDocumentError(reading.place)
 
     return read
 
@@ -152,12 +153,20 @@ class _Reading:
         self._open: list[tuple[Element, Any]] = []  # the path from the root, and what it holds
         self._text: list[str] = []
         self._result: dict[str, Any] | None = None
+        self._parser = expat.ParserCreate("utf-8", SEPARATOR)
+        self._tag = ""  # the last one that was read
+
+    @property
+    def place(self) -> str:
+        """Say, for people, how far it was read."""
+        near = f", near <{self._tag}>" if self._tag else ""
+        return f"line {self._parser.CurrentLineNumber}{near}"
 
     def read(self, document: bytes) -> dict[str, Any]:
         # UTF-8 whatever the document declares, and no UTF-16 that its mark would declare: one
         # reading for every reader of it.
         document.decode()
-        parser = expat.ParserCreate("utf-8", SEPARATOR)
+        parser = self._parser
         parser.buffer_text = True
         parser.StartDoctypeDeclHandler = self._refuse_doctype
         parser.StartElementHandler = self._start
@@ -177,7 +186,7 @@ class _Reading:
         raise MalformedDocumentError
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
-        name = tag.rpartition(SEPARATOR)[2]
+        self._tag = name = tag.rpartition(SEPARATOR)[2]
         if not self._open:
             if name != self._root:
                 raise MalformedDocumentError
@@ -204,7 +213,8 @@ class _Reading:
             raise MalformedDocumentError
         return text
 
-    def _end(self, _: str) -> None:
+    def _end(self, tag: str) -> None:
+        self._tag = tag.rpartition(SEPARATOR)[2]
         element, value = self._open.pop()
         is_scalar = element.kind not in {"structure", "list"}
         text = self._check_text(is_scalar=is_scalar)

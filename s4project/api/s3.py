@@ -8,18 +8,14 @@ no news for one who may not see it.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlencode
 
 from asgiref.sync import async_to_sync
 from django.http import HttpRequest
 
 from buckets.services import NoSuchBucket
 from iam.api.permissions import asker
-from s3api.app import Errand
 from s3api.errors import S3Error
-from s3api.http.percent import encode
-from s3api.http.request import Request
-from s3api.http.target import Target
+from s4project.errands import Asked, current_snapshots
 from s4project.s3side import get_s3_app
 
 if TYPE_CHECKING:
@@ -28,14 +24,12 @@ if TYPE_CHECKING:
     from rest_framework.request import Request as ApiRequest
 
     from buckets.registry import Registry
+    from s3api.app import Errand
     from s3api.context import Answer, Call
 
 DENIED: Final = 403
 HIDING: Final = {DENIED, 405}  # 405: what only the bucket's owner may ask
 MAKING: Final = "CreateBucket"  # tells that a name is free
-# What policies may ask of a request's head. How it is signed they may ask too: it is in a header.
-HEADERS: Final = ("user-agent", "referer")
-SIGNED: Final = (b"authorization", b"Bearer")
 
 
 def perform(  # noqa: PLR0913  # all that a request would say
@@ -54,7 +48,9 @@ def perform(  # noqa: PLR0913  # all that a request would say
     `serve` does it in another way, and says what is answered. NoSuchBucket where he may not even
     see the bucket; else S3Error, EngineError.
     """
-    errand = _errand(request, operation, bucket, key, arguments, query, headers)
+    errand = _asked(request).errand(
+        operation, bucket, key=key, arguments=arguments, query=query, headers=headers
+    )
     try:
         return async_to_sync(get_s3_app().perform)(errand, serve).output
     except S3Error as error:
@@ -63,7 +59,7 @@ def perform(  # noqa: PLR0913  # all that a request would say
 
 def admitted(request: ApiRequest, operation: str, bucket: str) -> Call:
     """Let who asks in with an operation on a bucket that is answered here; as `perform`."""
-    errand = _errand(request, operation, bucket)
+    errand = _asked(request).errand(operation, bucket)
     known_buckets()
     try:
         return get_s3_app().admit(errand)
@@ -73,10 +69,7 @@ def admitted(request: ApiRequest, operation: str, bucket: str) -> Call:
 
 def known_buckets() -> Registry:
     """Bring this worker's snapshots up to date; return every bucket there is."""
-    store = get_s3_app().store
-    if not store.snapshots.is_current:
-        async_to_sync(store.refresh)()
-    return store.snapshots.registry
+    return current_snapshots().registry
 
 
 def may_see(request: ApiRequest, bucket: str) -> bool:
@@ -89,7 +82,7 @@ def may_see(request: ApiRequest, bucket: str) -> bool:
     if found is None or found.owner_canonical_id == me.canonical_id:
         return found is not None
     try:
-        app.admit(_errand(request, "HeadBucket", bucket))
+        app.admit(_asked(request).errand("HeadBucket", bucket))
     except S3Error:
         return False
     return True
@@ -110,44 +103,8 @@ def _told(request: ApiRequest, error: S3Error, errand: Errand) -> Exception:
     return error if error.status == DENIED else S3Error("AccessDenied")
 
 
-def _errand(  # noqa: PLR0913  # all that a request would say
-    request: ApiRequest,
-    operation: str,
-    bucket: str,
-    key: str | None = None,
-    arguments: dict[str, Any] | None = None,
-    query: Mapping[str, str] | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> Errand:
-    """Write down what who asks wants, as his request to S3 would."""
-    resource = f"/{bucket}" if key is None else f"/{bucket}/{key}"
-    target = Target(bucket, key, is_virtual_host=False, resource=resource)
-    asked = _as_asked(request, target, query or {}, headers or {})
-    return Errand(asker(request).canonical_id, operation, asked, target, arguments or {})
-
-
-def _as_asked(
-    request: ApiRequest, target: Target, query: Mapping[str, str], headers: Mapping[str, str]
-) -> Request:
-    """Make what policies ask about: from where, how, when, and with which parameters."""
+def _asked(request: ApiRequest) -> Asked:
+    """Tell who asks, and how."""
     django = request._request  # noqa: SLF001  # DRF's way to Django's own request
     assert isinstance(django, HttpRequest)
-    own = {name: value for name in HEADERS if (value := django.headers.get(name))}
-    lines = [
-        (name.encode(), value.encode("latin-1", "replace"))
-        for name, value in {**own, **headers}.items()
-    ]
-    scope = {
-        "method": django.method,
-        "scheme": django.scheme,
-        "raw_path": b"/".join(encode(part) for part in target.resource.split("/")),
-        "headers": [*lines, SIGNED],
-        "query_string": urlencode(query).encode(),
-        "client": (django.META.get("REMOTE_ADDR", ""), 0),
-    }
-    return Request(scope, _no_body)
-
-
-async def _no_body() -> dict[str, Any]:
-    """Answer that nothing more comes."""
-    return {"type": "http.request", "body": b"", "more_body": False}
+    return Asked(django, asker(request))

@@ -177,7 +177,7 @@ def test_the_list_says_rules_in_words(box: BucketState, console: Client, address
         assert words in page
     assert "<b>" not in page
     assert escape('"Value": "a=b"') in page
-    assert "2023-11-15T00:00:00+00:00" in page
+    assert "2023-11-15T00:00:00.000Z" in page
 
 
 def test_rules_are_put_in_order_and_deleted(

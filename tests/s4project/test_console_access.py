@@ -36,7 +36,8 @@ ROLES: Final = {
 }
 # What a bucket's page has beside its overview.
 SECTIONS: Final = (
-    *("versioning", "object-lock", "quota", "permissions"),
+    *("versioning", "object-lock", "quota", "policy", "tags", "cors"),
+    *("permissions", "permissions/public-access", "permissions/ownership", "permissions/acl"),
     *("lifecycle", "lifecycle/rule", "lifecycle/preview"),
 )
 # What is for more people than SuperUsers; `?` is an id.

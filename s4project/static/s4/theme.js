@@ -5,6 +5,7 @@
 
 htmx.config.allowEval = false;
 htmx.config.includeIndicatorStyles = false; // theme.css has them
+htmx.config.attributesToSettle = ["class", "width", "height"]; // a style would be one in the page
 
 const IN_OTHER_WORDS = [
   // Whether the navigation was open: kept by the browser.
