@@ -139,6 +139,6 @@ exports.phone = () => browse(async (page) => {
     const width = await page.evaluate(() => document.documentElement.scrollWidth);
     if (width > PHONE.width) wide.push(`${address}: ${width}`);
   }
-  assert.equal(found.length, 11);
+  assert.equal(found.length, 14);
   assert.deepEqual(wide, []);
 });
