@@ -41,11 +41,10 @@ def may_administer(request: HttpRequest) -> bool:
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Add the figures of the first page: of the store for SuperUsers, else of what is theirs."""
-    from s4project import dashboard as figures  # noqa: PLC0415  # as above
+    """Add what the first page shows: of the store for SuperUsers, else of what is theirs."""
+    from s4project import dashboard as first_page  # noqa: PLC0415  # as above
 
-    shown = {"figures": figures.figures(request), "panels": figures.panels(request)}
-    return {**context, "title": "Overview", **shown}
+    return {**context, "title": _("Dashboard"), **first_page.context(request)}
 
 
 def _link(title: StrPromise, symbol: str, page: str, **more: Any) -> dict[str, Any]:

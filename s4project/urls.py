@@ -9,7 +9,7 @@ from django.views.i18n import JavaScriptCatalog
 
 from buckets import simulator
 from iam import entrance
-from s4project import browse, error_pages
+from s4project import browse, dashboard, error_pages
 
 
 def live(request: HttpRequest) -> HttpResponse:
@@ -40,6 +40,7 @@ urlpatterns = [
     path("health/live", live),
     path("login/", entrance.login),
     path("password_change/", admin.site.admin_view(entrance.change_password)),
+    path("figures/", admin.site.admin_view(dashboard.over_time), name="figures"),
     path("search/", admin.site.admin_view(find_pages)),
     path("access/", admin.site.admin_view(simulator.page), name="access_simulator"),
     path("", include("s4project.operations_urls")),

@@ -221,7 +221,7 @@ def test_the_first_page_counts_what_one_may_see(
         for number in range(count):
             put(store, bucket.id, f"key{number}", bytes([number]) * 10)
     page = console.get("/")
-    assert page.context["title"] == "Overview"
+    assert page.context["title"] == "Dashboard"
     assert [f.value for f in page.context["figures"][:2]] == ["2", "5"]
     assert [f.value for f in browser("ada").get("/").context["figures"][:2]] == ["1", "2"]
 
