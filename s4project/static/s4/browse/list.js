@@ -140,7 +140,8 @@ const drawPath = () => {
 // --- what there is to say where there is nothing ------------------------------------------------------
 
 const words = (symbol, title, text, ...more) => {
-  empty.replaceChildren(icon(symbol), el("h2", {}, title), text ? el("p", {}, text) : null, ...more.filter(Boolean));
+  const parts = [icon(symbol), el("h2", {}, title), text && el("p", {}, text), ...more];
+  empty.replaceChildren(...parts.filter(Boolean));
   empty.hidden = false;
   say(title);
 };
@@ -165,7 +166,7 @@ const showNothing = () => {
 };
 
 const TROUBLES = {
-  AccessDenied: ["lock", gettext("You may not list this"), gettext("Your policies do not let you list what is here. An administrator can see why in the access simulator.")],
+  AccessDenied: ["lock", gettext("You may not list this"), gettext("Your policies do not let you list what is here. If a folder is open to you, type its name and a slash above.")],
   NoSuchBucket: ["search_off", gettext("This bucket is gone"), gettext("It was deleted while you were looking.")],
   SignedOut: ["logout", gettext("Your session is over"), gettext("Sign in again to go on.")],
   Unreachable: ["cloud_off", gettext("The server cannot be reached"), gettext("Nothing is lost. Try again once it is back.")],
@@ -232,19 +233,23 @@ versions.addEventListener("change", () => browser.go({ versions: versions.checke
 const showPlace = () => {
   drawPath();
   versions.checked = browser.showsVersions;
+  part("browse-versions-choice").hidden = !(browser.keepsVersions || browser.showsVersions);
   if (document.activeElement !== search) {
     search.value = browser.search;
   }
 };
 
 let prefixOfRights = browser.prefix; // those of the first came with the page
+let askingRights = new AbortController();
 
 browser.on("change", (what) => {
   if (what === "place") {
     showPlace();
     if (browser.prefix !== prefixOfRights) {
       prefixOfRights = browser.prefix;
-      askRights(asking.signal).catch(() => {}); // S3 says so itself, should it refuse
+      askingRights.abort();
+      askingRights = new AbortController();
+      askRights(askingRights.signal).catch(() => {}); // S3 says so itself, should it refuse
     }
   }
   if (["entries", "selection", "rights", "actions"].includes(what)) {

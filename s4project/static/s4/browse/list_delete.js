@@ -153,7 +153,10 @@ export const deleteEntries = async (entries) => {
   await runJob({
     title: fill(gettext("Deleting from %(bucket)s"), { bucket: browser.bucket }),
     unit: isForGood ? gettext("versions") : gettext("objects"),
-    told: (done) => fill(isForGood ? gettext("%(done)s versions deleted for good.") : gettext("%(done)s objects deleted."), { done }),
+    told: (done) =>
+      isForGood
+        ? ngettext("%(done)s version deleted for good.", "%(done)s versions deleted for good.", done)
+        : ngettext("%(done)s object deleted.", "%(done)s objects deleted.", done),
     work: async (job) => {
       job.total = answer.count;
       for await (const page of pagesOf(entries, isForGood, (request) => job.attempt(request))) {
@@ -172,7 +175,7 @@ export const deleteEntries = async (entries) => {
 const undelete = async (entries) => {
   await runJob({
     title: gettext("Undeleting"),
-    told: (done) => fill(gettext("%(done)s undeleted."), { done }),
+    told: (done) => ngettext("%(done)s object is back.", "%(done)s objects are back.", done),
     work: async (job) => {
       job.total = entries.length;
       await remove(job, entries);

@@ -3,13 +3,15 @@
 // What S3 does not answer is asked again, later and later; then, or when the session is over, the
 // work waits until somebody lets it go on. What S3 refuses is told by name, and the rest goes on.
 
-import { button, el } from "../dom.js";
+import { button, el, toast } from "../dom.js";
 import { gettext, numberText, say as fill } from "../words.js";
 import { say } from "./state.js";
 
 const SECONDS = [1, 2, 4, 8, 16]; // between attempts
 const REFUSALS_SHOWN_MAX = 50;
 const TROUBLE = 500; // statuses from here on tell of the server, not of the request
+const PATIENCE_MS = 600; // what takes no longer is told when it is done
+const SHOWN_MS = 8000;
 const WIDTH = 4; // requests at a time: a store's one disk gains nothing from more
 
 const running = new Set();
@@ -19,15 +21,6 @@ window.addEventListener("beforeunload", (event) => {
     event.preventDefault();
   }
 });
-
-const shelf = () => {
-  let found = document.getElementById("browse-jobs");
-  if (found === null) {
-    found = el("div", { id: "browse-jobs", class: "browse-jobs" });
-    document.getElementById("browse").append(found);
-  }
-  return found;
-};
 
 const isStop = (error) => error.name === "AbortError";
 const isTrouble = (error) => error.name === "Unreachable" || error.name === "SignedOut" || error.status >= TROUBLE;
@@ -59,9 +52,14 @@ class Job {
     this.stopper = button(gettext("Stop"), { on: () => this.stop() });
     this.element = el("section", { class: "browse-job", "aria-label": title },
       el("header", {}, el("h2", {}, title), this.stopper), this.bar, this.count, this.trouble, this.refused);
-    shelf().append(this.element);
+    this.showing = setTimeout(() => this.show(), PATIENCE_MS);
     running.add(this);
     this.draw();
+  }
+
+  show() {
+    clearTimeout(this.showing);
+    document.getElementById("browse-jobs").append(this.element);
   }
 
   get signal() {
@@ -145,6 +143,7 @@ class Job {
         const signIn = error.name === "SignedOut" && el("a", { class: "button", href: "/login/", target: "_blank", rel: "noopener" }, gettext("Sign in"));
         this.trouble.replaceChildren(...[el("span", {}, error.message), signIn, button(gettext("Go on"), { kind: "primary", on: goOn })].filter(Boolean));
         this.trouble.hidden = false;
+        this.show();
         say(error.message);
         this.signal.addEventListener("abort", () => reject(new DOMException("stopped", "AbortError")), { once: true });
       });
@@ -170,23 +169,30 @@ class Job {
     }
   }
 
-  end(text) {
+  // Tell how it ended: by a message where nobody saw it begin and nothing went wrong.
+  end(text, isWell) {
     running.delete(this);
     cancelAnimationFrame(this.#drawn);
+    if (isWell && !this.element.isConnected) {
+      clearTimeout(this.showing);
+      toast(text);
+      return;
+    }
+    this.show();
     this.bar.remove();
     this.trouble.hidden = true;
     this.count.textContent = text;
     this.stopper.replaceWith(button(gettext("Close"), { on: () => this.element.remove() }));
     say(text);
-    if (!this.refusals && !this.signal.aborted) {
-      setTimeout(() => this.element.remove(), 8000);
+    if (isWell) {
+      setTimeout(() => this.element.remove(), SHOWN_MS);
     }
   }
 }
 
 /**
  * Do long work: `work(job)` reports by `job.tick`, asks by `job.attempt`, and may set `job.total`.
- * `told(count)` says in the end what was done. Answers whether all of it was.
+ * `told(count)` says in the end how many, "%(done)s", were done. Answers whether all of it was.
  */
 export const runJob = async ({ title, unit = gettext("objects"), told, work }) => {
   const job = new Job({ title, unit });
@@ -196,6 +202,7 @@ export const runJob = async ({ title, unit = gettext("objects"), told, work }) =
   } catch (error) {
     ending = isStop(error) ? gettext("Stopped.") : error.message;
   }
-  job.end([told(numberText(job.done)), ending].filter(Boolean).join(" "));
-  return !ending && !job.refusals;
+  const isWell = !ending && !job.refusals;
+  job.end([fill(told(job.done), { done: numberText(job.done) }), ending].filter(Boolean).join(" "), isWell);
+  return isWell;
 };

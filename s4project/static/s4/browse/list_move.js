@@ -145,7 +145,7 @@ const carry = async ({ entries, place, isMove, isReplacing }) => {
   const where = `${place.bucket}/${place.prefix}`;
   await runJob({
     title: fill(isMove ? gettext("Moving to %(where)s") : gettext("Copying to %(where)s"), { where }),
-    told: (done) => fill(isMove ? gettext("%(done)s moved.") : gettext("%(done)s copied."), { done }),
+    told: () => (isMove ? gettext("%(done)s moved.") : gettext("%(done)s copied.")),
     work: (job) => {
       if (isMove && isHere) {
         return moveHere(job, entries, place, isReplacing);
@@ -234,6 +234,8 @@ class Picker {
   }
 }
 
+const isStart = (place) => place.bucket === browser.bucket && place.prefix === browser.prefix;
+
 const whatGoes = (entries) =>
   entries.length === 1
     ? fill(gettext("“%(name)s”"), { name: entries[0].name })
@@ -251,7 +253,7 @@ const askWhere = async (entries) => {
     const { place } = picker;
     moving.disabled = !mayMove || faultOfPlace(entries, place, true) !== "";
     copying.disabled = faultOfPlace(entries, place, false) !== "";
-    fault.textContent = moving.disabled && copying.disabled ? faultOfPlace(entries, place, true) : "";
+    fault.textContent = moving.disabled && copying.disabled && !isStart(place) ? faultOfPlace(entries, place, true) : "";
     const isHere = place.bucket === browser.bucket;
     note.textContent = isHere
       ? gettext("Within a bucket each folder moves in one step, however much is in it, with its versions.")

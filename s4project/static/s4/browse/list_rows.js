@@ -101,12 +101,12 @@ const open = (entry) => {
 };
 
 const badges = (entry) => {
+  const version = () => el("code", { class: "browse-version" }, entry.versionId);
   if (entry.kind === MARKER) {
-    return [el("span", { class: "browse-badge browse-badge-deleted" }, entry.isLatest ? gettext("deleted") : gettext("delete marker"))];
+    return [el("span", { class: "browse-badge browse-badge-deleted" }, entry.isLatest ? gettext("deleted") : gettext("delete marker")), version()];
   }
   if (entry.kind === VERSION) {
-    const label = entry.isLatest ? gettext("current") : gettext("earlier");
-    return [el("span", { class: "browse-badge" }, label), el("code", { class: "browse-version", title: entry.versionId }, entry.versionId)];
+    return [el("span", { class: "browse-badge" }, entry.isLatest ? gettext("current") : gettext("earlier")), version()];
   }
   return entry.kind === OBJECT && entry.storageClass !== "STANDARD" ? [el("span", { class: "browse-badge" }, entry.storageClass)] : [];
 };
@@ -124,11 +124,15 @@ const drawRow = (entry) => {
     icon(symbolOf(entry)), el("span", { class: "browse-text", dir: "auto", title: name.length > NAME_SHOWN ? name : null }, name, isFolder(entry) ? "/" : ""));
   const more = el("button", { type: "button", class: "button button-quiet browse-menu-button", "aria-haspopup": "menu",
     "aria-label": fill(gettext("What can be done with %(name)s"), { name }) }, icon("more_vert"));
+  const size = isFolder(entry) || entry.kind === MARKER ? "" : sizeText(entry.size);
+  const exact = size && fill(ngettext("%(count)s byte", "%(count)s bytes", entry.size), { count: numberText(entry.size) });
+  const moment = entry.modified ? momentText(entry.modified) : "";
+  const short = [size, moment].filter(Boolean).join(", "); // on a phone, which has no room for columns
   return el("tr", { data: { id: entry.id }, class: classOf(entry), "aria-selected": String(choose.checked) },
     el("td", { class: "browse-check" }, choose),
-    el("td", { class: "browse-name" }, link, badges(entry)),
-    el("td", { class: "browse-size" }, isFolder(entry) || entry.kind === MARKER ? "" : el("span", { title: fill(ngettext("%(count)s byte", "%(count)s bytes", entry.size), { count: numberText(entry.size) }) }, sizeText(entry.size))),
-    el("td", { class: "browse-modified" }, entry.modified ? el("time", { datetime: entry.modified, title: entry.modified }, momentText(entry.modified)) : ""),
+    el("td", { class: "browse-name" }, link, badges(entry), short ? el("span", { class: "browse-short" }, short) : null),
+    el("td", { class: "browse-size" }, size ? el("span", { title: exact }, size) : ""),
+    el("td", { class: "browse-modified" }, moment ? el("time", { datetime: entry.modified, title: entry.modified }, moment) : ""),
     el("td", { class: "browse-more" }, more));
 };
 
@@ -165,8 +169,8 @@ const drawActions = () => {
   for (const each of document.querySelectorAll("#browse [data-action]")) {
     const { action, of } = each.dataset;
     const entries = of === "selection" ? browser.selection : [];
-    each.hidden = !browser.offers(action);
     each.disabled = !browser.can(action, entries);
+    each.hidden = !browser.offers(action) || (each.disabled && "rare" in each.dataset);
     if (!each.hasAttribute("aria-label")) {
       each.title = each.disabled ? browser.whyNot(action, entries) : "";
     }
