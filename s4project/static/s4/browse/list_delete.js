@@ -91,7 +91,7 @@ const question = (entries) =>
     const expected = entries.length === 1 ? entries[0].name || entries[0].key : browser.bucket;
     const typed = el("input", { type: "text", class: "field", autocomplete: "off", spellcheck: "false", on: { input: () => draw() } });
     const typing = el("label", { class: "window-typed", hidden: true }, el("span", {}, gettext("To go on, type"), " ", el("code", {}, expected)), typed);
-    const go = button(gettext("Delete"), { kind: "danger", on: () => window_.close("yes") });
+    const go = button(gettext("Delete"), { kind: "danger", disabled: true, on: () => window_.close("yes") });
 
     const draw = () => {
       total.textContent = figures(known, isForGood);
@@ -99,7 +99,14 @@ const question = (entries) =>
       warning.textContent = isLossy ? gettext("This cannot be undone.") : "";
       const isCounted = known.isAll || known.count >= COUNTED_MAX;
       typing.hidden = !(isLossy && known.count >= TYPED_FROM);
-      go.disabled = !isCounted || (!typing.hidden && typed.value !== expected);
+      const isReady = isCounted && (typing.hidden || typed.value === expected);
+      if (isReady && go.disabled) {
+        go.disabled = false;
+        if (typing.hidden) {
+          go.focus();
+        }
+      }
+      go.disabled = !isReady;
     };
     const recount = () => {
       counting.abort();
@@ -128,7 +135,6 @@ const question = (entries) =>
       actions: [button(gettext("Cancel"), { on: () => window_.close("") }), go],
     });
     recount();
-    go.focus();
     window_.closed.then((answer) => {
       counting.abort();
       resolve(answer === "yes" ? { isForGood, count: known.isAll ? known.count : 0 } : null);

@@ -227,6 +227,13 @@ menu.addEventListener("keydown", (event) => {
 
 // --- events --------------------------------------------------------------------------------------------
 
+// With Shift a range of rows is meant, and none of their text.
+body.addEventListener("mousedown", (event) => {
+  if (event.shiftKey) {
+    event.preventDefault();
+  }
+});
+
 body.addEventListener("click", (event) => {
   const row = event.target.closest("tr");
   const entry = row && entryOf(row);
