@@ -13,8 +13,10 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.http import HttpResponseRedirect
 from django.urls import path, reverse
+from django.utils.translation import gettext as _
 
 from buckets import services
+from buckets.admin_delete import ConfirmForm, confirmation
 from buckets.admin_lifecycle import LifecycleSection
 from buckets.admin_lock import LockSection
 from buckets.admin_overview import overview
@@ -23,7 +25,7 @@ from buckets.admin_quota import QuotaSection
 from buckets.admin_rule import RuleSection
 from buckets.admin_use import buckets_panel, draw_use, use_panel
 from buckets.admin_versioning import VersioningSection
-from buckets.console import ask_policies, may_write, tabs
+from buckets.console import address, ask_policies, may_write, tabs
 from buckets.forms import BucketForm, OwnBucketForm, actions_of, new_bucket
 from buckets.models import Bucket
 from iam.admin import UserPages
@@ -141,9 +143,16 @@ class BucketPages(OwnedAdmin):
         """Show below what the bucket is what it holds and what is set, and lead to the rest."""
         bucket = kwargs.get("obj")
         if bucket is not None:
-            context["panels"] = overview(bucket)
+            context["panels"] = overview(bucket, self._ways(request, bucket))
             context["tabs"] = tabs(bucket, "change")
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def _ways(self, request: HttpRequest, bucket: Bucket) -> list[tuple[str, str]]:
+        """Lead to the objects, and to where they are all deleted."""
+        ways = [(_("Browse"), reverse("browse_bucket", args=[bucket.name]))]
+        if self.has_delete_permission(request, bucket):
+            ways.append((_("Empty or delete"), address(bucket, "delete")))
+        return ways
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Propose the signed-in user as the owner."""
@@ -163,11 +172,12 @@ class BucketPages(OwnedAdmin):
     ) -> Any:
         """Ask for confirmation; taken, delete outside any transaction, as the service demands."""
         bucket = self.get_object(request, unquote(object_id))
-        if request.method != "POST" or bucket is None:
+        if bucket is None or not self.has_delete_permission(request, bucket):
             return super().delete_view(request, object_id, extra_context)
-        if not self.has_delete_permission(request, bucket):
-            return super().delete_view(request, object_id, extra_context)
-        return self._delete(request, bucket)
+        form = ConfirmForm(bucket.name, request.POST if request.method == "POST" else None)
+        if form.is_valid():
+            return self._delete(request, bucket)
+        return confirmation(request, bucket, form)
 
     def _delete(self, request: HttpRequest, bucket: Bucket) -> HttpResponse:
         """Delete a bucket and go to the list, or say why not and stay."""
@@ -176,7 +186,7 @@ class BucketPages(OwnedAdmin):
             services.delete_bucket(bucket.name, bucket_id=bucket.pk)
         except self.refusals as error:
             messages.error(request, str(error))
-            return HttpResponseRedirect(reverse("admin:buckets_bucket_change", args=[bucket.pk]))
+            return HttpResponseRedirect(reverse("admin:buckets_bucket_delete", args=[bucket.pk]))
         self.log_deletions(request, [bucket])  # type: ignore[arg-type]  # as Django itself does
         messages.success(request, f"The bucket {bucket} was deleted.")
         return HttpResponseRedirect(reverse("admin:buckets_bucket_changelist"))

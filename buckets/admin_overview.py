@@ -17,15 +17,17 @@ from iam.sizes import size_text
 from storage_engine.apps import get_engine
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from buckets.models import Bucket
 
 
-def overview(bucket: Bucket) -> list[FactsPanel]:
-    """Tell of a bucket's content and settings."""
-    return [_content(bucket), _settings(bucket)]
+def overview(bucket: Bucket, links: Sequence[tuple[str, str]] = ()) -> list[FactsPanel]:
+    """Tell of a bucket's content and settings; `links` lead to what can be done with the former."""
+    return [_content(bucket, links), _settings(bucket)]
 
 
-def _content(bucket: Bucket) -> FactsPanel:
+def _content(bucket: Bucket, links: Sequence[tuple[str, str]]) -> FactsPanel:
     """Tell what the engine counts."""
     counts = get_engine().namespace_counts(bucket.pk)
     uploads = f"{counts.uploads:,}"
@@ -33,6 +35,7 @@ def _content(bucket: Bucket) -> FactsPanel:
         uploads += f" (parts: {counts.parts:,}, {size_text(counts.upload_bytes)})"
     return FactsPanel(
         title="What it holds",
+        links=links,
         facts=[
             ("Objects", f"{counts.objects:,}"),
             ("Versions, with older ones and delete markers", f"{counts.versions:,}"),

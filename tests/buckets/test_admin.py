@@ -113,7 +113,7 @@ def test_an_empty_bucket_is_deleted(console: Client, ada: User) -> None:
     bucket = services.create_bucket("photos", ada.canonical_id)
     address = f"{BUCKETS}{bucket.id}/delete/"
     assert console.get(address).status_code == 200
-    response = console.post(address, {"post": "yes"})
+    response = console.post(address, {"confirmed": "photos"})
     assert response.status_code == 302
     assert response["Location"] == BUCKETS
     assert services.load_registry().find("photos") is None
@@ -126,15 +126,32 @@ def test_a_bucket_with_objects_stays_and_the_page_says_why(
     """Deleting a bucket that is not empty leaves it and its history alone, with a sentence."""
     bucket = services.create_bucket("photos", ada.canonical_id)
     put(store, bucket.id, "cat.jpg")
-    response = console.post(f"{BUCKETS}{bucket.id}/delete/", {"post": "yes"})
+    response = console.post(f"{BUCKETS}{bucket.id}/delete/", {"confirmed": "photos"})
     assert "photos is not empty" in said(response)
     assert services.load_registry().find("photos") is not None
     assert not LogEntry.objects.exists()
 
 
+def test_a_bucket_is_deleted_by_who_types_its_name(
+    console: Client, store: StorageEngine, ada: User
+) -> None:
+    """Nothing is deleted under another name; the page says what would be lost."""
+    bucket = services.create_bucket("photos", ada.canonical_id)
+    address = f"{BUCKETS}{bucket.id}/delete/"
+    for typed in ({}, {"confirmed": "photo"}, {"post": "yes"}):
+        response = console.post(address, typed)
+        assert response.status_code == 200
+        assert "Type the name of the bucket: photos." in text(response)
+    put(store, bucket.id, "cat.jpg", b"y" * 2048)
+    page = text(console.get(address))
+    assert "Empty and delete it" in page
+    assert "<dd>2.0 KiB</dd>" in page
+    assert services.load_registry().find("photos") is not None
+
+
 def test_a_deletion_of_what_is_gone_leads_to_the_start(console: Client) -> None:
     """A bucket that somebody else deleted meanwhile is no error page."""
-    response = console.post(f"{BUCKETS}999999/delete/", {"post": "yes"})
+    response = console.post(f"{BUCKETS}999999/delete/", {"confirmed": "photos"})
     assert response.status_code == 302
 
 
@@ -163,8 +180,8 @@ def test_a_writer_has_his_own_buckets_and_no_others(
     assert "bosses" not in page
     for address in (f"{BUCKETS}{other.id}/change/", f"{BUCKETS}{other.id}/history/"):
         assert client.get(address).status_code == 302
-    client.post(f"{BUCKETS}{other.id}/delete/", {"post": "yes"})
-    client.post(f"{BUCKETS}{own.id}/delete/", {"post": "yes"})
+    client.post(f"{BUCKETS}{other.id}/delete/", {"confirmed": "bosses"})
+    client.post(f"{BUCKETS}{own.id}/delete/", {"confirmed": "adas"})
     assert [bucket.name for bucket in services.load_registry().all()] == ["bosses"]
 
 
@@ -190,7 +207,7 @@ def test_a_policy_denies_here_what_it_denies_elsewhere(ada: User, action: str) -
     old = services.create_bucket("old", ada.canonical_id)
     client = browser("ada")
     made = client.post(f"{BUCKETS}add/", {"name": "new"})
-    deleted = client.post(f"{BUCKETS}{old.id}/delete/", {"post": "yes"})
+    deleted = client.post(f"{BUCKETS}{old.id}/delete/", {"confirmed": old.name})
     there = {bucket.name for bucket in services.load_registry().all()}
     if action == "s3:CreateBucket":
         assert "not-here" in text(made)
@@ -208,7 +225,9 @@ def test_a_reader_looks_only(rita: User) -> None:
     assert client.get(f"{BUCKETS}{bucket.id}/change/").status_code == 200
     assert client.get(f"{BUCKETS}add/").status_code == 403
     assert client.post(f"{BUCKETS}add/", {"name": "more"}).status_code == 403
-    assert client.post(f"{BUCKETS}{bucket.id}/delete/", {"post": "yes"}).status_code == 403
+    assert (
+        client.post(f"{BUCKETS}{bucket.id}/delete/", {"confirmed": bucket.name}).status_code == 403
+    )
     assert Bucket.objects.count() == 1
 
 
