@@ -103,7 +103,16 @@ UNFOLD: Final[dict[str, Any]] = {
                     _inner_link(_("Audit log"), "history", "admin:iam_auditentry_changelist"),
                     _inner_link(_("Jobs"), "schedule", "operations_jobs"),
                     _inner_link(_("Volumes"), "storage", "operations_volumes"),
+                    _inner_link(_("Uploads"), "upload_file", "operations_uploads"),
                     _inner_link(_("Damaged payloads"), "broken_image", "operations_damaged"),
+                    _inner_link(_("Health"), "monitor_heart", "operations_health"),
+                ],
+            },
+            {
+                "title": _("Settings"),
+                "items": [
+                    _inner_link(_("In force"), "tune", "settings_in_force"),
+                    _inner_link(_("Version"), "info", "settings_version"),
                 ],
             },
         ],

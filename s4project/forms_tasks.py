@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
 
 from iam.sizes import exact_size_text
 from s4project.configuration import parse_share, parse_size
@@ -116,6 +120,21 @@ class LifecycleForm(TaskForm):
         return {}
 
 
+class AbortForm(TaskForm):
+    """How old uploads are that are given up."""
+
+    days = forms.IntegerField(
+        label=_("Begun more than so many days ago"),
+        min_value=1,
+        max_value=3650,
+        widget=UnfoldAdminIntegerFieldWidget,
+    )
+
+    def options(self) -> dict[str, Any]:
+        """Keep hours, as the setting of that name does."""
+        return {"hours": 24 * self.cleaned_data["days"]}
+
+
 FORMS: Final[dict[Kind, type[TaskForm]]] = {
     Kind.COMPACT: CompactForm,
     Kind.SCRUB: ScrubForm,
@@ -123,4 +142,5 @@ FORMS: Final[dict[Kind, type[TaskForm]]] = {
     Kind.SNAPSHOT: TaskForm,
     Kind.LIFECYCLE: LifecycleForm,
     Kind.LOCATE: TaskForm,
+    Kind.ABORT_UPLOADS: AbortForm,
 }

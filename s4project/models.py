@@ -19,6 +19,7 @@ class Kind(StrEnum):
     SNAPSHOT = "snapshot"
     LIFECYCLE = "lifecycle"
     LOCATE = "locate"
+    ABORT_UPLOADS = "abort_uploads"
 
 
 class State(StrEnum):

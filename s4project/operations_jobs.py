@@ -56,11 +56,14 @@ ABOUT: Final = {  # what each kind of task is for
     Kind.SNAPSHOT: gettext_lazy("Copies the index, so that it can be made anew if it is lost."),
     Kind.LIFECYCLE: gettext_lazy("Carries out what lifecycle rules ask for by now, or tells it."),
     Kind.LOCATE: gettext_lazy("Looks through all keys for objects that are damaged."),
+    Kind.ABORT_UPLOADS: gettext_lazy("Aborts uploads that were begun long ago, in every bucket."),
 }
+ELSEWHERE: Final = (Kind.LOCATE, Kind.ABORT_UPLOADS)  # offered where their figures stand
 PAGES: Final = {  # where to return to
     "jobs": "operations_jobs",
     "volumes": "operations_volumes",
     "damaged": "operations_damaged",
+    "uploads": "operations_uploads",
 }
 
 
@@ -132,7 +135,7 @@ def jobs_page(request: HttpRequest) -> HttpResponse:
 
 def show_jobs(request: HttpRequest, refused: TaskForm | None = None) -> HttpResponse:
     """Show the page, with the form that was refused, if one was."""
-    kinds = [kind for kind in Kind if kind is not Kind.LOCATE]
+    kinds = [kind for kind in Kind if kind not in ELSEWHERE]
     ended = tasks.all_tasks().exclude(state__in=OPEN)[:TASKS_SHOWN]
     context = {
         "jobs": job_rows(),
@@ -221,6 +224,8 @@ def ask_page(request: HttpRequest) -> HttpResponse:
     kind = Kind(request.POST["kind"])
     form = _form(kind, request.POST)
     if not form.is_valid():
+        if kind in ELSEWHERE:
+            raise BadRequest("The form is of that page alone.")
         return show_jobs(request, form)
     options = form.options()
     try:

@@ -50,6 +50,7 @@ FIGURES: Final = {
     "gone": gettext_lazy("Gone"),
     "would_go": gettext_lazy("Would go"),
     "kept_by_locks": gettext_lazy("Kept by locks"),
+    "uploads": gettext_lazy("Uploads aborted"),
     "damaged": gettext_lazy("Damaged payloads"),
     "users": gettext_lazy("Objects and uploads they are in"),
 }

@@ -13,7 +13,7 @@ from django.conf import settings
 
 from buckets.alignment import align_engine
 from s4project.bucket_list import BucketsUnknownError, read_buckets
-from s4project.lifecycle import Diary, shown, try_lifecycle
+from s4project.lifecycle import Diary, abort_old_uploads, shown, try_lifecycle
 from s4project.models import Kind
 from storage_engine import CompactionOptions, ScrubOptions
 from storage_engine.apps import get_engine
@@ -181,6 +181,12 @@ def locate(task: Task, work: Work) -> Outcome:
     return outcome
 
 
+def abort_uploads(task: Task, work: Work) -> Outcome:
+    """Abort the uploads that were begun long ago, in every bucket."""
+    count, is_complete = abort_old_uploads(task.options["hours"], work.should_stop)
+    return Outcome({"uploads": count}, is_complete=is_complete)
+
+
 def _told(outcome: Outcome, problems: list[str], *, is_complete: bool) -> Outcome:
     outcome.tell("problems", problems)
     outcome.problems, outcome.is_complete = len(problems), is_complete
@@ -201,6 +207,7 @@ WORK: Final[dict[Kind, Callable[[Task, Work], Outcome]]] = {
     Kind.SNAPSHOT: snapshot,
     Kind.LIFECYCLE: run_lifecycle,
     Kind.LOCATE: locate,
+    Kind.ABORT_UPLOADS: abort_uploads,
 }
 
 

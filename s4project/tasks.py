@@ -32,6 +32,7 @@ ACTIONS: Final = {  # as the audit log has them
     Kind.SNAPSHOT: "s4:MakeSnapshot",
     Kind.LIFECYCLE: "s4:RunLifecycle",
     Kind.LOCATE: "s4:LocateDamage",
+    Kind.ABORT_UPLOADS: "s4:AbortOldUploads",
 }
 TITLES: Final = {
     Kind.COMPACT: gettext_lazy("Compaction"),
@@ -40,6 +41,7 @@ TITLES: Final = {
     Kind.SNAPSHOT: gettext_lazy("Snapshot"),
     Kind.LIFECYCLE: gettext_lazy("Lifecycle run"),
     Kind.LOCATE: gettext_lazy("Search for damaged objects"),
+    Kind.ABORT_UPLOADS: gettext_lazy("Abortion of old uploads"),
 }
 STOP: Final = "s4:StopTask"
 KEPT: Final = 200  # ended tasks; older ones go when another is asked for

@@ -45,6 +45,7 @@ from storage_engine.errors import (
     TargetTooLarge,
     TokenReused,
 )
+from storage_engine.layout import FORMAT_VERSION
 from storage_engine.lifecycle_plan import Fall, LifecycleRules
 from storage_engine.lifecycle_rules import (
     LifecycleAction,
@@ -100,6 +101,7 @@ from storage_engine.values import (
 
 __all__ = [
     "DAY_MS",
+    "FORMAT_VERSION",
     "BlobUser",
     "BlobWriter",
     "Busy",

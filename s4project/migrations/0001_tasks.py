@@ -44,6 +44,7 @@ class Migration(migrations.Migration):
                             ("snapshot", "snapshot"),
                             ("lifecycle", "lifecycle"),
                             ("locate", "locate"),
+                            ("abort_uploads", "abort_uploads"),
                         ],
                         max_length=16,
                     ),
