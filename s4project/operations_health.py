@@ -46,6 +46,7 @@ GOOD: Final = "success"
 WARNING: Final = "warning"
 BAD: Final = "danger"
 STATES: Final = (BAD, WARNING, GOOD)  # the worst first
+DATABASES: Final = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 LOW_PERCENT: Final = 10  # of the disk, or of its inodes
 FAILED_DAYS: Final = 7
 WAITING_MAX: Final = 1000  # audit entries for the webhook
@@ -255,7 +256,7 @@ def check_database(_request: HttpRequest) -> Check:
         cursor.fetchone()
     spent = (time.perf_counter() - begin) * 1000
     found = _("%(kind)s answers in %(time)s ms.") % {
-        "kind": connection.vendor,
+        "kind": DATABASES.get(connection.vendor, connection.vendor),
         "time": f"{spent:.1f}",
     }
     return Check(_("SQL database"), GOOD, found)

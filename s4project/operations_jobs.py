@@ -22,7 +22,7 @@ from s4project.jobs import configured_jobs
 from s4project.models import OPEN, JobRecord, Kind, Task
 from s4project.operations import for_superusers, show
 from s4project.processes import is_locked
-from s4project.task_words import duration, moment, result_panels, show_task
+from s4project.task_words import duration, figure_words, moment, result_panels, show_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -188,10 +188,7 @@ def _job_row(
 def _result(record: JobRecord | None) -> str:
     if record is None or record.done_at is None:
         return _("nothing yet")
-    said = ", ".join(
-        f"{name.replace('_', ' ')} {value:,}" if isinstance(value, int) else f"{name} {value}"
-        for name, value in record.result.items()
-    )
+    said = ", ".join(figure_words(name, value) for name, value in record.result.items())
     return f"{said} ({record.done_at:%Y-%m-%d %H:%M})"
 
 

@@ -22,6 +22,6 @@ urlpatterns = [
     path("operations/damaged/", operations_damaged.damaged_page, name="operations_damaged"),
     path("operations/uploads/", operations_uploads.uploads_page, name="operations_uploads"),
     path("operations/health/", operations_health.health_page, name="operations_health"),
-    path("settings/", settings_pages.in_force_page, name="settings_in_force"),
+    path("settings/in-force/", settings_pages.in_force_page, name="settings_in_force"),
     path("settings/version/", settings_pages.version_page, name="settings_version"),
 ]

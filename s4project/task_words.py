@@ -37,7 +37,7 @@ COUNTED: Final = {  # in which unit a kind counts how far it is
     Kind.LIFECYCLE: gettext_lazy("keys"),
 }
 FIGURES: Final = {
-    "bytes": gettext_lazy("Bytes"),
+    "bytes": gettext_lazy("Size"),
     "blobs": gettext_lazy("Payloads in volumes read"),
     "inline_payloads": gettext_lazy("Payloads in the index read"),
     "lifted": gettext_lazy("Found right again"),
@@ -68,6 +68,8 @@ def duration(seconds: float) -> str:
         return _("%(count)s s") % {"count": whole}
     if whole < HOUR:
         return _("%(count)s min") % {"count": whole // MINUTE}
+    if whole < DAY and whole % HOUR < MINUTE:
+        return _("%(count)s h") % {"count": whole // HOUR}
     if whole < DAY:
         return _("%(hours)s h %(minutes)s min") % {
             "hours": whole // HOUR,
@@ -131,6 +133,12 @@ def show_task(task: Task) -> Shown:
 
 def _figure(name: str, count: int) -> str:
     return size_text(count) if name.endswith("bytes") else f"{count:,}"
+
+
+def figure_words(name: str, value: Any) -> str:
+    """Say one figure of what a job or a task did."""
+    called = FIGURES.get(name, name.replace("_", " "))
+    return f"{called}: {_figure(name, value) if isinstance(value, int) else value}"
 
 
 def _percent(task: Task) -> int:
