@@ -92,7 +92,7 @@ def test_who_asks_and_stops_is_on_record(boss: User) -> None:
 def test_every_kind_is_carried_out(boss: User, store: StorageEngine) -> None:
     """Each kind comes to its end in a sound store, and says what it did."""
     put(store, "a", noise(9000, 1), bucket_id=create_bucket("box", boss.canonical_id).id)
-    found = {kind: carry_out(tasks.ask(kind, boss)) for kind in KINDS}
+    found = {kind: carry_out(tasks.ask(kind, boss, options={"hours": 1})) for kind in KINDS}
     assert {kind: (task.state, task.problems) for kind, task in found.items()} == dict.fromkeys(
         KINDS, (State.DONE, 0)
     )
