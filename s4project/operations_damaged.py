@@ -50,8 +50,7 @@ def damaged_page(request: HttpRequest) -> HttpResponse:
         "located": show_task(located) if located is not None and is_told else None,
         "panels": result_panels(located) if located is not None and is_told else [],
         "offers": offers(KINDS if blobs else KINDS[1:]),
-        "page": "damaged",
-        **open_context(KINDS),
+        **open_context(KINDS, "damaged"),
     }
     return show(request, "damaged", _("Damaged payloads"), context)
 

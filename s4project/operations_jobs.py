@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
@@ -110,12 +111,13 @@ def _form(kind: Kind, data: Any = None) -> TaskForm:
     return FORMS[kind](data, prefix=kind.value)
 
 
-def open_context(kinds: Iterable[Kind]) -> dict[str, Any]:
+def open_context(kinds: Iterable[Kind], page: str) -> dict[str, Any]:
     """Collect what the live part of a page shows: the open tasks of some kinds."""
     names = [kind.value for kind in kinds]
     found = Task.objects.filter(state__in=OPEN, kind__in=names).order_by("pk")
-    query = "&".join(f"kind={name}" for name in names)
+    query = urlencode([*(("kind", name) for name in names), ("page", page)])
     return {
+        "page": page,
         "open_tasks": [show_task(task) for task in found],
         "live_address": f"{reverse('operations_live')}?{query}",
         "is_manned": is_manned(),
@@ -140,9 +142,8 @@ def show_jobs(request: HttpRequest, refused: TaskForm | None = None) -> HttpResp
     context = {
         "jobs": job_rows(),
         "offers": offers(kinds, refused),
-        "page": "jobs",
         "ended": [show_task(task) for task in ended],
-        **open_context(Kind),
+        **open_context(Kind, "jobs"),
     }
     return show(request, "jobs", _("Jobs"), context)
 
@@ -206,7 +207,9 @@ def _failure(record: JobRecord | None, live: dict[str, Any] | None) -> str:
 def live_part(request: HttpRequest) -> HttpResponse:
     """Answer the part of a page that is asked for again while a task is open."""
     names = set(request.GET.getlist("kind"))
-    context = open_context([kind for kind in Kind if kind in names])
+    page = request.GET.get("page", "")
+    page = page if page in PAGES else "jobs"
+    context = open_context([kind for kind in Kind if kind in names], page)
     return TemplateResponse(request, "operations/open_tasks.html", context)
 
 
@@ -253,7 +256,7 @@ def task_page(request: HttpRequest, task_id: int) -> HttpResponse:
         "shown": show_task(task),
         "panels": result_panels(task),
         "options": [(name.replace("_", " "), value) for name, value in task.options.items()],
-        **open_context([Kind(task.kind)] if task.is_open else []),
+        **open_context([Kind(task.kind)] if task.is_open else [], "jobs"),
     }
     return show(request, "task", str(show_task(task).title), context)
 

@@ -10,7 +10,6 @@ import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from buckets.services import bucket_names
 from iam.models import User
@@ -61,15 +60,12 @@ class Old(NamedTuple):
     @property
     def words(self) -> str:
         """Say what would be lost."""
-        said = ngettext("%(count)s upload", "%(count)s uploads", self.uploads) % {
-            "count": f"{self.uploads:,}"
-        }
-        return _("%(more)s%(uploads)s with %(parts)s parts, %(size)s") % {
-            "more": _("more than ") if self.is_more else "",
-            "uploads": said,
+        said = _("Uploads: %(uploads)s; parts: %(parts)s, %(size)s") % {
+            "uploads": f"{self.uploads:,}",
             "parts": f"{self.parts:,}",
             "size": size_text(self.bytes),
         }
+        return _("%(what)s, and more") % {"what": said} if self.is_more else said
 
 
 @for_superusers
@@ -92,8 +88,7 @@ def uploads_page(request: HttpRequest) -> HttpResponse:
         "is_first": "after" not in request.GET,
         "form": form,
         "old": old,
-        "page": "uploads",
-        **open_context([Kind.ABORT_UPLOADS]),
+        **open_context([Kind.ABORT_UPLOADS], "uploads"),
     }
     return show(request, "uploads", _("Uploads in progress"), context)
 

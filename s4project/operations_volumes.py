@@ -127,8 +127,7 @@ def volumes_page(request: HttpRequest) -> HttpResponse:
         "threshold": asked,
         "form": form,
         "offers": offers([Kind.COMPACT]),
-        "page": "volumes",
-        **open_context([Kind.COMPACT]),
+        **open_context([Kind.COMPACT], "volumes"),
     }
     return show(request, "volumes", _("Volumes"), context)
 

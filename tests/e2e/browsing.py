@@ -36,9 +36,14 @@ class Browser:
 
     def fill_in(self, path: str, **fields: str) -> str:
         """Send the form of a page; answer the page behind it."""
+        return self.send(path, "", **fields)
+
+    def send(self, path: str, target: str, **fields: str) -> str:
+        """Send a form of a page to where it goes (empty: the page); answer the page behind it."""
         page, url = self.get(path)
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
         assert token is not None
         body = urllib.parse.urlencode({"csrfmiddlewaretoken": token[1], **fields}).encode()
-        request = urllib.request.Request(url, body, {"Referer": url})  # noqa: S310  # as above
+        to = self.root + target if target else url
+        request = urllib.request.Request(to, body, {"Referer": url})  # noqa: S310  # as above
         return self.open(request)[0]

@@ -15,6 +15,7 @@ import pytest
 
 from iam.services.audit import WRITERS_LOCK
 from tests import postgresql
+from tests.e2e.browsing import Browser
 from tests.e2e.outcome import refusal
 from tests.e2e.processes import wait_until
 from tests.e2e.server import running
@@ -251,3 +252,11 @@ def test_a_key_has_its_last_use(server: Server) -> None:
     (row,) = server.manage_json("list_keys", user["username"])
     used = datetime.fromisoformat(row["last_used_at"]).timestamp()
     assert before - 0.01 <= used <= time.time()
+
+
+def test_tasks_are_kept_there(server: Server) -> None:
+    """A task is asked for, carried out, and told with what it did."""
+    browser = Browser(server)
+    browser.log_in("root", server.settings["root_password"])
+    browser.send("/operations/jobs/", "/operations/tasks/ask/", kind="verify")
+    wait_until(lambda: "no problems" in browser.get("/operations/jobs/")[0], "it is told", 60)

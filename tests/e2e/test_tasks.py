@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import sqlite3
-import urllib.parse
-import urllib.request
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -46,13 +43,7 @@ class Console:
 
     def send(self, path: str, **fields: str) -> str:
         """Send a form that stands on the page of the jobs."""
-        page, url = self.browser.get("/operations/jobs/")
-        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
-        assert token is not None
-        body = urllib.parse.urlencode({"csrfmiddlewaretoken": token[1], **fields}).encode()
-        target = self.browser.root + path
-        request = urllib.request.Request(target, body, {"Referer": url})  # noqa: S310  # ours
-        return self.browser.open(request)[0]
+        return self.browser.send("/operations/jobs/", path, **fields)
 
     def ask(self, kind: str, **options: str) -> str:
         """Ask for a task."""

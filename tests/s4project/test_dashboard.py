@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
@@ -11,7 +10,7 @@ import pytest
 
 from buckets.services import create_bucket
 from iam.keyring import RoleName
-from s4project import alerts, charts
+from s4project import charts, health
 from s4project.meters.columns import BOUNDS, FAILED, FINE, RECEIVED, SENT, TIMES, Kind
 from s4project.meters.ring import NAME, Ring
 from s4project.meters.series import column
@@ -152,13 +151,14 @@ def test_a_full_disk_is_told(console: Client, monkeypatch: pytest.MonkeyPatch) -
     """Little room is a warning, and none a danger that says what to do."""
     free = 0
 
-    def statvfs(_path: object) -> SimpleNamespace:
-        return SimpleNamespace(f_bavail=free, f_blocks=1000, f_frsize=1 << 20)
+    def disk_usage(_path: object) -> SimpleNamespace:
+        return SimpleNamespace(free=free, used=0, total=1000 << 20)
 
-    monkeypatch.setattr(alerts, "os", SimpleNamespace(statvfs=statvfs))
-    assert "The disk is full: 0 bytes are free" in console.get("/").content.decode()
-    free = 99
-    assert "nearly full: 99.0 MiB of 1,000.0 MiB" in console.get("/").content.decode()
-    free = 100
-    assert "Needs attention" not in console.get("/").content.decode()
-    assert os.statvfs is not statvfs
+    monkeypatch.setattr(health, "shutil", SimpleNamespace(disk_usage=disk_usage))
+    assert "Writes are refused" in console.get("/").content.decode()
+    free = 99 << 20
+    assert "99.0 MiB of 1,000.0 MiB free" in console.get("/").content.decode()
+    free = 100 << 20
+    page = console.get("/").content.decode()
+    assert "Room on the disk" not in page
+    assert "The process is not running" in page

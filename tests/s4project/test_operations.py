@@ -198,7 +198,7 @@ def test_uploads_of_all_buckets_are_listed_and_counted(
     late = time.time_ns() + 2 * 86_400 * 10**9
     monkeypatch.setattr("s4project.operations_uploads.time.time_ns", lambda: late)
     page = text(console.get("/operations/uploads/?days=1"))
-    assert "1 upload with 0 parts, 0 bytes" in page
+    assert "Uploads: 1; parts: 0, 0 bytes." in page
     assert 'name="abort_uploads-days" value="1"' in page
     assert "No more." in text(console.get(f"/operations/uploads/?after={upload.upload_id}"))
     for query in ("days=0", "days=x", "after=zz", "after=%00"):

@@ -3,7 +3,7 @@
 
 import { confirm, tellTrouble, toast } from "../dom.js";
 import { request, SignedOut } from "../s3.js";
-import { gettext, ngettext, numberText, say, sizeText } from "../words.js";
+import { gettext, numberText, say, sizeText } from "../words.js";
 
 const told = document.getElementById("uploads-data");
 const uploads = told === null ? [] : JSON.parse(told.textContent);
@@ -60,10 +60,8 @@ const abortAll = async (found) => {
 
 const ask = async () => {
   const found = chosen();
-  const text = ngettext(
-    "%(count)s upload with %(parts)s parts, %(size)s: the parts go for good, and who began it has to begin anew.",
-    "%(count)s uploads with %(parts)s parts, %(size)s: the parts go for good, and who began them has to begin anew.",
-    found.length,
+  const text = gettext(
+    "Uploads: %(count)s; parts: %(parts)s, %(size)s. The parts go for good, and who began them has to begin anew.",
   );
   const values = { count: found.length, parts: numberText(sum(found, "parts")), size: sizeText(sum(found, "bytes")) };
   const isSure = await confirm({
