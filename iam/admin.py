@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as AuthUserAdmin
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group as DjangoGroup
 from django.urls import reverse
 from django.utils.html import format_html
@@ -16,7 +17,7 @@ from unfold.decorators import display
 
 from iam import admin_audit, admin_keys, services  # noqa: F401  # registering is its effect
 from iam.admin_holders import names
-from iam.console import ConsoleAdmin, about, count_of
+from iam.console import ConsoleAdmin, about, count_of, is_superuser
 from iam.console_panels import (
     FactsPanel,
     Panel,
@@ -138,6 +139,12 @@ class UserPages(ConsoleAdmin, BaseUserAdmin):
             ]
         return super().render_change_form(request, context, *args, **kwargs)
 
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Hash a new password before there is a transaction, in which nobody else could write."""
+        request.encoded = _encoded(request)  # type: ignore[attr-defined]  # for `save_model`
+        answer: HttpResponse = self.changeform_view(request, None, *args, **kwargs)
+        return answer
+
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Write through the services."""
         if change:
@@ -151,7 +158,7 @@ class UserPages(ConsoleAdmin, BaseUserAdmin):
             made = services.create_user(
                 obj.username,
                 obj.role_id,
-                password=form.cleaned_data["password1"] or None,
+                encoded=request.encoded,  # type: ignore[attr-defined]  # by `add_view`
                 display_name=obj.display_name,
                 email=obj.email,
             )
@@ -169,6 +176,13 @@ class UserPages(ConsoleAdmin, BaseUserAdmin):
         """Delete through the service, one by one."""
         for user in queryset:
             self.delete_model(request, user)
+
+
+def _encoded(request: HttpRequest) -> str | None:
+    """Hash the password that a SuperUser has typed twice; None: there is none."""
+    typed = [request.POST.get(name, "") for name in ("password1", "password2")]
+    is_one = typed[0] != "" and typed[0] == typed[1] and is_superuser(request)
+    return make_password(typed[0]) if is_one else None
 
 
 def _keys(user: User) -> Panel:

@@ -22,6 +22,7 @@ from django.utils.translation import gettext
 
 from iam.console_choices import OneRow, SeveralRows, is_row_number
 from iam.errors import IdentityError
+from iam.forms_seen import SeenForm
 from iam.models import User
 from iam.sealing import SealingError
 
@@ -98,6 +99,7 @@ class ConsoleAdmin(BaseAdmin):
 
     refusals: ClassVar[tuple[type[Exception], ...]] = (IdentityError, SealingError)
     list_per_page = 100
+    change_form_before_template = "admin/iam/seen.html"
 
     def is_theirs(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whether these pages, or one object on them, are for this user; the rule of them all."""
@@ -176,8 +178,10 @@ class ConsoleAdmin(BaseAdmin):
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
     ) -> Any:
-        """Make the form, or the one that tells of a refusal."""
+        """Make the form, which knows what was seen, or the one that tells of a refusal."""
         form = super().get_form(request, obj, change=change, **kwargs)
+        if obj is not None and self.has_change_permission(request, obj):
+            form = type(form.__name__, (SeenForm, form), {})
         refusal = getattr(request, "refusal", None)
         if refusal is None:
             return form

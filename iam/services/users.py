@@ -44,6 +44,7 @@ def create_user(  # noqa: PLR0913  # what a user is
     role: str | None,
     *,
     password: str | None = None,
+    encoded: str | None = None,
     display_name: str = "",
     email: str = "",
     canonical_id: str | None = None,
@@ -53,6 +54,8 @@ def create_user(  # noqa: PLR0913  # what a user is
 ) -> User:
     """Make a user; without a password he has only access keys and no way into the console.
 
+    `encoded` is the hash of a password that was found good enough, for who is in a transaction:
+    it is slow to make on purpose.
     `canonical_id` is 64 lower-case hex digits, `account_id` 12 digits, each random when None.
     `role` is the name of one, None: he has only what policies and groups give him. Raises
     InvalidIdentity, NoSuchRole, UsernameTaken, CanonicalIdTaken, AccountIdTaken; and for groups and
@@ -68,7 +71,7 @@ def create_user(  # noqa: PLR0913  # what a user is
     )
     if password is not None:
         check_password_rules(password, user)
-    user.password = make_password(password)  # slow on purpose, so before the transaction
+    user.password = encoded or make_password(password)  # slow on purpose, so before the transaction
     check_row(user)
     with transaction.atomic():
         insert_user(user)
