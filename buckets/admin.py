@@ -167,6 +167,16 @@ class BucketPages(OwnedAdmin):
         owner = self.owner_of(request, obj)
         obj.pk = services.create_bucket(obj.name, owner.canonical_id, configuration=wanted).id
 
+    def response_add(
+        self, request: HttpRequest, obj: Bucket, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Go on to the objects, of which there are none yet, unless another bucket is wanted."""
+        if {"_addanother", "_continue"} & request.POST.keys():
+            return super().response_add(request, obj, post_url_continue)
+        said = _("The bucket %(name)s was made. Upload something, or set it up first.")
+        messages.success(request, said % {"name": obj.name})
+        return HttpResponseRedirect(reverse("browse_bucket", args=[obj.name]))
+
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> Any:

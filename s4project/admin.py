@@ -11,6 +11,7 @@ from buckets.admin_versioning import VersioningSection
 from s4project.bucket_pages.access import AccessSection
 from s4project.bucket_pages.cors import CorsSection
 from s4project.bucket_pages.governing import LifecyclePage, LockPage, VersioningPage
+from s4project.bucket_pages.key import KeySection
 from s4project.bucket_pages.policy import PolicySection
 from s4project.bucket_pages.tags import TagsSection
 
@@ -24,7 +25,7 @@ INSTEAD: Final[dict[type[Section], type[Section]]] = {
 }
 
 OWN: Final[tuple[type[Section], ...]] = (
-    *(AccessSection, PolicySection, CorsSection, TagsSection),
+    *(AccessSection, KeySection, PolicySection, CorsSection, TagsSection),
     *AccessSection.editors,
 )
 BucketPages.sections = [

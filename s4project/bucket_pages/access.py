@@ -276,6 +276,7 @@ class AccessSection(Section):
         ask = urlencode({"bucket": bucket.name})
         return {
             "panels": [editor(self.pages).panel(request, bucket) for editor in self.editors],
+            "key_address": address(bucket, "key"),
             "policy_address": address(bucket, "policy"),
             "simulator_address": f"{reverse('access_simulator')}?{ask}",
         }

@@ -38,6 +38,7 @@ ROLES: Final = {
 SECTIONS: Final = (
     *("versioning", "object-lock", "quota", "policy", "tags", "cors"),
     *("permissions", "permissions/public-access", "permissions/ownership", "permissions/acl"),
+    "permissions/key",
     *("lifecycle", "lifecycle/rule", "lifecycle/preview"),
 )
 # What is for more people than SuperUsers; `?` is an id.

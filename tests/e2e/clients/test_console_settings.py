@@ -53,6 +53,12 @@ def test_a_bucket_is_emptied_and_deleted(tell: Tell, s3: BaseClient, bucket: str
 
 
 @pytest.mark.skipif(not LONG, reason="make test-console")
+def test_a_key_for_a_new_bucket_is_made_in_few_steps(tell: Tell) -> None:
+    """A bucket, a user and his key are there after three forms, and the secret is shown."""
+    tell("key")
+
+
+@pytest.mark.skipif(not LONG, reason="make test-console")
 def test_what_a_lock_keeps_is_named(tell: Tell, s3: BaseClient, bucket: str) -> None:
     """A held version stays, is named with S3's reason, and so the bucket is not deleted."""
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})

@@ -122,7 +122,7 @@ exports.phone = () => browse(async (page) => {
   await page.fill('[name=name]', `${bucket}-locked`);
   await page.check('[name=is_locked]');
   await page.click('[name=_save]');
-  await page.waitForSelector('#result_list');
+  await page.waitForSelector('#browse');
 
   await open(page, 'Lifecycle');
   await page.click('a:has-text("Add rule")');

@@ -115,3 +115,19 @@ exports.kept = () => browse(async (page) => {
   await page.waitForSelector(':text("The bucket is still there.")');
   await page.waitForSelector('.clear-refusals code:has-text("held.txt")');
 });
+
+// From nothing to a key that is good for one new bucket: nine clicks and words after signing in.
+exports.key = () => browse(async (page) => {
+  await signIn(page);
+  await page.goto(`${origin}/buckets/bucket/add/`);
+  await page.fill('[name=name]', `${bucket}-new`);
+  await page.click('[name=_save]');
+  await page.waitForSelector('#browse');
+  await page.click('a[href*="/change/"]:has-text("Settings")');
+  await page.click('.tabs a:has-text("Access")');
+  await page.click('a:has-text("Make a key for this bucket")');
+  await page.fill('[name=username]', `backup-${bucket}`);
+  await page.click('button:has-text("Make the key")');
+  await page.waitForSelector('#secret-key');
+  assert.match(await page.textContent('#access-key'), /^S4AK/);
+});
