@@ -17,6 +17,7 @@ from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from buckets.usage import alerts
 from iam.models import AuditEntry
@@ -151,7 +152,8 @@ def check_damage() -> Check:
     if not count:
         return Check(name, GOOD, _("None is known."), page=page)
     advice = _("Find the objects they are in, and put those again.")
-    return Check(name, BAD, f"{count:,}", advice, page)
+    found = ngettext("%(count)s payload is wrong.", "%(count)s payloads are wrong.", count)
+    return Check(name, BAD, found % {"count": f"{count:,}"}, advice, page)
 
 
 def check_scrub() -> Check:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from storage_engine import Hold, VolumeInfo
 
-ROWS: Final = 100
+ROWS: Final = 25
 CELLS_MAX: Final = 600  # of the map; beyond, a cell stands for several volumes
 PERCENT: Final = 100
 ORDERS: Final[dict[str, tuple[Any, Callable[[VolumeRow], Any]]]] = {

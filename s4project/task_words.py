@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
 
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -226,13 +229,19 @@ def _users(rows: list[Any]) -> Panel | None:
     found = [
         (
             row["bucket"],
-            row["key"],
+            _browsed(row["bucket"], row["key"]) if row["version_id"] else row["key"],
             row["version_id"] or _("upload %(id)s") % {"id": row["upload_id"]},
             row["sha256"],
         )
         for row in rows
     ]
     return Panel(_("Where the damaged payloads are"), headers, found, empty="") if rows else None
+
+
+def _browsed(bucket: str, key: str) -> str:
+    """Make a link to an object in the browser of objects."""
+    address = f"{reverse('browse')}{bucket}?{urlencode({'object': key})}"
+    return format_html('<a href="{}">{}</a>', address, key)
 
 
 PANELS: Final[dict[str, Callable[[list[Any]], Panel | None]]] = {

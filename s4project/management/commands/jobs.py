@@ -5,6 +5,7 @@ One instance runs on a data directory: an OS lock says so.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -41,6 +42,6 @@ class Command(ProcessCommand):
             with delivering():
                 jobs.run_forever(board=board)
             door.stop()
-            if runner.stop():
-                close_engine()
-            # Else a thread still reads: the engine is left as a kill would leave it, which is safe.
+            if not runner.stop():
+                os._exit(0)  # a thread still reads the index, which must not be closed under it
+            close_engine()
