@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import lmdb
 
 BUCKET = 7
+LARGE = 1_000_000 if os.environ.get("S4_TEST_LONG") else 20_000
 
 Item = tuple[bytes, bytes | None]
 
@@ -207,6 +209,26 @@ def test_a_directory_level_is_read_without_entering_children(store: NamespaceSto
     txn.abort()
     assert len(page.items) == 100
     assert page.steps <= 100 + 4
+
+
+def test_a_folder_opens_alike_however_many_keys_it_has(store: NamespaceStore) -> None:
+    """Where a page of a large folder begins, what is searched there: it costs what it shows."""
+    txn = filled(store, (b"big/%07d" % number for number in range(LARGE)))
+    asked = [
+        (b"big/", b""),
+        (b"big/", b"big/%07d" % (LARGE // 2)),
+        (b"big/", b"big/%07d" % (LARGE - 300)),
+        (b"big/%05d" % (LARGE // 200), b""),
+    ]
+    pages = [
+        store.namespace.scan(txn, BUCKET, prefix=prefix, delimiter=b"/", after=after, limit=250)
+        for prefix, after in asked
+    ]
+    root = store.namespace.scan(txn, BUCKET, delimiter=b"/", limit=250)
+    txn.abort()
+    assert [len(page.items) for page in pages] == [250, 250, 250, 100]
+    assert max(page.steps - len(page.items) for page in pages) <= 4
+    assert (root.items, root.steps <= 4) == ([(b"big/", None)], True)
 
 
 def test_a_sparse_tree_gives_short_pages(store: NamespaceStore) -> None:
