@@ -1,5 +1,5 @@
 // Deletes objects, folders and versions: says before what will be lost, in figures, and shows how far
-// it is.
+// it is. What is in a folder is counted for who asks, too.
 
 import { button, el, openDialog } from "../dom.js";
 import { deleteObjects, KEYS_PER_DELETE } from "../s3.js";
@@ -31,20 +31,21 @@ async function* pagesOf(entries, isForGood, attempt) {
   }
 }
 
-const count = async (entries, isForGood, tell, signal) => {
+const count = async (entries, isForGood, tell, signal, most = COUNTED_MAX) => {
   const found = { count: 0, bytes: 0, isAll: false };
   for await (const page of pagesOf(entries, isForGood, (request) => request(signal))) {
     found.count += page.length;
     found.bytes += page.reduce((sum, each) => sum + (each.size || 0), 0);
     tell(found);
-    if (found.count >= COUNTED_MAX) {
+    if (found.count >= most) {
+      tell({ ...found, isMore: true });
       return;
     }
   }
   tell({ ...found, isAll: true });
 };
 
-const figures = ({ count: number, bytes, isAll }, isForGood) => {
+const figures = ({ count: number, bytes, isAll, isMore }, isForGood) => {
   const unit = isForGood
     ? ngettext("%(count)s version, %(size)s", "%(count)s versions, %(size)s", number)
     : ngettext("%(count)s object, %(size)s", "%(count)s objects, %(size)s", number);
@@ -52,7 +53,7 @@ const figures = ({ count: number, bytes, isAll }, isForGood) => {
   if (isAll) {
     return text;
   }
-  return number >= COUNTED_MAX ? fill(gettext("more than %(figures)s"), { figures: text }) : fill(gettext("%(figures)s, counting …"), { figures: text });
+  return fill(isMore ? gettext("more than %(figures)s") : gettext("%(figures)s, counting …"), { figures: text });
 };
 
 // --- the question -----------------------------------------------------------------------------------
@@ -80,7 +81,7 @@ const choices = (onChange) => {
     choice("all", gettext("Delete for good, with all versions. This cannot be undone."), false));
 };
 
-// Ask; answer {isForGood, count} or null.
+// Ask; answer {isForGood, isBypassing, count} or null.
 const question = (entries) =>
   new Promise((resolve) => {
     let isForGood = entries.some(isVersion);
@@ -89,6 +90,9 @@ const question = (entries) =>
     const total = el("p", { class: "browse-figures", "aria-live": "polite" });
     const warning = el("p", { class: "browse-warning" });
     const expected = entries.length === 1 ? entries[0].name || entries[0].key : browser.bucket;
+    const bypass = el("input", { type: "checkbox" });
+    const bypassing = el("label", { class: "browse-choice", hidden: true }, bypass,
+      el("span", {}, gettext("Also what is retained in governance mode")));
     const typed = el("input", { type: "text", class: "field", autocomplete: "off", spellcheck: "false", on: { input: () => draw() } });
     const typing = el("label", { class: "window-typed", hidden: true }, el("span", {}, gettext("To go on, type"), " ", el("code", {}, expected)), typed);
     const go = button(gettext("Delete"), { kind: "danger", disabled: true, on: () => window_.close("yes") });
@@ -97,7 +101,8 @@ const question = (entries) =>
       total.textContent = figures(known, isForGood);
       const isLossy = isForGood || !browser.keepsVersions;
       warning.textContent = isLossy ? gettext("This cannot be undone.") : "";
-      const isCounted = known.isAll || known.count >= COUNTED_MAX;
+      bypassing.hidden = !(isForGood && browser.facts.hasLock && browser.rights.bypass);
+      const isCounted = known.isAll || known.isMore;
       typing.hidden = !(isLossy && known.count >= TYPED_FROM);
       const isReady = isCounted && (typing.hidden || typed.value === expected);
       if (isReady && go.disabled) {
@@ -129,6 +134,7 @@ const question = (entries) =>
         entries.length > 1 ? names(entries) : null,
         total,
         mayChoose ? choices((isAll) => { isForGood = isAll; recount(); }) : null,
+        bypassing,
         warning,
         typing,
       ].filter(Boolean),
@@ -137,14 +143,16 @@ const question = (entries) =>
     recount();
     window_.closed.then((answer) => {
       counting.abort();
-      resolve(answer === "yes" ? { isForGood, count: known.isAll ? known.count : 0 } : null);
+      const isBypassing = bypass.checked && !bypassing.hidden;
+      resolve(answer === "yes" ? { isForGood, isBypassing, count: known.isAll ? known.count : 0 } : null);
     });
   });
 
 // --- the deed ---------------------------------------------------------------------------------------
 
-const remove = async (job, things) => {
-  const refusals = await job.attempt((signal) => deleteObjects(browser.bucket, things, { signal }));
+const remove = async (job, things, isBypassing = false) => {
+  const headers = isBypassing ? { "x-amz-bypass-governance-retention": "true" } : {};
+  const refusals = await job.attempt((signal) => deleteObjects(browser.bucket, things, { headers, signal }));
   refusals.forEach(({ key, message }) => job.refuse(key, message));
   job.tick(things.length - refusals.length);
 };
@@ -167,7 +175,7 @@ export const deleteEntries = async (entries) => {
       job.total = answer.count;
       for await (const page of pagesOf(entries, isForGood, (request) => job.attempt(request))) {
         for (let at = 0; at < page.length; at += KEYS_PER_DELETE) {
-          await remove(job, page.slice(at, at + KEYS_PER_DELETE));
+          await remove(job, page.slice(at, at + KEYS_PER_DELETE), answer.isBypassing);
         }
       }
     },
@@ -190,6 +198,28 @@ const undelete = async (entries) => {
   await browser.refresh();
 };
 
+// --- how much there is -------------------------------------------------------------------------------
+
+const measure = async (entries) => {
+  const counting = new AbortController();
+  const total = el("p", { class: "browse-figures", "aria-live": "polite" });
+  const window_ = openDialog({
+    title: fill(gettext("What is in “%(name)s”"), { name: entries[0].name }),
+    body: [total, el("p", { class: "browse-hint" }, gettext("Objects as they are now, in all folders below; earlier versions are not counted."))],
+    actions: [button(gettext("Close"), { on: () => window_.close("") })],
+  });
+  window_.closed.then(() => counting.abort());
+  const tell = (found) => { total.textContent = figures(found, false); };
+  tell({ count: 0, bytes: 0, isAll: false });
+  try {
+    await count(entries, false, tell, counting.signal, Infinity);
+  } catch (error) {
+    if (error.name !== "AbortError") {
+      total.textContent = error.message;
+    }
+  }
+};
+
 const mayDelete = (entries) => {
   const { remove: isPlain, removeVersions } = browser.rights;
   return entries.length > 0 && entries.every((entry) => (entry.kind === OBJECT || isFolder(entry) ? isPlain : removeVersions));
@@ -198,6 +228,7 @@ const mayDelete = (entries) => {
 const whyNot = (entries) => (entries.length && !mayDelete(entries) ? gettext("Your policies do not let you delete here.") : "");
 
 browser.offer("delete", deleteEntries, { when: mayDelete, why: whyNot });
+browser.offer("measure", measure, { when: (entries) => entries.length === 1 && isFolder(entries[0]) && browser.rights.list });
 browser.offer("undelete", undelete, {
   when: (entries) => entries.length > 0 && browser.rights.removeVersions && entries.every((entry) => entry.kind === MARKER && entry.isLatest),
 });

@@ -21,6 +21,7 @@ const MENU = [
   ["rename", "edit", gettext("Rename")],
   ["move", "drive_file_move", gettext("Move or copy")],
   ["undelete", "restore_from_trash", gettext("Undelete")],
+  ["measure", "calculate", gettext("Count what is in it")],
   ["copy-name", "content_copy", gettext("Copy S3 address")],
   ["delete", "delete", gettext("Delete")],
 ];

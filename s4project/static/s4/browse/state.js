@@ -20,9 +20,12 @@ const facts = JSON.parse(document.getElementById("browse-facts").textContent);
 // Names in the address, and what they are where it does not have them.
 const PLACE = { prefix: "", search: "", versions: "", page: "", object: "", version: "" };
 
+// A prefix that ends in no slash is a folder, and what is searched in it.
 const readPlace = () => {
   const asked = new URLSearchParams(window.location.search);
-  return Object.fromEntries(Object.keys(PLACE).map((name) => [name, asked.get(name) ?? PLACE[name]]));
+  const place = Object.fromEntries(Object.keys(PLACE).map((name) => [name, asked.get(name) ?? PLACE[name]]));
+  const end = place.prefix.lastIndexOf("/") + 1;
+  return { ...place, prefix: place.prefix.slice(0, end), search: place.prefix.slice(end) + place.search };
 };
 
 const writePlace = (place) => {
