@@ -142,7 +142,7 @@ exports.pages = () => browse(async (page) => {
   let requests = 0;
   await page.route('**/s3/**delete', async (route) => {
     requests += 1;
-    if (requests > 1) await new Promise((resolve) => { setTimeout(resolve, 30_000); });
+    if (requests > 1) await new Promise((resolve) => { setTimeout(resolve, 30_000).unref(); });
     await route.continue().catch(() => {});
   });
   await menu(page, folder('many/'), 'Delete');
