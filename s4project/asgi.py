@@ -24,6 +24,7 @@ from s4project.meters.ring import NAME, Ring
 from s4project.s3side import close_s3_app, open_s3_app
 from s4project.scribe import RecordQueue, Scribe
 from s4project.session_gateway import SessionGateway
+from s4project.zip_download import ZipDownload
 from storage_engine.apps import close_engine, get_engine
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class TwoSides:
         self.console = BodyBound(get_asgi_application())
         self.s3: S3App | None = None
         self.gateway = SessionGateway(self._s3)
+        self.zips = ZipDownload(self._s3)
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
@@ -53,6 +55,8 @@ class TwoSides:
             await self._s3()(scope, receive, send)
         elif SessionGateway.is_for(scope["raw_path"]):
             await self.gateway(scope, receive, send)
+        elif ZipDownload.is_for(scope["raw_path"]):
+            await self.zips(scope, receive, send)
         else:
             await self.console(scope, receive, send)
 

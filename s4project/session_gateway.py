@@ -92,16 +92,16 @@ class SessionGateway:
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Serve one request."""
         request_id = secrets.token_hex(8).upper()
-        found = await sync_to_async(_let_in, thread_sensitive=False)(scope, request_id)
+        found = await sync_to_async(let_in, thread_sensitive=False)(scope, request_id)
         if isinstance(found, S3Error):
-            await _refuse(found, request_id, scope["method"], send)
+            await refuse(found, request_id, scope["method"], send)
             return
         await self._get_app().serve_for(
             found, _inner(scope), receive, partial(_send_safely, scope, send)
         )
 
 
-def _let_in(scope: dict[str, Any], request_id: str) -> Guest | S3Error:
+def let_in(scope: dict[str, Any], request_id: str) -> Guest | S3Error:
     """Find out whose session asks; ExpiredToken when it is nobody's, AccessDenied as below."""
     headers = dict(scope["headers"])
     if headers.get(b"sec-fetch-site", b"none") not in FROM_HERE:
@@ -134,7 +134,9 @@ def _guest(request: HttpRequest, request_id: str) -> Guest | S3Error:
     if user is None:
         return OVER
     if CsrfViewMiddleware(_nothing).process_view(request, _nothing, (), {}) is not None:
-        return S3Error("AccessDenied", "The page is out of date. Load it again.")
+        return S3Error(
+            "AccessDenied", "The page is out of date. Load it again.", Reason="PageOutOfDate"
+        )
     actor = actor_of(request, request_id)
     return Guest(user.canonical_id, lambda: actor)
 
@@ -196,7 +198,7 @@ def _attachment(scope: dict[str, Any]) -> bytes:
     return b"attachment; filename*=UTF-8''" + quote(name, safe="").encode()
 
 
-async def _refuse(error: S3Error, request_id: str, method: str, send: Send) -> None:
+async def refuse(error: S3Error, request_id: str, method: str, send: Send) -> None:
     """Answer who was not let in, in S3's words."""
     status = HTTPStatus.UNAUTHORIZED if error is OVER else error.status
     body = b""
