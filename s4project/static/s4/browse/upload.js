@@ -35,14 +35,11 @@ const send = (files, prefix = browser.prefix) => {
   uploads.add(told);
 };
 
+let field = null; // kept while it is open; outside of the page, whose theme dresses fields for files
+
 const pick = (isFolder, onFiles) => {
-  const field = el("input", { type: "file", multiple: true, webkitdirectory: isFolder, class: "out-of-sight", "aria-hidden": "true", tabindex: "-1" });
-  field.addEventListener("change", () => {
-    onFiles(ofField(field));
-    field.remove();
-  });
-  field.addEventListener("cancel", () => field.remove());
-  document.body.append(field);
+  field = el("input", { type: "file", multiple: true, webkitdirectory: isFolder });
+  field.addEventListener("change", () => onFiles(ofField(field)));
   field.click();
 };
 

@@ -174,6 +174,7 @@ export class Uploads {
     Object.assign(upload, { file, error: null, areKnown: false });
     upload.parts.clear();
     this.#wait(upload);
+    this.#pump();
     return true;
   }
 

@@ -1,6 +1,8 @@
 // The requests of uploads, to S3 behind the session (../s3.js). What has a body goes by
 // XMLHttpRequest: alone it tells how much has left. Refusals are those of s3.js.
-import { address, ask, childText, childrenOf, csrfToken, errorOf, request, SignedOut, S3Error, Unreachable, xml } from "../s3.js";
+import {
+  address, ask, childrenOf, childText, csrfToken, errorOf, listObjects, request, S3Error, SignedOut, Unreachable, xml,
+} from "../s3.js";
 import { inBase64, ofBase64 } from "./upload_crc32c.js";
 import { stopped } from "./upload_gate.js";
 
@@ -48,17 +50,18 @@ const unless = (mayReplace) => (mayReplace ? {} : { "If-None-Match": "*" });
 // Whether a refusal means that who is signed in must show so again, or the page its token.
 export const isSignedOut = (error) => error instanceof SignedOut || error.detail?.Reason === "PageOutOfDate";
 
-// Whether there is such an object; one who may not know is not kept from trying.
+// Whether there is such an object; one who may not know is not kept from trying. Asked by a list,
+// which is no failure where there is none.
 export const exists = async ({ bucket, key, signal }) => {
   try {
-    await request("HEAD", bucket, key, { signal });
+    const { objects } = await listObjects(bucket, { prefix: key, delimiter: "", limit: 1, signal });
+    return objects.some((each) => each.key === key);
   } catch (error) {
-    if (error instanceof S3Error && error.status < 500) {
+    if (error instanceof S3Error && error.code === "AccessDenied" && !isSignedOut(error)) {
       return false;
     }
     throw error;
   }
-  return true;
 };
 
 export const put = async ({ bucket, key, type, blob, crc, mayReplace, signal, onSent }) => {
