@@ -33,6 +33,7 @@ pytestmark = pytest.mark.e2e
 MIB: Final = 1024**2
 LARGE_BYTES: Final = 2 * 1024**3 + 12_345 if LONG else 60 * MIB + 12_345
 FOLDER_FILES: Final = 1000 if LONG else 120
+in_full = pytest.mark.skipif(not LONG, reason="S4_TEST_LONG: make test-console tells all stories")
 ODD_NAMES: Final = ("ü 😀.txt", "a+b&c=d#e?.txt", "50%25.txt", "<script>.js", "empty", "' \".txt")
 
 
@@ -158,6 +159,7 @@ def test_a_large_file_is_resumed(tell: Tell, s3: BaseClient, bucket: str, files:
     source.unlink()
 
 
+@in_full
 @pytest.mark.parametrize("story", ["lost", "session", "phone"])
 def test_it_goes_on(tell: Tell, s3: BaseClient, bucket: str, files: Path, story: str) -> None:
     """An upload outlives a lost connection and a session that ends, and fits a phone."""
@@ -167,6 +169,7 @@ def test_it_goes_on(tell: Tell, s3: BaseClient, bucket: str, files: Path, story:
     assert no_uploads(s3, bucket)
 
 
+@in_full
 def test_the_server_is_killed(
     tell: Tell, s3: BaseClient, bucket: str, files: Path, server: Server
 ) -> None:
@@ -180,6 +183,7 @@ def test_the_server_is_killed(
     assert no_uploads(s3, bucket)
 
 
+@in_full
 def test_it_is_cancelled(tell: Tell, s3: BaseClient, bucket: str) -> None:
     """What is cancelled leaves nothing behind, in the browser or in the store."""
     tell("cancelled", "middle.bin", "other.bin")
@@ -187,6 +191,7 @@ def test_it_is_cancelled(tell: Tell, s3: BaseClient, bucket: str) -> None:
     assert no_uploads(s3, bucket)
 
 
+@in_full
 def test_it_is_refused(tell: Tell, s3: BaseClient, bucket: str, server: Server) -> None:
     """A bucket that is full, and one that is gone, are told, and the upload can be tried again."""
 
@@ -225,6 +230,7 @@ def test_downloads(tell: Tell, s3: BaseClient, bucket: str, tmp_path: Path) -> N
             assert {each: packed.read(each) for each in packed.namelist()} == expected
 
 
+@in_full
 def test_a_link_is_shared(tell: Tell, s3: BaseClient, bucket: str) -> None:
     """A link is made and copied in one step, and opens for one without an account."""
     s3.put_object(Bucket=bucket, Key="ü &.txt", Body=b"shared")
@@ -234,6 +240,7 @@ def test_a_link_is_shared(tell: Tell, s3: BaseClient, bucket: str) -> None:
         assert reply.read() == b"shared"
 
 
+@in_full
 def test_a_reader_is_offered_no_upload(
     tell: Tell, s3: BaseClient, bucket: str, server: Server
 ) -> None:
