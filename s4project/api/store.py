@@ -20,6 +20,7 @@ from iam.api.view import CONFLICT, View, endpoint
 from iam.services.audit import record_event
 from s4project.api.buckets import seen_buckets
 from s4project.jobs import configured_jobs
+from s4project.jobs_door import ask_state
 from s4project.processes import is_locked
 from s4project.uptime import uptime_seconds
 from storage_engine import CompactionOptions, ScrubOptions
@@ -143,6 +144,12 @@ class JobRow(serializers.Serializer[Any]):
     )
     due_at = serializers.IntegerField(
         allow_null=True, help_text="When there is work again, where that is known; as `last_at`."
+    )
+    looked_at = serializers.IntegerField(
+        allow_null=True, help_text="When it last looked, while its process is there; as `last_at`."
+    )
+    failure = serializers.CharField(
+        allow_blank=True, help_text="Why the last look failed; empty: it did not."
     )
 
 
@@ -289,6 +296,8 @@ class JobList(View):
         """List what S4 does by itself, when it was done and is due, as far as that is on record."""
         del request
         engine, chosen = get_engine(), settings.S4
+        state = ask_state(chosen.data_dir) or {}
+        live = {job["name"]: job for job in state.get("jobs", ())}
         finished, snapshot = engine.scrub_state().finished_ms, engine.newest_snapshot()
         snapshot_ms = snapshot.made_ms if snapshot is not None else 0
         known = {
@@ -303,6 +312,8 @@ class JobList(View):
                     "every_seconds": int(job.every_seconds),
                     "last_at": _ns(known.get(job.name, (0, 0))[0]),
                     "due_at": _due(*known.get(job.name, (0, 0))),
+                    "looked_at": _ns(int(1000 * live.get(job.name, {}).get("looked", 0))),
+                    "failure": live.get(job.name, {}).get("failure", ""),
                 }
                 for job in configured_jobs()
             ],

@@ -12,8 +12,11 @@ from buckets.services import create_bucket
 from iam import errors
 from iam.errors import IdentityError
 from s4project.api.refusals import STATUSES
+from s4project.job_board import Board
+from s4project.jobs_door import Door, ask_state
 from tests.calling import Program
 from tests.s4project.api.filling import put
+from tests.s4project.probing import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,6 +107,18 @@ def test_jobs_are_those_that_are_configured(boss: User, tmp_path: Path) -> None:
     assert jobs["is_running"] is False
     names = {job["name"] for job in jobs["jobs"]}
     assert {"reclaim", "snapshot", "compact", "scrub"} <= names
+    assert {(job["looked_at"], job["failure"]) for job in jobs["jobs"]} == {(None, "")}
+    board = Board()
+    board.expect([("reclaim", 3600.0)])
+    board.begins("reclaim")
+    board.fails("reclaim", 60, "no room")
+    door = Door(tmp_path, board.as_dict, lambda: None)
+    door.start()
+    wait_for(lambda: ask_state(tmp_path))
+    told = {job["name"]: job for job in program.get("/admin/jobs").body["jobs"]}
+    door.stop()
+    assert told["reclaim"]["looked_at"] > 10**18
+    assert told["reclaim"]["failure"] == "no room"
     with (tmp_path / "jobs.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         assert program.get("/admin/jobs").body["is_running"] is True
