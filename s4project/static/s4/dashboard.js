@@ -180,7 +180,7 @@ const ask = async () => {
     asked.set("until", place.dataset.until);
   }
   try {
-    const reply = await fetch(`${place.dataset.address}?${asked}`, { headers: { Accept: "application/json" }, redirect: "error" });
+    const reply = await fetch(`${place.dataset.address}?${asked}`, { headers: { Accept: "application/json", "S4-Unattended": "1" }, redirect: "error" });
     if (!reply.ok) {
       throw new Error(reply.statusText);
     }
