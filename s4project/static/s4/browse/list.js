@@ -158,9 +158,10 @@ const showNothing = () => {
   } else {
     const isRoot = browser.prefix === "";
     const title = isRoot ? gettext("This bucket is empty") : gettext("This folder is empty");
-    const hint = browser.offers("upload") && browser.can("upload", []) ? gettext("Drop files or folders here, or choose Upload.") : "";
+    const mayUpload = browser.can("upload", []);
     const mayHaveMore = browser.keepsVersions && !browser.showsVersions;
-    words("folder_open", title, hint,
+    words("folder_open", title, mayUpload ? gettext("Drop files or folders here.") : "",
+      mayUpload && button(gettext("Upload"), { kind: "primary", symbol: "upload", on: () => browser.act("upload", []) }),
       mayHaveMore && button(gettext("Look for deleted objects"), { on: () => browser.go({ versions: "1", page: "" }) }));
   }
 };

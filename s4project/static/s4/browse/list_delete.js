@@ -69,7 +69,7 @@ const titleOf = (entries) => {
     const [entry] = entries;
     return fill(isFolder(entry) ? gettext("Delete the folder “%(name)s”?") : gettext("Delete “%(name)s”?"), { name: entry.name || entry.key });
   }
-  return fill(gettext("Delete %(count)s things?"), { count: numberText(entries.length) });
+  return fill(gettext("Delete %(count)s items?"), { count: numberText(entries.length) });
 };
 
 const choices = (onChange) => {

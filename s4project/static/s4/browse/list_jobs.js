@@ -39,10 +39,10 @@ class Job {
   #waiting = null; // what everybody waits for until somebody lets it go on
   #refusals = [];
   #drawn = 0;
+  #total = 0; // 0: not known
 
   constructor({ title, unit }) {
     this.done = 0;
-    this.total = 0; // 0: not known
     this.unit = unit;
     this.bar = el("progress", { class: "browse-progress", "aria-label": title });
     this.count = el("p", {});
@@ -68,6 +68,15 @@ class Job {
 
   get refusals() {
     return this.#refusals.length;
+  }
+
+  get total() {
+    return this.#total;
+  }
+
+  set total(total) {
+    this.#total = total;
+    this.draw();
   }
 
   stop() {

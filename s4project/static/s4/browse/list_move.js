@@ -239,7 +239,7 @@ const isStart = (place) => place.bucket === browser.bucket && place.prefix === b
 const whatGoes = (entries) =>
   entries.length === 1
     ? fill(gettext("“%(name)s”"), { name: entries[0].name })
-    : fill(gettext("%(count)s things"), { count: numberText(entries.length) });
+    : fill(gettext("%(count)s items"), { count: numberText(entries.length) });
 
 const askWhere = async (entries) => {
   const fault = el("p", { class: "browse-fault", role: "status" });
