@@ -5,7 +5,8 @@
 
 import { button, el, toast } from "../dom.js";
 import { gettext, numberText, say as fill } from "../words.js";
-import { say } from "./state.js";
+import { browser, say } from "./state.js";
+import { isSignedOut, renew } from "./upload_wire.js";
 
 const SECONDS = [1, 2, 4, 8, 16]; // between attempts
 const REFUSALS_SHOWN_MAX = 50;
@@ -23,7 +24,7 @@ window.addEventListener("beforeunload", (event) => {
 });
 
 const isStop = (error) => error.name === "AbortError";
-const isTrouble = (error) => error.name === "Unreachable" || error.name === "SignedOut" || error.status >= TROUBLE;
+const isTrouble = (error) => error.name === "Unreachable" || isSignedOut(error) || error.status >= TROUBLE;
 
 const sleep = (ms, signal) =>
   new Promise((resolve, reject) => {
@@ -33,6 +34,16 @@ const sleep = (ms, signal) =>
       reject(new DOMException("stopped", "AbortError"));
     }, { once: true });
   });
+
+// Take over the session that there is now; "" where it is that of who opened the page.
+const renewed = async () => {
+  const found = await renew(browser.facts.me).catch(() => "none");
+  const words = {
+    another: gettext("Somebody else is signed in now. Sign in as before, then go on."),
+    none: gettext("Nobody is signed in yet. Sign in, then go on."),
+  };
+  return words[found] ?? "";
+};
 
 class Job {
   #stopping = new AbortController();
@@ -108,7 +119,7 @@ class Job {
         if (isStop(error) || !isTrouble(error)) {
           throw error;
         }
-        if (error.name === "SignedOut" || attempt >= SECONDS.length) {
+        if (isSignedOut(error) || attempt >= SECONDS.length) {
           await this.#wait(error);
           attempt = -1;
         } else {
@@ -144,16 +155,22 @@ class Job {
   #wait(error) {
     if (this.#waiting === null) {
       this.#waiting = new Promise((resolve, reject) => {
-        const goOn = () => {
+        const text = el("span", {}, isSignedOut(error) ? gettext("Your session is over. Sign in again, then go on.") : error.message);
+        const goOn = async () => {
+          const told = isSignedOut(error) ? await renewed() : "";
+          if (told) {
+            text.textContent = told;
+            return;
+          }
           this.trouble.hidden = true;
           this.#waiting = null;
           resolve();
         };
-        const signIn = error.name === "SignedOut" && el("a", { class: "button", href: "/login/", target: "_blank", rel: "noopener" }, gettext("Sign in"));
-        this.trouble.replaceChildren(...[el("span", {}, error.message), signIn, button(gettext("Go on"), { kind: "primary", on: goOn })].filter(Boolean));
+        const signIn = isSignedOut(error) && el("a", { class: "button", href: "/login/", target: "_blank", rel: "noopener" }, gettext("Sign in"));
+        this.trouble.replaceChildren(...[text, signIn, button(gettext("Go on"), { kind: "primary", on: goOn })].filter(Boolean));
         this.trouble.hidden = false;
         this.show();
-        say(error.message);
+        say(text.textContent);
         this.signal.addEventListener("abort", () => reject(new DOMException("stopped", "AbortError")), { once: true });
       });
     }

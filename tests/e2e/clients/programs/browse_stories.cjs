@@ -309,12 +309,14 @@ exports.troubles = () => browse(async (page, context) => {
   await tool(page, 'delete');
   await page.waitForSelector('dialog .button-danger:enabled');
   // The session ends before it is done: signed in again, it goes on.
-  const [cookie] = (await context.cookies()).filter(({ name }) => name === 's4_session');
-  await context.clearCookies({ name: 's4_session' });
+  await context.clearCookies();
   await page.click('dialog .button-danger');
   await page.waitForSelector('.browse-job-trouble:has-text("Your session is over")');
-  await context.addCookies([cookie]);
-  await page.click('.browse-job >> text=Go on');
+  await page.click('.browse-job button:has-text("Go on")');
+  await page.waitForSelector('.browse-job-trouble:has-text("Nobody is signed in yet")');
+  const [window] = await Promise.all([context.waitForEvent('page'), page.click('.browse-job >> text="Sign in"')]);
+  await signIn(window);
+  await page.click('.browse-job button:has-text("Go on")');
   await page.waitForSelector('text=This bucket is empty');
   await context.clearCookies({ name: 's4_session' });
   await page.click('[data-action=refresh]');
