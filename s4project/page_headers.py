@@ -3,7 +3,7 @@
 The outermost middleware, so that error pages and static files have them too. The policy allows
 nothing but what the console's pages are made of: files below /static/ of this very host, no script
 or style in a page unless it bears the request's nonce, no eval, no frame, no foreign form. A view
-that needs more says so by django-csp's decorators.
+that needs more says so by django-csp's decorators, and may name paths of this host as is done here.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ FILES: Final = {
     "font-src": ("/static/",),
     "img-src": ("/static/",),
 }
+# What a page needs that shows stored objects, for csp_update: as pictures, as sound and film. Nothing
+# that is stored is ever a frame, a script or a style.
+OBJECTS: Final = {"img-src": ["/s3/"], "media-src": ["/s3/"]}
 REFUSED: Final = (
     *("accelerometer", "autoplay", "camera", "clipboard-read", "display-capture"),
     *("encrypted-media", "fullscreen", "geolocation", "gyroscope", "hid", "idle-detection"),
@@ -67,10 +70,16 @@ class PageHeaders(CSPMiddleware):
         parts = super().get_policy_parts(request, response, report_only)
         if report_only:
             return parts
-        parts.update = dict(parts.update or {})
-        for directive, paths in FILES.items():
-            own = [f"{host}{path}" if host else SELF for host in _hosts(request) for path in paths]
-            parts.update[directive] = [*own, *parts.update.get(directive, ())]
+        more = dict(parts.update or {})
+        hosts = _hosts(request)
+        parts.update = {
+            directive: [
+                source
+                for allowed in (*FILES.get(directive, ()), *more.get(directive, ()))
+                for source in _sources(allowed, hosts)
+            ]
+            for directive in {**FILES, **more}
+        }
         return parts
 
     def process_response(
@@ -85,6 +94,13 @@ class PageHeaders(CSPMiddleware):
         if request.is_secure() or settings.S4.console_url.startswith("https:"):
             response.headers["Strict-Transport-Security"] = HSTS
         return super().process_response(request, response)
+
+
+def _sources(allowed: str, hosts: set[str]) -> list[str]:
+    """Write what is allowed as sources of a policy: a path is one of this very host."""
+    if not allowed.startswith("/"):
+        return [allowed]
+    return [f"{host}{allowed}" if host else SELF for host in hosts]
 
 
 def _hosts(request: HttpRequest) -> set[str]:

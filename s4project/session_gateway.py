@@ -62,11 +62,12 @@ FROM_HERE: Final = frozenset(
 # Of a reply: what must not be said of an object here, whatever was stored with it.
 UNSAID: Final = frozenset({b"cache-control", b"expires"})
 INLINE: Final = "inline"
-PDF: Final = b"application/pdf"
-# A page that was stored is shown without a script, a style or an origin of its own. The viewers of
-# browsers refuse to show a PDF in a sandbox; they run none of its scripts on the page's origin.
-GUARD: Final = b"default-src 'none'; frame-ancestors 'self'"
-SANDBOX: Final = b"; img-src 'self'; media-src 'self'; sandbox"
+# A page that was stored is shown without a script, a style or an origin of its own. So is a PDF, which
+# browsers then do not show at all: Chromium's viewer was seen to let scripts in a document open windows
+# on the page that frames it. The console draws PDFs itself (static/s4/browse/preview_pdf.js).
+GUARD: Final = (
+    b"default-src 'none'; frame-ancestors 'none'; img-src 'self'; media-src 'self'; sandbox"
+)
 SAFETY: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"cross-origin-resource-policy", b"same-origin"),
@@ -169,7 +170,6 @@ async def _send_safely(scope: dict[str, Any], send: Send, message: Mapping[str, 
 def _safe(headers: Headers, scope: dict[str, Any]) -> Headers:
     """Rewrite the head of what a browser may show: as a download, unless it was asked inline."""
     told = {name.lower(): value for name, value in headers}
-    is_pdf = told.get(b"content-type", b"").split(b";")[0].strip().lower() == PDF
     kept = [(name, value) for name, value in headers if name.lower() not in UNSAID]
     disposition = told.get(b"content-disposition", b"")
     if b"etag" in told and not _asks_inline(scope) and not _is_attachment(disposition):
@@ -179,7 +179,7 @@ def _safe(headers: Headers, scope: dict[str, Any]) -> Headers:
         *kept,
         *SAFETY,
         (b"cache-control", b"private, no-cache"),
-        (b"content-security-policy", GUARD if is_pdf else GUARD + SANDBOX),
+        (b"content-security-policy", GUARD),
     ]
 
 
@@ -209,7 +209,7 @@ async def refuse(error: S3Error, request_id: str, method: str, send: Send) -> No
         (b"content-type", b"application/xml"),
         (b"content-length", b"%d" % len(body)),
         (b"cache-control", b"no-store"),
-        (b"content-security-policy", GUARD + SANDBOX),
+        (b"content-security-policy", GUARD),
     ]
     await send({"type": "http.response.start", "status": int(status), "headers": headers})
     await send({"type": "http.response.body", "body": body})
