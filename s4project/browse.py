@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlencode
 
+from csp.decorators import csp_update
 from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -23,6 +24,7 @@ from buckets.console import may_write
 from iam.console import searchable, signed_in
 from iam.sizes import size_text
 from s4project.browse_rights import find_open_bucket, lists_all, offered, open_buckets
+from s4project.page_headers import OBJECTS
 from storage_engine import Versioning
 from storage_engine.apps import get_engine
 
@@ -102,6 +104,7 @@ def buckets(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "browse/buckets.html", context)
 
 
+@csp_update(OBJECTS)  # type: ignore[arg-type]  # typed as if views took nothing from their URL
 def bucket(request: HttpRequest, name: str) -> HttpResponse:
     """Show the shell that the scripts fill: of a bucket that there is, to one who may open it."""
     user = _user(request)

@@ -39,8 +39,8 @@ FILES: Final = {
     "font-src": ("/static/",),
     "img-src": ("/static/",),
 }
-# What a page needs that shows stored objects, for csp_update: as pictures, as sound and film. Nothing
-# that is stored is ever a frame, a script or a style.
+# What a page needs that shows stored objects, for csp_update: as pictures, as sound and film.
+# Nothing that is stored is ever a frame, a script or a style.
 OBJECTS: Final = {"img-src": ["/s3/"], "media-src": ["/s3/"]}
 REFUSED: Final = (
     *("accelerometer", "autoplay", "camera", "clipboard-read", "display-capture"),

@@ -31,7 +31,6 @@ from iam.console import signed_in
 from iam.sessions import SessionLife
 from s3api.app import Guest
 from s3api.errors import S3Error
-from s3api.http.query import Query
 from s3api.protocol import render_error
 
 if TYPE_CHECKING:
@@ -61,13 +60,11 @@ FROM_HERE: Final = frozenset(
 )  # of Sec-Fetch-Site; none: typed, a bookmark
 # Of a reply: what must not be said of an object here, whatever was stored with it.
 UNSAID: Final = frozenset({b"cache-control", b"expires"})
-INLINE: Final = "inline"
-# A page that was stored is shown without a script, a style or an origin of its own. So is a PDF, which
-# browsers then do not show at all: Chromium's viewer was seen to let scripts in a document open windows
-# on the page that frames it. The console draws PDFs itself (static/s4/browse/preview_pdf.js).
-GUARD: Final = (
-    b"default-src 'none'; frame-ancestors 'none'; img-src 'self'; media-src 'self'; sandbox"
-)
+# What was stored is never a page here, whatever was asked: Chromium's viewer of PDFs was seen to
+# let scripts in a document open windows of the console, in spite of a sandbox. So it is a download;
+# to the pictures and films of a page that means nothing. Errors and lists are shown without a
+# script, a style or an origin of their own.
+GUARD: Final = b"default-src 'none'; frame-ancestors 'none'; sandbox"
 SAFETY: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"cross-origin-resource-policy", b"same-origin"),
@@ -168,11 +165,11 @@ async def _send_safely(scope: dict[str, Any], send: Send, message: Mapping[str, 
 
 
 def _safe(headers: Headers, scope: dict[str, Any]) -> Headers:
-    """Rewrite the head of what a browser may show: as a download, unless it was asked inline."""
+    """Rewrite the head of a reply to a browser: an object is a download."""
     told = {name.lower(): value for name, value in headers}
     kept = [(name, value) for name, value in headers if name.lower() not in UNSAID]
     disposition = told.get(b"content-disposition", b"")
-    if b"etag" in told and not _asks_inline(scope) and not _is_attachment(disposition):
+    if b"etag" in told and not _is_attachment(disposition):
         kept = [pair for pair in kept if pair[0].lower() != b"content-disposition"]
         kept.append((b"content-disposition", _attachment(scope)))
     return [
@@ -181,11 +178,6 @@ def _safe(headers: Headers, scope: dict[str, Any]) -> Headers:
         (b"cache-control", b"private, no-cache"),
         (b"content-security-policy", GUARD),
     ]
-
-
-def _asks_inline(scope: dict[str, Any]) -> bool:
-    asked = Query(scope["query_string"]).get("response-content-disposition") or ""
-    return asked.strip().lower().startswith(INLINE)
 
 
 def _is_attachment(disposition: bytes) -> bool:

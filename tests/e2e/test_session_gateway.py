@@ -132,18 +132,22 @@ def test_cross_origin_rules_do_not_open_it(page: Page, s3: BaseClient, bucket: s
     assert [name for name in headers if name.startswith("access-control")] == []
 
 
-def test_what_is_stored_can_do_nothing_here(page: Page, s3: BaseClient, bucket: str) -> None:
-    """A stored page is a download, or shown in a sandbox without scripts."""
-    s3.put_object(Bucket=bucket, Key="a/x.html", Body=HOSTILE, ContentType="text/html")
-    _, headers, body = page.ask("GET", f"/{bucket}/a/x.html")
-    assert body == HOSTILE
-    assert headers["content-disposition"] == "attachment; filename*=UTF-8''x.html"
-    _, headers, _ = page.ask("GET", f"/{bucket}/a/x.html?response-content-disposition=inline")
-    assert headers["content-disposition"] == "inline"
-    assert "; sandbox" in headers["content-security-policy"]
-    assert "script" not in headers["content-security-policy"]
-    assert headers["x-content-type-options"] == "nosniff"
-    assert headers["cache-control"] == "private, no-cache"
+@pytest.mark.parametrize("kind", ["text/html", "application/pdf", "image/svg+xml"])
+def test_what_is_stored_can_do_nothing_here(
+    page: Page, s3: BaseClient, bucket: str, kind: str
+) -> None:
+    """A stored page is a download, whatever is asked, and would have no script and no origin."""
+    s3.put_object(Bucket=bucket, Key="a/x.html", Body=HOSTILE, ContentType=kind)
+    for asked in ("", "?response-content-disposition=inline", "?response-content-type=text/html"):
+        _, headers, body = page.ask("GET", f"/{bucket}/a/x.html{asked}")
+        assert body == HOSTILE
+        assert headers["content-disposition"] == "attachment; filename*=UTF-8''x.html"
+        assert headers["content-security-policy"].endswith("; sandbox")
+        assert "script" not in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cache-control"] == "private, no-cache"
+    s3.put_object(Bucket=bucket, Key="k", Body=HOSTILE, ContentDisposition="attachment; filename=a")
+    assert page.ask("GET", f"/{bucket}/k")[1]["content-disposition"] == "attachment; filename=a"
 
 
 def test_a_user_may_what_he_may_over_s3(

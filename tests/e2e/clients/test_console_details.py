@@ -8,11 +8,13 @@ import json
 import struct
 import wave
 import zlib
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from tests.e2e.clients.installed import node_story, system
+from tests.e2e.test_rest import call, log_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +47,8 @@ CSV: Final = f'name,value\n"{SCRIPT}",=cmd|calc\n<img src=x onerror=alert(1)>,""
 
 
 def pdf(*texts: str, actions: str = "") -> bytes:
-    """Write a PDF of one page for each text; `actions` is a script that it would run when opened."""
+    """Write a PDF of one page for each text; `actions` is what it would run when opened."""
+    area = "/MediaBox[0 0 300 200]/Resources<</Font<</F1 3 0 R>>>>"
     kids = " ".join(f"{4 + 2 * n} 0 R" for n in range(len(texts)))
     opened = f"/OpenAction<</S/JavaScript/JS({actions})>>" if actions else ""
     parts = [
@@ -56,8 +59,7 @@ def pdf(*texts: str, actions: str = "") -> bytes:
     for n, text in enumerate(texts):
         drawn = f"BT /F1 24 Tf 50 100 Td ({text}) Tj ET"
         parts += [
-            f"{4 + 2 * n} 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 200]"
-            f"/Contents {5 + 2 * n} 0 R/Resources<</Font<</F1 3 0 R>>>>>>endobj",
+            f"{4 + 2 * n} 0 obj<</Type/Page/Parent 2 0 R{area}/Contents {5 + 2 * n} 0 R>>endobj",
             f"{5 + 2 * n} 0 obj<</Length {len(drawn)}>>stream\n{drawn}\nendstream endobj",
         ]
     return "\n".join(["%PDF-1.7", *parts, "trailer<</Root 1 0 R>>", "%%EOF"]).encode()
@@ -67,7 +69,9 @@ def png(width: int, height: int) -> bytes:
     """Draw a picture."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     rows = zlib.compress((b"\0" + bytes(range(256))[:width]) * height)
@@ -85,7 +89,9 @@ def tone() -> bytes:
     return file.getvalue()
 
 
-PDF_SCRIPT: Final = r"app.alert\('hurt'\); this.submitForm\('/leak'\); app.launchURL\('/leak', true\);"
+PDF_SCRIPT: Final = (
+    r"app.alert\('hurt'\); this.submitForm\('/leak'\); app.launchURL\('/leak', true\);"
+)
 HOSTILE: Final[dict[str, tuple[bytes, str]]] = {
     "page.html": (HTML.encode(), "text/html"),
     "page.svg": (SVG.encode(), "image/svg+xml"),
@@ -156,7 +162,7 @@ def put(s3: BaseClient, bucket: str) -> Callable[[str, bytes, str], None]:
 def test_what_is_stored_hurts_nobody_who_looks(
     tell: Tell, put: Callable[..., None], story: str
 ) -> None:
-    """No script, request, window or markup of a stored object does anything on the console's page."""
+    """No script, request, window or markup of a stored object does anything on the console."""
     for key, (body, kind) in HOSTILE.items():
         put(key, body, kind)
     tell(story, HOSTILE)
@@ -221,7 +227,7 @@ def test_locks_are_set(tell: Tell, s3: BaseClient, bucket: str) -> None:
 
 
 def test_grants_are_given(tell: Tell, s3: BaseClient, bucket: str) -> None:
-    """Where ACLs count they are shown and set, and stay when metadata change; elsewhere it is said."""
+    """Where ACLs count they are shown and set, and stay when metadata change; else it is said."""
     name = f"{bucket}-acl"
     s3.create_bucket(Bucket=name, ObjectOwnership="ObjectWriter")
     s3.delete_public_access_block(Bucket=name)
@@ -251,9 +257,13 @@ def test_a_reader_is_offered_nothing_that_changes(
     tell: Tell, put: Callable[..., None], server: Server, s3: BaseClient, bucket: str
 ) -> None:
     """Who may only read sees all of an object, and no button that would change it."""
-    password = server.settings["root_password"]
-    made = server.manage("create_user", "reader", "--role", "Reader", S4_PASSWORD=password)
-    assert made.returncode == 0, made.stderr
+    reader = {
+        "username": "reader",
+        "password": server.settings["root_password"],
+        "role": "Reader",
+    }
+    token = log_in(server, password=server.settings["root_password"])
+    assert call(server, "POST", "/admin/users", reader, token).status == HTTPStatus.CREATED
     put("notes.txt", b"text", "text/plain")
     statement = {
         "Effect": "Allow",

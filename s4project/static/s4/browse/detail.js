@@ -23,6 +23,7 @@ let view = null; // what the tabs are built from; null while there is no object
 let tab = "overview";
 let ended = new AbortController(); // of what the panel still waits for
 const drawn = new Map(); // tabs that were open, so that what is typed there stays
+let isMissing = false; // nothing was there when it was looked for
 let opener = null; // what had the focus before
 
 const nameOf = (key) => key.slice(key.lastIndexOf("/", key.length - 2) + 1) || key;
@@ -65,7 +66,10 @@ const versionsView = (page) => ({
   facts: browser.facts,
   may: browser.rights,
   shown: shown.version || page.versions.find((version) => version.isLatest)?.versionId,
-  open: (versionId) => browser.openObject(shown.key, versionId),
+  open: (versionId) => {
+    tab = "overview";
+    browser.openObject(shown.key, versionId);
+  },
   download,
   restored: () => changed({ leaveVersion: true }),
   removed: (version) => changed({ leaveVersion: version.versionId === shown.version }),
@@ -154,8 +158,14 @@ const oldVersionNote = () => {
         restore({ ref: { bucket: browser.bucket, key: shown.key }, facts: browser.facts, restored: () => changed({ leaveVersion: true }) }, version, event.currentTarget) }) : null));
 };
 
+// Who works in the panel goes on where he was: at the same control, else at the tab that is open.
 const frame = (...content) => {
+  const held = panel.contains(document.activeElement) ? document.activeElement.id : null;
   panel.replaceChildren(heading(), ...content.filter(Boolean));
+  if (held !== null) {
+    const again = [held, `detail-tab-${tab}`, "detail-name"].find((id) => id && document.getElementById(id));
+    document.getElementById(again).focus({ preventScroll: true });
+  }
 };
 
 const contentPlace = () => el("div", { class: "detail-content", id: "detail-content", role: "tabpanel", tabindex: "-1" });
@@ -169,6 +179,7 @@ const drawObject = () => {
 // There is no object of this name, or the newest is a delete marker: its versions may still be there.
 const drawMissing = (error) => {
   view = null;
+  isMissing = true;
   if (!browser.keepsVersions || shown.version || !browser.rights.listVersions || error.code !== "NoSuchKey") {
     frame(troubleNote(error, () => load()));
     return;
@@ -202,6 +213,8 @@ const load = async () => {
   try {
     const head = await readHead(ref, signal);
     if (signal.aborted) return;
+    if (isMissing) tab = "overview"; // it is back
+    isMissing = false;
     view = makeView(ref, head);
     drawObject();
     panel.querySelector(".detail-content").scrollTop = at;
@@ -217,8 +230,12 @@ const load = async () => {
 };
 
 // Something of the object has changed: the list tells it too.
-const changed = ({ leaveVersion = false } = {}) => {
-  Promise.resolve(browser.refresh()).catch((error) => tellTrouble(error));
+const changed = async ({ leaveVersion = false } = {}) => {
+  try {
+    await browser.refresh();
+  } catch (error) {
+    tellTrouble(error);
+  }
   if (leaveVersion && shown.version) {
     browser.openObject(shown.key);
   } else {
@@ -262,6 +279,7 @@ const follow = (what) => {
     const isOther = key !== shown.key;
     shown = { key, version };
     view = null;
+    isMissing = false;
     if (isOther) tab = "overview";
     if (key) {
       open();

@@ -21,10 +21,9 @@ const HEX_BYTES = 512;
 const IMAGE_BYTES = 20 * 1024 * 1024; // larger ones are asked for
 const CELL_CHARACTERS = 300;
 
-const inlineAddress = (ref, type) =>
+const addressAs = (ref, type) =>
   address(ref.bucket, ref.key, {
     versionId: ref.versionId || undefined,
-    "response-content-disposition": "inline",
     "response-content-type": type,
   });
 
@@ -64,7 +63,7 @@ const tableBlock = (table) => {
 const showImage = ({ ref, head, type }) =>
   new Promise((resolve) => {
     const size = el("p", { class: "detail-help" });
-    const image = el("img", { class: "preview-image", alt: say(gettext("Preview of %(name)s"), { name: ref.key }), src: inlineAddress(ref, type), decoding: "async" });
+    const image = el("img", { class: "preview-image", alt: say(gettext("Preview of %(name)s"), { name: ref.key }), src: addressAs(ref, type), decoding: "async" });
     image.addEventListener("load", () => {
       size.textContent = image.naturalWidth ? say(gettext("%(width)s × %(height)s pixels"), { width: image.naturalWidth, height: image.naturalHeight }) : "";
       resolve([image, size]);
@@ -74,7 +73,7 @@ const showImage = ({ ref, head, type }) =>
   });
 
 const showMedia = ({ ref, kind, type, signal }) => {
-  const player = el(kind, { class: "preview-media", controls: true, preload: "metadata", src: inlineAddress(ref, type), "aria-label": say(gettext("Preview of %(name)s"), { name: ref.key }) });
+  const player = el(kind, { class: "preview-media", controls: true, preload: "metadata", src: addressAs(ref, type), "aria-label": say(gettext("Preview of %(name)s"), { name: ref.key }) });
   const place = el("div", {}, player);
   player.addEventListener("error", () => place.replaceChildren(note("info", el("p", {}, gettext("This browser cannot play it. Download it to look at it.")))));
   signal.addEventListener("abort", () => {
@@ -86,7 +85,7 @@ const showMedia = ({ ref, kind, type, signal }) => {
 
 const showPages = async ({ ref, type, signal, width }) => {
   try {
-    return [await showPdf(inlineAddress(ref, type), { signal, width })];
+    return [await showPdf(addressAs(ref, type), { signal, width })];
   } catch (error) {
     if (signal.aborted) throw new DOMException("", "AbortError");
     const text = error.name === "PasswordException" ? gettext("This PDF is locked with a password. Download it to open it.") : gettext("This cannot be shown as a PDF. It may be damaged, or something else than its name or type says.");
