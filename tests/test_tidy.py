@@ -197,7 +197,7 @@ def comments(name: str) -> str:
 
 def is_prose_or_data(name: str) -> bool:
     """Tell files that may speak of unfinished work, or hold words nobody here wrote."""
-    return name.endswith((".md", ".json", ".lock", ".png", ".woff2", ".ico", ".toml"))
+    return name.endswith((".md", ".json", ".lock", ".png", ".woff2", ".ico", ".toml", ".mjs"))
 
 
 def test_nothing_is_left_for_later() -> None:

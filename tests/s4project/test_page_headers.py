@@ -7,12 +7,15 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from csp.decorators import csp_update
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.http import HttpResponse as Reply
 from django.test import Client, RequestFactory
 from django.urls import path
 
 from iam.keyring import RoleName
 from s4project import error_pages
+from s4project.page_headers import OBJECTS
 from s4project.urls import *  # noqa: F403  # these tests' URLs are the console's and some more
 from s4project.urls import urlpatterns as console_patterns
 from tests.people import browser, person
@@ -34,7 +37,19 @@ def breaks(request: HttpRequest) -> HttpResponse:
     raise kinds[request.GET["status"]](INSIDE)
 
 
-urlpatterns = [path("breaks", breaks), path("api/breaks", breaks), *console_patterns]
+@csp_update(OBJECTS)
+def shows(request: HttpRequest) -> HttpResponse:
+    """Show stored objects."""
+    del request
+    return Reply("shown")
+
+
+urlpatterns = [
+    path("breaks", breaks),
+    path("api/breaks", breaks),
+    path("shows", shows),
+    *console_patterns,
+]
 
 
 @pytest.fixture
@@ -111,6 +126,16 @@ def test_the_policy_names_the_host_that_was_asked(
     # No policy can name an IPv6 address.
     settings.S4 = dataclasses.replace(settings.S4, console_url="")
     assert policy(client.get("/", headers={"host": "[::1]:9001"}))["style-src"] == "'self'"
+
+
+def test_a_page_shows_objects_as_pictures_and_films_alone(client: Client) -> None:
+    """Objects are shown from below /s3/ of the host asked, and never as a frame or a script."""
+    allowed = policy(client.get("/shows", headers={"host": "console.example"}))
+    assert set(allowed["img-src"].split()) == {"console.example/static/", "console.example/s3/"}
+    assert allowed["media-src"] == "console.example/s3/"
+    assert "/s3/" not in allowed["script-src"] + allowed["style-src"]
+    assert "frame-src" not in allowed
+    assert "media-src" not in policy(client.get("/"))
 
 
 def test_only_https_is_asked_for_again(client: Client, settings: SettingsWrapper) -> None:
