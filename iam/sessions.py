@@ -37,14 +37,14 @@ class SessionLife:
         """Answer a request, in its session if that still lasts."""
         session, now = request.session, int(time.time())
         if SESSION_KEY in session:
-            if not _lasts(session, now):
+            if not lasts(session, now):
                 session.flush()
             elif UNATTENDED not in request.headers and now - session[SEEN] >= NOTED_SECONDS:
                 session[SEEN] = now
         return self._get_response(request)
 
 
-def _lasts(session: Any, now: int) -> bool:
+def lasts(session: Any, now: int) -> bool:
     """Whether a session of a user is neither too old nor too long at rest."""
     began, seen = session.get(BEGAN), session.get(SEEN)
     if not isinstance(began, int) or not isinstance(seen, int):

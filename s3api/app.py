@@ -130,7 +130,7 @@ class S3App:
     ) -> None:
         self.store = Store(engine, control, notes, config)
         self._numbers = itertools.count(int.from_bytes(os.urandom(7)))  # no other worker's
-        self.tellers = [] if audit is None else [audit.tell]
+        self.tellers: list[Callable[[Course], None]] = [] if audit is None else [audit.tell]
 
     def close(self) -> None:
         """Let the worker's threads end; the engine is its opener's to close."""

@@ -24,6 +24,8 @@ from s4project.meters.ring import NAME, Ring
 from s4project.s3side import close_s3_app, open_s3_app
 from s4project.scribe import RecordQueue, Scribe
 from s4project.session_gateway import SessionGateway
+from s4project.trace import watches as trace
+from s4project.trace.watches import Tracer
 from s4project.zip_download import ZipDownload
 from storage_engine.apps import close_engine, get_engine
 
@@ -75,8 +77,11 @@ class TwoSides:
         scribe.start()
         self.s3 = open_s3_app(engine, uses, notes.put)
         self.s3.tellers.append(counters.tell)
+        tracer = Tracer(directory / trace.NAME, self.s3.tellers)
+        tracer.start()
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        tracer.stop()
         close_s3_app()
         scribe.stop()
         close_engine()

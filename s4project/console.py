@@ -100,6 +100,7 @@ UNFOLD: Final[dict[str, Any]] = {
             {
                 "title": _("Operations"),
                 "items": [
+                    _inner_link(_("Live trace"), "stream", "trace"),
                     _inner_link(_("Audit log"), "history", "admin:iam_auditentry_changelist"),
                     _inner_link(_("Jobs"), "schedule", "operations_jobs"),
                     _inner_link(_("Volumes"), "storage", "operations_volumes"),

@@ -10,6 +10,7 @@ from django.views.i18n import JavaScriptCatalog
 from buckets import simulator
 from iam import entrance
 from s4project import browse, dashboard, error_pages
+from s4project.trace import pages as trace
 
 
 def live(request: HttpRequest) -> HttpResponse:
@@ -41,6 +42,8 @@ urlpatterns = [
     path("login/", entrance.login),
     path("password_change/", admin.site.admin_view(entrance.change_password)),
     path("figures/", admin.site.admin_view(dashboard.over_time), name="figures"),
+    path("trace/", admin.site.admin_view(trace.page), name="trace"),
+    path("trace/events/", admin.site.admin_view(trace.events), name="trace_events"),
     path("search/", admin.site.admin_view(find_pages)),
     path("access/", admin.site.admin_view(simulator.page), name="access_simulator"),
     path("", include("s4project.operations_urls")),

@@ -21,6 +21,7 @@ from uvicorn_worker import UvicornWorker
 
 from s4project.edge import Edge, Limits
 from s4project.processes import end_with_parent, raise_file_limit, release_signals
+from s4project.trace.watches import end_watches
 
 if TYPE_CHECKING:
     import socket
@@ -63,6 +64,7 @@ class WorkerServer(Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End in order; connections that come to rest, or came last, are closed as they do."""
+        end_watches()
         usher = self.loop.create_task(self._usher())
         try:
             await super().shutdown(sockets)

@@ -27,6 +27,7 @@ NEIGHBOURS = frozenset(
         "jobs.socket",
         "audit.bell",
         "meters",
+        "trace",
         "server.key",
         "server.key.next",
         "s4.sqlite3",
