@@ -56,6 +56,7 @@ class PolicyEditor(forms.Textarea):
         """Draw the text area and what belongs to it."""
         context = {
             "id": self.get_context(name, value, attrs)["widget"]["attrs"].get("id", name),
+            "name": name,
             "templates": self.templates,
             "textarea": super().render(name, value, attrs, renderer),
         }

@@ -8,7 +8,7 @@ from django.urls import include, path
 from django.views.i18n import JavaScriptCatalog
 
 from buckets import simulator
-from iam import entrance
+from iam import entrance, policy_check
 from s4project import browse, dashboard, error_pages
 from s4project.trace import pages as trace
 
@@ -46,6 +46,7 @@ urlpatterns = [
     path("trace/events/", admin.site.admin_view(trace.events), name="trace_events"),
     path("search/", admin.site.admin_view(find_pages)),
     path("access/", admin.site.admin_view(simulator.page), name="access_simulator"),
+    path("policy-check/", admin.site.admin_view(policy_check.page), name="policy_check"),
     path("", include("s4project.operations_urls")),
     path("jsi18n/", admin.site.admin_view(words)),
     path("browse/", admin.site.admin_view(browse.buckets), name="browse"),

@@ -48,6 +48,7 @@ TABLE: Final = {
     "password_change/": SIGNED_IN,
     "password_change/done/": SIGNED_IN,
     "access/": SIGNED_IN,
+    "policy-check/": SIGNED_IN,
     "browse/": SIGNED_IN,
     # No bucket is called that: who may open which, tests/s4project/test_browse.py knows.
     "browse/<str:name>": (302, 404, 404, 404, 404),
