@@ -10,28 +10,34 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from django.http import HttpResponse, JsonResponse
 from django.template.loader import render_to_string
+from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
+    from django_stubs_ext import StrPromise
 
 
 class Trouble(NamedTuple):
     """One kind of trouble: its title and what a person can do."""
 
-    title: str
-    sentence: str
+    title: StrPromise
+    sentence: StrPromise
 
 
 TROUBLES: Final = {
-    400: Trouble("Bad request", "The request cannot be understood."),
-    403: Trouble("Not allowed", "This is not for the user who is signed in."),
-    404: Trouble("Not found", "There is nothing at this address."),
-    500: Trouble("Something went wrong", "The trouble is in the log of the server. Try again."),
+    400: Trouble(_("Bad request"), _("The request cannot be understood.")),
+    403: Trouble(_("Not allowed"), _("This is not for the user who is signed in.")),
+    404: Trouble(_("Not found"), _("There is nothing at this address.")),
+    500: Trouble(
+        _("Something went wrong"), _("The trouble is in the log of the server. Try again.")
+    ),
 }
 STALE_FORM: Final = Trouble(
-    "The form is out of date",
-    "Go back, load the page again and send the form once more. The console needs cookies, and it "
-    "must be reached by the address that S4_CONSOLE_URL names.",
+    _("The form is out of date"),
+    _(
+        "Go back, load the page again and send the form once more. The console needs cookies, and "
+        "it must be reached by the address that S4_CONSOLE_URL names."
+    ),
 )
 
 
@@ -68,5 +74,5 @@ def answer(request: HttpRequest, status: int, trouble: Trouble | None = None) ->
     """Say what is wrong: to programs in JSON, to people as a page."""
     trouble = trouble or TROUBLES[status]
     if request.path.startswith("/api/"):
-        return JsonResponse({"error": trouble.sentence}, status=status)
+        return JsonResponse({"error": str(trouble.sentence)}, status=status)
     return HttpResponse(render_to_string("error.html", {"trouble": trouble}), status=status)
