@@ -120,6 +120,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"  # who comes to the login page by itself goes on to the first
+LOGOUT_REDIRECT_URL = LOGIN_URL
 
 SESSION_ENGINE = "iam.session_store"
 SESSION_COOKIE_NAME = "s4_session"
