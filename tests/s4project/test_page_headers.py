@@ -160,7 +160,7 @@ def test_an_error_page_tells_nothing_of_the_inside(client: Client, status: int) 
     assert INSIDE not in page
     assert "RuntimeError" not in page
     assert re.search(r"<title>[^<]+ \| S4</title>", page)
-    assert error_pages.TROUBLES[status].sentence in page
+    assert str(error_pages.TROUBLES[status].sentence) in page
 
 
 def test_programs_are_told_in_json(client: Client) -> None:
