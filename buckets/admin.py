@@ -13,7 +13,8 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.http import HttpResponseRedirect
 from django.urls import path, reverse
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from buckets import services
 from buckets.admin_delete import ConfirmForm, confirmation
@@ -87,25 +88,25 @@ class BucketPages(OwnedAdmin):
         except services.NoSuchBucket:
             return self.gone(request, object_id)
 
-    @admin.display(description="objects")
+    @admin.display(description=_("objects"))
     def objects(self, bucket: Bucket) -> int:
         """Count the objects; the engine keeps the figure."""
         return get_engine().namespace_counts(bucket.pk).objects
 
-    @admin.display(description="size")
+    @admin.display(description=_("size"))
     def size(self, bucket: Bucket) -> str:
         """Show what the objects' sizes add up to."""
         return size_text(get_engine().namespace_counts(bucket.pk).bytes)
 
-    @admin.display(description="quota")
+    @admin.display(description=_("quota"))
     def use(self, bucket: Bucket) -> str:
         """Show how much of the quota is used."""
         return draw_use(bucket)
 
-    @admin.display(description="tags")
+    @admin.display(description=_("tags"))
     def bucket_tags(self, bucket: Bucket) -> str:
         """List the bucket's own tags."""
-        return ", ".join(f"{key}={value}" for key, value in bucket.tags.items()) or "none"
+        return ", ".join(f"{key}={value}" for key, value in bucket.tags.items()) or gettext("none")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Offer it to all but Readers; policies decide when it is done."""
@@ -198,7 +199,7 @@ class BucketPages(OwnedAdmin):
             messages.error(request, str(error))
             return HttpResponseRedirect(reverse("admin:buckets_bucket_delete", args=[bucket.pk]))
         self.log_deletions(request, [bucket])  # type: ignore[arg-type]  # as Django itself does
-        messages.success(request, f"The bucket {bucket} was deleted.")
+        messages.success(request, gettext("The bucket %(name)s was deleted.") % {"name": bucket})
         return HttpResponseRedirect(reverse("admin:buckets_bucket_changelist"))
 
 

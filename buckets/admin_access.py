@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext
+
 from buckets.configuration import PublicAccessBlock
 from iam.documents import load_policy
 
@@ -16,12 +18,12 @@ def public_access(bucket: Bucket) -> str:
     block = bucket.public_access_block or {}
     blocked = [name.replace("_", " ") for name, is_on in block.items() if is_on]
     if len(blocked) == len(PublicAccessBlock.__struct_fields__):
-        return "blocked"
-    return ", ".join(blocked) or "not blocked"
+        return gettext("blocked")
+    return ", ".join(blocked) or gettext("not blocked")
 
 
 def policy_words(bucket: Bucket) -> str:
     """Say whether there is a policy, and whether it lets everybody in."""
     if bucket.policy is None:
-        return "none"
-    return "public" if load_policy(bucket.policy).is_public else "not public"
+        return gettext("none")
+    return gettext("public") if load_policy(bucket.policy).is_public else gettext("not public")

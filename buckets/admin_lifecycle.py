@@ -9,6 +9,7 @@ import msgspec
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.text import Truncator
+from django.utils.translation import gettext
 
 from buckets import services
 from buckets.configuration import Lifecycle
@@ -66,11 +67,23 @@ class LifecycleSection(Section):
     def actions(self) -> dict[str, Callable[[HttpRequest, Bucket], HttpResponse]]:
         """Name what can be asked for."""
         return {
-            "up": partial(self._change, partial(_move, by=-1), "moved up"),
-            "down": partial(self._change, partial(_move, by=1), "moved down"),
-            "enable": partial(self._change, partial(_enable, is_enabled=True), "enabled"),
-            "disable": partial(self._change, partial(_enable, is_enabled=False), "disabled"),
-            "delete": partial(self._change, _delete, "deleted"),
+            "up": partial(
+                self._change, partial(_move, by=-1), gettext("The rule %(name)s was moved up.")
+            ),
+            "down": partial(
+                self._change, partial(_move, by=1), gettext("The rule %(name)s was moved down.")
+            ),
+            "enable": partial(
+                self._change,
+                partial(_enable, is_enabled=True),
+                gettext("The rule %(name)s was enabled."),
+            ),
+            "disable": partial(
+                self._change,
+                partial(_enable, is_enabled=False),
+                gettext("The rule %(name)s was disabled."),
+            ),
+            "delete": partial(self._change, _delete, gettext("The rule %(name)s was deleted.")),
         }
 
     def context(self, request: HttpRequest, bucket: Bucket) -> dict[str, Any]:
@@ -97,7 +110,7 @@ class LifecycleSection(Section):
         def make() -> None:
             change_rules(request, bucket, lambda rules: change(rules, find_rule(rules, rule_id)))
 
-        return self.save(request, bucket, make, f"The rule {rule_id} was {said}.")
+        return self.save(request, bucket, make, said % {"name": rule_id})
 
 
 def rules_of(bucket: Bucket) -> Rules:
@@ -163,15 +176,15 @@ def _row(bucket: Bucket, rule: LifecycleRule, counts: LifecycleCounts | None) ->
 def _standing(status: LifecycleStatus, rules: Rules) -> list[tuple[str, str]]:
     """Say what lifecycle is about to do."""
     if status.rules != rules:  # a crash came between the two, see `buckets.alignment`
-        state = "not in force yet: the engine is told of these rules within the hour"
+        state = gettext("not in force yet: the engine is told of these rules within the hour")
     elif status.is_catching_up:
-        state = "catching up: the rules are new, and not every key was looked at since"
+        state = gettext("catching up: the rules are new, and not every key was looked at since")
     elif status.next_ms is None:
-        state = "nothing waits"
+        state = gettext("nothing waits")
     else:
-        state = "up to date"
+        state = gettext("up to date")
     next_look = "-" if status.next_ms is None else moment_text(status.next_ms)
-    return [("State", state), ("Next look at a key", next_look)]
+    return [("State", state), (gettext("Next look at a key"), next_look)]
 
 
 def _move(rules: Rules, rule: LifecycleRule, by: int) -> Rules:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.utils.translation import gettext, ngettext
+
 from buckets import services
 from buckets.configuration import ObjectLockConfiguration
 from buckets.console import Section, ask_policies, configuration_of
@@ -43,21 +45,21 @@ class LockSection(Section):
             "is_versioned": bucket.versioning == Versioning.ENABLED,
             "form": form(initial=retention_fields(retention)),
             "facts": [
-                ("Default retention", retention_words(retention)),
+                (gettext("Default retention"), retention_words(retention)),
                 (
-                    "Versions with a retention or a legal hold",
+                    gettext("Versions with a retention or a legal hold"),
                     f"{get_engine().namespace_counts(bucket.pk).locked:,}",
                 ),
             ],
         }
 
     def _lock(self, request: HttpRequest, bucket: Bucket) -> HttpResponse:
-        return self._set(request, bucket, LockingForm(request.POST), "Object Lock is on.")
+        return self._set(request, bucket, LockingForm(request.POST), gettext("Object Lock is on."))
 
     def _retain(self, request: HttpRequest, bucket: Bucket) -> HttpResponse:
         if bucket.object_lock is None:  # which is turned on by who confirms that it is for ever
             return self.show(request, bucket)
-        said = "The default retention was changed."
+        said = gettext("The default retention was changed.")
         return self._set(request, bucket, RetentionForm(request.POST), said)
 
     def _set(
@@ -76,7 +78,11 @@ class LockSection(Section):
 def retention_words(retention: DefaultRetention | None) -> str:
     """Say what new versions get of which nothing is said."""
     if retention is None:
-        return "none"
-    unit = "year" if retention.years else "day"
+        return gettext("none")
     count = retention.years or retention.days
-    return f"{retention.mode.value.capitalize()}, {count:,} {unit}{'' if count == 1 else 's'}"
+    words = (
+        ngettext("%(mode)s, %(count)s year", "%(mode)s, %(count)s years", count)
+        if retention.years
+        else ngettext("%(mode)s, %(count)s day", "%(mode)s, %(count)s days", count)
+    )
+    return words % {"mode": retention.mode.value.capitalize(), "count": f"{count:,}"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext, ngettext
 
 from buckets.admin_access import policy_words, public_access
 from buckets.admin_lock import retention_words
@@ -32,15 +33,18 @@ def _content(bucket: Bucket, links: Sequence[tuple[str, str]]) -> FactsPanel:
     counts = get_engine().namespace_counts(bucket.pk)
     uploads = f"{counts.uploads:,}"
     if counts.parts:
-        uploads += f" (parts: {counts.parts:,}, {size_text(counts.upload_bytes)})"
+        uploads += gettext(" (parts: %(count)s, %(size)s)") % {
+            "count": f"{counts.parts:,}",
+            "size": size_text(counts.upload_bytes),
+        }
     return FactsPanel(
-        title="What it holds",
+        title=gettext("What it holds"),
         links=links,
         facts=[
-            ("Objects", f"{counts.objects:,}"),
-            ("Versions, with older ones and delete markers", f"{counts.versions:,}"),
-            ("Size of all versions", size_text(counts.bytes)),
-            ("Unfinished uploads", uploads),
+            (gettext("Objects"), f"{counts.objects:,}"),
+            (gettext("Versions, with older ones and delete markers"), f"{counts.versions:,}"),
+            (gettext("Size of all versions"), size_text(counts.bytes)),
+            (gettext("Unfinished uploads"), uploads),
         ],
     )
 
@@ -50,27 +54,38 @@ def _settings(bucket: Bucket) -> FactsPanel:
     holding = holding_of_bucket(bucket)
     configuration = configuration_of(bucket)
     lock, lifecycle = configuration.object_lock, configuration.lifecycle
-    kept = "off" if lock is None else f"on; default retention: {retention_words(lock.retention)}"
+    kept = gettext("off")
+    if lock is not None:
+        kept = gettext("on; default retention: %(words)s") % {
+            "words": retention_words(lock.retention)
+        }
     rules = 0 if lifecycle is None else len(lifecycle.rules)
     told = {
-        "versioning": bucket.versioning,
+        "versioning": bucket.get_versioning_display(),
         "object-lock": kept,
-        "lifecycle": counted(rules, "rule"),
+        "lifecycle": rules_words(rules),
         "quota": format_html_join("", "{}", ((draw(meter),) for meter in meters(holding)))
-        or "none",
-        "permissions": f"public access: {public_access(bucket)}",
+        or gettext("none"),
+        "permissions": gettext("public access: %(words)s") % {"words": public_access(bucket)},
         "policy": policy_words(bucket),
-        "cors": counted(len(configuration.cors), "rule"),
-        "tags": counted(len(configuration.tags), "tag"),
+        "cors": rules_words(len(configuration.cors)),
+        "tags": tags_words(len(configuration.tags)),
     }
     facts = [
         (format_html('<a href="{}">{}</a>', address(bucket, tab.slug), tab.title), told[tab.slug])
         for tab in TABS
         if tab.slug in told
     ]
-    return FactsPanel("What is set", facts)
+    return FactsPanel(gettext("What is set"), facts)
 
 
-def counted(count: int, noun: str) -> str:
-    """Say how many there are."""
-    return f"1 {noun}" if count == 1 else f"{count or 'no'} {noun}s"
+def rules_words(count: int) -> str:
+    """Say how many rules there are."""
+    words = ngettext("%(count)s rule", "%(count)s rules", count)
+    return words % {"count": count} if count else gettext("no rules")
+
+
+def tags_words(count: int) -> str:
+    """Say how many tags there are."""
+    words = ngettext("%(count)s tag", "%(count)s tags", count)
+    return words % {"count": count} if count else gettext("no tags")

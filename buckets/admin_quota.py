@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.utils.translation import gettext
+
 from buckets import services
 from buckets.admin_use import use_facts
 from buckets.console import Section
@@ -53,4 +55,4 @@ class QuotaSection(Section):
         def change() -> None:
             services.set_quota(bucket.pk, quota_from(form.cleaned_data))
 
-        return self.save_form(request, bucket, form, change, "The quota was changed.")
+        return self.save_form(request, bucket, form, change, gettext("The quota was changed."))

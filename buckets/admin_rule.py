@@ -10,6 +10,7 @@ import msgspec
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponseRedirect
+from django.utils.translation import gettext
 
 from buckets import services
 from buckets.admin_lifecycle import LifecycleSection, change_rules, find_rule, rules_of
@@ -48,7 +49,9 @@ class RuleChanged(services.BucketError):
     """Somebody else was faster."""
 
     def __init__(self, rule_id: str) -> None:
-        super().__init__(f"The rule {rule_id} was changed meanwhile: open it again.")
+        super().__init__(
+            gettext("The rule %(name)s was changed meanwhile: open it again.") % {"name": rule_id}
+        )
 
 
 class RuleSection(Section):
@@ -96,7 +99,11 @@ class RuleSection(Section):
             change_rules(request, bucket, lambda rules: _with(request, rules, form.rule))
 
         return self.save_form(
-            request, bucket, form, change, f"The rule {form['id'].value()} was saved."
+            request,
+            bucket,
+            form,
+            change,
+            gettext("The rule %(name)s was saved.") % {"name": form["id"].value()},
         )
 
     def _preview(self, request: HttpRequest, bucket: Bucket) -> HttpResponse:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
 from buckets.models import Bucket
 from buckets.usage import HolderKind, Holding, alerts, holding_of_bucket, holding_of_user
 from iam.console_meters import Meter, draw, fullest, meters_of
@@ -14,8 +17,9 @@ from storage_engine.apps import get_engine
 if TYPE_CHECKING:
     from iam.models import User
 
-SIZE: Final = "Size of all versions and unfinished parts"
-COUNT: Final = "Objects, with older versions and delete markers"
+SIZE: Final = _("Size of all versions and unfinished parts")
+COUNT: Final = _("Objects, with older versions and delete markers")
+KINDS: Final = {HolderKind.BUCKET: _("bucket"), HolderKind.USER: _("user")}
 PAGES: Final = {HolderKind.BUCKET: "buckets_bucket_quota", HolderKind.USER: "iam_user_change"}
 
 
@@ -27,30 +31,38 @@ def meters(holding: Holding) -> list[Meter]:
 def draw_use(bucket: Bucket) -> str:
     """Draw the bound of a bucket that has least room left."""
     meter = fullest(meters(holding_of_bucket(bucket)))
-    return "none" if meter is None else draw(meter, is_short=True)
+    return gettext("none") if meter is None else draw(meter, is_short=True)
 
 
-def use_facts(holding: Holding) -> list[tuple[str, Any]]:
+def use_facts(holding: Holding) -> list[tuple[Any, Any]]:
     """Show both measures, each as a bar where it is bounded."""
     used = holding.used
     drawn = {meter.what: draw(meter) for meter in meters(holding)}
     return [
-        (SIZE, drawn.get("bytes") or f"{size_text(used.bytes)}, no bound"),
-        (COUNT, drawn.get("objects") or f"{used.versions:,}, no bound"),
+        (
+            SIZE,
+            drawn.get("bytes") or gettext("%(used)s, no bound") % {"used": size_text(used.bytes)},
+        ),
+        (
+            COUNT,
+            drawn.get("objects") or gettext("%(used)s, no bound") % {"used": f"{used.versions:,}"},
+        ),
     ]
 
 
 def use_panel(user: User) -> FactsPanel:
     """Show what the buckets of a user hold together, for his page."""
-    return FactsPanel("What all his buckets hold together", use_facts(holding_of_user(user)))
+    return FactsPanel(
+        gettext("What all his buckets hold together"), use_facts(holding_of_user(user))
+    )
 
 
 def buckets_panel(user: User) -> Panel:
     """List the buckets that a user owns, for his page."""
     owned, note = first(Bucket.objects.filter(owner=user).order_by("name"))
     return Panel(
-        title="Buckets",
-        headers=("Name", "Objects", "Size", "Quota"),
+        title=gettext("Buckets"),
+        headers=(gettext("Name"), gettext("Objects"), gettext("Size"), gettext("Quota")),
         rows=[
             (
                 link(bucket, "buckets_bucket_change", bucket.pk),
@@ -60,7 +72,7 @@ def buckets_panel(user: User) -> Panel:
             )
             for bucket in owned
         ],
-        empty="None.",
+        empty=gettext("None."),
         note=note,
     )
 
@@ -74,7 +86,12 @@ def alerts_panel(user: User) -> Panel | None:
         assert meter is not None, "what has no bound is near none"
         is_linked = user.is_superuser or holding.kind is HolderKind.BUCKET
         page = link(holding.name, PAGES[holding.kind], holding.id) if is_linked else holding.name
-        rows.append((page, holding.kind.value, draw(meter)))
+        rows.append((page, KINDS[holding.kind], draw(meter)))
     if not rows:
         return None
-    return Panel("Near their quotas", ("Name", "What", "Used"), rows, empty="")
+    return Panel(
+        gettext("Near their quotas"),
+        (gettext("Name"), gettext("What"), gettext("Used")),
+        rows,
+        empty="",
+    )

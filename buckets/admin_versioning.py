@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.utils.translation import gettext
+
 from buckets import services
 from buckets.console import Section, ask_policies
 from storage_engine import Versioning
@@ -36,17 +38,20 @@ class VersioningSection(Section):
             "is_suspended": bucket.versioning == Versioning.SUSPENDED,
             "is_locked": bucket.object_lock is not None,
             "facts": [
-                ("Objects", f"{counts.objects:,}"),
-                ("Noncurrent versions", f"{counts.versions - counts.markers - counts.objects:,}"),
-                ("Delete markers", f"{counts.markers:,}"),
+                (gettext("Objects"), f"{counts.objects:,}"),
+                (
+                    gettext("Noncurrent versions"),
+                    f"{counts.versions - counts.markers - counts.objects:,}",
+                ),
+                (gettext("Delete markers"), f"{counts.markers:,}"),
             ],
         }
 
     def _enable(self, request: HttpRequest, bucket: Bucket) -> HttpResponse:
-        return self._set(request, bucket, Versioning.ENABLED, "Versioning is enabled.")
+        return self._set(request, bucket, Versioning.ENABLED, gettext("Versioning is enabled."))
 
     def _suspend(self, request: HttpRequest, bucket: Bucket) -> HttpResponse:
-        return self._set(request, bucket, Versioning.SUSPENDED, "Versioning is suspended.")
+        return self._set(request, bucket, Versioning.SUSPENDED, gettext("Versioning is suspended."))
 
     def _set(
         self, request: HttpRequest, bucket: Bucket, versioning: Versioning, said: str

@@ -14,6 +14,7 @@ from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from buckets import services
@@ -138,7 +139,7 @@ class Section:
             raise PermissionDenied
         act = self.actions().get(request.POST.get("do", "").partition(" ")[0])
         if act is None:
-            raise BadRequest("The form does not say what to do.")
+            raise BadRequest(gettext("The form does not say what to do."))
         return act(request, bucket)
 
     def may_set(self, request: HttpRequest, bucket: Bucket) -> bool:

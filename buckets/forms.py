@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import msgspec
 from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminRadioSelectWidget,
@@ -31,12 +33,12 @@ else:
 
 # "The maximum retention period is 100 years": Amazon S3 User Guide, "Object Lock considerations".
 PERIODS_MAX: Final = {"days": 36_500, "years": 100}
-NOTHING: Final = "None: a version is retained only if whoever writes it says so."
-GOVERNANCE: Final = (
+NOTHING: Final = _("None: a version is retained only if whoever writes it says so.")
+GOVERNANCE: Final = _(
     "Governance: only who may bypass governance retention, and asks to, removes a version before "
     "its time."
 )
-COMPLIANCE: Final = (
+COMPLIANCE: Final = _(
     "Compliance: nobody removes a version before its time, no SuperUser either, and nobody "
     "shortens it."
 )
@@ -51,17 +53,19 @@ class OwnBucketForm(BaseBucketForm):
     """A new bucket; nothing of one that is there is changed by it."""
 
     keeps_versions = forms.BooleanField(
-        label="Keep versions",
+        label=_("Keep versions"),
         required=False,
         widget=UnfoldBooleanWidget(),
-        help_text="What is overwritten or deleted stays as an older version.",
+        help_text=_("What is overwritten or deleted stays as an older version."),
     )
     is_locked = forms.BooleanField(
-        label="Object Lock",
+        label=_("Object Lock"),
         required=False,
         widget=UnfoldBooleanWidget(),
-        help_text="Versions can be retained, or held, so that nobody removes them. It is for ever, "
-        "and versions are kept.",
+        help_text=_(
+            "Versions can be retained, or held, so that nobody removes them. It is for ever, "
+            "and versions are kept."
+        ),
     )
 
     class Meta:
@@ -101,20 +105,20 @@ class RetentionForm(forms.Form):
     """How long new versions are retained of which nothing is said."""
 
     mode = forms.ChoiceField(
-        label="Default retention of new versions",
+        label=_("Default retention of new versions"),
         choices=MODES,
         required=False,
         widget=UnfoldAdminRadioSelectWidget(),
     )
     period = forms.IntegerField(
-        label="For",
+        label=_("For"),
         required=False,
         min_value=1,
         widget=UnfoldAdminIntegerFieldWidget({"min": "1", "class": "narrow-field"}),
     )
     unit = forms.ChoiceField(
-        label="Days or years",
-        choices=[("days", "days"), ("years", "years of 365 days")],
+        label=_("Days or years"),
+        choices=[("days", _("days")), ("years", _("years of 365 days"))],
         required=False,
         widget=UnfoldAdminSelectWidget({"class": "narrow-field"}),
     )
@@ -125,11 +129,14 @@ class RetentionForm(forms.Form):
         mode, period = cleaned.get("mode"), cleaned.get("period")
         unit = cleaned.get("unit") or "days"
         if mode and not period and "period" not in self.errors:
-            self.add_error("period", "Say for how long.")
+            self.add_error("period", gettext("Say for how long."))
         if period and unit in PERIODS_MAX and period > PERIODS_MAX[unit]:
-            self.add_error("period", f"At most {PERIODS_MAX[unit]:,} {unit}.")
+            bound = gettext("At most %(count)s years.")
+            if unit == "days":
+                bound = gettext("At most %(count)s days.")
+            self.add_error("period", bound % {"count": f"{PERIODS_MAX[unit]:,}"})
         if period and not mode:
-            self.add_error("mode", "Choose a mode, or leave the period empty.")
+            self.add_error("mode", gettext("Choose a mode, or leave the period empty."))
         return cleaned
 
     @property
@@ -154,10 +161,12 @@ class LockingForm(RetentionForm):
     """Turns Object Lock on."""
 
     is_understood = forms.BooleanField(
-        label="I know that this is for ever: Object Lock is never turned off again, and versioning "
-        "is never suspended in this bucket.",
+        label=_(
+            "I know that this is for ever: Object Lock is never turned off again, and versioning "
+            "is never suspended in this bucket."
+        ),
         widget=UnfoldBooleanWidget(),
-        error_messages={"required": "Confirm that you know."},
+        error_messages={"required": _("Confirm that you know.")},
     )
 
 

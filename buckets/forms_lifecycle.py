@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     INPUT_CLASSES,
     UnfoldAdminIntegerFieldWidget,
@@ -19,12 +21,15 @@ from storage_engine import LifecycleRule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from django_stubs_ext import StrPromise
+
 TAGS_MAX: Final = 10  # as many as an object has
 INT_MAX: Final = 2**31 - 1
+NEVER: Final = _("Empty: never.")
 PLAIN: Final = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}
 
 
-def _days(label: str, help_text: str = "Empty: never.") -> forms.IntegerField:
+def _days(label: StrPromise, help_text: StrPromise = NEVER) -> forms.IntegerField:
     widget = UnfoldAdminIntegerFieldWidget({"min": "1", "class": "narrow-field"})
     return forms.IntegerField(
         label=label,
@@ -51,7 +56,7 @@ def day_ms(day: date) -> int:
 
 def moment_field() -> forms.DateField:
     """Make a field for the day on which rules are tried."""
-    return day_field(label="Day")
+    return day_field(label=_("Day"))
 
 
 class MomentForm(forms.Form):
@@ -64,41 +69,43 @@ class RuleForm(forms.Form):
     """A lifecycle rule: which objects it is about, and what becomes of them; when to try it."""
 
     id = forms.CharField(
-        label="Name",
+        label=_("Name"),
         max_length=255,
         widget=UnfoldAdminTextInputWidget(PLAIN),
-        help_text="S3 calls it the rule's ID.",
+        help_text=_("S3 calls it the rule's ID."),
     )
-    is_enabled = forms.BooleanField(label="Enabled", required=False, widget=UnfoldBooleanWidget())
+    is_enabled = forms.BooleanField(
+        label=_("Enabled"), required=False, widget=UnfoldBooleanWidget()
+    )
     key_prefix = forms.CharField(
-        label="Keys begin with",
+        label=_("Keys begin with"),
         required=False,
         strip=False,
         max_length=1024,
         widget=UnfoldAdminTextInputWidget({**PLAIN, "placeholder": "logs/"}),
     )
-    size_above = SizeField(label="Larger than")
-    size_below = SizeField(label="Smaller than")
-    expire_days = _days("Expire current versions, days after they were written")
+    size_above = SizeField(label=_("Larger than"))
+    size_below = SizeField(label=_("Smaller than"))
+    expire_days = _days(_("Expire current versions, days after they were written"))
     expire_on = day_field(
-        label="Or expire them from a day on",
-        help_text="From its beginning, UTC, whatever their age. Empty: from none.",
+        label=_("Or expire them from a day on"),
+        help_text=_("From its beginning, UTC, whatever their age. Empty: from none."),
     )
     expires_markers = forms.BooleanField(
-        label="Remove delete markers that hide nothing any more",
+        label=_("Remove delete markers that hide nothing any more"),
         required=False,
         widget=UnfoldBooleanWidget(),
     )
-    noncurrent_days = _days("Remove noncurrent versions, days after they were superseded")
-    noncurrent_kept = _days("But keep of them the newest", "At most 100. Empty: none.")
-    abort_days = _days("Abort unfinished uploads, days after they were begun")
+    noncurrent_days = _days(_("Remove noncurrent versions, days after they were superseded"))
+    noncurrent_kept = _days(_("But keep of them the newest"), _("At most 100. Empty: none."))
+    abort_days = _days(_("Abort unfinished uploads, days after they were begun"))
 
     at = moment_field()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for number in range(TAGS_MAX):
-            for part, label in (("key", "Tag"), ("value", "Value")):
+            for part, label in (("key", gettext("Tag")), ("value", gettext("Value"))):
                 attributes = {**PLAIN, "aria-label": f"{label} {number + 1}", "placeholder": label}
                 self.fields[f"tag_{part}_{number}"] = forms.CharField(
                     label=label,
@@ -121,9 +128,9 @@ class RuleForm(forms.Form):
             name = f"tag_key_{number}"
             key, value = cleaned.get(name, ""), cleaned.get(f"tag_value_{number}", "")
             if value and not key:
-                self.add_error(name, "A tag has a name.")
+                self.add_error(name, gettext("A tag has a name."))
             if key in tags:
-                self.add_error(name, f"The tag {key} stands here twice.")
+                self.add_error(name, gettext("The tag %(key)s stands here twice.") % {"key": key})
             if key:
                 tags[key] = value
         cleaned["tags"] = tags

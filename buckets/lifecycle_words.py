@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
 from iam.sizes import exact_size_text, size_text
 from storage_engine import LifecycleAction
 
@@ -12,10 +15,10 @@ if TYPE_CHECKING:
     from storage_engine import LifecycleCounts, LifecycleRule
 
 DEEDS: Final = {
-    LifecycleAction.EXPIRE: "expire the current version",
-    LifecycleAction.EXPIRE_MARKER: "remove the delete marker",
-    LifecycleAction.EXPIRE_NONCURRENT: "remove the noncurrent version",
-    LifecycleAction.ABORT_UPLOAD: "abort the upload",
+    LifecycleAction.EXPIRE: _("expire the current version"),
+    LifecycleAction.EXPIRE_MARKER: _("remove the delete marker"),
+    LifecycleAction.EXPIRE_NONCURRENT: _("remove the noncurrent version"),
+    LifecycleAction.ABORT_UPLOAD: _("abort the upload"),
 }
 
 
@@ -33,50 +36,65 @@ def filter_words(rule: LifecycleRule) -> list[str]:
     """Say which objects a rule is about: those for which all of this is true."""
     words = []
     if rule.prefix:
-        words.append(f"key begins with {rule.prefix}")
-    words += [f"tag {key}={value}" for key, value in rule.tags.items()]
+        words.append(gettext("key begins with %(prefix)s") % {"prefix": rule.prefix})
+    words += [
+        gettext("tag %(key)s=%(value)s") % {"key": key, "value": value}
+        for key, value in rule.tags.items()
+    ]
     if rule.size_above is not None:
-        words.append(f"larger than {exact_size_text(rule.size_above)}")
+        words.append(gettext("larger than %(size)s") % {"size": exact_size_text(rule.size_above)})
     if rule.size_below is not None:
-        words.append(f"smaller than {exact_size_text(rule.size_below)}")
-    return words or ["every object"]
+        words.append(gettext("smaller than %(size)s") % {"size": exact_size_text(rule.size_below)})
+    return words or [gettext("every object")]
 
 
 def action_words(rule: LifecycleRule) -> list[str]:
     """Say what becomes of them."""
     words = []
     if rule.expire_days:
-        words.append(f"current versions expire {_days(rule.expire_days)} after they were written")
+        words.append(
+            gettext("current versions expire %(days)s after they were written")
+            % {"days": _days(rule.expire_days)}
+        )
     if rule.expire_at_ms:
-        words.append(f"current versions expire from {moment_text(rule.expire_at_ms)} on")
+        words.append(
+            gettext("current versions expire from %(moment)s on")
+            % {"moment": moment_text(rule.expire_at_ms)}
+        )
     if rule.expires_markers:
-        words.append("delete markers that hide nothing are removed")
+        words.append(gettext("delete markers that hide nothing are removed"))
     if rule.noncurrent_days:
-        kept = f", but the newest {rule.noncurrent_kept} stay" if rule.noncurrent_kept else ""
-        days = _days(rule.noncurrent_days)
-        words.append(f"noncurrent versions are removed {days} after they were superseded{kept}")
+        said = gettext("noncurrent versions are removed %(days)s after they were superseded")
+        if rule.noncurrent_kept:
+            said = gettext(
+                "noncurrent versions are removed %(days)s after they were superseded, but the "
+                "newest %(kept)s stay"
+            )
+        words.append(said % {"days": _days(rule.noncurrent_days), "kept": rule.noncurrent_kept})
     if rule.abort_days:
-        days = _days(rule.abort_days)
-        words.append(f"unfinished uploads are aborted {days} after they were begun")
+        words.append(
+            gettext("unfinished uploads are aborted %(days)s after they were begun")
+            % {"days": _days(rule.abort_days)}
+        )
     return words
 
 
 def counts_words(counts: LifecycleCounts | None) -> list[str]:
     """Say what a rule has done since it was first set."""
     if counts is None or not counts.last_ms:
-        return ["nothing yet"]
+        return [gettext("nothing yet")]
     figures = (
-        (counts.expired, "expired"),
-        (counts.expired_noncurrent, "noncurrent versions removed"),
-        (counts.expired_markers, "delete markers removed"),
-        (counts.aborted_uploads, "uploads aborted"),
-        (counts.kept, "kept by locks"),
+        (counts.expired, gettext("expired")),
+        (counts.expired_noncurrent, gettext("noncurrent versions removed")),
+        (counts.expired_markers, gettext("delete markers removed")),
+        (counts.aborted_uploads, gettext("uploads aborted")),
+        (counts.kept, gettext("kept by locks")),
     )
     words = [f"{number:,} {what}" for number, what in figures if number]
     if counts.bytes:
-        words.append(f"{size_text(counts.bytes)} gone")
-    return [*words, f"last {moment_text(counts.last_ms)}"]
+        words.append(gettext("%(size)s gone") % {"size": size_text(counts.bytes)})
+    return [*words, gettext("last %(moment)s") % {"moment": moment_text(counts.last_ms)}]
 
 
 def _days(count: int) -> str:
-    return "1 day" if count == 1 else f"{count:,} days"
+    return ngettext("%(count)s day", "%(count)s days", count) % {"count": f"{count:,}"}

@@ -7,13 +7,14 @@ namespace stays closed. Django gives SQLite's keys AUTOINCREMENT; PostgreSQL's a
 # ruff: noqa: D106  # Meta is Django's word
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import msgspec
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from buckets.configuration import ALL_SIZES, NOTHING_PUBLIC, Ownership
 from buckets.naming import BUCKET_NAME_CHARACTERS_MAX, InvalidBucketName, check_bucket_name
@@ -21,6 +22,12 @@ from storage_engine import Versioning
 
 if TYPE_CHECKING:
     from iam.models import User
+
+VERSIONING: Final = {
+    Versioning.UNVERSIONED: _("unversioned"),
+    Versioning.ENABLED: _("enabled"),
+    Versioning.SUSPENDED: _("suspended"),
+}
 
 
 def validate_bucket_name(name: str) -> None:
@@ -41,21 +48,25 @@ class Bucket(models.Model):
     """A bucket: whose it is, where, since when; below that `buckets.configuration`, by field."""
 
     name = models.CharField(
+        _("name"),
         max_length=BUCKET_NAME_CHARACTERS_MAX,
         unique=True,
         validators=[validate_bucket_name],
-        help_text="3 to 63 lower-case letters, digits, dots and hyphens.",
+        help_text=_("3 to 63 lower-case letters, digits, dots and hyphens."),
     )
     owner: models.ForeignKey[User, User] = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="buckets"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="buckets",
+        verbose_name=_("owner"),
     )
-    region = models.CharField(max_length=63, editable=False)
+    region = models.CharField(_("region"), max_length=63, editable=False)
     is_closing = models.BooleanField(default=False, editable=False)
-    created_at = models.DateTimeField("created", default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
     versioning = models.CharField(
         max_length=11,
-        choices=[(state.value, state.value) for state in Versioning],
+        choices=[(state.value, VERSIONING[state]) for state in Versioning],
         default=Versioning.UNVERSIONED,
     )
     ownership = models.CharField(  # noqa: DJ001  # no controls are something else than empty ones
@@ -77,6 +88,8 @@ class Bucket(models.Model):
 
     class Meta:
         ordering: ClassVar = ["name"]
+        verbose_name = _("bucket")
+        verbose_name_plural = _("buckets")
 
     def __str__(self) -> str:
         return self.name
@@ -86,27 +99,29 @@ class LifecycleRule(models.Model):
     """A lifecycle rule of a bucket; `storage_engine.LifecycleRule` says what each field means."""
 
     bucket = models.ForeignKey(Bucket, on_delete=models.CASCADE, related_name="lifecycle_rules")
-    position = models.PositiveSmallIntegerField(default=0, help_text="Its place among the rules.")
-    rule_id = models.CharField("id", max_length=255)
-    is_enabled = models.BooleanField("enabled", default=True)
+    position = models.PositiveSmallIntegerField(
+        default=0, help_text=_("Its place among the rules.")
+    )
+    rule_id = models.CharField(_("id"), max_length=255)
+    is_enabled = models.BooleanField(_("enabled"), default=True)
     has_filter = models.BooleanField(default=True, editable=False)  # else a Prefix under Rule
     has_blank_prefix = models.BooleanField(default=False, editable=False)  # named, and empty
     prefix = models.CharField(max_length=1024, blank=True)
     tags = models.JSONField(default=dict, blank=True)
-    size_above = models.BigIntegerField("larger than", null=True, blank=True)
-    size_below = models.BigIntegerField("smaller than", null=True, blank=True)
-    expire_days = models.PositiveIntegerField("expire after days", null=True, blank=True)
-    expire_at = models.DateTimeField("expire from", null=True, blank=True)
+    size_above = models.BigIntegerField(_("larger than"), null=True, blank=True)
+    size_below = models.BigIntegerField(_("smaller than"), null=True, blank=True)
+    expire_days = models.PositiveIntegerField(_("expire after days"), null=True, blank=True)
+    expire_at = models.DateTimeField(_("expire from"), null=True, blank=True)
     spares_markers = models.BooleanField(default=False, editable=False)  # it says so
-    expires_markers = models.BooleanField("remove lone delete markers", default=False)
+    expires_markers = models.BooleanField(_("remove lone delete markers"), default=False)
     noncurrent_days = models.PositiveIntegerField(
-        "remove noncurrent versions after days", null=True, blank=True
+        _("remove noncurrent versions after days"), null=True, blank=True
     )
     noncurrent_kept = models.PositiveSmallIntegerField(
-        "noncurrent versions to keep", null=True, blank=True
+        _("noncurrent versions to keep"), null=True, blank=True
     )
     abort_days = models.PositiveIntegerField(
-        "abort unfinished uploads after days", null=True, blank=True
+        _("abort unfinished uploads after days"), null=True, blank=True
     )
 
     class Meta:

@@ -12,6 +12,8 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.widgets import INPUT_CLASSES, UnfoldAdminTextInputWidget
 
 from buckets.explaining import explain_access
@@ -38,7 +40,7 @@ BUCKETS_SHOWN_MAX: Final = 500
 # What is refused is shown at the field that it is about; buckets and keys are one resource.
 FIELDS: Final = {"action": "action", "resource": "bucket", "context": "context"}
 OUTCOMES: Final = {"allowed": "success", "denied": "danger", "depends": "warning"}
-OF_ANOTHER: Final = (
+OF_ANOTHER: Final = _(
     "The bucket is another's: why he lets you in, or does not, is told to him and to SuperUsers."
 )
 
@@ -47,33 +49,43 @@ class Question(forms.Form):
     """Who would do what, where, and what his request would say of itself."""
 
     user = forms.ModelChoiceField(
-        User.objects.all(), required=False, help_text="Empty: whoever does not sign."
+        User.objects.all(),
+        label=_("User"),
+        required=False,
+        help_text=_("Empty: whoever does not sign."),
     )
     access_key = forms.CharField(
+        label=_("Access key"),
         required=False,
         max_length=128,
         widget=UnfoldAdminTextInputWidget({"autocomplete": "off", "spellcheck": "false"}),
-        help_text="Signs the request, with its own policy if it has one. Empty: any of the user's "
-        "that is not narrowed.",
+        help_text=_(
+            "Signs the request, with its own policy if it has one. Empty: any of the user's "
+            "that is not narrowed."
+        ),
     )
     action = forms.CharField(
+        label=_("Action"),
         max_length=128,
         widget=UnfoldAdminTextInputWidget({"list": "actions", "placeholder": "s3:GetObject"}),
     )
     bucket = forms.CharField(
+        label=_("Bucket"),
         required=False,
         max_length=255,
         widget=UnfoldAdminTextInputWidget({"list": "buckets"}),
-        help_text="Empty for what concerns no bucket, such as s3:ListAllMyBuckets.",
+        help_text=_("Empty for what concerns no bucket, such as s3:ListAllMyBuckets."),
     )
     key = forms.CharField(
+        label=_("Key"),
         required=False,
         max_length=1024,
         strip=False,
         widget=UnfoldAdminTextInputWidget(),
-        help_text="Of an object, there or not; for actions to a bucket leave it empty.",
+        help_text=_("Of an object, there or not; for actions to a bucket leave it empty."),
     )
     context = forms.CharField(
+        label=_("Context"),
         required=False,
         max_length=8192,
         widget=forms.Textarea(
@@ -84,8 +96,10 @@ class Question(forms.Form):
                 "placeholder": "aws:SourceIp = 10.0.0.7\naws:SecureTransport = true",
             }
         ),
-        help_text="What the request says of itself: a condition key and its value on each line. "
-        "The time is now unless you say aws:CurrentTime.",
+        help_text=_(
+            "What the request says of itself: a condition key and its value on each line. "
+            "The time is now unless you say aws:CurrentTime."
+        ),
     )
 
     def __init__(self, asker: User, *args: Any, **kwargs: Any) -> None:
@@ -97,14 +111,18 @@ class Question(forms.Form):
             users.widget = of_users(OneRow, users.choices)
         else:
             del self.fields["user"]
-            self.fields["access_key"].help_text = "One of yours. Empty: any that is not narrowed."
+            self.fields["access_key"].help_text = gettext(
+                "One of yours. Empty: any that is not narrowed."
+            )
 
     def clean_access_key(self) -> str:
         """Let nobody but SuperUsers ask about others' keys, nor learn which there are."""
         access_key: str = self.cleaned_data["access_key"].strip()
         is_own = AccessKey.objects.filter(access_key=access_key, user=self.asker).exists()
         if access_key and not (is_own or self.asker.is_superuser):
-            raise forms.ValidationError(f"You have no access key {access_key}.")
+            raise forms.ValidationError(
+                gettext("You have no access key %(key)s.") % {"key": access_key}
+            )
         return access_key
 
     def clean_context(self) -> dict[str, list[str]]:
@@ -115,7 +133,9 @@ class Question(forms.Form):
             if not line.strip():
                 continue
             if not (sign and name.strip()):
-                raise forms.ValidationError(f"Line {number}: write KEY = VALUE.")
+                raise forms.ValidationError(
+                    gettext("Line %(number)s: write KEY = VALUE.") % {"number": number}
+                )
             found.setdefault(name.strip(), []).append(value.strip())
         return found
 
@@ -156,7 +176,7 @@ def page(request: HttpRequest) -> HttpResponse:
     owned = Bucket.objects.all() if asker.is_superuser else asker.buckets.all()
     context = {
         **admin.site.each_context(request),
-        "title": "Access simulator",
+        "title": gettext("Access simulator"),
         "form": form,
         "told": told,
         "actions": ACTIONS,
@@ -185,7 +205,7 @@ def _answer(form: Question) -> Told | None:
         statement = _deciding_statement(form, explanation)
         why, advice = explanation.why, explanation.advice
         return Told(explanation, label, statement, explanation.heard, why, advice)
-    return Told(explanation, label, "", (), OF_ANOTHER, "")
+    return Told(explanation, label, "", (), str(OF_ANOTHER), "")
 
 
 def _may_know(form: Question) -> bool:

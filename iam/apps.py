@@ -5,13 +5,14 @@ from __future__ import annotations
 from django.apps import AppConfig
 from django.contrib.auth.signals import user_logged_in
 from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy as _
 
 
 class IamConfig(AppConfig):
     """Users, their access keys, and what they may do."""
 
     name = "iam"
-    verbose_name = "Identity"
+    verbose_name = _("Identity")
 
     def ready(self) -> None:
         """Register the system checks, hear who signs in, and what follows each migration."""

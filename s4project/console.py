@@ -60,7 +60,7 @@ def _inner_link(title: StrPromise, symbol: str, page: str) -> dict[str, Any]:
 UNFOLD: Final[dict[str, Any]] = {
     "SITE_TITLE": "S4",
     "SITE_HEADER": "S4",
-    "SITE_SUBHEADER": "Object store",
+    "SITE_SUBHEADER": _("Object store"),
     "SITE_URL": None,
     "SITE_ICON": icon,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": icon}],

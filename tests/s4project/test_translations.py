@@ -36,7 +36,11 @@ VOID: Final = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta"
 NAMES: Final = re.compile(
     r"(?<!\w)(?:S4|S3|AWS|CLI|JSON|XML|CSV|UTC|REST|OIDC|TLS|[KMGTP]iB|Ctrl|"
     r"Reader|Writer|SuperUser|rita|wilma|foreigner|boss|box|group|inline|policy|role|"
-    r"bytes?|esc|__main__\.py|/autocomplete/|system:\w+|"
+    r"bytes?|esc|__main__\.py|/\w+/|system:\w+|us-east-1|"
+    r"DELETE|GET|HEAD|POST|PUT|content-type, x-amz-meta-a|https://example\.com|"
+    r"logs/|reports/|true|"
+    r"align_engine|compact|finish_deletions|forget|lifecycle|prune_audit|reclaim|scrub|snapshot|"
+    r"watch_quotas|"
     r"(?:iam|s3|s4|aws):[\w:*-]+|arn:[\w:*/-]+|S4AK\w+|[0-9a-f]{8,})(?!\w)"
 )
 # What rows say that S4 makes by itself, and decisions, which are told in the same words everywhere.
