@@ -150,9 +150,9 @@ class BucketPages(OwnedAdmin):
 
     def _ways(self, request: HttpRequest, bucket: Bucket) -> list[tuple[str, str]]:
         """Lead to the objects, and to where they are all deleted."""
-        ways = [(_("Browse"), reverse("browse_bucket", args=[bucket.name]))]
+        ways = [(gettext("Browse"), reverse("browse_bucket", args=[bucket.name]))]
         if self.has_delete_permission(request, bucket):
-            ways.append((_("Empty or delete"), address(bucket, "delete")))
+            ways.append((gettext("Empty or delete"), address(bucket, "delete")))
         return ways
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
@@ -174,7 +174,7 @@ class BucketPages(OwnedAdmin):
         """Go on to the objects, of which there are none yet, unless another bucket is wanted."""
         if {"_addanother", "_continue"} & request.POST.keys():
             return super().response_add(request, obj, post_url_continue)
-        said = _("The bucket %(name)s was made. Upload something, or set it up first.")
+        said = gettext("The bucket %(name)s was made. Upload something, or set it up first.")
         messages.success(request, said % {"name": obj.name})
         return HttpResponseRedirect(reverse("browse_bucket", args=[obj.name]))
 
