@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tests.e2e.clients.installed import node_story, system
+from tests.e2e.clients.installed import LONG, node_story, system
 from tests.e2e.test_rest import call, log_in
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     Tell = Callable[..., str]
 
 pytestmark = pytest.mark.e2e
+in_full = pytest.mark.skipif(not LONG, reason="S4_TEST_LONG: make test-console tells all stories")
 
 HURT: Final = "window.hurt=1;document.title='hurt';fetch('/leak');alert('hurt')"
 SCRIPT: Final = f"<script>{HURT}</script>"
@@ -158,7 +159,7 @@ def put(s3: BaseClient, bucket: str) -> Callable[[str, bytes, str], None]:
     return put
 
 
-@pytest.mark.parametrize("story", ["hostile", "addressed"])
+@pytest.mark.parametrize("story", ["hostile", pytest.param("addressed", marks=in_full)])
 def test_what_is_stored_hurts_nobody_who_looks(
     tell: Tell, put: Callable[..., None], story: str
 ) -> None:
@@ -168,6 +169,7 @@ def test_what_is_stored_hurts_nobody_who_looks(
     tell(story, HOSTILE)
 
 
+@in_full
 def test_what_is_stored_is_shown(
     tell: Tell, put: Callable[..., None], s3: BaseClient, bucket: str
 ) -> None:
@@ -179,6 +181,7 @@ def test_what_is_stored_is_shown(
     tell("previews")
 
 
+@in_full
 def test_metadata_is_edited(tell: Tell, s3: BaseClient, bucket: str) -> None:
     """Saving changes the headers that were edited, in UTF-8, and nothing else of the object."""
     kept = {"ContentType": "text/plain", "ContentLanguage": "de", "Metadata": {"kept": "1"}}
@@ -203,6 +206,29 @@ def test_two_people_edit_one_object(
     assert (found["Body"].read(), found["ContentType"]) == (b"other text", "text/markdown")
 
 
+@in_full
+def test_what_is_large_is_copied_in_its_parts(tell: Tell, s3: BaseClient, bucket: str) -> None:
+    """A copy by parts keeps ETag, content and tags, and leaves no upload behind when refused."""
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="large.bin")["UploadId"]
+    named = {"Bucket": bucket, "Key": "large.bin", "UploadId": upload}
+    sizes = (5 << 20, 5 << 20, 1000)
+    parts = [
+        {
+            "PartNumber": n,
+            "ETag": s3.upload_part(**named, PartNumber=n, Body=bytes([n]) * size)["ETag"],
+        }
+        for n, size in enumerate(sizes, 1)
+    ]
+    s3.complete_multipart_upload(**named, MultipartUpload={"Parts": parts})  # type: ignore[arg-type]
+    tell("largeCopy")
+    body = s3.get_object(Bucket=bucket, Key="copy.bin")["Body"].read()
+    assert body == b"".join(bytes([n]) * size for n, size in enumerate(sizes, 1))
+    tags = s3.get_object_tagging(Bucket=bucket, Key="copy.bin")["TagSet"]
+    assert tags == [{"Key": "a b", "Value": "1=2+3"}]
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket=bucket)
+
+
+@in_full
 def test_versions_are_brought_back(tell: Tell, s3: BaseClient, bucket: str) -> None:
     """Versions are shown, restored and deleted one by one, and a deleted object is undeleted."""
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -216,6 +242,7 @@ def test_versions_are_brought_back(tell: Tell, s3: BaseClient, bucket: str) -> N
     assert s3.get_object(Bucket=bucket, Key="gone.txt")["Body"].read() == b"here again"
 
 
+@in_full
 def test_locks_are_set(tell: Tell, s3: BaseClient, bucket: str) -> None:
     """Retention and legal hold are set, loosened where S3 lets one, and hold."""
     name = f"{bucket}-locked"
@@ -226,6 +253,7 @@ def test_locks_are_set(tell: Tell, s3: BaseClient, bucket: str) -> None:
     assert (retention["Mode"], retention["RetainUntilDate"].year) == ("COMPLIANCE", 2099)
 
 
+@in_full
 def test_grants_are_given(tell: Tell, s3: BaseClient, bucket: str) -> None:
     """Where ACLs count they are shown and set, and stay when metadata change; else it is said."""
     name = f"{bucket}-acl"
@@ -239,6 +267,7 @@ def test_grants_are_given(tell: Tell, s3: BaseClient, bucket: str) -> None:
     tell("noGrants")
 
 
+@in_full
 @pytest.mark.parametrize("story", ["keyboard", "signedOut", "goneMeanwhile"])
 def test_it_is_worked_in_all_weathers(tell: Tell, put: Callable[..., None], story: str) -> None:
     """By keyboard, on a phone, when the session, the object or the bucket ends: all is said."""
@@ -246,6 +275,7 @@ def test_it_is_worked_in_all_weathers(tell: Tell, put: Callable[..., None], stor
     tell(story)
 
 
+@in_full
 def test_odd_names_are_names(tell: Tell, put: Callable[..., None]) -> None:
     """Every name that S3 takes is shown, and its object edited."""
     for key in ODD:
@@ -253,6 +283,7 @@ def test_odd_names_are_names(tell: Tell, put: Callable[..., None]) -> None:
     tell("names", ODD)
 
 
+@in_full
 def test_a_reader_is_offered_nothing_that_changes(
     tell: Tell, put: Callable[..., None], server: Server, s3: BaseClient, bucket: str
 ) -> None:

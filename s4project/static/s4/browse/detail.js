@@ -1,7 +1,7 @@
 // The panel of one object: what it is, a preview, and what can be changed of it. It follows the state
 // of the page (state.js): which object is open stands in the address.
 
-import { button, el, icon, tellTrouble } from "../dom.js";
+import { button, el, tellTrouble, toast } from "../dom.js";
 import { address } from "../s3.js";
 import { gettext, momentText, say } from "../words.js";
 import { buildAcl } from "./detail_acl.js";
@@ -269,13 +269,18 @@ const close = () => {
   const hadFocus = panel.contains(document.activeElement) || document.activeElement === document.body;
   panel.hidden = true;
   panel.replaceChildren();
+  drawn.clear();
   cover();
   if (hadFocus) opener?.focus?.();
 };
 
+// Something was typed in a tab, and not saved: what saves is enabled by that alone.
+const isTyped = () => [...drawn.values()].some((each) => each.querySelector(".button-primary:not(:disabled)"));
+
 const follow = (what) => {
   const { object: key, version } = browser;
   if (key !== shown.key || version !== shown.version) {
+    if (view && isTyped()) toast(say(gettext("What you changed of “%(name)s” was not saved."), { name: nameOf(shown.key) }), "info");
     const isOther = key !== shown.key;
     shown = { key, version };
     view = null;
@@ -294,8 +299,11 @@ const follow = (what) => {
 };
 
 panel.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !event.defaultPrevented) {
-    event.preventDefault();
+  if (event.key !== "Escape" || event.defaultPrevented) return;
+  event.preventDefault();
+  if (event.target.matches("input, select")) {
+    panel.querySelector("[role=tab][aria-selected=true]").focus(); // out of the field first
+  } else {
     browser.closeObject();
   }
 });

@@ -173,6 +173,30 @@ exports.twoAtOnce = () => browse(async (page, context) => {
   await told(page, 'The metadata was saved.');
 });
 
+// What is larger than CopyObject takes is copied in the parts it has: its ETag, tags and headers stay
+// what they were said to be, and a condition that fails leaves nothing.
+exports.largeCopy = () => browse(async (page, context) => {
+  await signIn(page);
+  await page.goto(`${origin}/browse/${bucket}`);
+  context.removeAllListeners('console'); // of the refusal that is waited for
+  const copy = (target, headers) => page.evaluate(async ([name, key, asked]) => {
+    const { copyLarge } = await import('/static/s4/browse/copy_large.js');
+    const s3 = await import('/static/s4/s3.js');
+    const known = await s3.head(name, 'large.bin');
+    const size = Number(known.get('content-length'));
+    const steps = [];
+    try {
+      await copyLarge({ bucket: name, key }, { bucket: name, key: 'large.bin' }, size, asked, { tags: [['a b', '1=2+3']], onProgress: (done) => steps.push(done) });
+    } catch (error) {
+      return error.code;
+    }
+    const made = await s3.head(name, key);
+    return [known.get('etag') === made.get('etag'), made.get('content-type'), steps.at(-1) === size, steps.length];
+  }, [bucket, target, headers]);
+  assert.deepEqual(await copy('copy.bin', { 'content-type': 'text/x-new', 'if-none-match': '*' }), [true, 'text/x-new', true, 3]);
+  assert.equal(await copy('copy.bin', { 'if-match': '"another"' }), 'PreconditionFailed');
+});
+
 // --- versions -----------------------------------------------------------------------------------------
 
 // Versions are looked at, brought back and deleted; what was deleted comes back.
@@ -289,6 +313,9 @@ exports.keyboard = () => browse(async (page) => {
   await page.focus('[role=tab][aria-selected=true]');
   await page.keyboard.press('ArrowRight');
   await page.waitForSelector('[role=tab][aria-selected=true]:text("Metadata")');
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Metadata');
+  await page.focus('[data-header=expires]');
+  await page.keyboard.press('Escape'); // leaves the field, and nothing that was typed is lost
   assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Metadata');
   await page.keyboard.press('Escape');
   await page.waitForSelector('#browse-details', { state: 'hidden' });
