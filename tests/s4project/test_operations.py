@@ -111,6 +111,13 @@ def test_a_form_that_no_page_has_is_refused(console: Client, form: dict[str, str
     assert not Task.objects.exists()
 
 
+@pytest.mark.parametrize("number", ["0", "9" * 30])
+def test_a_task_that_is_not_there_is_not_found(console: Client, number: str) -> None:
+    """Its page is none, and there is nothing to stop."""
+    assert console.get(f"/operations/tasks/{number}/").status_code == 404
+    assert console.post(f"/operations/tasks/{number}/").status_code == 404
+
+
 def test_jobs_are_told_by_what_is_on_record(console: Client) -> None:
     """Without the process of the jobs the page says so, and what each job did last."""
     JobRecord.objects.create(name="compact", done_at="2026-01-02T03:04Z", result={"moved_bytes": 9})
