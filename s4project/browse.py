@@ -23,7 +23,13 @@ from django.utils.translation import gettext as _
 from buckets.console import may_write
 from iam.console import searchable, signed_in
 from iam.sizes import size_text
-from s4project.browse_rights import find_open_bucket, lists_all, offered, open_buckets
+from s4project.browse_rights import (
+    find_open_bucket,
+    lists_all,
+    offered,
+    open_buckets,
+    open_folders,
+)
 from s4project.page_headers import OBJECTS
 from storage_engine import Versioning
 from storage_engine.apps import get_engine
@@ -208,4 +214,5 @@ def _facts(user: User, state: BucketState, prefix: str) -> dict[str, Any]:
         "objectBytesMax": settings.S4.max_upload_size,
         "prefix": prefix,
         "rights": offered(user, state, prefix),
+        "openFolders": [] if lists_all(user, state) else open_folders(user, state),
     }

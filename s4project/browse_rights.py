@@ -9,18 +9,23 @@ from typing import TYPE_CHECKING, Final
 
 from asgiref.sync import async_to_sync
 
+from iam.conditions import Template
 from iam.hearing import Hearing
+from iam.resources import PART
 from s4project.s3side import get_s3_app
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from buckets.registry import BucketState
+    from iam.documents import Policy
     from iam.models import User
     from s3api.context import Snapshots
 
 LIST: Final = "s3:ListBucket"
 PUT: Final = "s3:PutObject"
+PREFIX: Final = "s3:prefix"
+FOLDERS_MAX: Final = 20  # that are named to begin with
 # What the scripts of a page ask for, by AWS's names.
 OFFERED: Final = {
     "list": LIST,
@@ -68,6 +73,30 @@ def offered(user: User, bucket: BucketState, prefix: str) -> dict[str, bool]:
     """Tell of everything that a page has whether it might be allowed below a prefix."""
     hearing = _hearing(snapshots(), user, bucket, prefix)
     return {name: hearing.might(action) for name, action in OFFERED.items()}
+
+
+def open_folders(user: User, bucket: BucketState) -> list[str]:
+    """Name folders that policies let the user list by name: where to begin who may not list all."""
+    known = snapshots()
+    hearing = _hearing(known, user, bucket, None)
+    context = hearing.question(LIST).context
+    found = set()
+    for policy in (bucket.policy, *(each.policy for each in hearing.rights)):
+        for text in _prefixes(policy, context):
+            folder = PART.split(text, maxsplit=1)[0].rpartition("/")
+            found.add("".join(folder[:2]))
+    ordered = sorted(found - {""})[:FOLDERS_MAX]
+    return [each for each in ordered if _hearing(known, user, bucket, each).might(LIST)]
+
+
+def _prefixes(policy: Policy | None, context: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Walk over the prefixes by which a policy lets somebody list."""
+    for statement in () if policy is None else policy.statements:
+        if not (statement.is_allow and statement.actions.holds(LIST.lower())):
+            continue
+        for condition in statement.conditions:
+            for value in condition.values if condition.key == PREFIX else ():
+                yield Template(value).fill(context) or ""
 
 
 def lists_all(user: User, bucket: BucketState) -> bool:

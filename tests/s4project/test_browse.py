@@ -31,7 +31,7 @@ HOME = {
             "Effect": "Allow",
             "Action": "s3:ListBucket",
             "Resource": "arn:aws:s3:::homes",
-            "Condition": {"StringLike": {"s3:prefix": "rita/*"}},
+            "Condition": {"StringLike": {"s3:prefix": ["${aws:username}/*", "kim/no*", "x"]}},
         },
         {
             "Effect": "Allow",
@@ -149,6 +149,9 @@ def test_what_is_offered_follows_policies_folder_by_folder(store: StorageEngine)
     """What might be allowed for anything in a folder is offered there, and nothing else."""
     told = facts(browser("rita").get("/browse/homes"))["rights"]
     assert (told["list"], told["read"], told["write"], told["remove"]) == (False, True, True, False)
+
+    assert facts(browser("rita").get("/browse/homes"))["openFolders"] == ["rita/"]
+    assert facts(browser("boss").get("/browse/homes"))["openFolders"] == []
 
     def rights(prefix: str) -> dict[str, bool]:
         found: dict[str, bool] = browser("rita").get(f"/browse/homes/rights?prefix={prefix}").json()

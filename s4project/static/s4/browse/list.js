@@ -173,6 +173,9 @@ const TROUBLES = {
   Unreachable: ["cloud_off", gettext("The server cannot be reached"), gettext("Nothing is lost. Try again once it is back.")],
 };
 
+const openFolder = (prefix) =>
+  link(browser.addressOf({ prefix, search: "", page: "", object: "", version: "" }), { data: { prefix } }, prefix);
+
 const showTrouble = (error) => {
   const [symbol, title, text] = TROUBLES[error.code] ?? TROUBLES[error.name] ?? ["error", gettext("This cannot be listed"), error.message];
   const here = encodeURIComponent(location.pathname + location.search);
@@ -181,7 +184,9 @@ const showTrouble = (error) => {
     SignedOut: () => el("a", { class: "button button-primary", href: `/login/?next=${here}` }, gettext("Sign in")),
   };
   const way = ways[error.code] ?? ways[error.name] ?? (() => button(gettext("Try again"), { on: () => browser.refresh() }));
-  words(symbol, title, text, way());
+  const folders = error.code === "AccessDenied" ? browser.facts.openFolders : [];
+  words(symbol, title, folders.length ? gettext("You may list these folders:") : text,
+    ...(folders.length ? folders.map(openFolder) : [way()]));
 };
 
 // --- pages ------------------------------------------------------------------------------------------

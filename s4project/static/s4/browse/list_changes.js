@@ -10,15 +10,19 @@ const TAKEN = new Set(["PreconditionFailed", "ConditionalRequestConflict"]);
 
 export const isTaken = (error) => TAKEN.has(error.code);
 
+/** Name a request, so that one that is sent again is not done twice. */
+export const newToken = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
 /**
  * Rename a key, or all keys below a prefix, in one step: all or nothing. What has the name already is
- * kept (isTaken tells) unless `isReplacing`.
+ * kept (isTaken tells) unless `isReplacing`. With the token of a request before, it is that one again.
  */
-export const rename = (bucket, source, target, { isReplacing = false, signal } = {}) =>
+export const rename = (bucket, source, target, { isReplacing = false, token = newToken(), signal } = {}) =>
   request("PUT", bucket, target, {
     parameters: { renameObject: "" },
     headers: {
       "x-amz-rename-source": `/${copySource(bucket, source)}`,
+      "x-amz-client-token": token,
       [isReplacing ? "If-Match" : "If-None-Match"]: "*",
     },
     signal,

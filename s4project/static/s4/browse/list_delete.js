@@ -180,7 +180,7 @@ export const deleteEntries = async (entries) => {
       }
     },
   });
-  if (entries.some((entry) => entry.key === browser.object)) {
+  if (entries.some((entry) => (isFolder(entry) ? browser.object.startsWith(entry.key) : entry.key === browser.object))) {
     browser.closeObject();
   }
   await browser.refresh();

@@ -5,7 +5,7 @@
 import { button, el, icon, openDialog } from "../dom.js";
 import { childText, copyObject, copySource, deleteObject, head, ask, listObjects, request, xml } from "../s3.js";
 import { gettext, numberText, say as fill } from "../words.js";
-import { faultOf, isTaken, rename } from "./list_changes.js";
+import { faultOf, isTaken, newToken, rename } from "./list_changes.js";
 import { runJob } from "./list_jobs.js";
 import { pagesBelow } from "./list_walk.js";
 import { browser, FOLDER, isFolder, OBJECT } from "./state.js";
@@ -67,23 +67,60 @@ const copy = (source, target, isReplacing, signal) => {
   return copyObject(target.bucket, target.key, source, { headers: { ...condition, ...same }, signal });
 };
 
-// Taken away is only what was copied: what somebody wrote meanwhile stays.
-const copyAndDelete = async (source, target, isReplacing, signal) => {
-  await copy(source, target, isReplacing, signal);
-  await deleteObject(source.bucket, source.key, { headers: { "If-Match": source.etag } });
+const taken = () => new Error(gettext("There is something of that name already."));
+
+// Whether a target is what a source is: what is told of a copy whose answer was lost.
+const isThere = async (source, target, signal) => {
+  const told = await head(target.bucket, target.key, { signal });
+  return told.get("etag") === source.etag;
 };
 
-const renameOrReplace = async (source, target, isReplacing, signal) => {
+const copyOne = ({ source, target }, isReplacing, job) => {
+  let isAgain = false;
+  return job.attempt(async (signal) => {
+    try {
+      await copy(source, target, isReplacing, signal);
+    } catch (error) {
+      if (!isTaken(error) || isReplacing) {
+        isAgain = true;
+        throw error;
+      }
+      if (!(isAgain && (await isThere(source, target, signal)))) {
+        throw taken();
+      }
+    }
+  });
+};
+
+// Taken away is only what was copied: what somebody wrote meanwhile stays.
+const carryOne = async (pair, isReplacing, job) => {
+  const { source } = pair;
+  await copyOne(pair, isReplacing, job);
+  let isAgain = false;
+  await job.attempt(async () => {
+    try {
+      await deleteObject(source.bucket, source.key, { headers: { "If-Match": source.etag } });
+    } catch (error) {
+      if (!(isAgain && error.code === "NoSuchKey")) {
+        isAgain = true;
+        throw error;
+      }
+    }
+  });
+};
+
+const renameOrReplace = async ({ source, target }, isReplacing, job) => {
+  const [token, other] = [newToken(), newToken()];
   try {
-    await rename(source.bucket, source.key, target.key, { signal });
+    await job.attempt((signal) => rename(source.bucket, source.key, target.key, { token, signal }));
   } catch (error) {
     if (!isTaken(error)) {
       throw error;
     }
     if (!isReplacing) {
-      throw new Error(gettext("There is something of that name already."));
+      throw taken();
     }
-    await rename(source.bucket, source.key, target.key, { isReplacing: true, signal });
+    await job.attempt((signal) => rename(source.bucket, source.key, target.key, { isReplacing: true, token: other, signal }));
   }
 };
 
@@ -108,36 +145,30 @@ async function* pairsOf(entries, place, attempt) {
   }
 }
 
-const one = (pair, deed, job, isReplacing) =>
-  job.attempt(async (signal) => {
-    try {
-      await deed(pair.source, pair.target, isReplacing, signal);
-    } catch (error) {
-      throw isTaken(error) && !isReplacing ? new Error(gettext("There is something of that name already.")) : error;
-    }
-  });
-
 // Give folders and objects their new names; a folder that meets another is moved key by key.
 const moveHere = async (job, entries, place, isReplacing) => {
   job.total = entries.length;
   const meeting = [];
   await job.each(entries, async (entry) => {
     const tail = isFolder(entry) ? "/" : "";
-    const target = { bucket: place.bucket, key: `${place.prefix}${entry.name}${tail}` };
     const source = { bucket: browser.bucket, key: entry.key };
+    const target = { bucket: place.bucket, key: `${place.prefix}${entry.name}${tail}` };
+    if (!tail) {
+      await renameOrReplace({ source, target }, isReplacing, job);
+      return;
+    }
+    const token = newToken();
     try {
-      await job.attempt((signal) => (tail ? rename(source.bucket, source.key, target.key, { signal }) : renameOrReplace(source, target, isReplacing, signal)));
+      await job.attempt((signal) => rename(source.bucket, source.key, target.key, { token, signal }));
     } catch (error) {
-      if (!tail || !isTaken(error)) {
+      if (!isTaken(error)) {
         throw error;
       }
       meeting.push(entry);
     }
   });
-  if (meeting.length) {
-    const pairs = pairsOf(meeting, place, (request_) => job.attempt(request_));
-    await job.each(pairs, (pair) => job.attempt((signal) => renameOrReplace(pair.source, pair.target, isReplacing, signal)));
-  }
+  const pairs = pairsOf(meeting, place, (request_) => job.attempt(request_));
+  await job.each(pairs, (pair) => renameOrReplace(pair, isReplacing, job));
 };
 
 const carry = async ({ entries, place, isMove, isReplacing }) => {
@@ -151,7 +182,7 @@ const carry = async ({ entries, place, isMove, isReplacing }) => {
         return moveHere(job, entries, place, isReplacing);
       }
       const pairs = pairsOf(entries, place, (request_) => job.attempt(request_));
-      return job.each(pairs, (pair) => one(pair, isMove ? copyAndDelete : copy, job, isReplacing));
+      return job.each(pairs, (pair) => (isMove ? carryOne : copyOne)(pair, isReplacing, job));
     },
   });
   await browser.refresh();
