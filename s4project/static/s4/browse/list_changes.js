@@ -8,7 +8,8 @@ import { browser, isFolder, MARKER } from "./state.js";
 export const KEY_BYTES_MAX = 1024;
 const TAKEN = new Set(["PreconditionFailed", "ConditionalRequestConflict"]);
 
-export const isTaken = (error) => TAKEN.has(error.code);
+// Whether a target was refused because there is something; a source that is another now is none.
+export const isTaken = (error) => TAKEN.has(error.code) && !/source/i.test(error.detail?.Condition ?? "");
 
 /** Name a request, so that one that is sent again is not done twice. */
 export const newToken = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -3,15 +3,16 @@
 // once it is there.
 
 import { button, el, icon, openDialog } from "../dom.js";
-import { childText, copyObject, copySource, deleteObject, head, ask, listObjects, request, xml } from "../s3.js";
+import { copyObject, deleteObject, head, listObjects } from "../s3.js";
 import { gettext, numberText, say as fill } from "../words.js";
+import { copyLarge } from "./copy_large.js";
 import { faultOf, isTaken, newToken, rename } from "./list_changes.js";
 import { runJob } from "./list_jobs.js";
 import { pagesBelow } from "./list_walk.js";
+import { readTags } from "./object_calls.js";
 import { browser, FOLDER, isFolder, OBJECT } from "./state.js";
 
 const COPY_BYTES_MAX = 5 * 1024 ** 3; // of CopyObject
-const PART_BYTES = 1024 ** 3;
 const FOLDERS_SHOWN_MAX = 200;
 
 // --- one object -----------------------------------------------------------------------------------------
@@ -19,52 +20,23 @@ const FOLDERS_SHOWN_MAX = 200;
 // What of an object's head a copy in parts must be told; CopyObject takes it along by itself.
 const KEPT = /^(cache-control|content-(disposition|encoding|language|type)|expires|x-amz-meta-.*|x-amz-storage-class)$/;
 
-const tagsOf = async (bucket, key, signal) => {
-  const root = await ask("GET", bucket, key, { parameters: { tagging: "" }, signal });
-  const tags = [...root.getElementsByTagNameNS("*", "Tag")];
-  return new URLSearchParams(tags.map((tag) => [childText(tag, "Key"), childText(tag, "Value")])).toString();
-};
-
 // What is larger than CopyObject takes is copied in parts, of the very object that was looked at.
-const copyInParts = async (source, target, condition, signal) => {
+const copyInParts = async (source, target, conditions, signal) => {
   const told = await head(source.bucket, source.key, { signal });
-  const headers = Object.fromEntries([...told].filter(([name]) => KEPT.test(name)));
-  const tags = await tagsOf(source.bucket, source.key, signal);
-  const begun = await ask("POST", target.bucket, target.key, {
-    parameters: { uploads: "" }, headers: { ...headers, ...(tags ? { "x-amz-tagging": tags } : {}) }, signal,
-  });
-  const uploadId = childText(begun, "UploadId");
-  try {
-    const parts = [];
-    for (let from = 0; from < source.size; from += PART_BYTES) {
-      const to = Math.min(from + PART_BYTES, source.size) - 1;
-      const part = await ask("PUT", target.bucket, target.key, {
-        parameters: { partNumber: parts.length + 1, uploadId },
-        headers: {
-          "x-amz-copy-source": copySource(source.bucket, source.key),
-          "x-amz-copy-source-range": `bytes=${from}-${to}`,
-          "x-amz-copy-source-if-match": told.get("etag"),
-        },
-        signal,
-      });
-      parts.push(["Part", [["PartNumber", parts.length + 1], ["ETag", childText(part, "ETag")]]]);
-    }
-    await ask("POST", target.bucket, target.key, {
-      parameters: { uploadId }, headers: condition, body: xml("CompleteMultipartUpload", parts), signal,
-    });
-  } catch (error) {
-    await request("DELETE", target.bucket, target.key, { parameters: { uploadId } }).catch(() => {});
-    throw error;
-  }
+  const kept = Object.fromEntries([...told].filter(([name]) => KEPT.test(name)));
+  const tags = told.has("x-amz-tagging-count") ? await readTags(source) : [];
+  await copyLarge(target, source, source.size, { ...kept, ...conditions }, { tags, signal });
 };
 
 const copy = (source, target, isReplacing, signal) => {
-  const condition = isReplacing ? {} : { "If-None-Match": "*" };
+  const conditions = {
+    ...(isReplacing ? {} : { "if-none-match": "*" }),
+    "x-amz-copy-source-if-match": source.etag,
+  };
   if (source.size > COPY_BYTES_MAX) {
-    return copyInParts(source, target, condition, signal);
+    return copyInParts(source, target, conditions, signal);
   }
-  const same = { "x-amz-copy-source-if-match": source.etag };
-  return copyObject(target.bucket, target.key, source, { headers: { ...condition, ...same }, signal });
+  return copyObject(target.bucket, target.key, source, { headers: conditions, signal });
 };
 
 const taken = () => new Error(gettext("There is something of that name already."));
