@@ -9,6 +9,7 @@ instead how much the folders hold, so that nothing is begun that cannot be ended
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 import time
@@ -148,6 +149,7 @@ class Packing:
 
     async def _pack(self, key: str, row: dict[str, Any] | None = None) -> None:
         """Add an object, or say why it is not there."""
+        await asyncio.sleep(0)  # small ones never wait for anything: others have their turn
         self._count += 1
         if self._count > OBJECTS_MAX:
             self._leave_out(key, f"a zip takes {OBJECTS_MAX:,} objects")
@@ -256,6 +258,7 @@ async def listed(app: S3App, order: Order, prefix: str) -> AsyncIterator[dict[st
             page = (await app.perform(errand)).output
         except EngineError as error:
             raise s3_error(error, target) from error
+        await asyncio.sleep(0)  # as in `_pack`
         for row in page["Contents"]:
             yield row
         token = page.get("NextContinuationToken")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from contextlib import contextmanager
 from hashlib import sha256
@@ -33,6 +34,7 @@ pytestmark = pytest.mark.e2e
 MIB: Final = 1024**2
 LARGE_BYTES: Final = 2 * 1024**3 + 12_345 if LONG else 60 * MIB + 12_345
 FOLDER_FILES: Final = 1000 if LONG else 120
+SHOTS: Final = os.environ.get("S4_TEST_SHOTS", "")  # where pictures go, if anywhere
 in_full = pytest.mark.skipif(not LONG, reason="S4_TEST_LONG: make test-console tells all stories")
 ODD_NAMES: Final = ("ü 😀.txt", "a+b&c=d#e?.txt", "50%25.txt", "<script>.js", "empty", "' \".txt")
 
@@ -257,3 +259,11 @@ def test_a_reader_is_offered_no_upload(
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
     tell("reader")
     assert stored(s3, bucket) == {}
+
+
+@in_full
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_everybody_can_use_it(tell: Tell, files: Path, theme: str) -> None:
+    """The panel and the windows pass axe-core's rules, in both themes and on a phone."""
+    (files / "large-too.bin").write_bytes(b"x")
+    tell("looks", theme, SHOTS)

@@ -46,7 +46,7 @@ class Row {
     this.tools = {
       attach: tool("attach_file", say(gettext("Choose the file of %(name)s again"), { name }), () => onFile(upload)),
       replace: tool("published_with_changes", say(gettext("Replace %(name)s"), { name }), each(uploads.replace)),
-      skip: tool("step_over", say(gettext("Leave %(name)s as it is"), { name }), each(uploads.skip)),
+      skip: tool("step_over", say(gettext("Skip %(name)s"), { name }), each(uploads.skip)),
       pause: tool("pause", say(gettext("Pause %(name)s"), { name }), each(uploads.pause)),
       resume: tool("play_arrow", say(gettext("Go on with %(name)s"), { name }), each(uploads.resume)),
       retry: tool("replay", say(gettext("Try %(name)s again"), { name }), each(uploads.resume)),
@@ -105,7 +105,7 @@ export class Panel {
         button(gettext("Go on"), { on: onSignedIn })),
       exists: this.#notice("help",
         button(gettext("Replace"), { on: () => uploads.replace(this.#in(engine.EXISTS)) }),
-        button(gettext("Leave as they are"), { on: () => uploads.skip(this.#in(engine.EXISTS)) })),
+        button(gettext("Skip"), { on: () => uploads.skip(this.#in(engine.EXISTS)) })),
       failed: this.#notice("error", button(gettext("Try again"), { on: () => uploads.resume(this.#in(engine.FAILED)) })),
     };
     this.element = el("section", { class: "uploads", "aria-label": gettext("Uploads"), hidden: true },

@@ -71,6 +71,8 @@ const crawl = async (page, each, perKind) => {
   assert.ok(seen.size >= PAGES_MIN && seen.size < PAGES_MAX, `${seen.size} pages`);
 };
 
+exports.complaints = complaints; // for stories of other pages
+
 // Open every page in one theme and one width; `perKind` pages of each kind.
 exports.pages = (colorScheme, width, perKind = '1') => browse(async (page) => {
   const troubles = new Map();

@@ -4,6 +4,7 @@
 const assert = require('node:assert');
 const fs = require('node:fs');
 const path = require('node:path');
+const { complaints } = require('./console_pages.cjs');
 const { browse, signIn, origin } = require('./console_stories.cjs');
 
 const { BUCKET: bucket, FILES: files, CONTROL: control } = process.env;
@@ -83,7 +84,7 @@ exports.folder = async (count) => browse(async (page) => {
   await isIn(page, 'folder/again.txt', 'done');
   await drop(page, 'folder/again.txt');
   await page.waitForSelector('.upload-notice:has-text("1 object is there already") >> visible=true');
-  await page.click('.upload-notice button:has-text("Leave as they are")');
+  await page.click('.upload-notice button:has-text("Skip")');
   await isIn(page, 'folder/again.txt', 'skipped');
   await drop(page, 'folder/again.txt');
   await page.click('.upload-notice button:has-text("Replace")');
@@ -257,3 +258,34 @@ exports.reader = () => browse(async (page) => {
   await page.waitForTimeout(300);
   assert.ok(await page.locator('.uploads').isHidden());
 });
+
+// The panel with uploads in all kinds of states, and the windows, in a theme: nobody is kept out.
+exports.looks = (colorScheme, shots = '') => browse(async (page) => {
+  const look = async (name) => {
+    if (shots) await page.screenshot({ path: path.join(shots, `${name}-${colorScheme}.png`) });
+    assert.deepEqual(await complaints(page), [], name);
+  };
+  await start(page);
+  await upload(page, 'small.txt');
+  await isIn(page, 'small.txt', 'done');
+  await page.click('[data-action=upload]');
+  await page.waitForSelector('.upload-choices');
+  await look('upload-window');
+  await page.keyboard.press('Escape');
+  await pace(page, SLOW / 4);
+  await upload(page, 'small.txt', 'middle.bin', 'other.bin', 'large-too.bin');
+  await isIn(page, 'small.txt', 'exists');
+  await hasSent(page, 'middle.bin', MIB);
+  await tool(page, 'other.bin', 'Pause').click();
+  await page.waitForTimeout(2500); // until there is a pace
+  await look('upload-panel');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await look('upload-phone');
+  await page.setViewportSize({ width: 1400, height: 900 });
+  await page.click('.uploads button[aria-label="Show or hide the list"]');
+  await page.locator('#browse-rows tr:has(:text-is("small.txt")) input[type=checkbox]').check();
+  await page.click('#browse-selection [data-action=share]');
+  await page.click('dialog button:has-text("Create link and copy it")');
+  await page.waitForSelector('dialog .share-link');
+  await look('share');
+}, { expects: /status of 412/, colorScheme });
