@@ -162,9 +162,9 @@ def test_a_large_file_is_resumed(tell: Tell, s3: BaseClient, bucket: str, files:
 
 
 @in_full
-@pytest.mark.parametrize("story", ["lost", "session", "phone"])
+@pytest.mark.parametrize("story", ["lost", "session", "phone", "dropped"])
 def test_it_goes_on(tell: Tell, s3: BaseClient, bucket: str, files: Path, story: str) -> None:
-    """An upload outlives a lost connection and a session that ends, and fits a phone."""
+    """An upload outlives a lost connection, an ended session and a reload, and fits a phone."""
     tell(story, "middle.bin")
     expected = sha256((files / "middle.bin").read_bytes()).hexdigest()
     assert digest(s3, bucket, "middle.bin") == expected

@@ -2,7 +2,7 @@
 import { button, confirm, el, icon, openDialog, toast } from "../dom.js";
 import { gettext, ngettext, numberText, say as fill } from "../words.js";
 import { browser, say } from "./state.js";
-import { DONE, FINISHING, Uploads } from "./upload_engine.js";
+import { DONE, FINISHING, NEEDS_FILE, Uploads } from "./upload_engine.js";
 import { hash } from "./upload_hash.js";
 import { askBeforeLeaving } from "./upload_leave.js";
 import { Memory } from "./upload_memory.js";
@@ -152,16 +152,32 @@ const giveFile = (upload, file) => {
   }
 };
 
+// The file that the browser kept a handle of, if the page may read it and it is still there.
+const fileOf = async ({ handle }, isAllowed) => {
+  try {
+    return (await handle?.[isAllowed]({ mode: "read" })) === "granted" ? await handle.getFile() : null;
+  } catch {
+    return null;
+  }
+};
+
 const askForFile = async (upload) => {
-  const { handle } = upload;
-  if (handle && (await handle.requestPermission({ mode: "read" })) === "granted") {
-    const file = await handle.getFile().catch(() => null); // it may have been moved
+  const kept = await fileOf(upload, "requestPermission");
+  if (kept) {
+    giveFile(upload, kept);
+  } else {
+    pick(false, ([{ file }]) => giveFile(upload, file));
+  }
+};
+
+const takeUp = async () => {
+  await uploads.recall();
+  for (const upload of uploads.all.filter(({ state }) => state === NEEDS_FILE)) {
+    const file = await fileOf(upload, "queryPermission");
     if (file) {
-      giveFile(upload, file);
-      return;
+      uploads.attach(upload, file);
     }
   }
-  pick(false, ([{ file }]) => giveFile(upload, file));
 };
 
 // --- the panel, and the list that follows ---
@@ -218,4 +234,4 @@ uploads.onChange((upload) => {
   }
 });
 
-uploads.recall();
+takeUp();

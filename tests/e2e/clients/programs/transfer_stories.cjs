@@ -118,6 +118,18 @@ exports.large = (name, bytes) => browse(async (page) => {
   console.log(`there ${there}`);
 });
 
+// A dropped file goes on by itself after a reload, where the browser may keep a handle of it.
+exports.dropped = (name) => browse(async (page) => {
+  await start(page);
+  await pace(page, SLOW);
+  await drop(page, name);
+  await hasSent(page, name, 9 * MIB);
+  await pace(page, 0);
+  page.once('dialog', (dialog) => dialog.accept());
+  await page.reload();
+  await isIn(page, name, 'done');
+});
+
 // Given up: nothing of it stays. Another file than the one that was begun is not taken for it.
 exports.cancelled = (name, other) => browse(async (page) => {
   await start(page);
