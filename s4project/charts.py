@@ -181,10 +181,13 @@ class Asked(NamedTuple):
         return list(Kind) if self.kind == ALL else [Kind[self.kind.upper()]]
 
     def moved(self, steps: int, now: int) -> str:
-        """Write what asks for the span so many spans later; "" where that is the future."""
+        """Write what asks for the span so many spans later; "" where that is the future.
+
+        What would end less than half a span ago is the one up to now.
+        """
         seconds = SPANS[self.name].seconds
         until = (now if self.until is None else self.until) + steps * seconds
-        if until >= now:
+        if until > now - seconds // 2:
             return "" if self.until is None else f"?range={self.name}"
         return f"?range={self.name}&until={max(0, until)}"
 

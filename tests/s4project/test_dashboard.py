@@ -109,11 +109,13 @@ def test_the_page_says_which_past_it_shows(console: Client) -> None:
     assert '<a href="?range=24h" aria-current="page">' in page
     assert "Earlier" in page
     assert "Later" not in page
-    until = int(time.time()) - 100_000
+    until = int(time.time()) - 200_000
     context = console.get("/", {"range": "24h", "until": until}).context
     assert context["earlier"] == f"?range=24h&until={until - 86_400}"
     assert context["later"] == f"?range=24h&until={until + 86_400}"
-    assert context["asked"].moved(2, int(time.time())) == "?range=24h"
+    now = int(time.time())
+    assert context["asked"].moved(2, now) == "?range=24h", "but for a few hours"
+    assert context["asked"].moved(1, now - 60_000) != "?range=24h"
 
 
 @pytest.mark.parametrize(
