@@ -83,6 +83,7 @@ def narrowing_field() -> DocumentField:
         widget=PolicyEditor(FOR_KEYS, KEY_CHARACTERS_MAX, counts_spaces=True, rows=ROWS // 2),
         help_text=_(
             "What is left of all that the user may. It only takes away: what the user may "
-            "not do, no policy of his key lets it do. Empty: all of it."
+            "not do, no policy of his key lets it do. Empty: all of it. A key for one bucket "
+            "alone is made faster on the bucket's page, under Access."
         ),
     )

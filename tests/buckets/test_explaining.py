@@ -121,6 +121,18 @@ def test_a_condition_that_alone_is_in_the_way_is_named(box: BucketState, eve: Us
     assert of_eve(context={"AWS:SourceIp": ["10.1.2.3"]}).outcome is Outcome.ALLOWED
 
 
+def test_a_policy_is_tried_before_it_is_set(box: BucketState, eve: User) -> None:
+    """A draft is heard in the place of the bucket's policy, an empty one as none; none is kept."""
+    lets_in = document(rule("Allow", "s3:GetObject", Principal="*"))
+    assert of_eve(draft=lets_in).outcome == "denied"  # RestrictPublicBuckets is on
+    configure_bucket(box.id, public_access_block=None)
+    assert of_eve().outcome == "denied"
+    assert of_eve(draft=lets_in).outcome == "allowed"
+    configure_bucket(box.id, policy=lets_in)
+    assert of_eve(draft="").outcome == "denied"
+    assert of_eve().outcome == "allowed"
+
+
 def test_a_key_narrows(box: BucketState, ada: User) -> None:
     """A key that has a policy has nothing else, and is told so."""
     policy = document(rule("Allow", "s3:GetObject", f"{ARN}/in/*"))
