@@ -78,7 +78,7 @@ def test_the_login_page_is_s4s_and_asks_nobody_else(store: StorageEngine) -> Non
     """The login page is titled S4 and every script, style and picture on it is S4's own."""
     page = text(Client().get("/login/"))
     assert re.search(r"<title>[^<]*S4\s*</title>", page)
-    assert "Welcome back to" in page
+    assert "Object store on testserver" in page
     sources = re.findall(r'(?:src|href)="([^"]+)"', page)
     assert sources
     assert not [source for source in sources if not source.startswith(("/", "#"))]
