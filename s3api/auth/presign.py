@@ -5,8 +5,9 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from s3api.auth.signing import ALGORITHM, SERVICE, TERMINAL, sign, signing_key
@@ -15,6 +16,9 @@ from s3api.http.percent import encode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+# What browsers and proxies take out of a path (RFC 3986, 5.2.4), unless its slashes are escaped.
+SHORTENED: Final = re.compile(r"(?:^|/)\.{0,2}/|(?:^|/)\.{1,2}$")
 
 
 class Signer(NamedTuple):
@@ -64,4 +68,6 @@ def presign(  # noqa: PLR0913  # what a URL says
     to_sign = f"{ALGORITHM}\n{stamp}\n{scope}\n{sha256(canonical).hexdigest()}"
     key = signing_key(signer.secret_key, date, signer.region)
     signature = sign(key, to_sign.encode())
-    return f"{base}{escaped.decode()}?{written.decode()}&X-Amz-Signature={signature.decode()}"
+    # Signed is what a path means, so that it may be written in this way as well.
+    place = b"/" + encode(path[1:]) if SHORTENED.search(path[1:]) else escaped
+    return f"{base}{place.decode()}?{written.decode()}&X-Amz-Signature={signature.decode()}"

@@ -9,6 +9,8 @@ import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urljoin, urlsplit
+from urllib.request import urlopen
 
 import pytest
 
@@ -16,6 +18,8 @@ from tests.e2e.server import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from botocore.client import BaseClient
 
     from tests.e2e.server import Server
 
@@ -205,3 +209,18 @@ def test_the_api_is_on_the_consoles_port_alone(server: Server) -> None:
     assert reply.status in {403, 404}
     assert b"<Error>" in reply.read()
     connection.close()
+
+
+@pytest.mark.parametrize("key", ["a/../b", "../up", "a//b", ".", "/", "a/.", "ü/./%2e"])
+def test_a_link_says_what_no_browser_shortens(
+    server: Server, s3: BaseClient, bucket: str, key: str
+) -> None:
+    """A link to a key of dots and slashes opens, and has no part that is taken out on its way."""
+    s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
+    body = {"key": key}
+    told = call(server, "POST", f"/admin/buckets/{bucket}/presign", body, log_in(server))
+    link = urlsplit(told.body["url"])
+    assert urljoin(told.body["url"], link.path) == f"{server.url}{link.path}"
+    assert not {"", ".", ".."} & set(link.path.split("/")[1:-1])
+    with urlopen(told.body["url"], timeout=30) as reply:  # noqa: S310  # our own server's
+        assert reply.read() == key.encode()
