@@ -30,7 +30,7 @@ from s4project.browse_rights import (
     open_buckets,
     open_folders,
 )
-from s4project.page_headers import OBJECTS
+from s4project.page_headers import OBJECTS, PLAYING
 from storage_engine import Versioning
 from storage_engine.apps import get_engine
 
@@ -125,7 +125,7 @@ def bucket(request: HttpRequest, name: str) -> HttpResponse:
     context["facts"] = _facts(user, found, request.GET.get("prefix", ""))
     context["bucket"] = found
     context["may_set_up"] = user.is_superuser or context["facts"]["isOwn"]
-    return TemplateResponse(request, "browse/bucket.html", context)
+    return TemplateResponse(request, "browse/bucket.html", context, headers=PLAYING)
 
 
 def rights(request: HttpRequest, name: str) -> JsonResponse:

@@ -55,6 +55,12 @@ HEADERS: Final = {
     "Cache-Control": "no-store",  # unless a view, or a static file, says otherwise
 }
 HSTS: Final = "max-age=31536000"  # a year; not for subdomains, which may be anybody's
+# Of a page that shows objects: a film may fill the screen.
+PLAYING: Final = {
+    "Permissions-Policy": HEADERS["Permissions-Policy"].replace(
+        "fullscreen=()", "fullscreen=(self)"
+    )
+}
 
 
 class PageHeaders(CSPMiddleware):

@@ -53,8 +53,9 @@ exports.hostile = () => browse(async (page, context) => {
     if (isLeak(request)) events.push(`request ${request.url()}`);
   });
   const pages = context.pages().length;
+  await page.goto(`${origin}/browse/${bucket}`);
   for (const key of JSON.parse(KEYS)) {
-    await open(page, key);
+    await page.evaluate(async (name) => (await import('/static/s4/browse/state.js')).browser.openObject(name), key);
     await page.waitForFunction(() => !document.querySelector('#browse-details .detail-waiting') && document.querySelector('.preview')?.children.length);
     const enlarge = page.locator('.preview >> text="Enlarge"');
     if (await enlarge.count()) {
