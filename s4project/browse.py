@@ -37,6 +37,7 @@ from storage_engine.apps import get_engine
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from django.core.paginator import Page
     from django.http import HttpRequest, HttpResponse
 
     from buckets.registry import BucketState
@@ -74,12 +75,15 @@ class Row(NamedTuple):
         return "" if self.bytes is None else size_text(self.bytes)
 
 
-ORDERS: Final[dict[str, Callable[[Row], Any]]] = {
-    "name": lambda row: row.name,
-    "owner": lambda row: (row.owner, row.name),
+# By what the list is sorted: that of buckets is known at once, figures are the engine's.
+ORDERS: Final[dict[str, Callable[[BucketState], Any]]] = {
+    "name": lambda state: state.name,
+    "owner": lambda state: (state.owner_display_name, state.name),
+    "created": lambda state: (state.created_ms, state.name),
+}
+FIGURES: Final[dict[str, Callable[[Row], Any]]] = {
     "objects": lambda row: (row.objects or 0, row.name),
     "size": lambda row: (row.bytes or 0, row.name),
-    "created": lambda row: (row.created_ms, row.name),
 }
 
 
@@ -93,9 +97,8 @@ def buckets(request: HttpRequest) -> HttpResponse:
     search = searchable(request.GET.get("q", "")).strip()
     order = request.GET.get("sort", "")
     by, is_descending = order.removeprefix("-"), order.startswith("-")
-    rows = [_row(user, each) for each in open_buckets(user) if search.lower() in each.name]
-    rows.sort(key=ORDERS.get(by, ORDERS["name"]), reverse=is_descending)
-    page = Paginator(rows, ROWS).get_page(request.GET.get("page"))
+    found = [each for each in open_buckets(user) if search.lower() in each.name]
+    page = _page(user, found, request.GET.get("page"), by, is_descending=is_descending)
     context = {
         **admin.site.each_context(request),
         "title": _("Browse"),
@@ -152,6 +155,20 @@ def _open_by_name(request: HttpRequest, user: User) -> HttpResponse:
     said = _("There is no bucket “%(name)s” that you may open.") % {"name": searchable(name)}
     messages.error(request, said)
     return HttpResponseRedirect(reverse("browse"))
+
+
+def _page(
+    user: User, found: list[BucketState], number: str | None, by: str, *, is_descending: bool
+) -> Page[Row]:
+    """Make rows of the buckets on a page; of all of them only to sort by what is in them."""
+    if by in FIGURES:
+        rows = [_row(user, each) for each in found]
+        rows.sort(key=FIGURES[by], reverse=is_descending)
+        return Paginator(rows, ROWS).get_page(number)
+    found = sorted(found, key=ORDERS.get(by, ORDERS["name"]), reverse=is_descending)
+    page: Page[Any] = Paginator(found, ROWS).get_page(number)
+    page.object_list = [_row(user, each) for each in page.object_list]
+    return page
 
 
 def _row(user: User, state: BucketState) -> Row:

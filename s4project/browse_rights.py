@@ -5,7 +5,7 @@ A page offers what policies might allow for anything below a folder; S3 decides 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from asgiref.sync import async_to_sync
 
@@ -17,8 +17,9 @@ from s4project.s3side import get_s3_app
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from buckets.registry import BucketState
+    from buckets.registry import BucketState, Registry
     from iam.documents import Policy
+    from iam.keyring import Keyring
     from iam.models import User
     from s3api.context import Snapshots
 
@@ -46,6 +47,17 @@ OFFERED: Final = {
 }
 
 
+class _Found(NamedTuple):
+    """Which buckets each user may open, as long as nothing changes."""
+
+    keyring: Keyring
+    registry: Registry
+    by_user: dict[str, list[BucketState]]
+
+
+_found: list[_Found] = []  # none or one
+
+
 def snapshots() -> Snapshots:
     """Bring what this worker knows of users and buckets up to date."""
     store = get_s3_app().store
@@ -54,12 +66,23 @@ def snapshots() -> Snapshots:
     return store.snapshots
 
 
-def open_buckets(user: User) -> Iterator[BucketState]:
-    """Walk over the buckets that the user may open, in order of name."""
+def open_buckets(user: User) -> list[BucketState]:
+    """List the buckets that the user may open, in order of name.
+
+    It is the same until users or buckets change: so whoever types into a search, or goes from page
+    to page, has it found out once.
+    """
     known = snapshots()
-    for bucket in known.registry.all():
-        if _may_open(known, user, bucket):
-            yield bucket
+    kept = _found[0] if _found else None
+    if kept is None or kept.keyring is not known.keyring or kept.registry is not known.registry:
+        kept = _Found(known.keyring, known.registry, {})
+        _found[:] = [kept]
+    by_user = kept.by_user
+    listed = by_user.get(user.canonical_id)
+    if listed is None:
+        listed = [each for each in known.registry.all() if _may_open(known, user, each)]
+        by_user[user.canonical_id] = listed
+    return listed
 
 
 def find_open_bucket(user: User, name: str) -> BucketState | None:

@@ -10,6 +10,7 @@ import pytest
 from buckets.services import configure_bucket, create_bucket, find_bucket
 from iam import services
 from iam.keyring import RoleName
+from iam.models import User
 from storage_engine import Versioning
 from tests.buckets.contents import put
 from tests.people import browser, person
@@ -93,6 +94,16 @@ def test_everybody_sees_the_buckets_that_he_may_open(
     """Listed is what is one's own, and what policies let one into, be it a folder of it."""
     assert listed(username) == names
     assert browser(username).get("/browse/?names=1").json() == {"names": names}
+
+
+def test_a_change_of_rights_is_seen_at_once(store: StorageEngine) -> None:
+    """The list is what users and buckets are now, however lately it was asked for."""
+    assert listed("foreigner") == []
+    create_bucket("foreigners", User.objects.get(username="foreigner").canonical_id)
+    assert listed("foreigner") == ["foreigners"]
+    assert listed("rita") == ["homes"]
+    services.delete_inline_policy(User.objects.get(username="rita"), "home")
+    assert listed("rita") == []
 
 
 def test_the_list_is_searched_and_sorted_by_its_address(store: StorageEngine) -> None:
