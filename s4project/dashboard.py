@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import JsonResponse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -30,6 +31,7 @@ from s4project.meters.columns import FAILED, RECEIVED, SENT, STATUSES, Kind
 from s4project.meters.gauges import look
 from s4project.meters.ring import NAME
 from s4project.meters.series import TENS, Span, columns, recall
+from s4project.operations_jobs import job_rows
 from storage_engine.apps import get_engine
 
 if TYPE_CHECKING:
@@ -62,7 +64,11 @@ def context(request: HttpRequest) -> dict[str, Any]:
     near = alerts_panel(user)
     found = {
         "figures": figures(request),
-        "panels": [*([] if near is None else [near]), largest(shown)],
+        "panels": [
+            *([] if near is None else [near]),
+            largest(shown),
+            *([jobs()] if is_for_all else []),
+        ],
         "alerts": alerts() if is_for_all else [],
     }
     return found | (_past(request) if is_for_all else {})
@@ -187,6 +193,18 @@ def _of_one(user: User, buckets: list[BucketState]) -> list[Figure]:
         Figure(_("Stored"), size_text(sum(count.bytes for count in counts)), own),
         *([Figure(_("Quota"), f"{nearest.percent} %", nearest.text)] if nearest else []),
     ]
+
+
+def jobs() -> Panel:
+    """List what S4 did by itself, by the record that the jobs process keeps of each job."""
+    rows = [row for row in job_rows() if row.failure or row.last]
+    return Panel(
+        title=_("Jobs"),
+        headers=(_("Name"), _("State"), _("Next"), _("Did last")),
+        rows=[(row.name, row.state, row.due, row.failure or row.result) for row in rows],
+        empty=_("The jobs process does not run, or has just begun."),
+        links=((_("All of it"), reverse("operations_jobs")),),
+    )
 
 
 def largest(buckets: list[BucketState]) -> Panel:

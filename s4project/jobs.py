@@ -26,6 +26,7 @@ from iam.services.audit import PRUNED_AT_ONCE, prune_entries
 from s4project.courier import SINK
 from s4project.job_board import Board
 from s4project.lifecycle import Diary, abort_old_uploads
+from s4project.meters.gauges import note
 from s4project.quota_watch import QuotaWatch
 from storage_engine import Busy, CompactionOptions, ScrubOptions
 from storage_engine.apps import get_engine
@@ -44,6 +45,11 @@ PAUSE_SECONDS: Final = 1.0  # before its next slice
 LOOKS_A_DAY: Final = 20  # for what is due by lifecycle, where a day is short
 LOOK_SECONDS_MIN: Final = 0.25
 SCRUB_BYTES_PER_SECOND_MIN: Final = 16 * 1024 * 1024  # or what reads all in half the interval
+
+# What these did changes how much there is, though no request came.
+CHANGING: Final = frozenset(
+    {"lifecycle", "compact", "reclaim", "abort_uploads", "finish_deletions", "scrub"}
+)
 
 log = structlog.get_logger(__name__)
 
@@ -266,6 +272,8 @@ def _run(job: Job, board: Board) -> float:
         result = result.result
     if result:
         log.info("A job goes on" if is_unfinished else "A job is done", job=job.name, result=result)
+        if job.name in CHANGING:
+            note(get_engine(), settings.S4.data_dir)
     due = PAUSE_SECONDS if is_unfinished else job.every_seconds
     board.ends(job.name, due, result, is_unfinished=is_unfinished)
     return due

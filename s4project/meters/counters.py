@@ -11,6 +11,7 @@ import math
 import time
 from bisect import bisect_left
 from collections import deque
+from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from s4project.meters.columns import (
@@ -76,7 +77,7 @@ class Counters:
         body is there as well), or to its end where it got none.
         What the REST API asks of operations is none: it came by no request to S3.
         """
-        now = time.perf_counter()
+        now = perf_counter()
         if now >= self._turn:
             self._turn_over(now)
         if not course.request_id:

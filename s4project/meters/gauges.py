@@ -10,8 +10,10 @@ import os
 import time
 from typing import TYPE_CHECKING, Final
 
+import structlog
+
 from s4project.meters.columns import Gauges
-from s4project.meters.ring import TIERS
+from s4project.meters.ring import NAME, TIERS, Ring
 from storage_engine.errors import EngineError
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from storage_engine import StorageEngine
 
 SHARE: Final = 1000
+
+log = structlog.get_logger(__name__)
 
 
 def look(engine: StorageEngine, directory: Path) -> Gauges:
@@ -40,6 +44,18 @@ def look(engine: StorageEngine, directory: Path) -> Gauges:
         disk_free=disk.f_bavail * disk.f_frsize,
         disk_total=disk.f_blocks * disk.f_frsize,
     )
+
+
+def note(engine: StorageEngine, directory: Path) -> None:
+    """Keep what there is now, where something changed it without a request; or else do nothing."""
+    ring = Ring(directory / NAME)
+    try:
+        seen = look(engine, directory)
+        ring.add(seen.at, {}, seen)
+    except (EngineError, OSError) as error:
+        log.warning("What there is could not be kept", error=str(error))
+    finally:
+        ring.close()
 
 
 class Sampler:

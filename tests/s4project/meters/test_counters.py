@@ -40,8 +40,8 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.wall, self.steady = float(NOON), 50.0
-        hands = SimpleNamespace(time=lambda: self.wall, perf_counter=lambda: self.steady)
-        monkeypatch.setattr(counters, "time", hands)
+        monkeypatch.setattr(counters, "time", SimpleNamespace(time=lambda: self.wall))
+        monkeypatch.setattr(counters, "perf_counter", lambda: self.steady)
 
     def go(self, seconds: float) -> None:
         """Let time pass."""

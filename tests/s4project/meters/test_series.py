@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
+import time
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from s4project.meters.columns import BARS, BOUNDS, FINE, SENT, TIMES, Gauges, Kind
-from s4project.meters.ring import Ring
+from s4project.meters.columns import BARS, BOUNDS, FINE, SENT, TIMES, Gauges, Kind, gauges_of
+from s4project.meters.gauges import note
+from s4project.meters.ring import TIERS, Ring, read
 from s4project.meters.series import SPANS, column, columns, percentile, recall
+from storage_engine import open_engine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,3 +123,14 @@ def test_percentiles_of_kinds_are_of_those_kinds(path: Path) -> None:
     assert reads <= 0.001
     assert both > 0.5
     assert [each for each in series.percentiles(0.9, [Kind.READ]) if each is not None] == [reads]
+
+
+def test_what_a_job_changed_is_kept(path: Path) -> None:
+    """What there is after a job is kept without a request, and trouble with it stops nobody."""
+    with open_engine(path.with_name("store")) as engine:
+        note(engine, path.parent)
+        (seen,) = read(path, TIERS[0], int(time.time()) - 60, int(time.time())).values()
+        assert gauges_of(seen).disk_total > 0
+        path.unlink()
+        path.mkdir()
+        note(engine, path.parent)
