@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 CRASH_SUITES := $(addprefix tests/storage_engine/test_,power_cut.py crash.py races.py model.py lifecycle_crash.py lifecycle_model.py) tests/e2e/test_server_key.py
 
-.PHONY: serve test test-long test-clients clients test-console test-crash test-scale conformance fuzz pages coverage check format lock bench help clean
+.PHONY: screenshots messages serve test test-long test-clients clients test-console test-crash test-scale conformance fuzz pages coverage check format lock bench help clean
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -65,6 +65,19 @@ fuzz: $(STAMP)
 #: make pages     write the pages of docs/ that are made from tables in the code
 pages: $(STAMP)
 	@S4_WRITE_DOCS=1 $(BIN)/python -m pytest -q tests/s3api/operations/test_needs.py tests/e2e/matrix/test_page.py
+
+#: make screenshots take the pictures of docs/images anew, of a furnished store (NAMES="browse trace": those alone)
+screenshots: $(STAMP) clients
+	@$(BIN)/python -m tests.e2e.clients.pictures $(NAMES)
+
+#: make messages  gather what the console says, for LANGUAGE=de, in s4project/locale, and compile it (needs gettext)
+LANGUAGE ?= en
+SAID := --locale $(LANGUAGE) --no-location --ignore '.*' --ignore data --ignore tests --ignore benchmarks
+messages: $(STAMP)
+	@mkdir -p s4project/locale
+	@$(BIN)/python manage.py makemessages $(SAID)
+	@$(BIN)/python manage.py makemessages $(SAID) --domain djangojs --ignore '*/unfold/*'
+	@$(BIN)/python manage.py compilemessages --locale $(LANGUAGE) --ignore '.*'
 
 #: make coverage  tests with branch coverage, report in the terminal
 coverage: $(STAMP)

@@ -24,6 +24,7 @@ ALLOWED_HOSTS = ["*"]  # any name may point at the store; links are built from S
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"
+LOCALE_PATHS = [BASE_DIR / "s4project" / "locale"]  # of all packages: `make messages`
 FORMAT_MODULE_PATH = ["s4project.formats"]  # moments as they sort, in UTC
 ROOT_URLCONF = "s4project.urls"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -15,7 +15,7 @@ from tests.e2e.clients.installed import Runner, node_story, system
 from tests.e2e.server import ROOT, running
 
 IMAGES: Final = ROOT / "docs" / "images"
-DARK: Final = ("dashboard", "browse")  # what is shown in both themes
+DARK: Final = ("dashboard", "browse-object")  # what is shown in both themes
 
 
 def main() -> None:

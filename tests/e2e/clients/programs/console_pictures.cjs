@@ -56,9 +56,37 @@ const ruleTried = async (page) => {
   await page.waitForSelector('td:has-text("logs/")');
 };
 
+const browseFolder = async (page) => {
+  await page.goto(`${origin}/browse/photos?prefix=2026/`);
+  await page.waitForSelector('text=lighthouse.svg');
+};
+
+const browseObject = async (page) => {
+  await page.goto(`${origin}/browse/photos?prefix=2026/&object=${encodeURIComponent('2026/lighthouse.svg')}`);
+  await page.waitForSelector('text=2026/lighthouse.svg');
+  await page.waitForTimeout(3 * SETTLING_MS);
+};
+
+const watch = async (page) => {
+  await page.goto(`${origin}/trace/`);
+  const other = await page.context().newPage();
+  for (const path of ['/browse/photos', '/browse/logs', '/browse/photos?prefix=2026/']) {
+    await other.goto(origin + path);
+    await other.waitForTimeout(SETTLING_MS);
+  }
+  await other.close();
+};
+
 // Name, what leads there, and how tall it is at most.
 const PICTURES = [
   ['dashboard', at('/')],
+  ['browse', browseFolder, 800],
+  ['browse-object', browseObject, 900],
+  ['trace', watch, 800],
+  ['volumes', at('/operations/volumes/'), 900],
+  ['jobs', at('/operations/jobs/'), 900],
+  ['health', at('/operations/health/'), 900],
+  ['settings', at('/settings/in-force/'), 900],
   ['buckets', at('/buckets/bucket/')],
   ['bucket', tabs('photos')],
   ['object-lock', tabs('ledger', 'Object Lock')],
