@@ -149,8 +149,11 @@ class BucketPages(OwnedAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def _ways(self, request: HttpRequest, bucket: Bucket) -> list[tuple[str, str]]:
-        """Lead to the objects, and to where they are all deleted."""
-        ways = [(gettext("Browse"), reverse("browse_bucket", args=[bucket.name]))]
+        """Lead to the objects, to a key for them alone, and to where they are all deleted."""
+        ways = [
+            (gettext("Browse"), reverse("browse_bucket", args=[bucket.name])),
+            (gettext("Make a key for this bucket"), address(bucket, "key")),
+        ]
         if self.has_delete_permission(request, bucket):
             ways.append((gettext("Empty or delete"), address(bucket, "delete")))
         return ways

@@ -44,10 +44,15 @@ def tell(home: Server, tmp_path_factory: pytest.TempPathFactory) -> Tell:
         "PASSWORD": home.settings["root_password"],
     }
     run = Runner(home, tmp_path_factory.mktemp("run"))
-    return lambda *story: node_story(run, "console_pages", *story, **environment)
+    return lambda *story, program="console_pages": node_story(run, program, *story, **environment)
 
 
 @pytest.mark.parametrize(("theme", "width"), VIEWS)
 def test_every_page_can_be_used_by_everybody(tell: Tell, theme: str, width: str) -> None:
     """Every page that a SuperUser finds opens without complaint of the browser or of axe-core."""
     tell("pages", theme, width, PAGES_PER_KIND)
+
+
+def test_first_contact_takes_few_steps(tell: Tell) -> None:
+    """Who has never seen S4 shares a file, and gives out a key for one bucket, in 17 steps."""
+    tell("contact", program="console_first")
