@@ -42,7 +42,7 @@ NAMES: Final = re.compile(
     r"DELETE|GET|HEAD|POST|PUT|content-type, x-amz-meta-a|https://example\.com|"
     r"logs/|reports/|backup-of-laptop|true|"
     r"align_engine|compact|finish_deletions|forget|lifecycle|prune_audit|reclaim|scrub|snapshot|"
-    r"watch_quotas|"
+    r"watch_quotas|[2-5]xx|[A-Z][a-z]+[A-Z][A-Za-z0-9]+|"
     r"(?:iam|s3|s4|aws):[\w:*-]+|arn:[\w:*/-]+|S4AK\w+|[0-9a-f]{8,})(?!\w)"
 )
 # What rows say that S4 makes by itself, and decisions, which are told in the same words everywhere.
