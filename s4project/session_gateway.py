@@ -32,6 +32,7 @@ from iam.sessions import SessionLife
 from s3api.app import Guest
 from s3api.errors import S3Error
 from s3api.protocol import render_error
+from s4project.signing_key import FollowServerKey
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -116,7 +117,8 @@ def let_in(scope: dict[str, Any], request_id: str) -> Guest | S3Error:
     lasting = SessionLife(known)  # type: ignore[arg-type]  # `look` waits for nothing
     try:
         with closing(BytesIO()) as nothing:
-            SessionMiddleware(lasting)(ASGIRequest(bare, nothing))
+            sessions = SessionMiddleware(lasting)
+            FollowServerKey(sessions)(ASGIRequest(bare, nothing))  # type: ignore[arg-type]  # so too
     except BadRequest:  # the session was ended at this very moment
         return OVER
     except SuspiciousOperation:  # a host that cannot be one

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from django.conf import settings
 
@@ -36,9 +36,10 @@ def secret_key(data_dir: Path) -> str:
 class FollowServerKey:
     """The middleware that looks whether the file is another; it stands before sessions."""
 
+    _seen: ClassVar[tuple[int, int] | None] = None  # the process has one key
+
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
-        self._seen: tuple[int, int] | None = None
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer a request under the key that is the key."""
@@ -50,5 +51,5 @@ class FollowServerKey:
         seen = (facts.st_ino, facts.st_mtime_ns)
         if seen != self._seen:
             settings.SECRET_KEY = secret_key(data_dir)
-            self._seen = seen
+            FollowServerKey._seen = seen
         return self._get_response(request)

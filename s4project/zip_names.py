@@ -1,7 +1,8 @@
 """Under which paths objects stand in a zip: those of their keys, as far as file systems take them.
 
 Keys are any text: `../../etc/passwd`, `/a`, `a//b`, both `a` and `a/b`. No path made here leads out
-of the folder that a zip is unpacked in, none is another one's folder, and no two are the same.
+of the folder that a zip is unpacked in, none is another one's folder, and no two are the same, on
+file systems either that take `A` for `a` and an accent for its letter's own.
 Pure: knows no zip and no server.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import re
 from hashlib import sha256
 from typing import Final
+from unicodedata import normalize
 
 NAME_BYTES_MAX: Final = 255  # of a file, in all file systems of today
 KEPT_BYTES: Final = 200  # of a longer one
@@ -23,19 +25,23 @@ class Paths:
     """The paths of one zip, given out key by key."""
 
     def __init__(self) -> None:
-        self._files: set[str] = set()
+        self._files: set[str] = set()  # these, as `_same` has them
         self._folders: set[str] = set()
+        self._counts: dict[str, int] = {}  # how often a path was asked for
 
     def of_file(self, name: str) -> str:
         """Give an object its path, by what of its key is below the folder that is packed."""
         *above, last = _parts(name)
         folder = self._folder(above)
         path = folder + last
-        count = 1
-        while path in self._files or path in self._folders:
+        wanted = same = _same(path)
+        count = self._counts.get(wanted, 1)
+        while same in self._files or same in self._folders:
             count += 1
             path = folder + _numbered(last, count)
-        self._files.add(path)
+            same = _same(path)
+        self._counts[wanted] = count
+        self._files.add(same)
         return path
 
     def of_folder(self, name: str) -> str:
@@ -47,11 +53,16 @@ class Paths:
         path = ""
         for part in parts:
             path += part
-            while path in self._files:
+            while _same(path) in self._files:
                 path += "_"
-            self._folders.add(path)
+            self._folders.add(_same(path))
             path += "/"
         return path
+
+
+def _same(path: str) -> str:
+    """Write a path so that two are equal that some file system takes for one."""
+    return normalize("NFC", path).casefold()
 
 
 def _parts(name: str) -> list[str]:
@@ -76,4 +87,4 @@ def _fit(part: str) -> str:
 def _numbered(name: str, count: int) -> str:
     """Tell a name from another like it: `a (2).txt`."""
     stem, dot, extension = name.rpartition(".")
-    return f"{stem} ({count}){dot}{extension}" if stem else f"{name} ({count})"
+    return _fit(f"{stem} ({count}){dot}{extension}" if stem else f"{name} ({count})")

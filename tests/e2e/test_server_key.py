@@ -14,6 +14,7 @@ import pytest
 
 from tests import postgresql
 from tests.e2e.server import ROOT, SECRET_KEY, running
+from tests.e2e.test_session_gateway import Page
 from tests.e2e.wire import Connection, write_head
 
 if TYPE_CHECKING:
@@ -168,3 +169,13 @@ def test_what_hangs_on_the_key_ends_with_it(rotating: Server) -> None:
     token = call(rotating, "/login", root)["token"]
     for number in range(6):
         assert call(rotating, "/users/1/keys", {"name": f"k{number}"}, token)["access_key"]
+
+
+@pytest.mark.parametrize("rotating", BOTH[:1], indirect=True)
+def test_sessions_end_at_every_door(rotating: Server) -> None:
+    """S3 for who is signed in knows no session of the key before, and the first one of the new."""
+    page = Page(rotating)
+    assert page.ask("GET", "/")[0] == 200
+    rotating.manage_json("rotate_server_key")
+    assert page.ask("GET", "/")[0] == 401
+    assert Page(rotating).ask("GET", "/")[0] == 200

@@ -12,6 +12,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from s4project.zip_download import Selection
 from tests.e2e.content import content
 from tests.e2e.server import Server
 from tests.e2e.test_rest import call, log_in
@@ -101,6 +102,19 @@ def test_how_much_it_would_be(page: Page, s3: BaseClient, bucket: str) -> None:
     zipping = Zipping(page, bucket, {"prefixes": ["f/", "g/"]}, measure="1")
     assert json.loads(zipping.body()) == {"objects": 3, "bytes": 12, "hasMore": False}
     assert Zipping(page, bucket, {"prefixes": ["nothing/"]}).read() == {}
+
+
+def test_many_names_hold_nobody_up(page: Page, bucket: str) -> None:
+    """Who is not known yet has no long form taken apart; tens of thousands of names are no work."""
+    connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=60)
+    with closing(connection):
+        connection.request("POST", f"/zip/{bucket}", b"a=b&" * MIB)
+        with connection.getresponse() as reply:
+            assert (reply.status, b"too many fields" in reply.read()) == (400, True)
+    keys = [f"k{number}" for number in range(50_001)]
+    folders = [f"k{number}/" for number in range(50_001)]
+    chosen = Selection("k", (*keys, "k7/x", "k7"), (*folders, "k7/y/")).without_repeats()
+    assert (chosen.keys, chosen.prefixes) == (tuple(keys), tuple(sorted(folders)))
 
 
 def test_what_is_gone_or_denied_is_named(server: Server, s3: BaseClient, bucket: str) -> None:

@@ -7,6 +7,7 @@ import { gettext } from "./words.js";
 const ROOT = "/s3/";
 export const KEYS_PER_DELETE = 1000; // of DeleteObjects
 const SAFE = new Set(["GET", "HEAD"]);
+const TROUBLE = 500; // statuses from here on tell of the server, not of the request
 
 /** S3 refused: `code` is AWS's, `message` what S3 says, `status` HTTP's. */
 export class S3Error extends Error {
@@ -23,6 +24,9 @@ export class SignedOut extends Error {
     this.name = "SignedOut";
   }
 }
+
+/** Whether a refusal means that who is signed in must show so again, or the page its token. */
+export const isSignedOut = (error) => error instanceof SignedOut || error.detail?.Reason === "PageOutOfDate";
 
 /** The server did not answer: it, or the way to it, is down. */
 export class Unreachable extends Error {
@@ -52,7 +56,11 @@ export const address = (bucket, key, parameters = {}) => {
   return ROOT + path + (asked ? `?${asked}` : "");
 };
 
-const parse = (text) => new DOMParser().parseFromString(text, "application/xml");
+// Characters that XML 1.0 has no word for: S3 writes them by number, and browsers read no such document.
+const UNSAYABLE = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/;
+const UNREADABLE = /&#x([0-8bcef]|1[0-9a-f]|fff[ef]);/g;
+
+const parse = (text) => new DOMParser().parseFromString(text.replace(UNREADABLE, "\ufffd"), "application/xml");
 
 /** The text of a node's first child of a name; "" when there is none. */
 export const childText = (node, name) => {
@@ -206,14 +214,36 @@ export const putObject = async (bucket, key, body, headers = {}) =>
   (await request("PUT", bucket, key, { body, headers })).headers;
 
 /** Delete an object, or one version of it; answer the Response's Headers. */
-export const deleteObject = async (bucket, key, { versionId, headers = {} } = {}) =>
-  (await request("DELETE", bucket, key, { parameters: { versionId }, headers })).headers;
+export const deleteObject = async (bucket, key, { versionId, headers = {}, signal } = {}) =>
+  (await request("DELETE", bucket, key, { parameters: { versionId }, headers, signal })).headers;
 
 /**
  * Delete up to KEYS_PER_DELETE things, each {key, versionId?}; answer the refusals, each {key,
  * versionId, code, message}. What is not among them is gone.
  */
-export const deleteObjects = async (bucket, things, { headers = {}, signal } = {}) => {
+export const deleteObjects = async (bucket, things, options = {}) => {
+  const refusals = [];
+  for (const thing of things.filter(({ key }) => UNSAYABLE.test(key))) {
+    refusals.push(...await deleteAlone(bucket, thing, options));
+  }
+  const sayable = things.filter(({ key }) => !UNSAYABLE.test(key));
+  return sayable.length ? [...refusals, ...await deleteTogether(bucket, sayable, options)] : refusals;
+};
+
+// What no document can name: one would have S3 refuse all others with it.
+const deleteAlone = async (bucket, { key, versionId }, options) => {
+  try {
+    await deleteObject(bucket, key, { ...options, versionId });
+  } catch (error) {
+    if (!(error instanceof S3Error) || error.status >= TROUBLE || isSignedOut(error)) {
+      throw error;
+    }
+    return [{ key, versionId, code: error.code, message: error.message }];
+  }
+  return [];
+};
+
+const deleteTogether = async (bucket, things, { headers = {}, signal } = {}) => {
   const rows = things.map(({ key, versionId }) => [
     "Object", [["Key", key], ...(versionId ? [["VersionId", versionId]] : [])],
   ]);

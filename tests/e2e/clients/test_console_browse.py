@@ -26,6 +26,7 @@ pytestmark = pytest.mark.e2e
 ODD: Final = (
     *("a//b.txt", "x/../dots.txt", "<img src=x onerror=alert(1)>.txt", "%41 50%.txt", "+ & ?#.txt"),
     *(" leading", "line\nbreak", "\u202eexe.txt", "\U0001f600.txt", "quote\"'s", "a/.", "é" * 511),
+    *("bell\a", "none\uffff"),
 )
 MANY: Final = 1200
 in_full = pytest.mark.skipif(not LONG, reason="S4_TEST_LONG: make test-console tells all stories")
@@ -106,6 +107,17 @@ def test_versions_are_seen_deleted_and_brought_back(
     left = s3.list_object_versions(Bucket=bucket)
     assert [each["Key"] for each in left["Versions"]] == ["doc.txt", "doc.txt", "folder/one.txt"]
     assert [each["Key"] for each in left["DeleteMarkers"]] == ["folder/one.txt"]
+
+
+@in_full
+def test_what_is_lost_is_said(tell: Tell, s3: BaseClient, bucket: str) -> None:
+    """While versioning is suspended what is deleted is gone, and nobody is told otherwise."""
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+    put(s3, bucket, ("gone.txt",))
+    tell("suspended")
+    left = s3.list_object_versions(Bucket=bucket)
+    assert "Versions" not in left
+    assert [each["Key"] for each in left["DeleteMarkers"]] == ["gone.txt"]
 
 
 @in_full

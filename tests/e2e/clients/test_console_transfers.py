@@ -57,6 +57,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "small.txt").write_bytes(b"small")
     (root / "middle.bin").write_bytes(content("middle", 24 * MIB + 7))
     (root / "other.bin").write_bytes(content("other", 24 * MIB + 8))
+    (root / "twin.bin").write_bytes(content("twin", 24 * MIB + 7))
+    (root / "growing.log").write_bytes(content("growing", 24 * MIB))
     return root
 
 
@@ -188,9 +190,16 @@ def test_the_server_is_killed(
 @in_full
 def test_it_is_cancelled(tell: Tell, s3: BaseClient, bucket: str) -> None:
     """What is cancelled leaves nothing behind, in the browser or in the store."""
-    tell("cancelled", "middle.bin", "other.bin")
+    tell("cancelled", "middle.bin", "other.bin", "twin.bin")
     assert stored(s3, bucket) == {}
     assert no_uploads(s3, bucket)
+
+
+@in_full
+def test_the_file_changes(tell: Tell, s3: BaseClient, bucket: str) -> None:
+    """A file that is written to meanwhile is not stored by halves, and holds up no other."""
+    tell("changed", "middle.bin", "growing.log")
+    assert stored(s3, bucket).keys() == {"middle.bin"}
 
 
 @in_full
@@ -217,7 +226,7 @@ def test_downloads(tell: Tell, s3: BaseClient, bucket: str, tmp_path: Path) -> N
         "folder/a.txt": b"a",
         "folder/deep/b.bin": content("b", 3 * MIB),
         "folder/empty/": b"",
-        "elsewhere": b"not asked for",
+        "elsewhere": b"asked for last",
     }
     for key, data in objects.items():
         s3.put_object(Bucket=bucket, Key=key, Body=data)
@@ -227,6 +236,7 @@ def test_downloads(tell: Tell, s3: BaseClient, bucket: str, tmp_path: Path) -> N
     for name, expected in (
         ("several.zip", within | {"ü <b>.txt": b"one"}),
         ("folder.zip", within),
+        ("two.zip", {key: objects[key] for key in ("ü <b>.txt", "elsewhere")}),
     ):
         with ZipFile(tmp_path / name) as packed:
             assert {each: packed.read(each) for each in packed.namelist()} == expected

@@ -77,8 +77,15 @@ const choices = (onChange) => {
     el("label", { class: "browse-choice" }, el("input", { type: "radio", name: "how", value, checked: isOn, on: { change: () => onChange(value === "all") } }), el("span", {}, label));
   return el("fieldset", { class: "browse-choices" },
     el("legend", { class: "sr-only" }, gettext("What is deleted")),
-    choice("current", gettext("Delete. Versions are kept: what is deleted can be undeleted."), true),
+    choice("current", browser.keepsReplaced ? gettext("Delete. Versions are kept: what is deleted can be undeleted.") : gettext("Delete. Versions that there are stay."), true),
     choice("all", gettext("Delete for good, with all versions. This cannot be undone."), false));
+};
+
+const warningOf = (isForGood) => {
+  if (isForGood || !browser.keepsVersions) {
+    return gettext("This cannot be undone.");
+  }
+  return browser.keepsReplaced ? "" : gettext("Versioning is suspended: what was written since then is lost, and cannot be undeleted.");
 };
 
 // Ask; answer {isForGood, isBypassing, count} or null.
@@ -99,8 +106,8 @@ const question = (entries) =>
 
     const draw = () => {
       total.textContent = figures(known, isForGood);
-      const isLossy = isForGood || !browser.keepsVersions;
-      warning.textContent = isLossy ? gettext("This cannot be undone.") : "";
+      const isLossy = isForGood || !browser.keepsReplaced;
+      warning.textContent = warningOf(isForGood);
       bypassing.hidden = !(isForGood && browser.facts.hasLock && browser.rights.bypass);
       const isCounted = known.isAll || known.isMore;
       typing.hidden = !(isLossy && known.count >= TYPED_FROM);

@@ -4,9 +4,10 @@
 // work waits until somebody lets it go on. What S3 refuses is told by name, and the rest goes on.
 
 import { button, el, toast } from "../dom.js";
+import { isSignedOut } from "../s3.js";
 import { gettext, numberText, say as fill } from "../words.js";
 import { browser, say } from "./state.js";
-import { isSignedOut, renew } from "./upload_wire.js";
+import { renew } from "./upload_wire.js";
 
 const SECONDS = [1, 2, 4, 8, 16]; // between attempts
 const REFUSALS_SHOWN_MAX = 50;

@@ -91,6 +91,12 @@ class Browser {
     return facts.versioning !== "unversioned";
   }
 
+  // Whether what is replaced or deleted stays as a version: while versioning is suspended, what was
+  // written without it does not.
+  get keepsReplaced() {
+    return facts.versioning === "enabled";
+  }
+
   // The address of another place in the bucket.
   addressOf(changes) {
     return writePlace({ ...this.#place, ...changes });

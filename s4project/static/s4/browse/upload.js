@@ -147,8 +147,8 @@ window.addEventListener("focus", renewAsTold);
 window.addEventListener("online", () => uploads.gate.closedFor === "connection" && uploads.gate.open());
 
 const giveFile = (upload, file) => {
-  if (!uploads.attach(upload, file)) {
-    toast(fill(gettext("%(name)s is another file: it has another size than the one whose upload was begun."), { name: file.name }), "error");
+  if (!uploads.attach(upload, file, { mustMatch: true })) {
+    toast(fill(gettext("%(name)s is another file than the one whose upload was begun."), { name: file.name }), "error");
   }
 };
 
@@ -186,7 +186,7 @@ const panel = new Panel(document.getElementById("browse-transfers"), uploads, {
   onFile: askForFile,
   onSignedIn: renewAsTold,
   signInUrl: `/login/?next=${encodeURIComponent(location.pathname)}`,
-  keepsVersions: browser.keepsVersions,
+  keepsReplaced: browser.keepsReplaced,
 });
 
 panel.onCancel = async () => {

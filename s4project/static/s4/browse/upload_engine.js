@@ -31,10 +31,11 @@ const ENDED = new Set([DONE, SKIPPED, GONE]);
 
 const ENDED_ELSEWHERE = new Set(["NoSuchUpload", "NoSuchBucket"]);
 
+const lastOf = (path) => path.slice(path.lastIndexOf("/") + 1);
 const placeOf = (bucket, key) => `${bucket}/${key}`;
 const isSame = (one, other) => one.size === other.size && one.lastModified === other.lastModified;
 
-// A file that cannot be sent as it is: `code` is FileChanged, TooLarge or KeyTooLong.
+// A file that cannot be sent as it is: `code` is FileChanged, OtherFile, TooLarge or KeyTooLong.
 export class FileError extends Error {
   constructor(code) {
     super(code);
@@ -52,6 +53,7 @@ export class Upload {
   uploadId = "";
   parts = new Map(); // number to { etag, crc, size }: what the server has
   areKnown = true; // whether `parts` is all that it has
+  mustMatch = false; // whether a file that has other parts than it is refused
   flying = new Map(); // number to bytes on the way
   held = 0; // bytes that the server was found to have, while the file is not at hand
   checked = 0; // bytes read again after a reload
@@ -167,11 +169,13 @@ export class Uploads {
   }
 
   // Give the file of an upload that has none, or none that can be read; false: it is another one.
-  attach(upload, file) {
-    if (!STRANDED.has(upload.state) || !upload.uploadId || file.size !== upload.size) {
+  // `mustMatch`: it may be any file that somebody chose, so what was sent of it must be in it.
+  attach(upload, file, { mustMatch = false } = {}) {
+    const isOther = file.size !== upload.size || (mustMatch && !upload.held && file.name !== lastOf(upload.name));
+    if (!STRANDED.has(upload.state) || !upload.uploadId || isOther) {
       return false;
     }
-    Object.assign(upload, { file, error: null, areKnown: false });
+    Object.assign(upload, { file, mustMatch, error: null, areKnown: false });
     upload.parts.clear();
     this.#wait(upload);
     this.#pump();
@@ -303,6 +307,9 @@ export class Uploads {
       upload.restarts += 1;
       this.#forget(upload);
       this.#wait(upload);
+    } else if (error.code === "OtherFile") {
+      Object.assign(upload, { file: null, handle: null, error });
+      this.#set(upload, NEEDS_FILE);
     } else {
       this.#fail(upload, error);
     }
@@ -350,6 +357,8 @@ export class Uploads {
       const part = plan.get(number);
       if (part && part.end - part.start === bytes && (await this.hash(file.slice(part.start, part.end), signal)) === crc) {
         upload.parts.set(number, { etag, crc, size: bytes });
+      } else if (upload.mustMatch) {
+        throw new FileError("OtherFile");
       }
       upload.checked += bytes;
       this.#tell();

@@ -1,4 +1,5 @@
 // Checksums of pieces of files, computed by a worker (upload_hasher.js).
+import { Unreachable } from "../s3.js";
 import { FileError } from "./upload_engine.js";
 import { stopped } from "./upload_gate.js";
 
@@ -16,6 +17,12 @@ const start = () => {
     } else {
       asked.resolve(crc);
     }
+  };
+  worker.onerror = (event) => { // its own file could not be fetched
+    event.preventDefault();
+    worker = null;
+    waiting.forEach(({ reject }) => reject(new Unreachable()));
+    waiting.clear();
   };
 };
 

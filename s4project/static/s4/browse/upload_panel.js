@@ -82,8 +82,8 @@ export class Panel {
   #timer = 0;
 
   // `onFile(upload)`: ask for the file of an upload again. `signInUrl`: where one signs in.
-  constructor(place, uploads, { onFile, onSignedIn, signInUrl, keepsVersions }) {
-    Object.assign(this, { uploads, onFile, keepsVersions });
+  constructor(place, uploads, { onFile, onSignedIn, signInUrl, keepsReplaced }) {
+    Object.assign(this, { uploads, onFile, keepsReplaced });
     this.head = el("h2", { class: "upload-head" });
     this.pace = el("p", { class: "upload-pace" });
     this.bar = el("progress", { class: "upload-total", "aria-label": gettext("All uploads") });
@@ -217,7 +217,7 @@ export class Panel {
       : gettext("Your session is over, and the uploads wait. Sign in again, in a new tab: then they go on."));
     exists.element.hidden = !taken;
     const words = ngettext("%(count)s object is there already.", "%(count)s objects are there already.", taken);
-    const kept = this.keepsVersions ? ` ${gettext("What is replaced is kept as a version.")}` : "";
+    const kept = this.keepsReplaced ? ` ${gettext("What is replaced is kept as a version.")}` : "";
     put(exists.text, say(words, { count: numberText(taken) }) + kept);
     failures.element.hidden = !failed;
     put(failures.text, say(ngettext("%(count)s upload failed.", "%(count)s uploads failed.", failed), { count: numberText(failed) }));

@@ -1,15 +1,23 @@
 // The requests of uploads, to S3 behind the session (../s3.js). What has a body goes by
 // XMLHttpRequest: alone it tells how much has left. Refusals are those of s3.js.
 import {
-  address, ask, childrenOf, childText, csrfToken, errorOf, listObjects, request, S3Error, SignedOut, Unreachable, xml,
+  address, ask, childrenOf, childText, csrfToken, errorOf, isSignedOut, listObjects, request, S3Error, Unreachable, xml,
 } from "../s3.js";
 import { inBase64, ofBase64 } from "./upload_crc32c.js";
+import { FileError } from "./upload_engine.js";
 import { stopped } from "./upload_gate.js";
+
+export { isSignedOut };
 
 const CHECKSUM = "x-amz-checksum-crc32c";
 const UNTYPED = "application/octet-stream";
 const STALL_MS = 60_000; // without a byte that leaves
 const ANSWER_MS = 300_000; // what has left may still lie in the buffers of a slow line
+
+// Why a request was not answered: browsers break one off, too, whose file was changed meanwhile, and
+// that passes by itself no more.
+const whyBroken = (blob) =>
+  blob.slice(0, 1).arrayBuffer().then(() => new Unreachable(), () => new FileError("FileChanged"));
 
 const send = (bucket, key, { parameters, headers, blob, signal, onSent }) =>
   new Promise((resolve, reject) => {
@@ -38,7 +46,7 @@ const send = (bucket, key, { parameters, headers, blob, signal, onSent }) =>
       const isDone = sending.status >= 200 && sending.status < 300;
       return isDone ? resolve(sending) : reject(errorOf(sending.status, sending.responseText));
     });
-    sending.onerror = end(() => reject(new Unreachable()));
+    sending.onerror = end(() => whyBroken(blob).then(reject));
     sending.onabort = end(() => reject(signal.aborted ? stopped() : new Unreachable()));
     signal.addEventListener("abort", abort);
     expect(STALL_MS);
@@ -46,9 +54,6 @@ const send = (bucket, key, { parameters, headers, blob, signal, onSent }) =>
   });
 
 const unless = (mayReplace) => (mayReplace ? {} : { "If-None-Match": "*" });
-
-// Whether a refusal means that who is signed in must show so again, or the page its token.
-export const isSignedOut = (error) => error instanceof SignedOut || error.detail?.Reason === "PageOutOfDate";
 
 // Whether there is such an object; one who may not know is not kept from trying. Asked by a list,
 // which is no failure where there is none.

@@ -6,6 +6,7 @@ const PROXY_REFUSES = 413;
 
 const NAMED = {
   FileChanged: () => gettext("The file was changed, moved or removed since it was chosen. Add it again."),
+  OtherFile: () => gettext("What was sent is not in the file that was chosen: it is another one, or was changed. Choose again, or cancel and begin anew."),
   TooLarge: () => gettext("The file is larger than an object can be here."),
   KeyTooLong: () => gettext("Its name with all folders above it has more than 1,024 bytes."),
   NoSuchBucket: () => gettext("The bucket is gone: it was deleted meanwhile."),
@@ -36,7 +37,7 @@ const ofState = {
     say(gettext("Paused at %(percent)s % of %(size)s"), { percent: share(upload), size: sizeText(upload.size) }),
   [engine.EXISTS]: () => gettext("An object of this name is there already"),
   [engine.NEEDS_FILE]: (upload) =>
-    say(gettext("Begun earlier: %(sent)s of %(size)s are there"), {
+    upload.error ? whyText(upload.error) : say(gettext("Begun earlier: %(sent)s of %(size)s are there"), {
       sent: sizeText(upload.sent),
       size: sizeText(upload.size),
     }),

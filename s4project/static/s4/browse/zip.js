@@ -53,8 +53,10 @@ const downloadZip = async (entries) => {
     tellTrouble(error);
     return;
   }
-  const { objects, bytes, hasMore } = found;
-  if (hasMore) {
+  const alone = entries.filter((entry) => !isFolder(entry));
+  const objects = found.objects + (found.hasMore ? 0 : alone.length);
+  const bytes = alone.reduce((sum, { size }) => sum + size, found.bytes);
+  if (found.hasMore) {
     toast(say(gettext("These are more than %(count)s objects, too many for one zip. Choose fewer, or take an S3 client such as rclone."), { count: numberText(objects) }), "error");
     return;
   }
@@ -62,9 +64,9 @@ const downloadZip = async (entries) => {
     toast(gettext("There is nothing in it to download."), "info");
     return;
   }
-  const total = Object.entries({ csrfmiddlewaretoken: csrfToken(), selection });
+  const told = Object.entries({ csrfmiddlewaretoken: csrfToken(), selection });
   const form = el("form", { method: "post", action: addressOfZip(), hidden: true },
-    total.map(([name, value]) => el("input", { type: "hidden", name, value })));
+    told.map(([name, value]) => el("input", { type: "hidden", name, value })));
   document.body.append(form);
   withoutAsking(() => form.submit());
   form.remove();

@@ -239,6 +239,16 @@ exports.versions = () => browse(async (page) => {
   await page.waitForSelector('.browse-deleted');
 });
 
+exports.suspended = () => browse(async (page) => {
+  await signIn(page);
+  await open(page);
+  await menu(page, file('gone.txt'), 'Delete');
+  await page.waitForSelector('.browse-warning:has-text("Versioning is suspended")');
+  assert.ok(await page.locator('dialog :text("can be undeleted")').isHidden());
+  await page.click('dialog .button-danger');
+  await gone(page, file('gone.txt'));
+});
+
 exports.names = (odd) => browse(async (page) => {
   const keys = JSON.parse(odd);
   await signIn(page);

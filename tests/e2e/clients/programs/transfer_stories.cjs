@@ -130,8 +130,9 @@ exports.dropped = (name) => browse(async (page) => {
   await isIn(page, name, 'done');
 });
 
-// Given up: nothing of it stays. Another file than the one that was begun is not taken for it.
-exports.cancelled = (name, other) => browse(async (page) => {
+// Given up: nothing of it stays. Another file than the one that was begun is not taken for it, of
+// whatever size.
+exports.cancelled = (name, other, twin) => browse(async (page) => {
   await start(page);
   await pace(page, SLOW);
   await upload(page, name);
@@ -141,6 +142,9 @@ exports.cancelled = (name, other) => browse(async (page) => {
   await isIn(page, name, 'needs-file');
   await choose(page, `.upload-row button[aria-label^="Choose the file"]`, other);
   await page.waitForSelector('.message-error:has-text("another file")');
+  await choose(page, `.upload-row button[aria-label^="Choose the file"]`, twin);
+  await page.waitForSelector('.upload-state:has-text("What was sent is not in the file")');
+  await isIn(page, name, 'needs-file');
   await page.click('.uploads button[aria-label="Cancel all"]');
   await page.click('dialog button:has-text("Cancel all uploads")');
   await page.waitForSelector('.uploads', { state: 'hidden' });
@@ -173,6 +177,19 @@ exports.lost = (name) => browse(async (page) => {
   await pace(page, 0);
   await isIn(page, name, 'done');
 }, { expects: /ERR_INTERNET_DISCONNECTED/ });
+
+// A file is written to in mid-upload: that is said, and keeps no other from being sent.
+exports.changed = (other, name) => browse(async (page) => {
+  await start(page);
+  await pace(page, SLOW);
+  await upload(page, other, name);
+  await hasSent(page, other, 4 * MIB);
+  fs.appendFileSync(path.join(files, name), 'more');
+  await isIn(page, name, 'failed');
+  await page.waitForSelector('.upload-state:has-text("The file was changed")');
+  await pace(page, 0);
+  await isIn(page, other, 'done');
+}, { expects: /ERR_UPLOAD_FILE_CHANGED/ });
 
 // The session ends in mid-upload; somebody else signs in, then who began.
 exports.session = (name) => browse(async (page, context) => {
@@ -238,6 +255,10 @@ exports.downloads = (target) => browse(async (page) => {
   await page.click('[data-action=select-none] >> visible=true');
   await check('folder');
   assert.equal(await save('folder.zip'), 'folder.zip');
+  await page.click('[data-action=select-none] >> visible=true');
+  await check('ü <b>.txt');
+  await check('elsewhere');
+  assert.equal(await save('two.zip'), `${bucket}.zip`);
 });
 
 // A link to share, made and copied.
