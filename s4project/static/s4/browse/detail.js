@@ -42,13 +42,13 @@ const TABS = {
   metadata: { title: gettext("Metadata"), draw: (place) => place.replaceChildren(...buildMetadata(view).filter(Boolean)) },
   tags: { title: gettext("Tags"), draw: (place) =>
     view.may.readTags
-      ? fill(place, () => readTags(view.ref), (tags) => buildTags(view, tags))
+      ? fill(place, () => readTags(view.ref), (tags) => buildTags({ ...view, reload: () => redraw("tags") }, tags))
       : place.replaceChildren(forbidden(gettext("Your policies do not let you see tags here."))) },
   versions: { title: gettext("Versions"), draw: drawVersions },
   lock: { title: gettext("Lock"), draw: (place) => place.replaceChildren(...buildLock(view)) },
   access: { title: gettext("Access"), draw: (place) =>
     view.may.readAcl
-      ? fill(place, () => readAcl(view.ref), (acl) => buildAcl(view, acl))
+      ? fill(place, () => readAcl(view.ref), (acl) => buildAcl({ ...view, reload: () => redraw("access") }, acl))
       : place.replaceChildren(forbidden(gettext("Your policies do not let you see who is granted what here."))) },
 };
 
@@ -93,6 +93,14 @@ const drawTab = () => {
     TABS[tab].draw(drawn.get(tab));
   }
   content.replaceChildren(drawn.get(tab));
+};
+
+// Draw one tab anew; what is typed in the others stays.
+const redraw = (name) => {
+  drawn.delete(name);
+  if (tab !== name) return;
+  drawTab();
+  panel.querySelector("[role=tab][aria-selected=true]").focus({ preventScroll: true });
 };
 
 const tabList = () => {
@@ -194,9 +202,9 @@ const makeView = (ref, head) => ({
   ref, head, facts: browser.facts, may: browser.rights, isOld: Boolean(ref.versionId),
   reload: () => load(),
   changed: () => changed(),
-  tagged: () => load(),
+  tagged: () => redraw("tags"),
   locked: () => load(),
-  granted: () => load(),
+  granted: () => redraw("access"),
 });
 
 const load = async () => {
