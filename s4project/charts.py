@@ -40,6 +40,7 @@ KIND_NAMES: Final = {
 }
 ALL: Final = "all"
 LATEST_SECONDS: Final = 253_402_300_799  # the end of the year 9999: no moment is later
+DIGITS_MAX: Final = len(str(LATEST_SECONDS))
 
 
 class Line(NamedTuple):
@@ -198,7 +199,8 @@ def asked(request: HttpRequest) -> Asked:
     text = request.GET.get("until", "")
     if name not in SPANS or kind not in {ALL, *(each.name.lower() for each in Kind)}:
         raise BadRequest("There is no such span, or no such kind of requests.")
-    if text and not (text.isascii() and text.isdigit() and int(text[:13]) <= LATEST_SECONDS):
+    is_number = text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX
+    if text and not (is_number and int(text) <= LATEST_SECONDS):
         raise BadRequest("A moment is written in seconds since 1970.")
     return Asked(name, int(text) if text else None, kind)
 

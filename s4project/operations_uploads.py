@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 ROWS: Final = 100
 COUNTED_AT_ONCE: Final = 1000
-COUNTED_MAX: Final = 20_000  # old uploads that are counted before somebody aborts them
+COUNTED_MAX: Final = 100_000  # old uploads and parts that are counted before they are aborted
 DAYS: Final = 7  # what is proposed
 
 
@@ -134,7 +134,7 @@ def count_old(days: int) -> Old:
     engine, by_ms = get_engine(), time.time_ns() // 1_000_000 - 24 * days * HOUR_MS
     uploads = parts = size = 0
     after = ""
-    while uploads < COUNTED_MAX:
+    while uploads + parts < COUNTED_MAX:
         page = engine.open_uploads(after_id=after, limit=COUNTED_AT_ONCE)
         for each in page.uploads:
             if each.upload.initiated_ms > by_ms:

@@ -76,12 +76,12 @@ class Run:
             outcome = self._when_free()
         except OBSTACLES as error:
             failure = f"{type(error).__name__}: {error}"
-        result = outcome.after(self.task.result).as_result()
+        result = outcome.after(self.task).as_result()
+        columns = {"result": result, "problems": outcome.problems, "note": failure}
         if not outcome.is_complete and not failure and not self.wish.is_set():
-            self._insist(partial(tasks.put_back, self.task, result))
+            self._insist(partial(tasks.put_back, self.task, **columns))
             return
         state = State.FAILED if failure else State.DONE if outcome.is_complete else State.STOPPED
-        columns = {"result": result, "problems": outcome.problems, "note": failure}
         self._insist(partial(tasks.end, self.task, state, **columns))
         figures = result["figures"]
         log.info("A task ended", task=self.task.pk, state=state, note=failure, result=figures)

@@ -54,13 +54,14 @@ class Outcome:
         """Show it as a row keeps it."""
         return {"figures": self.figures, "rows": self.rows}
 
-    def after(self, earlier: dict[str, Any]) -> Outcome:
-        """Add what earlier starts of the same task did."""
+    def after(self, task: Task) -> Outcome:
+        """Add what earlier starts of the task did."""
         if self.is_begun_anew:
             return self
-        for name, count in earlier.get("figures", {}).items():
+        self.problems += task.problems
+        for name, count in task.result.get("figures", {}).items():
             self.figures[name] = self.figures.get(name, 0) + count
-        for name, rows in earlier.get("rows", {}).items():
+        for name, rows in task.result.get("rows", {}).items():
             self.rows[name] = [*rows, *self.rows.get(name, [])][:ROWS_MAX]
         return self
 

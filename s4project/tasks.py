@@ -145,9 +145,15 @@ def note(task: Task, **columns: Any) -> None:
     Task.objects.filter(pk=task.pk, state=RUNNING).update(**columns)
 
 
-def put_back(task: Task, result: Mapping[str, Any]) -> None:
-    """Leave a task to the next process: this one ends in order, which counts as no start."""
-    note(task, state=WAITING, starts=task.starts, result=result)
+def put_back(task: Task, **columns: Any) -> None:
+    """Leave a task to the next process: this one ends in order, which counts as no start.
+
+    What somebody wished to stop meanwhile has ended: the next process would not know of the wish.
+    """
+    note(task, **columns)
+    own = Task.objects.filter(pk=task.pk, state=RUNNING)
+    own.filter(is_stop_asked=False).update(state=WAITING, starts=task.starts)
+    own.filter(is_stop_asked=True).update(state=State.STOPPED.value, ended_at=timezone.now())
 
 
 def end(task: Task, state: State, **columns: Any) -> None:

@@ -63,7 +63,7 @@ class LifecycleVerbs:
         return self._lifecycle.run(options)
 
     def open_uploads(self, *, after_id: str = "", limit: int = 100) -> OpenUploads:
-        """List the open uploads of all buckets, oldest first; costs a look at all their parts."""
+        """List open uploads of all buckets, oldest first; fewer where they have very many parts."""
         return self._old_uploads.page(after_id, limit)
 
     def abort_uploads(self, by_ms: int, is_over: Callable[[], bool]) -> tuple[int, bool]:

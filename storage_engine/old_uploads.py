@@ -54,18 +54,19 @@ class OldUploads:
 
     def _page(self, after: bytes, limit: int, txn: lmdb.Transaction[bytes]) -> OpenUploads:
         found: list[OpenUpload] = []
-        raw_id = after
+        raw_id, parts = after, 0
         with txn.cursor(self._index.tables.uploads) as cursor:
             is_found = cursor.set_range(after + b"\x00" if after else b"")
             for _ in range(SCAN_STEPS_MAX):
                 if not is_found:
                     return OpenUploads(found, "")
-                if len(found) >= limit:
+                if len(found) >= limit or parts >= SCAN_STEPS_MAX:
                     break
                 raw_id, row = cursor.key(), rows.decode_upload(cursor.value())
                 if row.completed is None:
                     upload = upload_info(raw_id, row)
                     found.append(OpenUpload(upload, *self._count_parts(txn, raw_id)))
+                    parts += found[-1].parts
                 is_found = cursor.next()
         return OpenUploads(found, raw_id.hex())
 

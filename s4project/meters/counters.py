@@ -105,7 +105,10 @@ class Counters:
             span, rows = self._closed[0]
             self._write(span, rows, lambda: None)
             self._closed.popleft()
-        self._write(self._span, _copy(self.rows), self._sample)
+        span, rows = self._span, _copy(self.rows)
+        if self._closed:  # the span ended just now, with less than was copied
+            return True
+        self._write(span, rows, self._sample)
         return False
 
     def rest(self) -> None:

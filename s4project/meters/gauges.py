@@ -10,6 +10,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Final
 
+import lmdb
 import structlog
 
 from s4project.meters.columns import Gauges
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from storage_engine import StorageEngine
 
 SHARE: Final = 1000
+TROUBLE: Final = (EngineError, OSError, lmdb.Error)
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +54,7 @@ def note(engine: StorageEngine, directory: Path) -> None:
     try:
         seen = look(engine, directory)
         ring.add(seen.at, {}, seen)
-    except (EngineError, OSError) as error:
+    except TROUBLE as error:
         log.warning("What there is could not be kept", error=str(error))
     finally:
         ring.close()
@@ -73,7 +75,7 @@ class Sampler:
             return None
         try:
             found = look(self._engine, self._directory)
-        except (EngineError, OSError):
+        except TROUBLE:
             return None  # whoever asks the engine next is told
         now = time.monotonic()
         self._due = now + max(TIERS[0].seconds, SHARE * (now - began))

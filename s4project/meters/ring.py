@@ -20,13 +20,13 @@ import os
 import struct
 import time
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from s4project.meters.columns import GAUGES, WORDS, Gauges, gauges_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 NAME: Final = "meters"
@@ -71,6 +71,14 @@ SLOTS_OF_PAGE: Final = PAGE_BYTES // SLOT.size
 EMPTY: Final = bytes(16)
 
 Slots = dict[int, list[int]]  # the second at which a slot begins: its words
+
+
+class Change(NamedTuple):
+    """What a slot is to be, and what was in its place before."""
+
+    place: int
+    before: bytes
+    after: bytes
 
 
 def _pages(tier: Tier) -> int:
@@ -126,8 +134,8 @@ class Ring:
         at = min(at, now)
         with self._locked() as file:
             self._forget_the_future(file, now)
-            for tier in TIERS:
-                _add(file, tier, at - at % tier.seconds, counts, gauges)
+            added = [_add(file, tier, at - at % tier.seconds, counts, gauges) for tier in TIERS]
+            _write(file, [change for change in added if change is not None])
 
     def close(self) -> None:
         """Let go of the file."""
@@ -183,18 +191,33 @@ def _forget(file: int, tier: Tier, start: int) -> None:
 
 def _add(
     file: int, tier: Tier, start: int, counts: Mapping[int, int], gauges: Gauges | None
-) -> None:
-    """Add to one slot, which takes the place of an older one."""
+) -> Change | None:
+    """Add to one slot, which takes the place of an older one; None: it is one of the past."""
     place = place_of(tier, start)
-    found = _decode(os.pread(file, SLOT.size, place))
+    before = os.pread(file, SLOT.size, place)
+    found = _decode(before)
     if found is not None and found[0] > start:
-        return  # a whole round has passed since
+        return None  # a whole round has passed since
     words = found[1] if found is not None and found[0] == start else [0] * WORDS
     for index, count in counts.items():
         words[index] += count
     if gauges is not None and gauges.at >= gauges_of(words).at:
         words[GAUGES:] = gauges
-    os.pwrite(file, _encode(start, words), place)
+    return Change(place, before, _encode(start, words))
+
+
+def _write(file: int, changes: Sequence[Change]) -> None:
+    """Write all slots, or none: a full disk takes some and not others, and is tried again."""
+    done: list[Change] = []
+    try:
+        for change in changes:
+            os.pwrite(file, change.after, change.place)
+            done.append(change)
+    except OSError:
+        for change in done:
+            with suppress(OSError):
+                os.pwrite(file, change.before, change.place)
+        raise
 
 
 def read(path: Path, tier: Tier, first: int, last: int) -> Slots:
@@ -203,7 +226,7 @@ def read(path: Path, tier: Tier, first: int, last: int) -> Slots:
     Takes no lock, so that no reader ever keeps a worker waiting. No file: none; OSError.
     """
     start, end = first - first % tier.seconds, last - last % tier.seconds
-    start = max(start, end - (tier.slots - 1) * tier.seconds)
+    start = max(0, start, end - (tier.slots - 1) * tier.seconds)
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

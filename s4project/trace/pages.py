@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+import structlog
 from asgiref.sync import sync_to_async
 from django import forms
 from django.conf import settings
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from django.http.response import HttpResponseBase
+
+log = structlog.get_logger(__name__)
 
 RETRY_MS: Final = 2000
 REST_SECONDS: Final = 0.25  # between two batches: what comes meanwhile is sent together
@@ -124,6 +127,9 @@ async def _stream(asked: Asked, session_key: str) -> AsyncIterator[bytes]:
                 await asyncio.sleep(REST_SECONDS)
     except TooManyError:
         yield b"event: full\ndata:\n\n"
+    except OSError as error:
+        log.warning("Nobody can watch requests", error=str(error))
+        yield b"event: trouble\ndata:\n\n"
 
 
 def is_still_let_in(session_key: str) -> bool:

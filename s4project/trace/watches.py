@@ -10,6 +10,7 @@ taken away by the first worker that finds out.
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import os
 import secrets
@@ -41,6 +42,7 @@ OPENING_SECONDS_MAX: Final = 60
 WATCHES_MAX: Final = 8
 READ_BYTES: Final = 1 << 18
 PIPE_BYTES: Final = 1 << 20  # asked for; a system that grants less loses more
+GONE: Final = {errno.ENXIO, errno.ENOENT}  # nobody reads; other errors are this process's own
 
 
 class TooManyError(Exception):
@@ -124,8 +126,12 @@ class Tracer:
         try:
             asked = msgspec.json.decode(path.with_suffix(ASKED).read_bytes(), type=Asked)
             descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except (OSError, msgspec.MsgspecError):
-            _take_away(path)  # nobody reads it, or it is none of ours
+        except msgspec.MsgspecError:
+            _take_away(path)  # it is none of ours
+            return
+        except OSError as error:
+            if error.errno in GONE:
+                _take_away(path)
             return
         self._watches[name] = _Told(asked, descriptor)
         self._lost[name] = 0
@@ -201,8 +207,12 @@ def watching(directory: Path, asked: Asked) -> Iterator[Watch]:
     if len(list(directory.glob(f"*{WATCH}"))) >= WATCHES_MAX:
         raise TooManyError
     path = directory / f"{secrets.token_hex(8)}{WATCH}"
-    path.with_suffix(ASKED).write_bytes(msgspec.json.encode(asked))
-    descriptor = _open_pipe(path)
+    try:
+        path.with_suffix(ASKED).write_bytes(msgspec.json.encode(asked))
+        descriptor = _open_pipe(path)
+    except OSError:
+        _take_away(path)
+        raise
     watch = Watch(descriptor)
     watches.add(watch)
     try:
@@ -229,7 +239,7 @@ def _open_pipe(path: Path) -> int:
 
 
 def _take_away(path: Path) -> None:
-    for each in (path, path.with_suffix(ASKED)):
+    for each in (path, path.with_suffix(ASKED), path.with_suffix(OPENING)):
         each.unlink(missing_ok=True)
 
 
@@ -247,8 +257,9 @@ def _ring(directory: Path) -> None:
     for path in directory.glob(f"*{EAR}"):
         try:
             ear = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError:
-            path.unlink(missing_ok=True)
+        except OSError as error:
+            if error.errno in GONE:
+                path.unlink(missing_ok=True)
             continue
         with suppress(BlockingIOError):
             os.write(ear, b"!")

@@ -126,6 +126,7 @@ def test_the_page_says_which_past_it_shows(console: Client) -> None:
         {"until": "-1"},
         {"until": "1e3"},
         {"until": "9" * 40},
+        {"until": "0" * 5000},
         {"until": "٣"},
         {"range": ""},
     ],
@@ -136,6 +137,17 @@ def test_no_past_is_shown_that_there_cannot_be(
 ) -> None:
     """Spans, kinds and moments that are none are refused."""
     assert console.get(address, asked).status_code == 400
+
+
+@pytest.mark.parametrize("span", list(charts.SPAN_NAMES))
+def test_the_first_moments_of_all_have_a_past_without_figures(
+    console: Client, tmp_path: Path, span: str
+) -> None:
+    """A span that would begin before 1970 is shown, with nothing in it."""
+    count(tmp_path, 30, READ_WORDS)
+    for until in ("0", "1", "99999"):
+        found = told(console, range=span, until=until)
+        assert {value for line in found["charts"]["requests"] for value in line["values"]} == {0}
 
 
 def test_others_see_what_is_theirs_and_no_charts(console: Client) -> None:

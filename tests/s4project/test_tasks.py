@@ -20,11 +20,11 @@ from s4project.job_board import Board, write_record
 from s4project.models import JobRecord, Kind, State, Task
 from s4project.task_runner import Run, TaskRunner
 from s4project.task_work import WORK, Outcome, Work
-from storage_engine import DAY_MS, Busy, LifecycleRule
+from storage_engine import DAY_MS, Busy, LifecycleRule, old_uploads
 from storage_engine.volume import volume_path
 from tests.people import person
 from tests.s4project.probing import wait_for
-from tests.storage_engine.engine_steps import attributes, noise, put
+from tests.storage_engine.engine_steps import BUCKET, attributes, noise, put, put_part
 from tests.stores import opened
 
 if TYPE_CHECKING:
@@ -152,14 +152,30 @@ def test_what_a_process_leaves_the_next_goes_on_with(
     def work(task: Task, work: Work) -> Outcome:
         del task
         ending.set()
-        return Outcome({"blobs": 2}, is_complete=not work.should_stop())
+        return Outcome({"blobs": 2}, problems=1, is_complete=not work.should_stop())
 
     monkeypatch.setitem(WORK, Kind.SCRUB, work)
     left = carry_out(tasks.ask(Kind.SCRUB, boss), ending)
     assert (left.state, left.starts) == (State.WAITING, 0)
-    monkeypatch.setitem(WORK, Kind.SCRUB, lambda _task, _work: Outcome({"blobs": 3}))
+    monkeypatch.setitem(WORK, Kind.SCRUB, lambda _task, _work: Outcome({"blobs": 3}, problems=1))
     done = carry_out(left)
     assert (done.state, done.result["figures"]) == (State.DONE, {"blobs": 5})
+    assert done.problems == 2
+
+
+def test_who_asks_to_stop_while_the_process_ends_is_heard(
+    boss: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wish to stop that comes as a task is being put back ends the task, which never begins."""
+    ending = threading.Event()
+
+    def work(task: Task, work: Work) -> Outcome:
+        ending.set()
+        tasks.stop(task.pk)  # nobody passes the wish on any more
+        return Outcome(is_complete=not work.should_stop())
+
+    monkeypatch.setitem(WORK, Kind.SCRUB, work)
+    assert carry_out(tasks.ask(Kind.SCRUB, boss), ending).state == State.STOPPED
 
 
 def test_a_task_that_ends_the_process_is_not_begun_for_ever(boss: User) -> None:
@@ -308,3 +324,19 @@ def test_open_uploads_are_listed_by_age(boss: User, store: StorageEngine) -> Non
     rest = store.open_uploads(after_id=first.next_id, limit=10)
     assert [each.upload.upload_id for each in first.uploads + rest.uploads] == made
     assert rest.next_id == ""
+
+
+def test_a_page_of_uploads_with_many_parts_is_short(
+    store: StorageEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So many parts are counted for a page, and the next page goes on behind it."""
+    monkeypatch.setattr(old_uploads, "SCAN_STEPS_MAX", 3)
+    for key in ("a", "b"):
+        upload_id = store.create_upload(BUCKET, key, attributes()).result().upload_id
+        for number in range(1, 5):
+            put_part(store, key, upload_id, number, b"part")
+        time.sleep(0.002)
+    first = store.open_uploads()
+    rest = store.open_uploads(after_id=first.next_id)
+    found = [(each.upload.key, each.parts) for each in first.uploads + rest.uploads]
+    assert (len(first.uploads), found) == (1, [("a", 4), ("b", 4)])

@@ -106,6 +106,7 @@ const STATES = {
   lost: gettext("The connection was lost; trying again. What happens meanwhile is not shown."),
   refused: gettext("The trace has ended: the filter is not understood, or you are not signed in any more. Reload the page."),
   over: gettext("The trace has ended: your session is over, or you may see it no more. Reload the page."),
+  trouble: gettext("The trace has ended: the server can make no pipe for it. Its log says why; look at the room on its disk."),
   full: gettext("As many watch already as may. Close a page that does, and reload this one."),
 };
 
@@ -120,6 +121,7 @@ const watch = () => {
   mine.addEventListener("message", ({ data }) => take(JSON.parse(data)));
   mine.addEventListener("over", end("over"));
   mine.addEventListener("full", end("full"));
+  mine.addEventListener("trouble", end("trouble"));
   mine.addEventListener("error", () => {
     state.textContent = mine.readyState === EventSource.CLOSED ? STATES.refused : STATES.lost;
   });

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
+import resource
 import signal
 import time
 from typing import TYPE_CHECKING, Final
@@ -14,6 +15,7 @@ import pytest
 from s4project.meters import ring
 from s4project.meters.columns import FINE, GAUGES, TIMES, WORDS, Gauges, gauges_of
 from s4project.meters.ring import FILE_BYTES, HEADER, PAGE_BYTES, SLOT, TIERS, Ring, place_of, read
+from tests.s4project.probing import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -147,7 +149,8 @@ def test_who_is_killed_has_added_or_has_not(path: Path) -> None:
     own, before = Ring(path), 0
     for _ in range(25):
         process = forked(add_until_killed, path)
-        time.sleep(0.02 + dice.random() / 30)
+        time.sleep(dice.random() / 30)
+        wait_for(lambda: sum(counted(path, NOON, NOON + 100).values()) > before)  # noqa: B023
         assert process.pid is not None
         os.kill(process.pid, signal.SIGKILL)
         process.join()
@@ -161,6 +164,7 @@ def test_a_reader_sees_whole_slots(path: Path) -> None:
     """Whoever reads while others write takes no half of what they write."""
     process = forked(add_until_killed, path)
     try:
+        wait_for(lambda: counted(path, NOON, NOON + 100))
         looks = [sum(counted(path, NOON, NOON + 100).values()) for _ in range(1500)]
     finally:
         process.kill()
@@ -240,3 +244,20 @@ def test_without_a_file_there_is_no_past(path: Path) -> None:
     """Reading makes no file."""
     assert counted(path) == {}
     assert not path.exists()
+
+
+def test_what_a_disk_takes_in_part_is_not_counted_twice(path: Path) -> None:
+    """Counts that one tier takes and the next does not are in none, and are there once later."""
+    own = Ring(path)
+    own.add(NOON - 3600, ONE, None, NOON)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (ring.FIRST_PAGES[FIVES] * PAGE_BYTES, limits[1]))
+    try:
+        for _ in range(3):
+            with pytest.raises(OSError, match="too large"):
+                own.add(NOON, ONE, None, NOON)
+            assert counted(path) == {}
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    own.add(NOON, ONE, None, NOON)
+    assert counted(path) == {0: 1}

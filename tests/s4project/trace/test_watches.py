@@ -6,20 +6,25 @@ import asyncio
 import json
 import multiprocessing
 import os
+import resource
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from s4project.trace import watches
+from s4project.trace import pages, watches
 from s4project.trace.events import Asked
 from s4project.trace.watches import Tracer, Watch, end_watches, watching
 from tests.s4project.trace.courses import ended
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from pathlib import Path
+
+    from pytest_django.fixtures import SettingsWrapper
 
     from s4project.trace.watches import Teller
 
@@ -43,6 +48,17 @@ class Worker:
         """Let a request end."""
         for tell in self.tellers:
             tell(ended(**course))
+
+
+@contextmanager
+def limited(kind: int) -> Iterator[None]:
+    """Grant this process nothing more of a kind."""
+    limits = resource.getrlimit(kind)
+    resource.setrlimit(kind, (0, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(kind, limits)
 
 
 def run(story: Callable[[Worker], Awaitable[None]], directory: Path) -> None:
@@ -182,6 +198,42 @@ def test_a_pipe_that_nobody_reads_is_no_watch(tmp_path: Path) -> None:
             await until(lambda: worker.is_watched)
 
     run(story, tmp_path)
+
+
+def test_a_process_without_files_to_open_takes_no_watch_away(tmp_path: Path) -> None:
+    """A worker that can open no more files leaves a watch to the others."""
+
+    async def story(worker: Worker) -> None:
+        with watching(tmp_path, ALL) as watch:
+            await until(lambda: worker.is_watched)
+            (name,) = worker.tracer._watches
+            worker.tracer._leave(name)
+            with limited(resource.RLIMIT_NOFILE):
+                worker.tracer._join(name)
+            assert not worker.is_watched
+            worker.tracer._look()
+            worker.end()
+            assert await watch.lines(10)
+
+    run(story, tmp_path)
+
+
+def test_who_cannot_watch_is_told_and_leaves_nothing(
+    settings: SettingsWrapper, tmp_path: Path
+) -> None:
+    """A full disk, or no place for pipes, ends the stream with a word."""
+    settings.S4 = replace(settings.S4, data_dir=tmp_path)
+    place = tmp_path / watches.NAME
+
+    async def told() -> list[bytes]:
+        return [part async for part in pages._stream(ALL, "")]
+
+    with capture_logs(), limited(resource.RLIMIT_FSIZE):
+        assert asyncio.run(told()) == [b"event: trouble\ndata:\n\n"]
+    assert list(place.iterdir()) == []
+    place.rmdir()
+    place.write_bytes(b"")
+    assert asyncio.run(told()) == [b"event: trouble\ndata:\n\n"]
 
 
 def test_a_process_that_ends_waits_for_no_watch(tmp_path: Path) -> None:
