@@ -3,7 +3,7 @@
 // and goes on where it was once the server answers again.
 
 import { button, el } from "./dom.js";
-import { ask, childText, childrenOf, deleteObjects, KEYS_PER_DELETE, listObjects, listVersions, request } from "./s3.js";
+import { ask, childText, childrenOf, deleteObjects, isSignedOut, KEYS_PER_DELETE, listObjects, listVersions, request } from "./s3.js";
 import { gettext, ngettext, numberText, say } from "./words.js";
 
 const SECONDS = [1, 2, 4, 8, 16]; // between attempts
@@ -37,13 +37,14 @@ const sleep = (ms, signal) => new Promise((resolve, reject) => {
   }, { once: true });
 });
 
-const isTrouble = (error) => error.name === "Unreachable" || error.name === "SignedOut" || error.status >= 500;
+const isTrouble = (error) => error.name === "Unreachable" || isSignedOut(error) || error.status >= 500;
 
 // Wait until somebody lets it go on.
 const wait = (error, signal) => new Promise((resolve, reject) => {
   const goOn = button(gettext("Go on"), { kind: "primary", on: () => { trouble.replaceChildren(); resolve(); } });
-  const signIn = error.name === "SignedOut" ? el("a", { class: "button", href: "/login/", target: "_blank", rel: "noopener" }, gettext("Sign in")) : null;
-  trouble.replaceChildren(...[`${error.message} `, signIn, goOn].filter(Boolean));
+  // Whoever signs in says anew what he wants: it may be somebody else, and is another session.
+  const signIn = el("a", { class: "button", href: location.pathname }, gettext("Sign in"));
+  trouble.replaceChildren(`${error.message} `, isSignedOut(error) ? signIn : goOn);
   signal.addEventListener("abort", () => reject(new DOMException("stopped", "AbortError")), { once: true });
 });
 
@@ -57,7 +58,7 @@ const attempt = async (work) => {
       if (error.name === "AbortError" || !isTrouble(error)) {
         throw error;
       }
-      if (error.name === "SignedOut" || tried >= SECONDS.length) {
+      if (isSignedOut(error) || tried >= SECONDS.length) {
         await wait(error, signal);
         tried = -1;
       } else {

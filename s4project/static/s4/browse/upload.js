@@ -163,9 +163,7 @@ const fileOf = async ({ handle }, isAllowed) => {
 
 const askForFile = async (upload) => {
   const kept = await fileOf(upload, "requestPermission");
-  if (kept) {
-    giveFile(upload, kept);
-  } else {
+  if (!(kept && uploads.attach(upload, kept, { mustMatch: true }))) { // none, or another by now
     pick(false, ([{ file }]) => giveFile(upload, file));
   }
 };
