@@ -110,11 +110,11 @@ def read_json(text: str) -> Any:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> Tree:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise DocumentRefused(f"{twice} stands twice in one place.")
+    found: Tree = {}
+    for name, value in pairs:
+        if name in found:
+            raise DocumentRefused(f"{name} stands twice in one place.")
+        found[name] = value
     return found
 
 

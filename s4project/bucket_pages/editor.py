@@ -220,7 +220,10 @@ class Editor(Section):
 
     def _after(self, request: HttpRequest, bucket: Bucket, members: Tree) -> dict[str, Any]:
         """Show a document that was not set; who saves it again knows of what is set now."""
-        seen = digest(self.read(request, bucket))
+        try:
+            seen = digest(self.read(request, bucket))
+        except Refused:  # the page says why, in the place of both halves
+            return {}
         return {"seen": seen, **self.more(request, bucket, members)}
 
     def as_sent(self, request: HttpRequest, **more: Any) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from iam import services
 from iam.console import is_superuser, signed_in
 from iam.models import AccessKey
 from iam.sealing import SealingError
-from s4project.bucket_pages.policy_forms import PLAIN
+from s4project.bucket_pages.policy_forms import PLAIN, check_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,6 +96,7 @@ class BucketKeyForm(forms.Form):
         required=False,
         max_length=1024,
         strip=False,
+        validators=[check_prefix],
         widget=UnfoldAdminTextInputWidget({"placeholder": "reports/", **PLAIN}),
         help_text=gettext_lazy("Empty: in the whole bucket."),
     )
@@ -110,13 +111,6 @@ class BucketKeyForm(forms.Form):
         super().__init__(*args, **kwargs)
         if is_own:  # SuperUsers alone make users
             del self.fields["username"]
-
-    def clean_below(self) -> str:
-        """Refuse what would mean something else than it says."""
-        prefix: str = self.cleaned_data["below"]
-        if any(sign in prefix for sign in "*?$"):
-            raise forms.ValidationError(_("Here *, ? and $ have a meaning of their own."))
-        return prefix
 
     def clean(self) -> dict[str, Any]:
         """Refuse everything for a part: settings are the whole bucket's."""

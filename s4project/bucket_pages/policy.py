@@ -27,6 +27,7 @@ from s4project.bucket_pages.documents import DocumentRefused, Kind, read_json
 from s4project.bucket_pages.editor import Editor, Refused, ask_s3
 from s4project.bucket_pages.policy_forms import TrialForm, WishForm
 from s4project.bucket_pages.policy_templates import TEMPLATES, filled
+from s4project.bucket_pages.rows import row_number
 from s4project.errands import current_snapshots
 
 if TYPE_CHECKING:
@@ -163,14 +164,14 @@ class PolicySection(Editor):
 
     def _remove(self, request: HttpRequest, bucket: Bucket) -> HttpResponse:
         """Take a statement out; the last one with the policy itself."""
-        number = request.POST["do"].partition(" ")[2]
+        number = row_number(request.POST["do"].partition(" ")[2])
         try:
             document = _document(_sent(request))
         except DocumentRefused as error:
             return self.parts(request, bucket, document_error=str(error))
         statements = document["Statement"]
-        if number.isdecimal() and number.isascii() and int(number[:9]) < len(statements):
-            del statements[int(number)]
+        if number is not None and number < len(statements):
+            del statements[number]
         return self._redrawn(request, bucket, _written(document) if statements else "")
 
     def _format(self, request: HttpRequest, bucket: Bucket) -> HttpResponse:

@@ -36,6 +36,14 @@ RIGHTS: Final[dict[str, tuple[Any, list[str], list[str]]]] = {
     "delete": (gettext_lazy("delete objects"), [], ["s3:DeleteObject", "s3:DeleteObjectVersion"]),
 }
 EVERYTHING: Final = "everything"
+
+
+def check_prefix(prefix: str) -> None:
+    """Refuse what would mean something else in a policy than it says."""
+    if any(sign in prefix for sign in "*?$"):
+        raise forms.ValidationError(_("Here *, ? and $ have a meaning of their own."))
+
+
 EFFECTS: Final = [("Allow", gettext_lazy("Allow")), ("Deny", gettext_lazy("Deny"))]
 
 
@@ -68,6 +76,7 @@ class WishForm(forms.Form):
         required=False,
         max_length=1024,
         strip=False,
+        validators=[check_prefix],
         widget=UnfoldAdminTextInputWidget({"placeholder": "reports/", **PLAIN}),
     )
     networks = forms.CharField(
@@ -106,13 +115,6 @@ class WishForm(forms.Form):
                 words = _("%(network)s is no address and no network.") % {"network": each}
                 raise forms.ValidationError(words) from error
         return found
-
-    def clean_below(self) -> str:
-        """Refuse what would mean something else than it says."""
-        prefix: str = self.cleaned_data["below"]
-        if any(sign in prefix for sign in "*?$"):
-            raise forms.ValidationError(_("Here *, ? and $ have a meaning of their own."))
-        return prefix
 
     def statements(self, bucket: str, others: Sequence[Any]) -> list[dict[str, Any]]:
         """Write what is asked for: what is about the bucket, and what is about its objects.

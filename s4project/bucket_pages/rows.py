@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from django.utils.translation import gettext as _
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 COUNT: Final = "rows"
 MARK: Final = "row"  # of its own name each: "row2-key"
+READ_MAX: Final = 1000  # more than S3 takes of anything, so that S3 says what is too much
 
 
 class RowsForm:
@@ -26,7 +29,10 @@ class RowsForm:
         self, data: Mapping[str, Any] | None = None, initial: Sequence[dict[str, Any]] = ()
     ) -> None:
         self.errors: list[str] = []
-        count = len(initial) if data is None else _count(data, self.rows_max)
+        count = len(initial) if data is None else row_number(data.get(COUNT)) or 0
+        if data is not None and count > READ_MAX:
+            self.errors.append(_("At most %(most)d are read.") % {"most": READ_MAX})
+            count = READ_MAX
         self.rows = [
             self.row_class(
                 data,
@@ -56,14 +62,16 @@ class RowsForm:
         return len(self.rows) < self.rows_max
 
 
-def _count(data: Mapping[str, Any], most: int) -> int:
-    text = str(data.get(COUNT, ""))
-    return min(int(text), most) if text.isascii() and text.isdecimal() and len(text) < 5 else 0  # noqa: PLR2004
+def row_number(text: str | None) -> int | None:
+    """Read a number of rows, or of one of them; None: it is none."""
+    if text is None or not (text.isascii() and text.isdecimal() and len(text) < 5):  # noqa: PLR2004
+        return None
+    return int(text)
 
 
 def without(data: Any, number: int) -> Any:
     """Take a row out of what was sent; those behind it move up."""
-    count = _count(data, 10_000)
+    count = row_number(data.get(COUNT)) or 0
     left = data.copy()
     for row in range(number, count):
         for name in [name for name in left if name.startswith(f"{MARK}{row}-")]:
@@ -78,7 +86,7 @@ def without(data: Any, number: int) -> Any:
 def with_one_more(data: Any) -> Any:
     """Add an empty row to what was sent."""
     more = data.copy()
-    more[COUNT] = str(_count(data, 10_000) + 1)
+    more[COUNT] = str((row_number(data.get(COUNT)) or 0) + 1)
     return more
 
 
@@ -100,7 +108,6 @@ class RowsEditor:
         return self.redraw(request, bucket, self.bound(with_one_more(request.POST), bucket))
 
     def _remove(self, request: HttpRequest, bucket: Bucket) -> HttpResponse:
-        number = request.POST["do"].partition(" ")[2]
-        is_row = number.isdecimal() and number.isascii() and len(number) < 5  # noqa: PLR2004
-        data = without(request.POST, int(number)) if is_row else request.POST
+        number = row_number(request.POST["do"].partition(" ")[2])
+        data = request.POST if number is None else without(request.POST, number)
         return self.redraw(request, bucket, self.bound(data, bucket))

@@ -20,7 +20,7 @@ from buckets.configuration import (
 from iam import services as iam_services
 from iam.acl import ALL_USERS, Grant
 from iam.keyring import RoleName
-from iam.models import AuditEntry
+from iam.models import AuditEntry, User
 from storage_engine import LifecycleRule, Versioning
 from tests.people import browser, person
 from tests.s4project.editing import IN_STEP, LETS_IN, at, document, is_set, saved, seen, text
@@ -318,3 +318,27 @@ def test_lifecycle_keeps_what_no_document_says(box: BucketState, console: Client
         saved(console, at(box, "lifecycle"), do="save_document", document=tree).status_code == 302
     )
     assert is_set("lifecycle").minimum_size == "varies_by_storage_class"
+
+
+def test_more_rows_than_s3_takes_are_refused_not_cut_off(box: BucketState, console: Client) -> None:
+    """A form of sixty tags sets none of them, and says that fifty are the most."""
+    rows = {f"row{number}-key": f"k{number}" for number in range(60)}
+    page = text(saved(console, at(box, "tags"), do="save", rows="60", **rows))
+    assert is_set("tags") == {}
+    assert "row59-key" in page
+    page = text(saved(console, at(box, "tags"), do="save", rows="9999"))
+    assert "At most 1000 are read." in page
+
+
+@pytest.mark.parametrize("do", ["save", "save_document"])
+def test_who_may_read_a_setting_no_more_is_told(box: BucketState, console: Client, do: str) -> None:
+    """A right that is taken away while a page is open ends in words, and nothing is set."""
+    was = seen(text(console.get(at(box, "cors"))))
+    denied = {"Effect": "Deny", "Action": "s3:GetBucketCORS", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [denied]})
+    iam_services.put_inline_policy(User.objects.get(username="wilma"), "no", policy)
+    sent = {"do": do, "seen": was, "rows": "0", "document": json.dumps(CORS)}
+    response = console.post(at(box, "cors"), sent)
+    assert response.status_code == 200
+    assert "explicit deny" in text(response)
+    assert is_set("cors") == ()

@@ -73,7 +73,9 @@ def test_statements_are_added_in_words(box: BucketState, console: Client) -> Non
     left = json.loads(document(asked(console, box, "remove 0", document(part))))
     assert len(left["Statement"]) == 2
     assert document(asked(console, box, "remove 0", NAMED)) == ""
-    assert len(json.loads(document(asked(console, box, "remove x", NAMED)))["Statement"]) == 1
+    for none in ("x", "1", "0000000009", "9" * 5000):
+        left = json.loads(document(asked(console, box, f"remove {none}", NAMED)))
+        assert len(left["Statement"]) == 1
 
 
 @pytest.mark.parametrize(
