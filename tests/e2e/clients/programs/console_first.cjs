@@ -33,7 +33,7 @@ exports.contact = () => browse(async (page) => {
 
   task = 'upload';
   await click('[data-action=upload]');
-  const [chooser] = await Promise.all([page.waitForEvent('filechooser'), click(':text("Files")')]);
+  const [chooser] = await Promise.all([page.waitForEvent('filechooser'), click('.upload-choices button:has-text("Files")')]);
   count(); // the file, in the system's window
   await chooser.setFiles({ name: 'hello.txt', mimeType: 'text/plain', buffer: Buffer.from('hello') });
 
