@@ -14,7 +14,7 @@ from storage_engine import rows
 from storage_engine.errors import EngineError
 from storage_engine.lifecycle_check import LifecycleCheck
 from storage_engine.limits import MOVES_FOLLOWED_MAX
-from storage_engine.pace import Stopped, never
+from storage_engine.pace import Pace, never
 from storage_engine.quarantine import is_at
 from storage_engine.record import VOLUME_HEADER_BYTES, record_seed, unpack_volume_header
 from storage_engine.recount import Recount
@@ -56,14 +56,13 @@ class Verification:
         recount = self._index.view(lambda txn: Recount(txn, self._index.tables, should_stop))
         yield from recount.problems
         yield from self._index.view(self._check_lifecycle)
-        volume_id = -1
+        volume_id, pace = -1, Pace(0, should_stop)
         for done, (sha256, blob) in enumerate(recount.blobs_in_order(), 1):
-            if should_stop():
-                raise Stopped
+            pace.check()
             if blob.volume_id != volume_id:
                 volume_id = blob.volume_id
                 yield from self._check_volume(volume_id)
-            yield from self._check_blob(sha256, blob)
+            yield from self._check_blob(sha256, blob, pace)
             progress(done, len(recount.blobs))
 
     def _check_lifecycle(self, txn: lmdb.Transaction[bytes]) -> list[str]:
@@ -81,13 +80,13 @@ class Verification:
             finally:
                 self._files.release(file)
 
-    def _check_blob(self, sha256: bytes, blob: rows.Blob) -> Iterator[str]:
+    def _check_blob(self, sha256: bytes, blob: rows.Blob, pace: Pace) -> Iterator[str]:
         place: rows.Blob | None = blob
         for _ in range(MOVES_FOLLOWED_MAX):
             if place is None:
                 return  # nothing uses it any more
             try:
-                self._read_blob(sha256, place)
+                self._read_blob(sha256, place, pace)
             except (EngineError, OSError) as error:
                 found = self._find(sha256)
                 if is_at(found, place):
@@ -98,12 +97,14 @@ class Verification:
             else:
                 return
 
-    def _read_blob(self, sha256: bytes, blob: rows.Blob) -> None:
+    def _read_blob(self, sha256: bytes, blob: rows.Blob, pace: Pace) -> None:
         """Read a blob's record; whether it is damaged is remembered."""
         try:
             file = self._files.acquire(blob.volume_id)
             try:
-                StoredRecord(file.read, sha256, blob, self._seed).check(is_hashed=True)
+                StoredRecord(file.read, sha256, blob, self._seed).check(
+                    is_hashed=True, pause=pace.pause
+                )
             finally:
                 self._files.release(file)
         except (EngineError, OSError) as error:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
 from storage_engine import Versioning, keys, links, rows
+from storage_engine.pace import Stopped
 from storage_engine.transaction import SEQUENCE
 from storage_engine.volume import volume_path
 from tests.storage_engine.engine_steps import (
     BUCKET,
     KIB,
+    MIB,
     attributes,
     noise,
     problems,
@@ -254,3 +257,24 @@ def test_a_blob_that_goes_while_it_is_checked_is_no_problem(full: StorageEngine)
 
     assert list(full.verify(delete_then)) == []
     assert problems(full) == []
+
+
+def test_a_large_payload_is_left_half_read_when_it_is_to_stop(tmp_path: Path) -> None:
+    """Whoever wants to stop is heard in the midst of a payload, which may have gigabytes."""
+    asked = itertools.count()
+
+    def never() -> bool:
+        return next(asked) < 0
+
+    with small_store(tmp_path, volume_bytes_max=64 * MIB) as store:
+        put(store, "a", noise(5 * KIB))
+        list(store.verify(should_stop=never))
+        few = next(asked)
+        put(store, "a", noise(5 * MIB))
+        list(store.verify(should_stop=never))
+        many = next(asked) - few - 1
+        assert many > few
+        but_one = iter([False] * (many - 1))
+        with pytest.raises(Stopped):
+            list(store.verify(should_stop=lambda: next(but_one, True)))
+        assert store.quarantined() == []
