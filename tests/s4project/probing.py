@@ -32,7 +32,7 @@ class Reply(NamedTuple):
         return json.loads(self.body)
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 10) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 30) -> Any:
     """Wait until `condition` is true and return its value."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):

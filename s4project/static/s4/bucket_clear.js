@@ -2,8 +2,9 @@
 // uploads too, by S3's own requests of who is signed in. It is shown how far it is; it can be stopped,
 // and goes on where it was once the server answers again.
 
+import { pagesBelow, versionPagesBelow } from "./browse/list_walk.js";
 import { button, el } from "./dom.js";
-import { ask, childText, childrenOf, deleteObjects, isSignedOut, KEYS_PER_DELETE, listObjects, listVersions, request } from "./s3.js";
+import { ask, childText, childrenOf, deleteObjects, isSignedOut, request } from "./s3.js";
 import { gettext, ngettext, numberText, say } from "./words.js";
 
 const SECONDS = [1, 2, 4, 8, 16]; // between attempts
@@ -76,26 +77,10 @@ const refuse = ({ key, versionId, message }) => {
   refusals.set(name, message);
 };
 
-// Pages of all that is there: versions where there ever were any, else objects.
-async function* pages() {
-  let from;
-  do {
-    const at = from;
-    const options = (signal) => ({ prefix: "", delimiter: "", limit: KEYS_PER_DELETE, signal });
-    const page = await attempt((signal) => (facts.has_versions
-      ? listVersions(facts.name, { ...options(signal), marker: at })
-      : listObjects(facts.name, { ...options(signal), startAfter: at })));
-    const things = facts.has_versions ? page.versions : page.objects;
-    if (things.length) {
-      yield things;
-    }
-    from = facts.has_versions ? page.next : page.next && things.at(-1)?.key;
-  } while (from);
-}
-
 const removeObjects = async (headers) => {
   let found = 0;
-  for await (const things of pages()) {
+  const pages = facts.has_versions ? versionPagesBelow : pagesBelow; // versions where there ever were any
+  for await (const things of pages(facts.name, "", attempt)) {
     const wanted = things.map(({ key, versionId }) => ({ key, versionId }));
     const refused = await attempt((signal) => deleteObjects(facts.name, wanted, { headers, signal }));
     refused.forEach(refuse);
