@@ -10,6 +10,9 @@ import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from xml.etree import ElementTree as ET  # it reads nothing but what S4 has written
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from s3api.errors import S3Error
 from s3api.http.query import Query
 from s3api.protocol import OPERATIONS
@@ -75,7 +78,8 @@ class Kind(NamedTuple):
     def read(self, text: str) -> Tree:
         """Read the document from either form; DocumentRefused."""
         if len(text) > CHARACTERS_MAX:
-            raise DocumentRefused(f"At most {CHARACTERS_MAX:,} characters.")
+            most = f"{CHARACTERS_MAX:,}"
+            raise DocumentRefused(_("At most %(most)s characters.") % {"most": most})
         return self._from_xml(text) if text.lstrip().startswith("<") else self._from_json(text)
 
     def _from_xml(self, text: str) -> Tree:
@@ -101,25 +105,26 @@ def read_json(text: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
     except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise DocumentRefused(f"This is no JSON: {place}: {error.msg}.") from error
+        words = _("This is no JSON: line %(line)s, column %(column)s: %(why)s.")
+        place = {"line": error.lineno, "column": error.colno, "why": error.msg}
+        raise DocumentRefused(words % place) from error
     except DocumentRefused:
         raise
     except (ValueError, RecursionError) as error:  # a number of too many digits, too deep a nesting
-        raise DocumentRefused("This is no JSON that can be read.") from error
+        raise DocumentRefused(_("This is no JSON that can be read.")) from error
 
 
 def _once(pairs: list[tuple[str, Any]]) -> Tree:
     found: Tree = {}
     for name, value in pairs:
         if name in found:
-            raise DocumentRefused(f"{name} stands twice in one place.")
+            raise DocumentRefused(_("%(name)s stands twice in one place.") % {"name": name})
         found[name] = value
     return found
 
 
 def _no_number(text: str) -> float:
-    raise DocumentRefused(f"{text} is no number of JSON.")
+    raise DocumentRefused(_("%(text)s is no number of JSON.") % {"text": text})
 
 
 # --- JSON by the model --------------------------------------------------------------------------
@@ -141,16 +146,16 @@ def _shown(value: Any, shape: Shape) -> Any:
 
 def _structure(value: Any, shape: Shape, path: str) -> Tree:
     if not isinstance(value, dict):
-        raise DocumentRefused(f"{path or 'The document'}: an object {{...}} belongs here.")
+        place = path or _("The document")
+        raise DocumentRefused(_("%(place)s: an object {...} belongs here.") % {"place": place})
     of = {member.name: member for member in shape.members}
     for name in value:
         if name not in of:
-            raise DocumentRefused(
-                f"{_at(path, name)}: there is no such member; there are {', '.join(of)}."
-            )
+            words = _("%(place)s: there is no such member; there are %(names)s.")
+            raise DocumentRefused(words % {"place": _at(path, name), "names": ", ".join(of)})
     found = {name: _value(each, of[name], _at(path, name)) for name, each in value.items()}
     for name in (name for name in of if name in shape.required - found.keys()):
-        raise DocumentRefused(f"{_at(path, name)}: it is missing.")
+        raise DocumentRefused(_("%(place)s: it is missing.") % {"place": _at(path, name)})
     return found
 
 
@@ -165,7 +170,7 @@ def _value(value: Any, member: Member, path: str) -> Any:
     if shape.item is None:
         return _scalar(value, shape, path)
     if not isinstance(value, list):
-        raise DocumentRefused(f"{path}: a list [...] belongs here.")
+        raise DocumentRefused(_("%(place)s: a list [...] belongs here.") % {"place": path})
     return [_value(each, shape.item, f"{path}[{number}]") for number, each in enumerate(value)]
 
 
@@ -174,9 +179,14 @@ def _scalar(value: Any, shape: Shape, path: str) -> Any:
     words, read = SCALARS[kind]
     found = read(value)
     if found is None:
-        raise DocumentRefused(f"{path}: {words} belongs here.")
+        raise DocumentRefused(
+            _("%(place)s: %(what)s belongs here.") % {"place": path, "what": words}
+        )
     if shape.enum and found not in shape.enum:
-        raise DocumentRefused(f"{path}: one of {', '.join(sorted(shape.enum))} belongs here.")
+        names = ", ".join(sorted(shape.enum))
+        raise DocumentRefused(
+            _("%(place)s: one of %(names)s belongs here.") % {"place": path, "names": names}
+        )
     return found
 
 
@@ -204,10 +214,10 @@ def _moment(value: Any) -> int | None:
     return parse_timestamp(value) if isinstance(value, str) else None
 
 
-SCALARS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
-    "string": ("a text", _text),
-    "boolean": ("true or false", _flag),
-    "integer": ("a whole number", _whole),
-    "long": ("a whole number", _long),
-    "timestamp": ('a day or time such as "2030-01-31T00:00:00Z"', _moment),
+SCALARS: Final[dict[str, tuple[Any, Callable[[Any], Any]]]] = {
+    "string": (gettext_lazy("a text"), _text),
+    "boolean": (gettext_lazy("true or false"), _flag),
+    "integer": (gettext_lazy("a whole number"), _whole),
+    "long": (gettext_lazy("a whole number"), _long),
+    "timestamp": (gettext_lazy('a day or time such as "2030-01-31T00:00:00Z"'), _moment),
 }

@@ -26,7 +26,7 @@ const browse = async (story, { expects = /(?!)/, ...options } = {}) => {
       if (!response.url().replace(/^blob:/, '').startsWith(origin) && !response.url().startsWith('data:')) troubles.push(`${response.url()}: foreign`);
     });
     const page = await context.newPage();
-    page.setDefaultTimeout(15_000);
+    page.setDefaultTimeout(30_000);
     await story(page, context);
   } finally {
     await browser.close();
