@@ -48,6 +48,12 @@ WRITE: Final = {
     "Resource": f"{ARN}/*",
 }
 
+# The parts of an upload have no condition, and make no object (conditional-writes-enforce.html).
+UNCONDITIONAL: Final = {
+    "Null": {"s3:if-none-match": "true"},
+    "Bool": {"s3:ObjectCreationOperation": "true"},
+}
+
 
 def _deny(sid: str, condition: dict[str, Any], action: str = "s3:*") -> dict[str, Any]:
     return {
@@ -80,6 +86,6 @@ TEMPLATES: Final = (
     Template(
         "no-overwrite",
         _("What is there is not overwritten"),
-        [_deny("OnlyNewObjects", {"Null": {"s3:if-none-match": "true"}}, "s3:PutObject")],
+        [_deny("OnlyNewObjects", UNCONDITIONAL, "s3:PutObject")],
     ),
 )

@@ -10,8 +10,10 @@ import pytest
 
 from buckets import services
 from buckets.configuration import NOTHING_PUBLIC
+from buckets.explaining import explain_access
+from iam.explanation import Outcome
 from iam.keyring import RoleName
-from s4project.bucket_pages.policy_templates import TEMPLATES
+from s4project.bucket_pages.policy_templates import TEMPLATES, filled
 from storage_engine import ObjectAttributes
 from storage_engine.apps import get_engine
 from tests.people import browser, person
@@ -161,3 +163,23 @@ def test_a_policy_that_is_not_understood_any_more_is_shown(
     assert document(page) == '{"Statement": "old"}'
     assert "not understood any more" in page
     assert saved(console, at(box, "policy"), do="save_document", document="").status_code == 302
+
+
+def test_what_is_there_is_not_overwritten_and_parts_are_uploaded(box: BucketState) -> None:
+    """The template denies what makes an object without a condition; parts of uploads make none."""
+    template = next(each for each in TEMPLATES if each.title == "no-overwrite")
+
+    def outcome(**context: str) -> Outcome:
+        keys = {f"s3:{name}": value for name, value in context.items()}
+        return explain_access(
+            "s3:PutObject",
+            "box/a",
+            username="wilma",
+            context=keys,
+            draft=filled(template, box.name),
+        ).outcome
+
+    assert outcome(ObjectCreationOperation="true") is Outcome.DENIED
+    conditional = {"if-none-match": "*", "ObjectCreationOperation": "true"}
+    assert outcome(**conditional) is Outcome.ALLOWED
+    assert outcome(ObjectCreationOperation="false") is Outcome.ALLOWED
