@@ -99,10 +99,12 @@ format: $(STAMP)
 	@$(BIN)/ruff check --fix .
 
 #: make lock      pin every dependency again, with hashes; then those the server runs on, then the clients'
-LOCK := $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+# With extras: older pips look for the newest release of one that is pinned without, and refuse it.
+LOCK := $(BIN)/pip-compile --quiet --no-strip-extras --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 lock: $(STAMP)
 	@$(LOCK) --extra dev --output-file requirements.lock pyproject.toml
-	@$(LOCK) --constraint requirements.lock --output-file requirements-runtime.lock pyproject.toml
+	@sed 's/\[[^]]*]==/==/' requirements.lock > $(VENV)/constraints.txt  # which may name no extras
+	@$(LOCK) --constraint $(VENV)/constraints.txt --output-file requirements-runtime.lock pyproject.toml
 	@cd tests/e2e/clients/requirements && for each in *.in; do $(CURDIR)/$(LOCK) --output-file=$${each%.in}.lock $$each || exit; done
 
 #: make bench     requests per second and CPU per request of a fresh server
