@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.clients.installed import node_story, system
+from tests.e2e.clients.installed import LONG, node_story, system
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,13 +38,13 @@ def test_every_control_works(tell: Tell) -> None:
     tell("controls")
 
 
-@pytest.mark.parametrize("story", ["policy", "user", "simulator", "phone"])
+@pytest.mark.parametrize("story", ["policy", "phone", *(["user", "simulator"] if LONG else [])])
 def test_identity_pages_help_and_fit(tell: Tell, story: str) -> None:
     """Policies are written with help, a user's rights are told, and all of it fits a phone."""
     tell(story, "identity_stories")
 
 
-@pytest.mark.parametrize("story", ["lock", "lifecycle", "quota", "phone"])
+@pytest.mark.parametrize("story", ["lock", "lifecycle", *(["quota", "phone"] if LONG else [])])
 def test_governance_is_done_by_hand(tell: Tell, s3: BaseClient, bucket: str, story: str) -> None:
     """Versions, locks, lifecycle rules and quotas are set, tried and told in a bucket's pages."""
     for key in ("kept.txt", "logs/a.txt"):
