@@ -12,6 +12,8 @@ const LOOKS_MAX = 75;
 const PAGES_MIN = 25;
 const WIDTHS = { desktop: { width: 1400, height: 900 }, phone: { width: 390, height: 844 } };
 const NOT_FOLLOWED = /logout|_popup=1.*|\/api\/|^\/s3\/|^\/static\//;
+// What the everyday command leaves to the long form: pages that ask a list again, or are Django's own.
+const MORE_OF_THE_SAME = /\?|\/(history|delete)\/$/;
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -63,6 +65,7 @@ const crawl = async (page, each, perKind) => {
       const url = new URL(link);
       const many = kinds.get(kind(url)) ?? 0;
       if (url.origin !== origin || NOT_FOLLOWED.test(url.pathname + url.search) || seen.has(link) || many >= perKind) continue;
+      if (perKind === 1 && MORE_OF_THE_SAME.test(url.pathname + url.search) && !url.pathname.startsWith('/browse/')) continue;
       kinds.set(kind(url), many + 1);
       seen.add(link);
       waiting.push(link);
