@@ -6,7 +6,7 @@ const assert = require('node:assert');
 const { readFileSync } = require('node:fs');
 const { browse, signIn, origin } = require('./console_stories.cjs');
 
-const PAGES_MAX = 120;
+const PAGES_MAX = 300;
 const LOOK_MS = 40;
 const LOOKS_MAX = 75;
 const PAGES_MIN = 25;
