@@ -33,6 +33,13 @@ const ENDED_ELSEWHERE = new Set(["NoSuchUpload", "NoSuchBucket"]);
 
 const lastOf = (path) => path.slice(path.lastIndexOf("/") + 1);
 const placeOf = (bucket, key) => `${bucket}/${key}`;
+// Parts are read at different times: only of a file that stayed as it was do they make one whole.
+// Browsers refuse to read a file that was written to since it was chosen.
+const checkUnchanged = (file) =>
+  file.slice(0, 1).arrayBuffer().catch(() => {
+    throw new FileError("FileChanged");
+  });
+
 const isSame = (one, other) => one.size === other.size && one.lastModified === other.lastModified;
 
 // A file that cannot be sent as it is: `code` is FileChanged, OtherFile, TooLarge or KeyTooLong.
@@ -337,6 +344,7 @@ export class Uploads {
       await this.#learnParts(upload, signal);
     }
     await this.#sendMissing(upload, control);
+    await checkUnchanged(upload.file);
     this.#set(upload, FINISHING);
     const { uploadId, size, mayReplace } = upload;
     const parts = [...upload.parts].sort(([one], [other]) => one - other);
