@@ -4,10 +4,10 @@
 
 import { pagesBelow, versionPagesBelow } from "./browse/list_walk.js";
 import { button, el } from "./dom.js";
+import { attempt as attemptTo, isStop, stopped } from "./retry.js";
 import { ask, childText, childrenOf, deleteObjects, isSignedOut, request } from "./s3.js";
 import { gettext, ngettext, numberText, say } from "./words.js";
 
-const SECONDS = [1, 2, 4, 8, 16]; // between attempts
 const PASSES_MAX = 5; // others may write meanwhile
 const SHOWN_MAX = 20;
 const BYPASS = { "x-amz-bypass-governance-retention": "true" };
@@ -30,43 +30,19 @@ const draw = () => {
   bar.value = Math.min(done, bar.max);
 };
 
-const sleep = (ms, signal) => new Promise((resolve, reject) => {
-  const timer = setTimeout(resolve, ms);
-  signal.addEventListener("abort", () => {
-    clearTimeout(timer);
-    reject(new DOMException("stopped", "AbortError"));
-  }, { once: true });
-});
-
-const isTrouble = (error) => error.name === "Unreachable" || isSignedOut(error) || error.status >= 500;
-
 // Wait until somebody lets it go on.
 const wait = (error, signal) => new Promise((resolve, reject) => {
   const goOn = button(gettext("Go on"), { kind: "primary", on: () => { trouble.replaceChildren(); resolve(); } });
   // Whoever signs in says anew what he wants: it may be somebody else, and is another session.
   const signIn = el("a", { class: "button", href: location.pathname }, gettext("Sign in"));
   trouble.replaceChildren(`${error.message} `, isSignedOut(error) ? signIn : goOn);
-  signal.addEventListener("abort", () => reject(new DOMException("stopped", "AbortError")), { once: true });
+  signal.addEventListener("abort", () => reject(stopped()), { once: true });
 });
 
 // Ask until it is answered; what S3 refuses is thrown.
-const attempt = async (work) => {
+const attempt = (work) => {
   const { signal } = stopping.controller;
-  for (let tried = 0; ; tried += 1) {
-    try {
-      return await work(signal);
-    } catch (error) {
-      if (error.name === "AbortError" || !isTrouble(error)) {
-        throw error;
-      }
-      if (isSignedOut(error) || tried >= SECONDS.length) {
-        await wait(error, signal);
-        tried = -1;
-      } else {
-        await sleep(SECONDS[tried] * 1000, signal);
-      }
-    }
-  }
+  return attemptTo(work, { signal, wait: (error) => wait(error, signal) });
 };
 
 const refuse = ({ key, versionId, message }) => {
@@ -104,7 +80,7 @@ const removeUploads = async () => {
         done += 1;
         draw();
       } catch (error) {
-        if (error.name === "AbortError") {
+        if (isStop(error)) {
           throw error;
         }
         if (error.code !== "NoSuchUpload") { // it was completed, or given up by another
@@ -154,7 +130,7 @@ const run = async (isDeleting) => {
   try {
     await empty(headers);
   } catch (error) {
-    ending = error.name === "AbortError" ? gettext("Stopped.") : error.message;
+    ending = isStop(error) ? gettext("Stopped.") : error.message;
   }
   const gone = say(ngettext("%(done)s thing was deleted.", "%(done)s things were deleted.", done), { done: numberText(done) });
   if (ending || refusals.size) {

@@ -61,7 +61,7 @@ const figures = ({ count: number, bytes, isAll, isMore }, isForGood) => {
 const names = (entries) => {
   const shown = entries.slice(0, NAMED_MAX).map((entry) => el("li", {}, el("code", {}, entry.name || entry.key, isFolder(entry) ? "/" : "")));
   const rest = entries.length - shown.length;
-  return el("ul", { class: "browse-named" }, shown, rest > 0 ? el("li", {}, fill(gettext("and %(count)s more"), { count: numberText(rest) })) : null);
+  return el("ul", { class: "browse-named" }, shown, rest > 0 ? el("li", {}, fill(ngettext("and %(count)s more", "and %(count)s more", rest), { count: numberText(rest) })) : null);
 };
 
 const titleOf = (entries) => {

@@ -4,14 +4,13 @@
 // work waits until somebody lets it go on. What S3 refuses is told by name, and the rest goes on.
 
 import { button, el, toast } from "../dom.js";
+import { attempt, isStop, stopped } from "../retry.js";
 import { isSignedOut } from "../s3.js";
 import { gettext, numberText, say as fill } from "../words.js";
 import { browser, say } from "./state.js";
 import { renew } from "./upload_wire.js";
 
-const SECONDS = [1, 2, 4, 8, 16]; // between attempts
 const REFUSALS_SHOWN_MAX = 50;
-const TROUBLE = 500; // statuses from here on tell of the server, not of the request
 const PATIENCE_MS = 600; // what takes no longer is told when it is done
 const SHOWN_MS = 8000;
 const WIDTH = 4; // requests at a time: a store's one disk gains nothing from more
@@ -23,18 +22,6 @@ window.addEventListener("beforeunload", (event) => {
     event.preventDefault();
   }
 });
-
-const isStop = (error) => error.name === "AbortError";
-const isTrouble = (error) => error.name === "Unreachable" || isSignedOut(error) || error.status >= TROUBLE;
-
-const sleep = (ms, signal) =>
-  new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      reject(new DOMException("stopped", "AbortError"));
-    }, { once: true });
-  });
 
 // Take over the session that there is now; "" where it is that of who opened the page.
 const renewed = async () => {
@@ -112,22 +99,8 @@ class Job {
   }
 
   // Ask until it is answered; S3's refusals are thrown.
-  async attempt(request) {
-    for (let attempt = 0; ; attempt += 1) {
-      try {
-        return await request(this.signal);
-      } catch (error) {
-        if (isStop(error) || !isTrouble(error)) {
-          throw error;
-        }
-        if (isSignedOut(error) || attempt >= SECONDS.length) {
-          await this.#wait(error);
-          attempt = -1;
-        } else {
-          await sleep(SECONDS[attempt] * 1000, this.signal);
-        }
-      }
-    }
+  attempt(request) {
+    return attempt(request, { signal: this.signal, wait: (error) => this.#wait(error) });
   }
 
   // Do something to each thing of a list or a stream of them, some at a time; refusals are told.
@@ -136,7 +109,7 @@ class Job {
     const worker = async () => {
       for (let step = await source.next(); !step.done; step = await source.next()) {
         if (this.signal.aborted) {
-          throw new DOMException("stopped", "AbortError");
+          throw stopped();
         }
         try {
           await work(step.value);
@@ -172,7 +145,7 @@ class Job {
         this.trouble.hidden = false;
         this.show();
         say(text.textContent);
-        this.signal.addEventListener("abort", () => reject(new DOMException("stopped", "AbortError")), { once: true });
+        this.signal.addEventListener("abort", () => reject(stopped()), { once: true });
       });
     }
     return this.#waiting;

@@ -4,8 +4,9 @@
 //
 // Every piece is sent with its checksum, which the server compares before it keeps it, and a file in
 // parts is completed with the checksum of all of it: what is stored is what was read here.
+import { stopped } from "../retry.js";
 import { combine } from "./upload_crc32c.js";
-import { Gate, stopped } from "./upload_gate.js";
+import { Gate } from "./upload_gate.js";
 import { isKeyTooLong, isTooLarge, partBytesOf, partsOf } from "./upload_plan.js";
 
 const REQUESTS = 4; // a browser opens six connections to a host; two are left for the rest of the page

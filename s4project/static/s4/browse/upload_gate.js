@@ -1,5 +1,6 @@
 // The gate that every request of an upload passes: so many at once, and none while the server cannot
 // be reached or the session is over. What fails for a while is tried again. Knows no page.
+import { pause, stopped } from "../retry.js";
 import { Unreachable } from "../s3.js";
 import { pauseMs } from "./upload_plan.js";
 
@@ -8,15 +9,6 @@ const TROUBLE = 500;
 // Refusals that pass by themselves: of S3, and of proxies in front of it.
 const PASSING = new Set(["RequestTimeout", "OperationAborted", "ConditionalRequestConflict", "BadDigest"]);
 const PASSING_STATUSES = new Set([408, 425, 429]);
-
-export const stopped = () => new DOMException("stopped", "AbortError");
-
-// Wait, unless the signal says not to.
-export const pause = (milliseconds, signal) =>
-  new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, milliseconds);
-    signal.addEventListener("abort", () => (clearTimeout(timer), reject(stopped())), { once: true });
-  });
 
 const passes = (error) => error.status >= TROUBLE || PASSING_STATUSES.has(error.status) || PASSING.has(error.code);
 

@@ -1,7 +1,7 @@
 // Checksums of pieces of files, computed by a worker (upload_hasher.js).
 import { Unreachable } from "../s3.js";
 import { FileError } from "./upload_engine.js";
-import { stopped } from "./upload_gate.js";
+import { stopped } from "../retry.js";
 
 let worker = null;
 let number = 0;

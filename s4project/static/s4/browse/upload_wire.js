@@ -1,11 +1,11 @@
 // The requests of uploads, to S3 behind the session (../s3.js). What has a body goes by
 // XMLHttpRequest: alone it tells how much has left. Refusals are those of s3.js.
+import { stopped } from "../retry.js";
 import {
   address, ask, childrenOf, childText, csrfToken, errorOf, isSignedOut, listObjects, request, S3Error, Unreachable, xml,
 } from "../s3.js";
 import { inBase64, ofBase64 } from "./upload_crc32c.js";
 import { FileError } from "./upload_engine.js";
-import { stopped } from "./upload_gate.js";
 
 export { isSignedOut };
 
