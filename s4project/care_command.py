@@ -20,8 +20,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError
 
-from s4project.configuration import parse_size
 from s4project.progress import Progress
+from s4project.setting_values import parse_size
 from storage_engine import EngineError
 from storage_engine.apps import close_engine, get_engine
 

@@ -14,8 +14,8 @@ from unfold.widgets import (
 )
 
 from iam.sizes import exact_size_text
-from s4project.configuration import parse_share, parse_size
 from s4project.models import Kind
+from s4project.setting_values import parse_share, parse_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,8 +19,9 @@ from django.utils.translation import gettext as _
 
 from iam.sizes import exact_size_text
 from s4project.changelog import read_changelog
-from s4project.configuration import SETTINGS, load, parse_flag, parse_size
+from s4project.configuration import SETTINGS, load
 from s4project.operations import for_superusers, show
+from s4project.setting_values import parse_flag, parse_size
 from s4project.task_words import duration
 from s4project.uptime import uptime_seconds
 from storage_engine import FORMAT_VERSION

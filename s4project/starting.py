@@ -25,7 +25,7 @@ from storage_engine.errors import EngineError
 
 if TYPE_CHECKING:
     from iam.services import FirstStart
-    from s4project.configuration import Address
+    from s4project.setting_values import Address
 
 log = structlog.get_logger(__name__)
 

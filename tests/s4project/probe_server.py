@@ -12,9 +12,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from s4project import logs, server
-from s4project.configuration import parse_networks
 from s4project.edge import Limits
 from s4project.forwarding import Proxies
+from s4project.setting_values import parse_networks
 
 
 def say(line: str) -> None:

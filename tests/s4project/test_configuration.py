@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s4project.configuration import SETTINGS, Address, load, parse_address, parse_size
+from s4project.configuration import SETTINGS, load
+from s4project.setting_values import Address, parse_address, parse_size
 
 
 def test_defaults_have_no_problems() -> None:

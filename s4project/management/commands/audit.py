@@ -13,7 +13,7 @@ from iam.audit.acting import Via
 from iam.audit.notes import Outcome
 from iam.services.audit import PAGE_ENTRIES_MAX, Wanted, search_entries
 from s4project.commands import StoreCommand, table
-from s4project.configuration import whole_number
+from s4project.setting_values import whole_number
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser

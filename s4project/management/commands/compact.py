@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 
 from s4project.care_command import Answer, CareCommand
-from s4project.configuration import parse_share
+from s4project.setting_values import parse_share
 from storage_engine import CompactionOptions
 
 if TYPE_CHECKING:

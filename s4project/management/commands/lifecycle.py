@@ -12,8 +12,8 @@ from buckets.alignment import align_engine
 from buckets.services import bucket_names
 from s4project.care_command import Answer, CareCommand, RefusedError
 from s4project.commands import table
-from s4project.configuration import whole_number
 from s4project.lifecycle import Diary, shown, try_lifecycle
+from s4project.setting_values import whole_number
 from storage_engine import LifecycleCounts
 from storage_engine.apps import get_engine
 

@@ -17,9 +17,9 @@ from django.db import connections
 
 from buckets.alignment import align_engine
 from s4project import server
-from s4project.configuration import Address, parse_address, whole_number
 from s4project.forwarding import Proxies
 from s4project.processes import hold_lock, write_holder
+from s4project.setting_values import Address, parse_address, whole_number
 from s4project.starting import ProcessCommand, url, welcome
 from s4project.store import prepare_store
 from storage_engine.apps import close_engine

@@ -11,7 +11,7 @@ from iam.errors import InvalidIdentity
 from iam.quotas import Quota
 from s4project.api.quotas import holding_row
 from s4project.commands import StoreCommand
-from s4project.configuration import parse_size
+from s4project.setting_values import parse_size
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
