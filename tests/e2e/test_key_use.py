@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import replace
 from datetime import datetime
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
+LONG = bool(os.environ.get("S4_TEST_LONG"))
 MINUTE = 60
 _numbers = count(1)
 
@@ -118,7 +120,7 @@ def test_a_killed_worker_loses_no_more_than_its_last_minute(tmp_path: Path) -> N
         server.start()
 
 
-@pytest.mark.slow
+@pytest.mark.skipif(not LONG, reason="S4_TEST_LONG: make test-long watches for two minutes")
 def test_a_key_in_constant_use_is_written_every_minute(tmp_path: Path) -> None:
     """Through minutes of use the last one written is at most a minute old, and nothing else is."""
     server = Server(tmp_path, workers="1")

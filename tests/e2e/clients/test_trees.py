@@ -14,6 +14,7 @@ import boto3
 import pytest
 
 from tests.e2e.clients.aws_cli import aws
+from tests.e2e.clients.installed import LONG
 from tests.e2e.clients.rclone import rclone
 from tests.e2e.clients.trees import digests, write_hard_names
 from tests.e2e.content import content
@@ -30,8 +31,8 @@ pytestmark = [
 ]
 
 MIB = 1024 * 1024
-FILES_MIN = 5000
-BYTES_MIN = 200_000_000
+FILES_MIN = 5000 if LONG else 1500
+BYTES_MIN = 200_000_000 if LONG else 60_000_000
 SITE_PACKAGES = Path(boto3.__file__).parents[1]
 
 
@@ -74,7 +75,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build a tree of at least 5,000 files and 200 MB."""
+    """Build a tree of so many files and bytes at least."""
     root = tmp_path_factory.mktemp("tree")
     files = real_files()
     for path in files:
