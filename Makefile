@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 CRASH_SUITES := $(addprefix tests/storage_engine/test_,power_cut.py crash.py races.py model.py lifecycle_crash.py lifecycle_model.py) tests/e2e/test_server_key.py
 
-.PHONY: screenshots messages serve test test-long test-clients clients test-console test-crash test-scale conformance fuzz pages coverage check format lock bench help clean
+.PHONY: screenshots messages serve test test-long test-clients clients test-console test-crash test-scale conformance fuzz pages docs coverage check format lock bench help clean
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -66,6 +66,17 @@ fuzz: $(STAMP)
 pages: $(STAMP)
 	@S4_WRITE_DOCS=1 $(BIN)/python -m pytest -q tests/s3api/operations/test_needs.py tests/e2e/matrix/test_page.py
 
+#: make docs      the documentation as a site: docs/_build/html/index.html (warnings and broken links fail it)
+DOCS := .venv-docs
+$(DOCS)/.installed: docs/requirements.lock
+	@test -x $(DOCS)/bin/python || $(PYTHON) -m venv $(DOCS)
+	@$(DOCS)/bin/python -m pip install --quiet --require-hashes --disable-pip-version-check -r docs/requirements.lock
+	@touch $@
+
+docs: $(DOCS)/.installed
+	@$(DOCS)/bin/sphinx-build --quiet --fail-on-warning --builder html --conf-dir docs --doctree-dir docs/_build/doctrees . docs/_build/html
+	@echo "docs/_build/html/index.html"
+
 #: make screenshots take the pictures of docs/images anew, of a furnished store (NAMES="browse trace": those alone)
 screenshots: $(STAMP) clients
 	@$(BIN)/python -m tests.e2e.clients.pictures $(NAMES)
@@ -106,6 +117,7 @@ lock: $(STAMP)
 	@sed 's/\[[^]]*]==/==/' requirements.lock > $(VENV)/constraints.txt  # which may name no extras
 	@$(LOCK) --constraint $(VENV)/constraints.txt --output-file requirements-runtime.lock pyproject.toml
 	@cd tests/e2e/clients/requirements && for each in *.in; do $(CURDIR)/$(LOCK) --output-file=$${each%.in}.lock $$each || exit; done
+	@cd docs && $(CURDIR)/$(LOCK) --output-file=requirements.lock requirements.in
 
 #: make bench     requests per second and CPU per request of a fresh server
 bench: $(STAMP)
@@ -113,4 +125,4 @@ bench: $(STAMP)
 
 #: make clean     remove the virtual environment, the clients and caches (never the data)
 clean:
-	@rm -rf $(VENV) .clients .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
+	@rm -rf $(VENV) $(DOCS) docs/_build .clients .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*

@@ -102,6 +102,14 @@ def test_every_check_is_documented() -> None:
     assert {check for check in ids if f"`{check}`" not in page("settings.md")} == set()
 
 
+def test_the_index_leads_to_every_page() -> None:
+    """Each page is the first link of exactly one line of the index, of which the site is made."""
+    listed = re.findall(r"^- \[[^]]+\]\(([^)#]+)\)", page("index.md"), re.MULTILINE)
+    pages = [*PAGES, ROOT / "storage_engine" / "FORMAT.md"]
+    names = [path.relative_to(ROOT).as_posix() for path in pages if path.name != "index.md"]
+    assert sorted(f"docs/{name}".replace("docs/../", "") for name in listed) == sorted(names)
+
+
 def anchors(text: str) -> set[str]:
     """List the anchors that a page's headings make."""
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
