@@ -50,6 +50,7 @@ class BucketPages(OwnedAdmin):
 
     refusals = (*OwnedAdmin.refusals, services.BucketError, services.InvalidBucketName)
     owner_field = "owner"
+    nothing_yet = _("Objects lie in buckets. The first is made here, or by any S3 client.")
     autocomplete_fields = ("owner",)
     list_display = ("name", "owner", "objects", "size", "use", "region", "created_at")
     search_fields = ("name", "owner__username")

@@ -92,6 +92,7 @@ class AuditEntryPages(ConsoleAdmin):
     search_help_text = _(
         "A user, an access key, an address, a bucket, a request id, or what changed"
     )
+    nothing_yet = _("Who signs in, and who changes what, is written here.")
     sortable_by = ()
     actions = None
     show_full_result_count = False
@@ -131,6 +132,10 @@ class AuditEntryPages(ConsoleAdmin):
         """Show what changed, policies as they were written."""
         text = json.dumps(entry.detail, indent=2, ensure_ascii=False)
         return format_html("<pre class='policy-text'>{}</pre>", text)
+
+    def sought(self, obj: AuditEntry) -> str:
+        """Look for all that the same request did."""
+        return obj.request_id
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[EntryList]:
         """List entries."""

@@ -33,6 +33,7 @@ def names(form: Any, field: str) -> list[str]:
 class GroupPages(ConsoleAdmin):
     """Groups, for SuperUsers."""
 
+    nothing_yet = _("What a group may do, all its members may: put users into one by what they do.")
     change_form_outer_after_template = "admin/iam/panels.html"
     list_display = ("name", "description", "member_count", "policy_count", "created_at")
     search_fields = ("name", "description")

@@ -93,6 +93,7 @@ class AccessKeyPages(OwnedAdmin):
     owner_field = "user"
     form = KeyForm
     change_form_outer_after_template = "admin/iam/panels.html"
+    nothing_yet = _("A program signs its requests with an access key, which acts as its user.")
     autocomplete_fields = ("user",)
     list_display = (
         *("access_key", "user", "name", "state", "scope"),

@@ -156,6 +156,7 @@ def _attachments(policy: Policy) -> Panel:
 class InlinePolicyPages(ConsoleAdmin):
     """Inline policies, which are reached from the page of who holds them."""
 
+    nothing_yet = _("An inline policy is made on the page of the user, group or role that has it.")
     form = InlinePolicyForm
     list_display = ("name", "holder")
     search_fields = ("name", "user__username", "group__name", "role__name", "document")

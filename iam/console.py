@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import BadRequest
 from django.db import transaction
 from django.db.models import Count, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext
 
 from iam.console_choices import OneRow, SeveralRows, is_row_number
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
     from django.db.models import Model, QuerySet
     from django.http import HttpRequest
+    from django_stubs_ext import StrPromise
 
     BaseAdmin = ModelAdmin[Any]  # the theme is untyped; it keeps Django's interface
 else:
@@ -98,6 +102,7 @@ class ConsoleAdmin(BaseAdmin):
     """Pages of one model, for SuperUsers, that write through services."""
 
     refusals: ClassVar[tuple[type[Exception], ...]] = (IdentityError, SealingError)
+    nothing_yet: ClassVar[StrPromise | str] = ""  # what an empty list says of what belongs there
     list_per_page = 100
     change_form_before_template = "admin/iam/seen.html"
 
@@ -205,6 +210,21 @@ class ConsoleAdmin(BaseAdmin):
     def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Ask for confirmation, or take it."""
         return self._or_message(request, super().delete_view, request, *args, **kwargs)
+
+    def history_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
+        """Tell what became of it: where one may read it by the audit log, which knows every door.
+
+        Django's own history has only what was done on these pages.
+        """
+        found = self.get_object(request, unquote(object_id)) if is_superuser(request) else None
+        if found is None:
+            return super().history_view(request, object_id, *args, **kwargs)
+        entries = reverse("admin:iam_auditentry_changelist")
+        return HttpResponseRedirect(f"{entries}?{urlencode({'q': self.sought(found)})}")
+
+    def sought(self, obj: Any) -> str:
+        """Tell what to look for in the audit log to find what became of it."""
+        return str(obj)
 
     def _or_message(
         self, request: HttpRequest, view: Callable[..., Any], *args: Any, **kwargs: Any

@@ -92,7 +92,7 @@ class AuditEntry(models.Model):
     class Meta:
         ordering: ClassVar = ["-id"]
         verbose_name = _("audit entry")
-        verbose_name_plural = _("audit log")
+        verbose_name_plural = _("audit entries")
         default_permissions = ("view",)
         indexes: ClassVar = [
             models.Index(fields=["time"], name="iam_audit_time"),

@@ -116,3 +116,26 @@ def test_a_long_log_is_paged_without_being_counted(
     with django_assert_max_num_queries(12):
         assert len(rows(page.get(LOG))) == 100
     assert len(rows(page.get(f"{LOG}?p=3"))) == 50
+
+
+@pytest.mark.usefixtures("entries")
+def test_the_history_of_a_thing_is_what_the_log_has_of_it(boss: User) -> None:
+    """A SuperUser who asks for the history of something is led to what the log has of it."""
+    console = browser("boss")
+    user = console.get(f"/iam/user/{boss.pk}/history/", follow=True)
+    assert user.redirect_chain == [(f"{LOG}?q=boss", 302)]
+    assert "iam:CreateUser" in rows(user)
+    entry = AuditEntry.objects.get(action=POLICY)
+    assert set(rows(console.get(f"{LOG}{entry.pk}/history/", follow=True))) == {POLICY, BUCKET, OLD}
+
+
+@pytest.mark.usefixtures("boss")
+def test_an_empty_list_says_what_belongs_there_or_that_nothing_matches() -> None:
+    """An empty list says what would be there; where nothing matches, it offers all again."""
+    console = browser("boss")
+    groups = console.get("/iam/group/").content.decode()
+    assert "There is nothing here yet" in groups
+    assert "put users into one" in groups
+    sought = console.get("/iam/group/?q=painters").content.decode()
+    assert "Nothing matches" in sought
+    assert "Show all" in sought

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # Nobody is sent to sign in; to whom a row is not shown it is not there, and he is sent back.
 SIGNED_IN: Final = (302, 200, 200, 200, 200)
 WHOSE_IT_IS: Final = (302, 302, 200, 302, 200)
+TO_THE_AUDIT_LOG: Final = (302, 302, 200, 302, 302)
 SENT_ON: Final = (302, 302, 302, 302, 302)
 OTHERS: Final = (302, 403, 403, 403)
 ROLES: Final = {
@@ -63,11 +64,13 @@ TABLE: Final = {
     "nowhere": (302, 404, 404, 404, 404),
     "iam/accesskey/": SIGNED_IN,
     "iam/accesskey/add/": SIGNED_IN,
-    **{f"iam/accesskey/?/{page}/": WHOSE_IT_IS for page in ("history", "delete", "change")},
+    **{f"iam/accesskey/?/{page}/": WHOSE_IT_IS for page in ("delete", "change")},
+    "iam/accesskey/?/history/": TO_THE_AUDIT_LOG,
     "buckets/bucket/": SIGNED_IN,
     "buckets/bucket/add/": (302, 403, 200, 200, 200),
     "buckets/bucket/?/delete/": (302, 403, 200, 302, 200),
-    **{f"buckets/bucket/?/{page}/": WHOSE_IT_IS for page in ("history", "change", *SECTIONS)},
+    **{f"buckets/bucket/?/{page}/": WHOSE_IT_IS for page in ("change", *SECTIONS)},
+    "buckets/bucket/?/history/": TO_THE_AUDIT_LOG,
 }
 DOCUMENT: Final = json.dumps(
     {
