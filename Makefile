@@ -109,13 +109,14 @@ format: $(STAMP)
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-#: make lock      pin every dependency again, with hashes; then those the server runs on, then the clients'
+#: make lock      pin every dependency again, with hashes; then those the server runs on, those that build its wheel, then the clients'
 # With extras: older pips look for the newest release of one that is pinned without, and refuse it.
 LOCK := $(BIN)/pip-compile --quiet --no-strip-extras --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 lock: $(STAMP)
 	@$(LOCK) --extra dev --output-file requirements.lock pyproject.toml
 	@sed 's/\[[^]]*]==/==/' requirements.lock > $(VENV)/constraints.txt  # which may name no extras
 	@$(LOCK) --constraint $(VENV)/constraints.txt --output-file requirements-runtime.lock pyproject.toml
+	@$(LOCK) --only-build-deps --build-deps-for wheel --output-file deploy/build.lock pyproject.toml
 	@cd tests/e2e/clients/requirements && for each in *.in; do $(CURDIR)/$(LOCK) --output-file=$${each%.in}.lock $$each || exit; done
 	@cd docs && $(CURDIR)/$(LOCK) --output-file=requirements.lock requirements.in
 

@@ -24,6 +24,7 @@ from s4project.progress import Progress
 from s4project.setting_values import parse_size
 from storage_engine import EngineError
 from storage_engine.apps import close_engine, get_engine
+from storage_engine.program import command
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -81,7 +82,7 @@ class CareCommand(BaseCommand):
         try:
             answer, show = self._run(options), self.show
         except INDEX_DAMAGES as error:
-            what = f"the index is damaged ({error}): `manage.py rebuild_index` makes it anew"
+            what = f"the index is damaged ({error}): {command('rebuild_index')} makes it anew"
             answer, show = Answer({}, [], [what]), partial(CareCommand.show, self)
         except (*REFUSALS, RefusedError) as error:
             self._refuse(str(error) or type(error).__name__)

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from s4project.setting_files import SUFFIX, read_setting
 from s4project.setting_values import (
     matching,
     one_of,
@@ -27,11 +29,11 @@ from s4project.setting_values import (
     parse_webhook,
     whole_number,
 )
+from s4project.shipped import is_installed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from ipaddress import IPv4Network, IPv6Network
-    from pathlib import Path
 
     from s4project.setting_values import Address
 
@@ -46,12 +48,32 @@ class Setting(NamedTuple):
     parse: Callable[[str], Any]
     meaning: str
     is_secret: bool = False
+    is_login: bool = False  # no secret, but what containers keep with one
+
+    @property
+    def file_variable(self) -> str:
+        """Name the variable that names a file with the value; none: it cannot be given so."""
+        return self.variable + SUFFIX if self.is_secret or self.is_login else ""
+
+
+def default_data_dir() -> str:
+    """Name where a store is kept unless told: one place for each user of an installed S4."""
+    home = Path("~/.local/share/s4")
+    if not is_installed():
+        return "./data"
+    try:
+        return str(home.expanduser())
+    except RuntimeError:  # of a user who has no home
+        return "./data"
 
 
 ACCESS_KEY_PATTERN: Final = r"[A-Za-z0-9._+=@-]{3,128}"
 SETTINGS: Final[dict[str, Setting]] = {
     "data_dir": Setting(
-        "S4_DATA_DIR", "./data", parse_path, "Directory that holds everything S4 keeps."
+        "S4_DATA_DIR",
+        default_data_dir(),
+        parse_path,
+        "Directory that holds everything S4 keeps.",
     ),
     "bind": Setting("S4_BIND", "127.0.0.1:9000", parse_address, "Address and port of the S3 side."),
     "console_bind": Setting(
@@ -113,6 +135,7 @@ SETTINGS: Final[dict[str, Setting]] = {
         "root",
         matching(r"[A-Za-z0-9._@+-]{1,150}", "1 to 150 letters, digits or .@+-_"),
         "Name of the first administrator.",
+        is_login=True,
     ),
     "root_password": Setting(
         "S4_ROOT_PASSWORD",
@@ -151,6 +174,7 @@ SETTINGS: Final[dict[str, Setting]] = {
         "",
         matching("|" + ACCESS_KEY_PATTERN, "3 to 128 letters, digits or ._+=@-"),
         "Access key of the first administrator; empty: generated.",
+        is_login=True,
     ),
     "secret_access_key": Setting(
         "S4_SECRET_ACCESS_KEY",
@@ -344,12 +368,10 @@ def load(environ: Mapping[str, str]) -> Configuration:
     values: dict[str, Any] = {}
     problems = _unknown(environ)
     for name, setting in SETTINGS.items():
-        text = environ.get(setting.variable, setting.default)
         try:
-            values[name] = setting.parse(text)
+            values[name] = _read(environ, setting)
         except ValueError as error:
-            shown = "" if setting.is_secret else f" (it is {text!r})"
-            problems.append(f"{setting.variable} {error}{shown}")
+            problems.append(str(error))
             values[name] = setting.parse(setting.default)
     if bool(values["access_key_id"]) != bool(values["secret_access_key"]):
         problems.append("S4_ACCESS_KEY_ID and S4_SECRET_ACCESS_KEY must be given together")
@@ -358,9 +380,29 @@ def load(environ: Mapping[str, str]) -> Configuration:
     return Configuration(**values, problems=tuple(problems))
 
 
+def _read(environ: Mapping[str, str], setting: Setting) -> Any:
+    """Read one setting; ValueError says in a line what is wrong with it."""
+    variable, text = setting.variable, environ.get(setting.variable, setting.default)
+    shown = "" if setting.is_secret else f" (it is {text!r})"
+    if setting.file_variable in environ:
+        variable, shown = setting.file_variable, ""
+        if environ.get(setting.variable):
+            raise ValueError(f"{setting.variable} and {variable} must not both be given")
+        try:
+            text = read_setting(environ[variable])
+        except ValueError as error:
+            raise ValueError(f"{variable} {error}") from error
+        variable = f"{setting.variable} (of {variable})"
+    try:
+        return setting.parse(text)
+    except ValueError as error:
+        raise ValueError(f"{variable} {error}{shown}") from error
+
+
 def _unknown(environ: Mapping[str, str]) -> list[str]:
     """Name the S4_* variables that mean nothing: a misspelt setting must not be ignored."""
     known = {setting.variable for setting in SETTINGS.values()}
+    known |= {setting.file_variable for setting in SETTINGS.values()}
     return [
         f"{variable} is not a setting of S4"
         for variable in sorted(environ)

@@ -27,11 +27,12 @@ from s4project import jobs_door
 from s4project.configuration import DAY_SECONDS
 from s4project.courier import SINK
 from s4project.models import State, Task
-from s4project.operations_jobs import is_manned
+from s4project.operations_jobs import is_manned, unmanned_advice
 from s4project.operations_volumes import held_words
 from s4project.task_words import duration, moment
 from storage_engine import EngineOptions
 from storage_engine.apps import get_engine
+from storage_engine.program import command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,7 +117,7 @@ def check_jobs() -> Check:
     if state is None:
         if is_manned():
             return Check(name, WARNING, _("The process is there and does not answer."), page=page)
-        advice = _("Run `manage.py jobs`, or `manage.py serve` without --no-jobs.")
+        advice = unmanned_advice()
         return Check(name, BAD, _("The process is not running."), advice, page)
     failed = [f"{job['name']}: {job['failure']}" for job in state["jobs"] if job["failure"]]
     if failed:
@@ -208,7 +209,9 @@ def check_clock() -> Check:
         return Check(_("Clock"), GOOD, _("%(now)s UTC.") % {"now": moment(time.time())})
     found = _("Default retentions count from %(time)s ahead of now.")
     said = found % {"time": duration(ahead_ms / 1000)}
-    advice = _("Set the machine's clock right; then see `manage.py retention_clock`.")
+    advice = _("Set the machine's clock right; then see %(command)s.") % {
+        "command": command("retention_clock")
+    }
     return Check(_("Clock"), BAD, said, advice)
 
 

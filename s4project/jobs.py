@@ -32,6 +32,7 @@ from storage_engine import Busy, CompactionOptions, ScrubOptions
 from storage_engine.apps import get_engine
 from storage_engine.errors import EngineError
 from storage_engine.pace import Stopped
+from storage_engine.program import command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -148,7 +149,7 @@ def lifecycle() -> object:
     """
     report = _diary.run(should_stop=is_stopping, is_slice_over=slice_over())
     if report.failed:
-        log.error("Lifecycle met damage: `manage.py verify` finds it", looks=report.failed)
+        log.error("Lifecycle met damage", looks=report.failed, finds_it=command("verify"))
     done = {action.value: count for action, count in report.deeds.items() if count}
     return done if report.is_complete else Unfinished(done)
 

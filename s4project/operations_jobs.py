@@ -24,6 +24,7 @@ from s4project.models import OPEN, JobRecord, Kind, Task
 from s4project.operations import for_superusers, show
 from s4project.processes import is_locked
 from s4project.task_words import duration, figure_words, moment, result_panels, show_task
+from storage_engine.program import command
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -121,7 +122,14 @@ def open_context(kinds: Iterable[Kind], page: str) -> dict[str, Any]:
         "open_tasks": [show_task(task) for task in found],
         "live_address": f"{reverse('operations_live')}?{query}",
         "is_manned": is_manned(),
+        "unmanned_advice": unmanned_advice(),
     }
+
+
+def unmanned_advice() -> str:
+    """Say what to do when nobody runs the jobs."""
+    commands = {"jobs": command("jobs"), "serve": command("serve")}
+    return _("Run %(jobs)s, or %(serve)s without --no-jobs.") % commands
 
 
 def is_manned() -> bool:

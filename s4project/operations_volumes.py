@@ -22,6 +22,7 @@ from s4project.operations import Fact, for_superusers, show
 from s4project.operations_jobs import offers, open_context
 from storage_engine import CompactionOptions, HoldCause, VolumeState
 from storage_engine.apps import get_engine
+from storage_engine.program import command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -233,9 +234,10 @@ def held_words(hold: Hold) -> str:
     since = datetime.fromtimestamp(hold.since_ms // 1000, UTC)
     return _(
         "Volumes up to %(last)s are held since %(since)s UTC, when %(cause)s: no room of theirs "
-        "comes back before `manage.py rebuild_index --release`."
+        "comes back before %(command)s."
     ) % {
         "last": f"{hold.last_volume:08d}",
         "since": f"{since:%Y-%m-%d %H:%M}",
         "cause": CAUSES[hold.cause],
+        "command": command("rebuild_index --release"),
     }

@@ -117,7 +117,12 @@ def parse_networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
 
 def parse_path(text: str) -> Path:
     """Read a path, absolute from here on."""
-    return Path(text).expanduser().absolute()
+    if not text:
+        raise ValueError("must be a path")
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError as error:
+        raise ValueError("must be a path without ~: nobody knows whose home that is") from error
 
 
 def parse_url(text: str) -> str:

@@ -12,12 +12,14 @@ from urllib.parse import unquote, urlsplit
 
 from s4project import configuration, console, page_headers
 from s4project.api import settings as api
+from s4project.shipped import shipped_directory
 from s4project.signing_key import secret_key
 
 S4 = configuration.load(os.environ)
 # The port that is the console's; `serve` sets it to the real one when S4_CONSOLE_BIND asks for 0.
 S4_CONSOLE_PORT = S4.console_bind.port
 BASE_DIR = Path(__file__).resolve().parent.parent
+SHIPPED_DIR = shipped_directory()
 
 DEBUG = False
 ALLOWED_HOSTS = ["*"]  # any name may point at the store; links are built from S4_CONSOLE_URL
@@ -66,7 +68,7 @@ MIDDLEWARE = [
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [SHIPPED_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

@@ -25,6 +25,7 @@ from s4project.setting_values import parse_flag, parse_size
 from s4project.task_words import duration
 from s4project.uptime import uptime_seconds
 from storage_engine import FORMAT_VERSION
+from storage_engine.program import command
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -81,16 +82,16 @@ def setting_rows() -> list[SettingRow]:
     rows = []
     for name, setting in SETTINGS.items():
         value = getattr(settings.S4, name)
-        is_set = setting.variable in os.environ
+        is_set = {setting.variable, setting.file_variable} & os.environ.keys()
         is_option = value != getattr(from_environment, name)
         rows.append(
             SettingRow(
                 setting.variable,
                 _shown(setting, value),
-                _source(name, setting, value, is_set=is_set, is_option=is_option),
+                _source(name, setting, value, is_set=bool(is_set), is_option=is_option),
                 "" if setting.is_secret else setting.default or _("empty"),
                 setting.meaning,
-                is_set or is_option,
+                bool(is_set) or is_option,
             )
         )
     return rows
@@ -112,8 +113,10 @@ def _shown(setting: Setting, value: Any) -> str:
 
 
 def _source(name: str, setting: Setting, value: Any, *, is_set: bool, is_option: bool) -> str:
+    if path := os.environ.get(setting.file_variable):
+        return _("file %(path)s") % {"path": path}
     if is_option:
-        return _("option of `manage.py serve`, or the port that was free")
+        return _("option of %(serve)s, or the port that was free") % {"serve": command("serve")}
     if is_set:
         return _("environment")
     if setting.is_secret and not value and name in UNSET_SECRETS:
@@ -130,7 +133,7 @@ def version_page(request: HttpRequest) -> HttpResponse:
     """Show which S4 this is, what it runs on, what has changed, and by which licences."""
     context = {
         "facts": version_facts(),
-        "releases": read_changelog(settings.BASE_DIR / "CHANGELOG.md"),
+        "releases": read_changelog(settings.SHIPPED_DIR / "CHANGELOG.md"),
         "packages": packages(),
     }
     return show(request, "version", _("Version"), context)
@@ -176,7 +179,7 @@ def _database() -> str:
 @cache
 def packages() -> list[Package]:
     """List what S4 runs on, by the lock file of its runtime."""
-    lock = settings.BASE_DIR / "requirements-runtime.lock"
+    lock = settings.SHIPPED_DIR / "requirements-runtime.lock"
     text = lock.read_text(encoding="utf-8") if lock.exists() else ""
     found = []
     for name, version in PIN.findall(text):

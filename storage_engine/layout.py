@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from storage_engine.errors import FormatError, StoreInUse
+from storage_engine.program import command
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -34,8 +35,8 @@ MARKER: Final = "FORMAT"
 NEW_MARKER: Final = "FORMAT.new"
 STORE_ID_BYTES: Final = 16
 REMEDIES: Final = {
-    INDEX: "`manage.py rebuild_index` makes it anew",
-    JOURNAL: "put it back, or `manage.py rebuild_index --accept-loss` goes on with what there is",
+    INDEX: f"{command('rebuild_index')} makes it anew",
+    JOURNAL: f"put it back, or {command('rebuild_index --accept-loss')} goes on with what there is",
     VOLUMES: "the objects were in it",
     SNAPSHOTS: "make an empty directory of that name",
 }

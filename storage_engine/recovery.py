@@ -22,6 +22,7 @@ from storage_engine.errors import FormatError, JournalDamaged
 from storage_engine.index import await_release, restore_meta_page
 from storage_engine.keys import JOURNAL
 from storage_engine.limits import RECOVERY_READERS, REPLAY_BYTES
+from storage_engine.program import command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,10 +34,10 @@ if TYPE_CHECKING:
     from storage_engine.journal import Journal, Tail
 
 UNREADABLE: Final = "the journal holds a change that this version cannot read"
-REMEDY: Final = "`manage.py rebuild_index` makes it anew from snapshot and journal"
+REMEDY: Final = f"{command('rebuild_index')} makes it anew from snapshot and journal"
 GIVE_UP: Final = (
     "put its files back from a backup, or give up what came after with "
-    "`manage.py rebuild_index --accept-loss`"
+    f"{command('rebuild_index --accept-loss')}"
 )
 
 

@@ -27,6 +27,8 @@ def test_defaults_have_no_problems() -> None:
         ("S4_BIND", "9000"),
         ("S4_BIND", "127.0.0.1:99999"),
         ("S4_CONSOLE_BIND", "host:port"),
+        ("S4_DATA_DIR", ""),
+        ("S4_DATA_DIR", "~nobody-of-this-name/s4"),
         ("S4_WORKERS", "0"),
         ("S4_WORKERS", "many"),
         ("S4_REGION", "US East"),

@@ -16,6 +16,7 @@ from s4project.lifecycle import Diary, shown, try_lifecycle
 from s4project.setting_values import whole_number
 from storage_engine import LifecycleCounts
 from storage_engine.apps import get_engine
+from storage_engine.program import command
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -224,5 +225,5 @@ def run(buckets: dict[int, str], should_stop: Callable[[], bool]) -> Answer:
         "kept": report.kept,
         "is_complete": report.is_complete,
     }
-    problems = [f"{report.failed:,} keys are damaged: `manage.py verify` says how."]
+    problems = [f"{report.failed:,} keys are damaged: {command('verify')} says how."]
     return Answer(figures, lines, problems * bool(report.failed), report.is_complete)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from s4project.care_command import Answer, CareCommand
 from storage_engine import HoldCause
+from storage_engine.program import command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +61,6 @@ def held(hold: Hold | None) -> list[str]:
     line = (
         f"Volumes up to {hold.last_volume:08d} are held since {since:%Y-%m-%d %H:%M} UTC, when "
         f"{REASONS[hold.cause]}: no room of theirs comes back before "
-        "`manage.py rebuild_index --release`."
+        f"{command('rebuild_index --release')}."
     )
     return [line]

@@ -1,0 +1,24 @@
+"""S4's command line: `s4` of the installed package, and `manage.py` of a checkout."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Final
+
+INTERRUPTED: Final = 128 + signal.SIGINT  # as the shell reports it
+TERMINATED: Final = 128 + signal.SIGTERM
+
+
+def main() -> None:
+    """Hand the command line to Django with S4's settings."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "s4project.settings")
+    if os.getpid() == 1:  # of a container: the kernel spares it every signal without a handler
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    from django.core.management import execute_from_command_line  # noqa: PLC0415  # settings first
+
+    try:
+        execute_from_command_line(sys.argv)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
