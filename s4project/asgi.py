@@ -13,6 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "s4project.settings")
 
 from django.conf import settings
 from django.core.asgi import get_asgi_application
+from django.urls import get_resolver
 
 from iam.audit.notes import weight
 from iam.services.audit import note_box, write_notes
@@ -43,6 +44,7 @@ class TwoSides:
 
     def __init__(self) -> None:
         self.console = BodyBound(get_asgi_application())
+        _ = get_resolver().url_patterns  # loads the pages before the fork: workers share them
         self.s3: S3App | None = None
         self.gateway = SessionGateway(self._s3)
         self.zips = ZipDownload(self._s3)

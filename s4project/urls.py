@@ -28,6 +28,8 @@ def find_pages(request: HttpRequest) -> HttpResponse:
     return response
 
 
+admin.autodiscover()  # here, not at every start: commands and jobs have no pages
+
 # What scripts say to people, Django's and ours.
 words = JavaScriptCatalog.as_view(packages=["django.contrib.admin", "iam", "buckets", "s4project"])
 
