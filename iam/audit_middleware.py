@@ -11,7 +11,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from iam.audit.acting import Actor, Via, acting, current_actor
+from iam.audit.acting import Actor, Via, acting, current_actor, request_id
 from iam.audit.notes import Note, Outcome
 from iam.services.audit import note_box
 
@@ -32,17 +32,17 @@ class AuditMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer a request under an id that its entries and its answer carry."""
-        request_id = secrets.token_hex(8).upper()
-        with acting(partial(actor_of, request, request_id)) as scene:
+        """Answer a request under an id that its entries, its answer and the log carry."""
+        number = request_id.get() or secrets.token_hex(8).upper()
+        with acting(partial(actor_of, request, number)) as scene:
             response = self._get_response(request)
             if response.status_code in DENIED and not scene.is_refusal_told:
                 _note_refusal(request, response.status_code)
-        response["X-Request-ID"] = request_id
+        response["X-Request-ID"] = number
         return response
 
 
-def actor_of(request: HttpRequest, request_id: str) -> Actor:
+def actor_of(request: HttpRequest, number: str) -> Actor:
     """Tell who asks, as far as sessions and tokens have told by now."""
     user = getattr(request, "user", None)  # none before sessions were read, or Django's nobody
     return Actor(
@@ -51,7 +51,7 @@ def actor_of(request: HttpRequest, request_id: str) -> Actor:
         getattr(user, "canonical_id", ""),
         _credential(request),
         request.META.get("REMOTE_ADDR") or "",
-        request_id,
+        number,
     )
 
 

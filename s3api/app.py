@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import structlog
 
-from iam.audit.acting import set_scene
+from iam.audit.acting import request_id, set_scene
 from iam.keyring import Credential
 from s3api.audit import GONE, Course
 from s3api.auth import Identity, Payload, PayloadKind, identify
@@ -67,10 +67,10 @@ HOST_ID: Final = os.urandom(16).hex()
 class Reply:
     """Writes one response, and remembers whether it has begun."""
 
-    def __init__(self, send: Send, number: int, *, is_head: bool) -> None:
+    def __init__(self, send: Send, number: str, *, is_head: bool) -> None:
         self._send = send
         self.is_head = is_head
-        self.request_id = f"{number:016X}"
+        self.request_id = number
         self.has_begun = False
         self.course = Course(self.request_id)
         self.cors: Headers = []
@@ -145,7 +145,8 @@ class S3App:
     ) -> None:
         """Serve one HTTP request of a user whom another door let in, decided as his signed one.
 
-        It names its bucket by path. No key narrows it, and no form is taken: that is signed.
+        It names its bucket by path. No key narrows it, and no form is taken: that is signed. The
+        door has given it its id.
         """
         set_scene(guest.ask)
         await self._live(scope, receive, send, guest)
@@ -154,7 +155,12 @@ class S3App:
         self, scope: dict[str, Any], receive: Receive, send: Send, guest: Guest | None
     ) -> None:
         """Answer a request, whatever comes of it."""
-        reply = Reply(send, next(self._numbers), is_head=scope["method"] == "HEAD")
+        number = "" if guest is None else request_id.get()
+        if not number:
+            number = f"{next(self._numbers):016X}"
+            request_id.set(number)
+        reply = Reply(send, number, is_head=scope["method"] == "HEAD")
+        reply.course.scope = scope
         reply.course.is_errand = guest is not None
         target = NOWHERE
         try:
@@ -170,10 +176,10 @@ class S3App:
         except EngineError as error:
             told = s3_error(error, target, scope["method"])
             if told.status >= TROUBLE:  # a key that is not there is no trouble of ours
-                log.error("engine_error", request_id=reply.request_id, error=repr(error))  # noqa: TRY400  # its kind says it all
+                log.error("engine_error", error=repr(error))  # noqa: TRY400  # its kind says it all
             await _refuse(reply, told, target)
         except Exception:
-            log.exception("internal_error", request_id=reply.request_id, path=target.resource)
+            log.exception("internal_error", path=target.resource)
             await _refuse(reply, S3Error("InternalError"), target)
         finally:
             self._tell(reply.course)
@@ -418,12 +424,12 @@ async def _refuse(reply: Reply, error: S3Error, target: Target) -> None:
     reply.course.refuse(error)
     if isinstance(error, Denied):
         tell = log.debug if error.is_anonymous else log.info
-        tell("access_denied", request_id=reply.request_id, reason=error.reason)
+        tell("access_denied", reason=error.reason)
     if reply.has_begun:
         if error.status < TROUBLE:  # the right to the rest was taken away
-            log.info("reply_cut_short", request_id=reply.request_id, code=error.code)
+            log.info("reply_cut_short", code=error.code)
         else:
-            log.error("reply_broken_off", request_id=reply.request_id, code=error.code)
+            log.error("reply_broken_off", code=error.code)
         return
     body = b""
     headers: list[tuple[bytes, bytes]] = [

@@ -70,6 +70,7 @@ class Course:
     is_errand: bool = False  # done for one who came through another door, which knows him
     began: float = field(default_factory=time.perf_counter)
     answered: float = 0.0  # as `began`: when the reply began; 0: it did not
+    scope: dict[str, Any] | None = None  # ASGI's, of a request that came by HTTP
 
     def refuse(self, error: S3Error) -> None:
         """Note how the request was refused."""

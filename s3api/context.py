@@ -123,7 +123,9 @@ class Snapshots:
         async with self._lock:
             if not self.is_current and self._done <= came:
                 self._begun = number = self._begun + 1
-                await asyncio.get_running_loop().run_in_executor(door, self._read)
+                await asyncio.get_running_loop().run_in_executor(
+                    door, copy_context().run, self._read
+                )
                 self._done = number
 
     def _read(self) -> None:
@@ -154,8 +156,11 @@ class Store:
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="snapshots")  # behind no writer
 
     async def on_disk(self, function: Callable[..., Result], *arguments: Any) -> Result:
-        """Run a blocking call of the engine in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._disk, function, *arguments)
+        """Run a blocking call of the engine in a thread, which knows for which request."""
+        known = copy_context().run
+        return await asyncio.get_running_loop().run_in_executor(
+            self._disk, known, function, *arguments
+        )
 
     async def configure(self, bucket: BucketState, **changes: Any) -> None:
         """Set fields of a bucket's configuration; obeyed by every worker on return."""

@@ -7,6 +7,7 @@ The engine is opened when a worker starts (after fork) and closed when it stops.
 from __future__ import annotations
 
 import os
+import secrets
 from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "s4project.settings")
@@ -15,10 +16,13 @@ from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.urls import get_resolver
 
+from iam.audit.acting import request_id
 from iam.audit.notes import weight
 from iam.services.audit import note_box, write_notes
 from s4project.body_bound import BodyBound
 from s4project.key_uses import KeyUses
+from s4project.logs.access import AccessLog, open_access_log
+from s4project.logs.console import ConsoleLog
 from s4project.meters.counters import Counters
 from s4project.meters.gauges import Sampler
 from s4project.meters.ring import NAME, Ring
@@ -37,17 +41,19 @@ if TYPE_CHECKING:
 
     Receive = Callable[[], Awaitable[dict[str, Any]]]
     Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+    Room = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 
 class TwoSides:
     """Sends each connection to the side its port belongs to."""
 
     def __init__(self) -> None:
-        self.console = BodyBound(get_asgi_application())
+        self.accesses: AccessLog | None = None
+        self.console = ConsoleLog(BodyBound(get_asgi_application()), self._accesses)
         _ = get_resolver().url_patterns  # loads the pages before the fork: workers share them
         self.s3: S3App | None = None
         self.gateway = SessionGateway(self._s3)
-        self.zips = ZipDownload(self._s3)
+        self.zips = ConsoleLog(ZipDownload(self._s3), self._accesses)
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
@@ -57,12 +63,18 @@ class TwoSides:
             return
         elif scope["server"][1] != settings.S4_CONSOLE_PORT:
             await self._s3()(scope, receive, send)
-        elif SessionGateway.is_for(scope["raw_path"]):
-            await self.gateway(scope, receive, send)
-        elif ZipDownload.is_for(scope["raw_path"]):
-            await self.zips(scope, receive, send)
         else:
-            await self.console(scope, receive, send)
+            request_id.set(secrets.token_hex(8).upper())
+            await self._room(scope["raw_path"])(scope, receive, send)
+
+    def _room(self, path: bytes) -> Room:
+        """Find out whose a path of the console's port is."""
+        if SessionGateway.is_for(path):
+            return self.gateway
+        return self.zips if ZipDownload.is_for(path) else self.console
+
+    def _accesses(self) -> AccessLog | None:
+        return self.accesses
 
     def _s3(self) -> S3App:
         assert self.s3 is not None, "no request before start-up"
@@ -79,6 +91,9 @@ class TwoSides:
         scribe.start()
         self.s3 = open_s3_app(engine, uses, notes.put)
         self.s3.tellers.append(counters.tell)
+        self.accesses = open_access_log(settings.S4)
+        if self.accesses is not None:
+            self.s3.tellers.append(self.accesses.tell)
         tracer = Tracer(directory / trace.NAME, self.s3.tellers)
         tracer.start()
         await send({"type": "lifespan.startup.complete"})

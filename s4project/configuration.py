@@ -301,6 +301,18 @@ SETTINGS: Final[dict[str, Setting]] = {
         "Bearer token that is sent along; empty: none.",
         is_secret=True,
     ),
+    "access_log": Setting(
+        "S4_ACCESS_LOG",
+        "false",
+        parse_flag,
+        "Whether each request is logged with what became of it: one line, beside the others.",
+    ),
+    "slow_request_ms": Setting(
+        "S4_SLOW_REQUEST_MS",
+        "1000",
+        whole_number(0, 3_600_000),
+        "Requests that S4 takes longer to answer are logged; 0: none.",
+    ),
     "log_level": Setting(
         "S4_LOG_LEVEL",
         "info",
@@ -358,6 +370,8 @@ class Configuration:
     audit_file_count: int
     audit_webhook_url: str = field(repr=False)
     audit_webhook_token: str = field(repr=False)
+    access_log: bool
+    slow_request_ms: int
     log_level: str
     log_format: str
     problems: tuple[str, ...] = ()

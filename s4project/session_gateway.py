@@ -8,7 +8,6 @@ console asks, and no foreign one; and that what is stored can do no harm on the 
 
 from __future__ import annotations
 
-import secrets
 from contextlib import closing
 from functools import partial
 from http import HTTPStatus
@@ -26,6 +25,7 @@ from django.db import Error, close_old_connections
 from django.http import HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
+from iam.audit.acting import request_id
 from iam.audit_middleware import actor_of
 from iam.console import signed_in
 from iam.sessions import SessionLife
@@ -90,17 +90,16 @@ class SessionGateway:
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Serve one request."""
-        request_id = secrets.token_hex(8).upper()
-        found = await sync_to_async(let_in, thread_sensitive=False)(scope, request_id)
+        found = await sync_to_async(let_in, thread_sensitive=False)(scope)
         if isinstance(found, S3Error):
-            await refuse(found, request_id, scope["method"], send)
+            await refuse(found, scope["method"], send)
             return
         await self._get_app().serve_for(
             found, _inner(scope), receive, partial(_send_safely, scope, send)
         )
 
 
-def let_in(scope: dict[str, Any], request_id: str) -> Guest | S3Error:
+def let_in(scope: dict[str, Any]) -> Guest | S3Error:
     """Find out whose session asks; ExpiredToken when it is nobody's, AccessDenied as below."""
     headers = dict(scope["headers"])
     if headers.get(b"sec-fetch-site", b"none") not in FROM_HERE:
@@ -110,7 +109,7 @@ def let_in(scope: dict[str, Any], request_id: str) -> Guest | S3Error:
     found: list[Guest | S3Error] = [OVER]
 
     def look(request: HttpRequest) -> HttpResponse:
-        found[:] = [_guest(request, request_id)]
+        found[:] = [_guest(request)]
         return HttpResponse()
 
     known = AuthenticationMiddleware(look)
@@ -124,12 +123,12 @@ def let_in(scope: dict[str, Any], request_id: str) -> Guest | S3Error:
     except SuspiciousOperation:  # a host that cannot be one
         return S3Error("InvalidRequest")
     except Error:
-        log.exception("session_unknown", request_id=request_id)
+        log.exception("session_unknown")
         return S3Error("ServiceUnavailable")
     return found[0]
 
 
-def _guest(request: HttpRequest, request_id: str) -> Guest | S3Error:
+def _guest(request: HttpRequest) -> Guest | S3Error:
     user = signed_in(request)
     if user is None:
         return OVER
@@ -137,7 +136,7 @@ def _guest(request: HttpRequest, request_id: str) -> Guest | S3Error:
         return S3Error(
             "AccessDenied", "The page is out of date. Load it again.", Reason="PageOutOfDate"
         )
-    actor = actor_of(request, request_id)
+    actor = actor_of(request, request_id.get())
     return Guest(user.canonical_id, lambda: actor)
 
 
@@ -192,12 +191,12 @@ def _attachment(scope: dict[str, Any]) -> bytes:
     return b"attachment; filename*=UTF-8''" + quote(name, safe="").encode()
 
 
-async def refuse(error: S3Error, request_id: str, method: str, send: Send) -> None:
+async def refuse(error: S3Error, method: str, send: Send) -> None:
     """Answer who was not let in, in S3's words."""
     status = HTTPStatus.UNAUTHORIZED if error is OVER else error.status
     body = b""
     if method != "HEAD":
-        body = render_error(error, resource="", request_id=request_id, host_id="")
+        body = render_error(error, resource="", request_id=request_id.get(), host_id="")
     headers = [
         *SAFETY,
         (b"content-type", b"application/xml"),

@@ -57,6 +57,7 @@ MIDDLEWARE = [
     "s4project.static_files.StaticFilesMiddleware",
     "s4project.signing_key.FollowServerKey",
     "iam.audit_middleware.AuditMiddleware",
+    "s4project.logs.console.Visitors",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "iam.sessions.SessionLife",
     "django.middleware.common.CommonMiddleware",

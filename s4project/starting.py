@@ -6,6 +6,7 @@ starting, with one line and code 1.
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -19,6 +20,7 @@ from iam.errors import IdentityError
 from iam.sealing import SealingError
 from s4project import logs
 from s4project.configuration import DAY_SECONDS
+from s4project.logs.stream import CANNOT_TELL, write_without_waiting
 from s4project.processes import LockedError
 from s4project.server import CannotListenError
 from storage_engine.errors import EngineError
@@ -81,6 +83,16 @@ class ProcessCommand(BaseCommand):
         for line in lines:
             self.stdout.write(line)
         self.stdout.flush()
+
+
+def say_without_waiting(line: str) -> None:
+    """Write a line for whoever started the process, unless a pipe is full that nobody reads."""
+    descriptor = sys.stdout.fileno()
+    try:
+        write_without_waiting(descriptor, f"{line}\n".encode())
+    except OSError as error:
+        if error.errno in CANNOT_TELL:
+            os.write(descriptor, f"{line}\n".encode())
 
 
 def url(address: Address, public_url: str = "") -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
 import time
 from bisect import bisect_right
 from http import HTTPStatus
@@ -102,11 +101,10 @@ class ZipDownload:
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Serve one request."""
-        request_id = secrets.token_hex(8).upper()
         packing = None
         try:
             form = await _form(scope, receive)
-            order = await _order(scope, form, request_id)
+            order = await _order(scope, form)
             set_scene(order.guest.ask)
             if form.get("measure") is not None:
                 await _answer_json(send, await self._measure(order))
@@ -115,7 +113,7 @@ class ZipDownload:
             await packing.run()
         except S3Error as error:
             if packing is None or not packing.has_begun:
-                await refuse(error, request_id, scope["method"], send)
+                await refuse(error, scope["method"], send)
 
     async def _measure(self, order: Order) -> dict[str, Any]:
         """Count the folders' objects and bytes, up to one object more than a zip takes."""
@@ -292,13 +290,13 @@ async def _form(scope: dict[str, Any], receive: Receive) -> Query:
     return Query(bytes(body))
 
 
-async def _order(scope: dict[str, Any], form: Query, request_id: str) -> Order:
+async def _order(scope: dict[str, Any], form: Query) -> Order:
     """Find out who asks, and for what; S3Error."""
     token = form.get("csrfmiddlewaretoken")
     if token is not None:  # a form has no header for it
         told = (b"x-csrftoken", token.encode("latin-1", "replace"))
         scope = {**scope, "headers": [*scope["headers"], told]}
-    found = await sync_to_async(let_in, thread_sensitive=False)(scope, request_id)
+    found = await sync_to_async(let_in, thread_sensitive=False)(scope)
     if isinstance(found, S3Error):
         raise found
     try:

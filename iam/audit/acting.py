@@ -53,6 +53,8 @@ class Scene:
     is_refusal_told: bool = False  # that it was refused has an entry of its own
 
 
+# Under which id what is asked for is answered and told of; "": nothing was asked for.
+request_id: ContextVar[str] = ContextVar("request_id", default="")
 _scene: ContextVar[Scene | None] = ContextVar("scene", default=None)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from functools import partial
+from time import perf_counter
 from typing import Any, Final
 
 from s3api.errors import S3Error
@@ -25,7 +26,14 @@ class ClientDisconnected(Exception):  # noqa: N818 - an event: nobody is left to
 class Body:
     """The raw body of one request, read once from beginning to end."""
 
-    __slots__ = ("_awaits_continue", "_receive", "_watch", "is_finished", "received_bytes")
+    __slots__ = (
+        "_awaits_continue",
+        "_receive",
+        "_watch",
+        "finished",
+        "is_finished",
+        "received_bytes",
+    )
 
     def __init__(
         self, receive: Receive, *, idle_seconds: float, awaits_continue: bool = False
@@ -35,6 +43,7 @@ class Body:
         self._watch = _Watch(idle_seconds)
         self._awaits_continue = awaits_continue
         self.is_finished = False  # the last byte has arrived
+        self.finished = 0.0  # when, by time.perf_counter
         self.received_bytes = 0  # so far, as they came
 
     async def read(self, size_hint: int = STEP_BYTES) -> bytes:
@@ -75,6 +84,7 @@ class Body:
             raise ClientDisconnected
         if not message.get("more_body", False):
             self.is_finished = True
+            self.finished = perf_counter()
             self._watch.end()
         piece: bytes = message.get("body", b"")
         self.received_bytes += len(piece)

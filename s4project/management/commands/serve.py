@@ -20,7 +20,7 @@ from s4project import server
 from s4project.forwarding import Proxies
 from s4project.processes import hold_lock, write_holder
 from s4project.setting_values import Address, parse_address, whole_number
-from s4project.starting import ProcessCommand, url, welcome
+from s4project.starting import ProcessCommand, say_without_waiting, url, welcome
 from s4project.store import prepare_store
 from storage_engine.apps import close_engine
 
@@ -64,7 +64,7 @@ class Command(ProcessCommand):
                     workers=settings.S4.workers,
                     jobs=() if options["no_jobs"] else (sys.executable, manage, "jobs", "--wait"),
                     proxies=Proxies(settings.S4.trusted_proxies),
-                    on_ready=lambda: self.say("S4 is ready"),
+                    on_ready=lambda: say_without_waiting("S4 is ready"),
                 )
             )
 

@@ -94,6 +94,12 @@ def test_a_traceback_shows_no_values() -> None:
         "log.info('GET /b/k?X-Amz-Signature=hush&X-Amz-Date=1')",
         "log.info('x', url='https://s4/b/k?a=b&X-Amz-Security-Token=hush')",
         "logging.getLogger('lib').error('GET /?Signature=hush HTTP/1.1')",
+        "log.info('x', path='/b/k%3FX-Amz-Signature%3Dhush')",
+        "log.info('x', result={'inner': {'new_password': 'hush'}})",
+        "log.info('x', result=['token=hush', 1])",
+        "log.info('x', error=ValueError('Authorization: AWS AKID:hush'))",
+        "log.info('x', said='{\"password\": \"hush\"}')",
+        "logging.getLogger('lib').error('was sent Bearer hush')",
     ],
 )
 @pytest.mark.parametrize("form", ["json", "console"])
@@ -102,3 +108,61 @@ def test_secrets_are_masked(code: str, form: str) -> None:
     (line,) = log(code, form=form)
     assert "hush" not in line
     assert "[hidden]" in line
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_nobody_writes_a_line_of_another(form: str) -> None:
+    """Line ends, escapes and turns of direction in what is logged end no line and steer nothing."""
+    evil = "".join(map(chr, [*range(32), *range(127, 160), 0x2028, 0x2029, 0x202E, 0xD800]))
+    forged = evil + "\n2026-01-01T00:00:00Z [error    ] forged"
+    code = f"""
+        evil = {forged!r}
+        log.info(evil, key=evil, many=[evil], inner={{evil: evil}}, error=ValueError(evil))
+        logging.getLogger("lib").error("No %s", evil)
+        try:
+            raise ValueError(evil)
+        except ValueError:
+            log.exception("x", key=evil)
+        import threading
+        threading.Thread(target=lambda: [][len(evil)], name=evil).start()"""
+    lines = log(code.replace("\n        ", "\n"), form=form)
+    records = [line for line in lines if not line.startswith("    ")]
+    assert len(records) == 4, lines
+    assert all("[error    ] forged" not in line[:60] for line in records)
+    assert all(line.isprintable() for line in lines)
+    if form == "json":
+        assert all(json.loads(line)["event"] for line in lines)
+
+
+def test_a_line_bears_the_id_of_its_request() -> None:
+    """What is logged while a request is answered says for which, from threads that know it, too."""
+    code = """
+        import asyncio
+        from iam.audit.acting import request_id
+        log.info("before")
+        request_id.set("0F")
+        log.info("during")
+        logging.getLogger("lib").error("beside")
+        asyncio.run(asyncio.to_thread(log.info, "elsewhere"))"""
+    lines = map(json.loads, log(code.replace("\n        ", "\n")))
+    told = [(line["event"], line.get("request_id")) for line in lines]
+    assert told == [("before", None), ("during", "0F"), ("beside", "0F"), ("elsewhere", "0F")]
+
+
+def test_python_says_its_own_in_lines_too() -> None:
+    """Warnings, and what ends a process, are lines like all others."""
+    program = (
+        "import warnings; from s4project import logs; logs.configure('info', 'json');"
+        "warnings.warn('hot'); 1 / 0"
+    )
+    lines = subprocess.run(
+        [sys.executable, *("-W", "default", "-c"), program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stderr.splitlines()
+    warning, end = map(json.loads, lines)
+    assert "hot" in warning["event"]
+    assert end["event"] == "The process ends"
+    assert "ZeroDivisionError" in end["exception"]
