@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from select import PIPE_BUF
 from typing import TYPE_CHECKING, Any
 
@@ -111,3 +113,12 @@ def test_what_rest_does_inside_is_no_request() -> None:
     course.request_id = ""
     log.tell(course)
     assert lines.made == []
+
+
+def test_the_page_names_what_a_line_may_tell() -> None:
+    """docs/logs.md explains every member of the access log, and no others."""
+    page = (Path(__file__).parents[3] / "docs" / "logs.md").read_text(encoding="utf-8")
+    _, _, rest = page.partition("## The access log")
+    table = rest.partition("## Slow requests")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    assert [name for row in rows for name in re.findall(r"`(\w+)`", row)] == list(FIELDS)
