@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import errno
+import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +19,9 @@ from s3api.operations.registry import HANDLERS
 from s3api.operations.unconfigured import UNCONFIGURED
 from s3api.protocol import OPERATIONS
 from s4project.configuration import SETTINGS, Setting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")])
@@ -159,3 +166,49 @@ def test_the_keys_that_never_have_a_value_are_keys_and_have_none() -> None:
     for name in named:
         assert is_condition_key(name), name
         assert name not in {*MAKERS, *PRINCIPAL_KEYS, PRINCIPAL_TYPE}, name
+
+
+def constants(module: ast.Module) -> dict[str, str]:
+    """List the texts that a module gives a name to."""
+    named = {}
+    for node in module.body:
+        target = node.target if isinstance(node, ast.AnnAssign) else None
+        value = getattr(node, "value", None)
+        if isinstance(target, ast.Name) and isinstance(value, ast.Constant):
+            named[target.id] = str(value.value)
+    return named
+
+
+def spoken(module: ast.Module, named: dict[str, str]) -> Iterator[str]:
+    """Give every text in a module, formatted ones with `...` for what differs."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        if isinstance(node, ast.JoinedStr):
+            parts = (
+                part.value
+                if isinstance(part, ast.Constant)
+                else named.get(ast.unparse(part.value), "...")  # type: ignore[attr-defined]
+                for part in node.values
+            )
+            yield "".join(map(str, parts))
+
+
+def test_the_lines_of_the_troubleshooting_page_are_still_written() -> None:
+    """What is quoted as S4's own line is in its code, and a client's line has S3's words."""
+    modules = [
+        ast.parse(path.read_text(encoding="utf-8"))
+        for room in ("s4project", "s3api", "buckets", "iam", "storage_engine")
+        for path in ROOT.glob(f"{room}/**/*.py")
+    ]
+    named = {name: text for module in modules for name, text in constants(module).items()}
+    said = "\n".join({text for module in modules for text in spoken(module, named)})
+    said += "\n".join(str(OSError(code, os.strerror(code))) for code in errno.errorcode)
+    text = page("troubleshooting.md")
+    own = "".join(re.findall(r"```text\n(.*?)```", text, re.DOTALL)).splitlines()
+    assert len(own) > 30
+    for line in own:
+        pieces = [piece.strip(" ():'\"") for piece in re.split(r"\.\.\.|: (?=[\[A-Zc.])", line)]
+        assert [piece for piece in pieces if piece not in said] == [], line
+    for code in re.findall(r"error occurred \((\w+)\)|^(\w+): ", text, re.MULTILINE):
+        assert "".join(code) in CODES, code
