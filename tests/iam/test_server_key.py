@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import pytest
+from django.db import connection
 
 from iam import sealing, services
 from iam.api.tokens import make_token
@@ -14,9 +17,9 @@ from tests.calling import Program
 from tests.people import browser
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from iam.models import User
+
+ROOT: Final = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -154,3 +157,23 @@ def test_sessions_and_tokens_end_with_their_key(boss: User, secrets: dict[str, s
     assert program.get("/admin/me").status == 401
     assert browser("boss").get("/").status_code == 200
     assert Program(boss).get("/admin/me").status == 200
+
+
+def test_a_lost_key_is_given_up_by_the_lines_of_the_page(
+    tmp_path: Path, secrets: dict[str, str]
+) -> None:
+    """Another key is refused until the statements that docs/troubleshooting.md tells are run."""
+    services.settle_server_key()
+    (tmp_path / sealing.SERVER_KEY_FILE).unlink()
+    sealing.load_or_create_server_key(tmp_path)
+    with pytest.raises(sealing.WrongServerKey):
+        services.settle_server_key()
+    page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    (statements,) = re.findall(r"^sqlite3 .* '(delete [^']*)'$", page, re.MULTILINE)
+    with connection.cursor() as cursor:
+        for statement in statements.strip(";").split(";"):
+            cursor.execute(statement)
+    services.settle_server_key()
+    assert opened() == {}
+    key = services.create_key(services.find_user("boss").pk)
+    assert opened() == {key.access_key: key.secret_key}
