@@ -27,6 +27,7 @@ include_patterns = ["*.md", "docs/*.md", "benchmarks/README.md", "storage_engine
 exclude_patterns = [".*", "data", "docs/_build"]
 nitpicky = True
 myst_heading_anchors = 4
+myst_enable_extensions = ["tasklist"]
 
 html_theme = "furo"
 html_title = "S4"
