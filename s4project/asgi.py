@@ -26,6 +26,8 @@ from s4project.logs.console import ConsoleLog
 from s4project.meters.counters import Counters
 from s4project.meters.gauges import Sampler
 from s4project.meters.ring import NAME, Ring
+from s4project.metrics.tally import ConsoleTally
+from s4project.metrics.worker import start_metrics
 from s4project.s3side import close_s3_app, open_s3_app
 from s4project.scribe import RecordQueue, Scribe
 from s4project.session_gateway import SessionGateway
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from s3api.app import S3App
+    from s4project.metrics.worker import WorkerMetrics
 
     Receive = Callable[[], Awaitable[dict[str, Any]]]
     Send = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -49,11 +52,14 @@ class TwoSides:
 
     def __init__(self) -> None:
         self.accesses: AccessLog | None = None
-        self.console = ConsoleLog(BodyBound(get_asgi_application()), self._accesses)
+        self.pages = ConsoleTally(BodyBound(get_asgi_application()))
+        self.console = ConsoleLog(self.pages, self._accesses)
         _ = get_resolver().url_patterns  # loads the pages before the fork: workers share them
         self.s3: S3App | None = None
         self.gateway = SessionGateway(self._s3)
         self.zips = ConsoleLog(ZipDownload(self._s3), self._accesses)
+        self.metrics: WorkerMetrics | None = None
+        self.in_flight = 0  # requests to S3
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
@@ -62,7 +68,11 @@ class TwoSides:
         elif scope["type"] != "http":
             return
         elif scope["server"][1] != settings.S4_CONSOLE_PORT:
-            await self._s3()(scope, receive, send)
+            self.in_flight += 1
+            try:
+                await self._s3()(scope, receive, send)
+            finally:
+                self.in_flight -= 1
         else:
             request_id.set(secrets.token_hex(8).upper())
             await self._room(scope["raw_path"])(scope, receive, send)
@@ -75,6 +85,11 @@ class TwoSides:
 
     def _accesses(self) -> AccessLog | None:
         return self.accesses
+
+    def each_second(self, connections: int) -> None:
+        """Take the worker's tick, and how many connections it has."""
+        if self.metrics is not None:
+            self.metrics.tick(self.in_flight, connections)
 
     def _s3(self) -> S3App:
         assert self.s3 is not None, "no request before start-up"
@@ -94,6 +109,7 @@ class TwoSides:
         self.accesses = open_access_log(settings.S4)
         if self.accesses is not None:
             self.s3.tellers.append(self.accesses.tell)
+        self.metrics = start_metrics(engine, self.s3, self.pages, counters)
         tracer = Tracer(directory / trace.NAME, self.s3.tellers)
         tracer.start()
         await send({"type": "lifespan.startup.complete"})
@@ -101,6 +117,9 @@ class TwoSides:
         tracer.stop()
         close_s3_app()
         scribe.stop()
+        if self.metrics is not None:
+            self.metrics.end()
+            self.metrics = None
         close_engine()
         await send({"type": "lifespan.shutdown.complete"})
 

@@ -20,6 +20,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError
 
+from s4project.metrics.publishing import publish_command
 from s4project.progress import Progress
 from s4project.setting_values import parse_size
 from storage_engine import EngineError
@@ -104,6 +105,7 @@ class CareCommand(BaseCommand):
                 progress.finish()
         finally:
             progress.end()
+            publish_command()
             close_engine()
         return answer
 

@@ -313,6 +313,26 @@ SETTINGS: Final[dict[str, Setting]] = {
         whole_number(0, 3_600_000),
         "Requests that S4 takes longer to answer are logged; 0: none.",
     ),
+    "metrics_enabled": Setting(
+        "S4_METRICS_ENABLED",
+        "true",
+        parse_flag,
+        "Whether there are metrics for Prometheus, at /metrics on the console's port.",
+    ),
+    "metrics_token": Setting(
+        "S4_METRICS_TOKEN",
+        "",
+        matching(r"|[!-~]{16,1024}", "at least 16 visible ASCII characters"),
+        "Bearer token that Prometheus reads them with; empty: generated, in metrics.token in the "
+        "data directory.",
+        is_secret=True,
+    ),
+    "metrics_public": Setting(
+        "S4_METRICS_PUBLIC",
+        "false",
+        parse_flag,
+        "Whether anybody may read the metrics, names of buckets among them.",
+    ),
     "log_level": Setting(
         "S4_LOG_LEVEL",
         "info",
@@ -372,6 +392,9 @@ class Configuration:
     audit_webhook_token: str = field(repr=False)
     access_log: bool
     slow_request_ms: int
+    metrics_enabled: bool
+    metrics_token: str = field(repr=False)
+    metrics_public: bool
     log_level: str
     log_format: str
     problems: tuple[str, ...] = ()

@@ -45,6 +45,8 @@ class Board:
     """What the jobs of one process did; written by the thread that runs them, read by others."""
 
     record: Callable[..., None] | None = None  # writes down what must outlive the process
+    after: Callable[[], None] | None = None  # is told that a job has looked
+    runs: dict[str, list[float]] = field(default_factory=dict)  # by job and outcome, for metrics
     began: float = field(default_factory=time.time)
     _states: dict[str, JobState] = field(default_factory=dict)
     _told: dict[str, tuple[str, float]] = field(default_factory=dict)
@@ -66,6 +68,7 @@ class Board:
         if result:
             known = result if isinstance(result, dict) else {"result": str(result)}
             self._write(name, done_at=timezone.now(), result=known)
+        self._count(name, "unfinished" if is_unfinished else "done" if result else "idle")
 
     def fails(self, name: str, due_seconds: float, failure: str) -> None:
         """Note that it met trouble; it is written down when it is news."""
@@ -75,11 +78,17 @@ class Board:
         if told != state.failure or time.monotonic() - when > FAILURE_SECONDS:
             self._told[name] = (state.failure, time.monotonic())
             self._write(name, failed_at=timezone.now(), failure=state.failure)
+        self._count(name, "failed")
 
     def as_dict(self) -> dict[str, Any]:
         """Show everything as JSON has it."""
         states = list(self._states.values())
         return {"began": self.began, "jobs": [asdict(state) for state in states]}
+
+    def _count(self, name: str, outcome: str) -> None:
+        self.runs.setdefault(f"{name}\n{outcome}", [0])[0] += 1
+        if self.after is not None:
+            self.after()
 
     def _state(self, name: str) -> JobState:
         return self._states.setdefault(name, JobState(name, 0.0))

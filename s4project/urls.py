@@ -10,6 +10,7 @@ from django.views.i18n import JavaScriptCatalog
 from buckets import simulator
 from iam import entrance, policy_check
 from s4project import browse, dashboard, error_pages
+from s4project.metrics import pages as metrics
 from s4project.trace import pages as trace
 
 
@@ -41,6 +42,11 @@ handler500 = error_pages.server_error
 urlpatterns = [
     path("api/", include("s4project.api.urls")),
     path("health/live", live),
+    path("metrics", metrics.metrics, name="metrics"),
+    *(
+        path(f"minio/v2/metrics/{part}", metrics.metrics)  # MinIO's, for who scrapes them already
+        for part in ("cluster", "node", "bucket", "resource")
+    ),
     path("login/", entrance.login),
     path("password_change/", admin.site.admin_view(entrance.change_password)),
     path("figures/", admin.site.admin_view(dashboard.over_time), name="figures"),

@@ -38,9 +38,15 @@ DRAIN_MARGIN_SECONDS: Final = 2  # kept of the arbiter's patience for closing th
 class WorkerServer(Server):
     """uvicorn's server with a slow tick that also sweeps the connections."""
 
-    def __init__(self, config: Config, on_accepting: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        on_accepting: Callable[[], None],
+        each_second: Callable[[int], None] | None,
+    ) -> None:
         super().__init__(config)
         self.on_accepting = on_accepting
+        self.each_second = each_second  # of the application; it is told how many connect
         self.loop = asyncio.get_running_loop()
         self.exit_event = asyncio.Event()
 
@@ -56,6 +62,8 @@ class WorkerServer(Server):
             for connection in list(self.server_state.connections):
                 assert isinstance(connection, Edge)
                 connection.sweep(now)
+            if self.each_second is not None:
+                self.each_second(len(self.server_state.connections))
             try:
                 async with asyncio.timeout(TICK_SECONDS):
                     await self.exit_event.wait()
@@ -129,7 +137,8 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # gunicorn is untyped
     async def _serve(self) -> None:
         """Serve until told to end."""
         self.config.app = self.wsgi
-        server = WorkerServer(self.config, self._report)
+        each_second = getattr(self.wsgi, "each_second", None)
+        server = WorkerServer(self.config, self._report, each_second)
         server.loop.add_signal_handler(signal.SIGQUIT, server.handle_exit, signal.SIGQUIT, None)
         await server.serve(sockets=self.sockets)
         if not server.started:

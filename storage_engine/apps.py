@@ -27,6 +27,8 @@ NEIGHBOURS = frozenset(
         "jobs.socket",
         "audit.bell",
         "meters",
+        "metrics",
+        "metrics.token",
         "trace",
         "server.key",
         "server.key.next",
@@ -78,6 +80,11 @@ def get_engine(*, must_exist: bool = False) -> StorageEngine:
             options = EngineOptions(neighbours=NEIGHBOURS, lifecycle_day_ms=day_ms)
             process.engine = open_engine(settings.S4.data_dir, options, must_exist=must_exist)
         return process.engine
+
+
+def opened_engine() -> StorageEngine | None:
+    """Return this process's engine if it is open."""
+    return _current().engine
 
 
 def close_engine() -> None:

@@ -278,6 +278,7 @@ class Checkpointer:
 
     def _make(self) -> Checkpoint:
         self._health.check()
+        began = time.perf_counter()
         made, pin, resizes = self._capture()
         try:
             with self._final():
@@ -288,6 +289,7 @@ class Checkpointer:
             raise
         self._pins.replace(pin, resizes)
         self._last = made
+        self._journal.counts.checkpoint_seconds.add(time.perf_counter() - began)
         self._index.reader_check()
         return made
 

@@ -13,6 +13,7 @@ import errno
 import threading
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 import lmdb
@@ -190,6 +191,7 @@ class Committer:
         self._clock = clock
         self._health = health
         self._journal = journal
+        self._counts = journal.counts
         self._checkpointer = checkpointer
         self._queue: SimpleQueue[list[Ticket] | None] = SimpleQueue()
         self._lock = threading.Lock()
@@ -244,10 +246,13 @@ class Committer:
     def _commit_group(self, group: list[Ticket]) -> bool:
         """Commit a group and answer everybody in it; True when the queue has ended."""
         is_last, running = False, group
+        began = perf_counter()
         try:
             self._health.check()
             has_room = self._health.has_room() and self._index.make_room()
+            asked = perf_counter()
             txn = self._begin()
+            self._counts.lock_seconds.add(perf_counter() - asked)
             is_last = self._drain(group)
             running = list(group)
             self._carry_out(txn, running, has_room=has_room)
@@ -256,6 +261,10 @@ class Committer:
             refusal = self._explain(error)
             for ticket in running:
                 ticket.error = refusal
+        else:
+            self._counts.commit_seconds.add(perf_counter() - began)
+            self._counts.group_operations.add(len(running))
+            self._counts.commits += 1
         for ticket in group:
             if isinstance(ticket.error, Restage):
                 threading.Thread(target=self._restage, args=(ticket,), name="restage").start()

@@ -169,7 +169,9 @@ class StorageEngine(ObjectVerbs, QuotaVerbs, LifecycleVerbs, Upkeep):
             self._health,
             length_max=options.volume_bytes_max,
         )
-        self._files = VolumeFiles(disk, place.volumes, options.descriptors_max)
+        self._files = VolumeFiles(
+            disk, place.volumes, options.descriptors_max, self._journal.counts
+        )
         self._stager = Stager(self._appender, self._health, self._knows, options.inline_bytes_max)
         self._objects = ObjectReads(tables, Namespace(tables.entries), Namespace(tables.markers))
         self._uploads = UploadReads(tables, Namespace(tables.upload_names))

@@ -257,6 +257,10 @@ class Index:
         self._room_end = end
         return True
 
+    def map_bytes(self) -> int:
+        """Return how large this process's map is: as the index outgrows it, it is doubled."""
+        return int(self._steady(self._env.info)["map_size"])
+
     def size_bytes(self) -> int:
         """Return how much of the index file is in use, free pages included."""
         last_page = int(self._steady(self._env.info)["last_pgno"])

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from awscrt.checksums import crc32c
 
+from storage_engine.counts import Counts
 from storage_engine.limits import JOURNAL_PAGE_BYTES, JOURNAL_SPARES_MAX, READ_BYTES_MAX
 
 if TYPE_CHECKING:
@@ -87,6 +88,15 @@ def segment_starts(directory: Path) -> list[int]:
     return sorted(int(name) for name in names if name.isdigit())
 
 
+def journal_bytes(directory: Path) -> int:
+    """Return what the segments in a directory, spare ones too, are long together."""
+    found = 0
+    for path in directory.iterdir():
+        with suppress(FileNotFoundError):  # recycled just now, under another name
+            found += path.stat().st_size
+    return found
+
+
 class Journal:
     """One store's journal, as one process uses it. Not thread-safe: the write lock serialises."""
 
@@ -98,6 +108,7 @@ class Journal:
         self._seed = crc32c(store_id)  # unknown to clients, so no payload can pass for a frame
         self._segment_bytes = segment_bytes
         self._open: tuple[int, int] | None = None  # (segment, descriptor) appended to last
+        self.counts = Counts()
 
     # --- appending -----------------------------------------------------------------------------
 
@@ -121,8 +132,11 @@ class Journal:
         if frame.opens_segment:
             self._begin_segment(after.segment, after.end - after.segment)
         descriptor = self._descriptor(after.segment)
+        began = time.perf_counter()
         self._disk.write(descriptor, frame.buffers, frame.offset)
         self._disk.sync(descriptor)
+        self.counts.sync_seconds.add(time.perf_counter() - began)
+        self.counts.journal_bytes += sum(map(len, frame.buffers))
 
     def sync(self, tail: Tail) -> None:
         """Make the frame before a tail durable, whoever wrote it."""

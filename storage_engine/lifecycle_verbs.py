@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from storage_engine.counts import add_up
 from storage_engine.listing import page_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
+    from storage_engine.journal import Journal
     from storage_engine.lifecycle_rules import (
         LifecycleOptions,
         LifecyclePage,
@@ -27,6 +29,7 @@ class LifecycleVerbs:
 
     _lifecycle: Lifecycle
     _old_uploads: OldUploads
+    _journal: Journal
 
     def set_lifecycle(self, bucket_id: int, rules: Sequence[LifecycleRule]) -> Future[None]:
         """Put rules in the place of those in force, from this commit on; none: no rules.
@@ -60,7 +63,14 @@ class LifecycleVerbs:
 
     def run_lifecycle(self, options: LifecycleOptions) -> LifecycleReport:
         """Carry out what is due in all buckets. Cost follows what is due, not what is there."""
-        return self._lifecycle.run(options)
+        report = options.report
+        try:
+            return self._lifecycle.run(options)
+        finally:
+            done = {action.value: count for action, count in report.deeds.items()}
+            add_up(
+                self._journal.counts.lifecycle, done | {"kept": report.kept, "bytes": report.bytes}
+            )
 
     def open_uploads(self, *, after_id: str = "", limit: int = 100) -> OpenUploads:
         """List open uploads of all buckets, oldest first; fewer where they have very many parts."""

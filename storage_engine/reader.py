@@ -136,7 +136,12 @@ class ObjectReader:
         """Return verified bytes that are in memory, or None when reading them would block."""
         if self._whole is not None and not self._is_closed:
             return self._whole[offset : offset + length]
-        return self._read(offset, length, self._cached_blocks)
+        data = self._read(offset, length, self._cached_blocks)
+        if data is None:
+            self._files.counts.reads_disk += 1
+        else:
+            self._files.counts.reads_cached += 1
+        return data
 
     def read(self, offset: int, length: int) -> bytes:
         """Return verified bytes, from the disk if need be; CorruptBlob when they are not right."""

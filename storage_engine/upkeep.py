@@ -12,10 +12,15 @@ import lmdb
 
 from storage_engine import meta
 from storage_engine.blob_users import BlobUser, BlobUsers
+from storage_engine.checkpoint import read_checkpoint
 from storage_engine.compaction import CompactionOptions, CompactionReport
+from storage_engine.counts import Counts, add_up
 from storage_engine.errors import StorageError
+from storage_engine.journal import Tail, journal_bytes
+from storage_engine.keys import JOURNAL
 from storage_engine.pace import ignore, never
 from storage_engine.scrub import ScrubOptions, ScrubReport
+from storage_engine.values import Durability
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -24,6 +29,8 @@ if TYPE_CHECKING:
     from storage_engine.checkpoint import Checkpointer
     from storage_engine.commit import Committer
     from storage_engine.index import Index
+    from storage_engine.journal import Journal
+    from storage_engine.layout import Layout
     from storage_engine.object_reads import ObjectReads
     from storage_engine.rows import ScrubState
     from storage_engine.salvage import SalvageReport
@@ -39,6 +46,26 @@ class Upkeep:
     _objects: ObjectReads
     _care: Care
     _checkpointer: Checkpointer
+    _journal: Journal
+    _place: Layout
+
+    @property
+    def counts(self) -> Counts:
+        """What was done here since the store was opened, for metrics."""
+        return self._journal.counts
+
+    def durability(self) -> Durability:
+        """Tell how far the newest checkpoint is behind, and how large journal and map are."""
+        last = read_checkpoint(self._index.path)
+        tail = self._index.view(
+            lambda txn: Tail.unpack(txn.get(JOURNAL, db=self._index.tables.meta))
+        )
+        return Durability(
+            checkpoint_ms=last.created_ms,
+            replay_bytes=max(0, tail.position - last.tail.position),
+            journal_bytes=journal_bytes(self._place.journal),
+            map_bytes=self._index.map_bytes(),
+        )
 
     def stats(self) -> EngineStats:
         """Return the totals of the store."""
@@ -122,11 +149,19 @@ class Upkeep:
 
     def compact(self, options: CompactionOptions | None = None) -> CompactionReport:
         """Give room back from volumes that are mostly dead; Busy, StorageError."""
-        return self._care.compact(options or CompactionOptions())
+        report = self._care.compact(options or CompactionOptions())
+        figures = ("moved_blobs", "moved_bytes", "freed_bytes", "dropped_volumes")
+        done = {name: getattr(report, name) for name in figures}
+        add_up(self.counts.compaction, done | {"damaged_blobs": len(report.problems)})
+        return report
 
     def scrub(self, options: ScrubOptions | None = None) -> ScrubReport:
         """Read everything in use, or go on with that, and tell what went bad; Busy."""
-        return self._care.scrub(options or ScrubOptions())
+        report = self._care.scrub(options or ScrubOptions())
+        figures = ("blobs", "bytes", "inline_payloads", "lifted", "healed")
+        done = {name: getattr(report, name) for name in figures}
+        add_up(self.counts.scrub, done | {"damaged_blobs": len(report.problems)})
+        return report
 
     def scrub_state(self) -> ScrubState:
         """Return how far the pass under way has come, and when the last one ended."""

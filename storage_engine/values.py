@@ -374,6 +374,15 @@ class QuarantinedBlob(NamedTuple):
     reason: str
 
 
+class Durability(NamedTuple):
+    """How far the newest checkpoint is behind the last commit, and the room for what is to come."""
+
+    checkpoint_ms: int  # when it was made
+    replay_bytes: int  # of the journal, that a recovery now would go through
+    journal_bytes: int  # on the disk
+    map_bytes: int  # that the index may grow to before its map is doubled
+
+
 @dataclass(frozen=True, slots=True)
 class EngineStats:
     """Totals of the whole store. `dead_bytes` of volumes wait for compaction."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from storage_engine.counts import Counts
 from storage_engine.disk import release_range, try_hold_range
 from storage_engine.volume import volume_path
 
@@ -42,7 +43,10 @@ class VolumeFile:
 class VolumeFiles:
     """The open volumes of this process, at most `descriptors_max` beyond those in use."""
 
-    def __init__(self, disk: Disk, directory: Path, descriptors_max: int) -> None:
+    def __init__(
+        self, disk: Disk, directory: Path, descriptors_max: int, counts: Counts | None = None
+    ) -> None:
+        self.counts = counts or Counts()
         self._disk = disk
         self._directory = directory
         self._descriptors_max = descriptors_max

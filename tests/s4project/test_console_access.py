@@ -28,6 +28,7 @@ SIGNED_IN: Final = (302, 200, 200, 200, 200)
 WHOSE_IT_IS: Final = (302, 302, 200, 302, 200)
 TO_THE_AUDIT_LOG: Final = (302, 302, 200, 302, 302)
 SENT_ON: Final = (302, 302, 302, 302, 302)
+METRICS: Final = (401, 403, 403, 403, 503)
 OTHERS: Final = (302, 403, 403, 403)
 ROLES: Final = {
     "rita": RoleName.READER,
@@ -45,6 +46,9 @@ SECTIONS: Final = (
 # What is for more people than SuperUsers; `?` is an id.
 TABLE: Final = {
     "health/live": (200, 200, 200, 200, 200),
+    # 503: of a process that does not serve; tests/e2e/test_metrics.py knows what is told then.
+    "metrics": METRICS,
+    **{f"minio/v2/metrics/{part}": METRICS for part in ("cluster", "node", "bucket", "resource")},
     "login/": (200, 302, 302, 302, 302),
     "password_change/": SIGNED_IN,
     "password_change/done/": SIGNED_IN,

@@ -14,6 +14,7 @@ from s4project import jobs
 from s4project.courier import delivering
 from s4project.job_board import Board, write_record
 from s4project.jobs_door import Door
+from s4project.metrics.publishing import start_jobs_metrics
 from s4project.processes import hold_lock
 from s4project.starting import ProcessCommand, welcome
 from s4project.store import prepare_store
@@ -37,11 +38,14 @@ class Command(ProcessCommand):
             jobs.hold_stop_signals()
             self.say(*welcome(prepare_store()))
             board, runner = Board(write_record), TaskRunner()
+            metrics = start_jobs_metrics(board)
             door = Door(settings.S4.data_dir, board.as_dict, runner.look)
             door.start()
             with delivering():
                 jobs.run_forever(board=board)
             door.stop()
+            if metrics is not None:
+                metrics.end()
             if not runner.stop():
                 os._exit(0)  # a thread still reads the index, which must not be closed under it
             close_engine()

@@ -18,6 +18,8 @@ from django.db import connections
 from buckets.alignment import align_engine
 from s4project import server
 from s4project.forwarding import Proxies
+from s4project.metrics.pages import make_token
+from s4project.metrics.publishing import fresh_slots
 from s4project.processes import hold_lock, write_holder
 from s4project.setting_values import Address, parse_address, whole_number
 from s4project.starting import ProcessCommand, say_without_waiting, url, welcome
@@ -49,6 +51,7 @@ class Command(ProcessCommand):
         with hold_lock(settings.S4.data_dir / "serve.lock") as lock:
             sockets = self._listen()
             first = prepare_store()
+            make_token(settings.S4.data_dir)
             align_engine()  # before anybody writes by bounds that SQL does not have
             # Nothing that must not be shared may be open when the workers are forked.
             close_engine()
@@ -58,15 +61,15 @@ class Command(ProcessCommand):
             self.say(f"S4 on {settings.S4.data_dir}", f"S3       {s3}", f"Console  {console}")
             self.say(*welcome(first))
             manage = str(Path(sys.argv[0]).absolute())
-            server.serve(
-                server.Plan(
-                    sockets=sockets,
-                    workers=settings.S4.workers,
-                    jobs=() if options["no_jobs"] else (sys.executable, manage, "jobs", "--wait"),
-                    proxies=Proxies(settings.S4.trusted_proxies),
-                    on_ready=lambda: say_without_waiting("S4 is ready"),
-                )
+            plan = server.Plan(
+                sockets=sockets,
+                workers=settings.S4.workers,
+                jobs=() if options["no_jobs"] else (sys.executable, manage, "jobs", "--wait"),
+                proxies=Proxies(settings.S4.trusted_proxies),
+                on_ready=lambda: say_without_waiting("S4 is ready"),
             )
+            with fresh_slots():
+                server.serve(plan)
 
     def _take_options(self, options: dict[str, Any]) -> None:
         """Let options win over the environment."""
