@@ -46,6 +46,7 @@ class Command(ProcessCommand):
             door.stop()
             if metrics is not None:
                 metrics.end()
+                metrics.slots.remove()  # unless a server is there
             if not runner.stop():
                 os._exit(0)  # a thread still reads the index, which must not be closed under it
             close_engine()
