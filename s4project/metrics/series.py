@@ -1,7 +1,7 @@
 """Every series there is: its name, kind, labels and meaning.
 
 docs/monitoring.md has this table too, and a test compares them. Knows nothing of where the numbers
-come from.
+come from. No label is called `job` or `instance`: Prometheus has its own of that name.
 """
 
 from __future__ import annotations
@@ -158,11 +158,11 @@ JOBS: Final = (
     _counter(
         "s4_job_runs_total",
         "Looks of a job, by outcome: idle (nothing to do), done, unfinished or failed.",
-        *("job", "outcome"),
+        *("job_name", "outcome"),
     ),
-    _gauge("s4_job_last_look_timestamp_seconds", "When a job last ended a look.", "job"),
-    _gauge("s4_job_last_look_seconds", "How long that look took.", "job"),
-    _gauge("s4_job_failing", "1 while the last look of a job failed.", "job"),
+    _gauge("s4_job_last_look_timestamp_seconds", "When a job last ended a look.", "job_name"),
+    _gauge("s4_job_last_look_seconds", "How long that look took.", "job_name"),
+    _gauge("s4_job_failing", "1 while the last look of a job failed.", "job_name"),
     _counter("s4_compaction_moved_blobs_total", "Payloads that compaction moved."),
     _counter("s4_compaction_moved_bytes_total", "Bytes that compaction moved."),
     _counter("s4_compaction_freed_bytes_total", "Bytes that volumes gave back to the disk."),
