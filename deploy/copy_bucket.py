@@ -23,7 +23,7 @@ from urllib.parse import unquote_plus, urlencode
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +71,8 @@ class Side(NamedTuple):
             return getattr(self.s3, f"get_{name}")(Bucket=self.bucket).get(field)
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            if code in NONE_SET or code.startswith("NoSuch") or "NotFound" in code:
+            is_unset = code in NONE_SET or code.startswith("NoSuch") or "NotFound" in code
+            if is_unset and code != "NoSuchBucket":
                 return None
             raise
 
@@ -239,7 +240,7 @@ def copy_settings(source: Side, target: Side) -> Iterator[str]:
 
 
 def main() -> None:
-    """Copy one bucket; exit code 1 when something could not be copied."""
+    """Read the command line; exit code 1 when something could not be copied."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("bucket")
     parser.add_argument("--source", required=True, help="profile of the store to read")
@@ -248,6 +249,17 @@ def main() -> None:
     parser.add_argument("--prefix", default="", help="only keys that begin with it")
     parser.add_argument("--no-settings", action="store_true", help="objects alone")
     options = parser.parse_args()
+    try:
+        trouble = copy(options)
+    except (BotoCoreError, ClientError) as error:
+        sys.exit(str(error))
+    for line in trouble:
+        print(line, file=sys.stderr)
+    sys.exit(bool(trouble))
+
+
+def copy(options: argparse.Namespace) -> list[str]:
+    """Copy as the command line says; tell what could not be copied."""
     source = Side(profile_client(options.source), options.bucket)
     target = Side(profile_client(options.target), options.name or options.bucket)
     status = prepare(source, target)
@@ -256,9 +268,7 @@ def main() -> None:
         set_versioning(target, status)
     if not options.no_settings:
         trouble += copy_settings(source, target)
-    for line in trouble:
-        print(line, file=sys.stderr)
-    sys.exit(bool(trouble))
+    return trouble
 
 
 if __name__ == "__main__":

@@ -143,3 +143,11 @@ def test_a_bucket_without_versions_is_brought_up_to_date(
     assert (again.stdout, again.stderr) == ("1 versions sent, 1 were there\n", "")
     assert s3.get_object(Bucket="plain-new", Key="two")["Body"].read() == b"new"
     assert "Status" not in s3.get_bucket_versioning(Bucket="plain-new")
+
+
+def test_a_source_that_is_not_there_makes_nothing(
+    copy: Callable[..., Outcome], s3: BaseClient
+) -> None:
+    """The program ends with what the store said, and with no bucket of that name."""
+    assert "NoSuchBucket" in copy("move-none", "--as", "move-nothing").code
+    assert "move-nothing" not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
