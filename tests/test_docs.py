@@ -212,3 +212,17 @@ def test_the_lines_of_the_troubleshooting_page_are_still_written() -> None:
         assert [piece for piece in pieces if piece not in said] == [], line
     for code in re.findall(r"error occurred \((\w+)\)|^(\w+): ", text, re.MULTILINE):
         assert "".join(code) in CODES, code
+
+
+def test_what_others_are_told_to_use_instead_is_here() -> None:
+    """The pages for who comes from elsewhere name settings, series and commands that there are."""
+    variables = {setting.variable for setting in SETTINGS.values()}
+    series = set(re.findall(r"`(s4_\w+)`", page("monitoring.md")))
+    commands = {path.stem for path in ROOT.glob("*/management/commands/[a-z]*.py")}
+    for name in ("migrate-from-minio.md", "migrate-from-s4-core.md"):
+        table = rows(page(name))
+        for there, here in ((row[0], row[1]) for row in table if len(row) == 2):
+            same = there if here.startswith("the same") else ""
+            assert set(re.findall(r"\bS4_[A-Z0-9_]+", same + here)) <= variables, here
+            assert set(re.findall(r"`(s4_\w+)`", here)) <= series, here
+            assert set(re.findall(r"manage\.py (\w+)", here)) <= commands, here
