@@ -123,6 +123,24 @@ SETTINGS: Final[dict[str, Setting]] = {
         "Addresses and networks of proxies, separated by commas: what these say in "
         "X-Forwarded-For and X-Forwarded-Proto, or in Forwarded, is believed.",
     ),
+    "tls_cert": Setting(
+        "S4_TLS_CERT",
+        "",
+        lambda text: parse_path(text) if text else None,
+        "File with the certificate of both ports, followed by its chain, in PEM; empty: no TLS.",
+    ),
+    "tls_key": Setting(
+        "S4_TLS_KEY",
+        "",
+        lambda text: parse_path(text) if text else None,
+        "File with the certificate's private key, in PEM and without a passphrase.",
+    ),
+    "http2": Setting(
+        "S4_HTTP2",
+        "true",
+        parse_flag,
+        "Whether HTTP/2 is offered beside HTTP/1.1 where TLS is on.",
+    ),
     "database_url": Setting(
         "DATABASE_URL",
         "",
@@ -362,6 +380,9 @@ class Configuration:
     public_url: str
     console_url: str
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
+    tls_cert: Path | None
+    tls_key: Path | None
+    http2: bool
     database_url: str = field(repr=False)
     root_username: str
     root_password: str = field(repr=False)
@@ -412,6 +433,8 @@ def load(environ: Mapping[str, str]) -> Configuration:
             values[name] = setting.parse(setting.default)
     if bool(values["access_key_id"]) != bool(values["secret_access_key"]):
         problems.append("S4_ACCESS_KEY_ID and S4_SECRET_ACCESS_KEY must be given together")
+    if bool(values["tls_cert"]) != bool(values["tls_key"]):
+        problems.append("S4_TLS_CERT and S4_TLS_KEY must be given together")
     if values["bind"].port == values["console_bind"].port != 0:  # the port tells the sides apart
         problems.append("S4_BIND and S4_CONSOLE_BIND must have different ports")
     return Configuration(**values, problems=tuple(problems))

@@ -7,7 +7,6 @@ Sources: RFC 9110, RFC 9112. Knows nothing of buckets, users or Django.
 
 from __future__ import annotations
 
-import secrets
 import socket
 import struct
 from collections import deque
@@ -17,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from s3api.errors import S3Error
-from s3api.protocol import render_error
 from s4project.exchange import Exchange
 from s4project.forwarding import Malformed
+from s4project.refusals import http11_refusal
 
 if TYPE_CHECKING:
     import asyncio
@@ -46,6 +45,8 @@ class Limits:
 
     connections: int = 4096  # per worker; beyond, requests are refused with SlowDown
     connections_refused: int = 256  # how many may wait for that answer; beyond, they are cut
+    handshakes: int = 512  # of TLS at once, per worker; beyond, the oldest is cut
+    handshake_seconds: float = 10
     head_bytes: int = 64 * KIB  # a 1,024-byte key, percent-encoded, in a presigned URL with a token
     first_byte_seconds: float = 30  # a new connection that says nothing
     head_seconds: float = 20  # from a request's first byte to the end of its head
@@ -339,7 +340,7 @@ class Edge(HttpToolsProtocol):
             self._break_off()
         if self.is_lingering or self.transport.is_closing():
             return
-        self.refusal = self._render(error)
+        self.refusal = http11_refusal(error, self.server_state.default_headers)
         if self.running is None or self.running.response_complete or self.running.disconnected:
             self.transport.write(self.refusal)
             self._linger()
@@ -357,20 +358,6 @@ class Edge(HttpToolsProtocol):
             broken.disconnect()
             if broken.response_started:
                 self.transport.close()
-
-    def _render(self, error: S3Error) -> bytes:
-        """Write a whole refusal, as S3 would."""
-        request_id = secrets.token_hex(8).upper()
-        body = render_error(error, resource="", request_id=request_id, host_id="")
-        headers = [
-            *self.server_state.default_headers,
-            (b"x-amz-request-id", request_id.encode()),
-            (b"content-type", b"application/xml"),
-            (b"content-length", b"%d" % len(body)),
-            (b"connection", b"close"),
-        ]
-        lines = [b"%b: %b\r\n" % pair for pair in headers]
-        return b"".join((STATUS_LINE[error.status], *lines, b"\r\n", body))
 
     def shutdown(self) -> None:
         """Close an idle connection now, a busy one after the requests it has sent."""

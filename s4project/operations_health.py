@@ -70,6 +70,8 @@ def check_transport(request: HttpRequest) -> Check | None:
         is_near = False
     if is_near:
         return None
-    advice = _("Put a proxy with TLS in front, and set S4_CONSOLE_URL and S4_TRUSTED_PROXIES.")
+    advice = _(
+        "Set S4_TLS_CERT and S4_TLS_KEY, or put a proxy with TLS in front and name it to S4."
+    )
     found = _("This console is used without TLS: passwords travel as they are.")
     return Check(_("Transport"), WARNING, found, advice)

@@ -39,6 +39,8 @@ from s4project.worker import Worker
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from s4project.tls.keeper import Keeper
+
 BACKLOG: Final = 2048
 HANG_SECONDS: Final = 60  # a worker whose event loop stands still this long is killed
 RESPAWN_SECONDS_MIN: Final = 1.0
@@ -62,6 +64,7 @@ class Plan:
     jobs: tuple[str, ...] = ()  # the command line of the jobs process; empty: there is none
     limits: Limits = field(default_factory=Limits)
     proxies: Proxies = field(default_factory=Proxies)  # whose word on clients counts
+    keeper: Keeper | None = None  # of the certificate; None: no TLS
     graceful_seconds: int = 30
     on_ready: Callable[[], None] = lambda: None
 
@@ -194,6 +197,8 @@ class Arbiter(gunicorn.arbiter.Arbiter):  # type: ignore[misc]  # gunicorn is un
         super().manage_workers()
         if self.child:
             self.child.keep_alive()
+        if self.app.plan.keeper:
+            self.app.plan.keeper.look()
 
     def spawn_worker(self) -> int:
         """Fork a worker, which lets the signals through when it has its own handlers."""
@@ -226,6 +231,12 @@ class Arbiter(gunicorn.arbiter.Arbiter):  # type: ignore[misc]  # gunicorn is un
                 self.awaited -= reports
                 if self.awaited <= 0:
                     self.app.plan.on_ready()
+
+    def handle_hup(self) -> None:
+        """Replace the workers, whose successors serve the certificate as its files are now."""
+        if self.app.plan.keeper:
+            self.app.plan.keeper.look(is_asked=True)
+        super().handle_hup()
 
     def handle_int(self) -> None:
         """End like on SIGTERM: Ctrl-C loses no request; a second one does not wait."""

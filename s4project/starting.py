@@ -98,7 +98,8 @@ def say_without_waiting(line: str) -> None:
 def url(address: Address, public_url: str = "") -> str:
     """Write the URL under which a listening address is reached from this machine."""
     host = "localhost" if address.host in EVERY_ADDRESS else address.host
-    return public_url or f"http://{address._replace(host=host)}"
+    scheme = "https" if settings.S4.tls_cert else "http"
+    return public_url or f"{scheme}://{address._replace(host=host)}"
 
 
 def welcome(first: FirstStart) -> list[str]:

@@ -12,15 +12,15 @@ import logging
 import os
 import signal
 import sys
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import gunicorn.arbiter
 from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
 
-from s4project.edge import Edge, Limits
+from s4project.edge import Edge
 from s4project.processes import end_with_parent, raise_file_limit, release_signals
+from s4project.tls.connection import TlsConnection
 from s4project.trace.watches import end_watches
 
 if TYPE_CHECKING:
@@ -29,24 +29,56 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from uvicorn.config import Config
+    from uvicorn.server import ServerState
+
+    from s4project.edge import Limits
+    from s4project.server import Plan
 
 TICK_SECONDS: Final = 1.0
 USHER_SECONDS: Final = 0.1
 DRAIN_MARGIN_SECONDS: Final = 2  # kept of the arbiter's patience for closing the engine
 
 
+class Connection(Protocol):
+    """What every connection can be told, whatever is spoken on it."""
+
+    def sweep(self, now: float) -> None:
+        """Close if the client has kept it waiting too long."""
+
+    def shutdown(self) -> None:
+        """Close as soon as nothing is in progress."""
+
+
+def speaker(plan: Plan, limits: Limits) -> Callable[..., asyncio.Protocol]:
+    """Make what answers for each new connection, called as uvicorn calls its protocols."""
+
+    def speak_http(**given: Any) -> asyncio.Protocol:
+        return Edge(**given, limits=limits, proxies=plan.proxies)
+
+    keeper = plan.keeper
+    if keeper is None:
+        return speak_http
+    handshakes: dict[TlsConnection, None] = {}
+
+    def speak_tls(*, server_state: ServerState, **given: Any) -> asyncio.Protocol:
+        def choose(protocol: str | None) -> asyncio.Protocol:
+            del protocol
+            return speak_http(server_state=server_state, **given)
+
+        return TlsConnection(keeper, limits, server_state, handshakes, choose)
+
+    return speak_tls
+
+
 class WorkerServer(Server):
     """uvicorn's server with a slow tick that also sweeps the connections."""
 
     def __init__(
-        self,
-        config: Config,
-        on_accepting: Callable[[], None],
-        each_second: Callable[[int], None] | None,
+        self, config: Config, on_accepting: Callable[[], None], each_second: Callable[[int], None]
     ) -> None:
         super().__init__(config)
         self.on_accepting = on_accepting
-        self.each_second = each_second  # of the application; it is told how many connect
+        self.each_second = each_second  # is told how many connect
         self.loop = asyncio.get_running_loop()
         self.exit_event = asyncio.Event()
 
@@ -59,11 +91,9 @@ class WorkerServer(Server):
         """Tick once a second until told to end."""
         while not await self.on_tick(counter=0):
             now = self.loop.time()
-            for connection in list(self.server_state.connections):
-                assert isinstance(connection, Edge)
+            for connection in self.living():
                 connection.sweep(now)
-            if self.each_second is not None:
-                self.each_second(len(self.server_state.connections))
+            self.each_second(len(self.server_state.connections))
             try:
                 async with asyncio.timeout(TICK_SECONDS):
                     await self.exit_event.wait()
@@ -82,11 +112,14 @@ class WorkerServer(Server):
     async def _usher(self) -> None:
         """Ask every connection to close, until all have."""
         while True:
-            for connection in list(self.server_state.connections):
-                assert isinstance(connection, Edge)
+            for connection in self.living():
                 connection.shutdown()
                 connection.sweep(self.loop.time())
             await asyncio.sleep(USHER_SECONDS)
+
+    def living(self) -> list[Connection]:
+        """List the connections; they may close while they are gone through."""
+        return cast("list[Connection]", list(self.server_state.connections))
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End after the requests in progress, or at once on SIGQUIT.
@@ -117,10 +150,10 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # gunicorn is untyped
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        limits: Limits = self.app.plan.limits
-        files = raise_file_limit()
+        plan: Plan = self.app.plan
+        limits, files = plan.limits, raise_file_limit()
         limits = dataclasses.replace(limits, connections=min(limits.connections, files // 2))
-        self.config.http = partial(Edge, limits=limits, proxies=self.app.plan.proxies)
+        self.config.http = speaker(plan, limits)
         self.config.timeout_graceful_shutdown = self.cfg.graceful_timeout - DRAIN_MARGIN_SECONDS
         logging.getLogger("uvicorn.error").propagate = True  # uvicorn-worker cut it off
 
@@ -137,12 +170,18 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # gunicorn is untyped
     async def _serve(self) -> None:
         """Serve until told to end."""
         self.config.app = self.wsgi
-        each_second = getattr(self.wsgi, "each_second", None)
-        server = WorkerServer(self.config, self._report, each_second)
+        server = WorkerServer(self.config, self._report, self._each_second)
         server.loop.add_signal_handler(signal.SIGQUIT, server.handle_exit, signal.SIGQUIT, None)
         await server.serve(sockets=self.sockets)
         if not server.started:
             sys.exit(gunicorn.arbiter.Arbiter.WORKER_BOOT_ERROR)
+
+    def _each_second(self, connections: int) -> None:
+        """Let the application look around, and follow the certificate."""
+        if (each_second := getattr(self.wsgi, "each_second", None)) is not None:
+            each_second(connections)
+        if (keeper := self.app.plan.keeper) is not None:
+            keeper.follow()
 
     def _report(self) -> None:
         """Tell the arbiter that this worker accepts connections, and wake it."""

@@ -23,7 +23,7 @@ READ_BYTES: Final = 64 * 1024
 HOST: Final = "127.0.0.1"
 
 
-def write_certificate(directory: Path) -> tuple[Path, Path]:
+def write_certificate(directory: Path, days: float = 1) -> tuple[Path, Path]:
     """Make a certificate for this machine's loopback address; answer its and its key's files."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
@@ -34,8 +34,8 @@ def write_certificate(directory: Path) -> tuple[Path, Path]:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(days=9))
+        .not_valid_after(now + dt.timedelta(days=days))
         .add_extension(
             x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(HOST))]),
             critical=False,

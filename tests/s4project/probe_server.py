@@ -15,6 +15,8 @@ from s4project import logs, server
 from s4project.edge import Limits
 from s4project.forwarding import Proxies
 from s4project.setting_values import parse_networks
+from s4project.tls.certificate import Pair
+from s4project.tls.keeper import Keeper
 
 
 def say(line: str) -> None:
@@ -28,6 +30,7 @@ if __name__ == "__main__":
     logs.configure("info", "json")
     host = plan.pop("host", "127.0.0.1")
     sockets = (server.listen(host, 0), server.listen(host, 0))
+    pair = [Path(name) for name in plan.pop("tls", ())]
     say(json.dumps([listener.getsockname()[1] for listener in sockets]))
     server.serve(
         server.Plan(
@@ -37,6 +40,7 @@ if __name__ == "__main__":
             jobs=tuple(plan.pop("jobs", ())),
             limits=Limits(**plan.pop("limits", {})),
             proxies=Proxies(parse_networks(plan.pop("proxies", ""))),
+            keeper=Keeper(Pair(*pair)) if pair else None,
             on_ready=lambda: say("ready"),
             **plan,
         )

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -44,8 +45,16 @@ def wait_for(condition: Callable[[], Any], seconds: float = 30) -> Any:
 class Wire:
     """A client's connection that sends what it is told and reads replies one by one."""
 
-    def __init__(self, port: int, host: str = "127.0.0.1", seconds: float = 15) -> None:
+    def __init__(
+        self,
+        port: int,
+        host: str = "127.0.0.1",
+        seconds: float = 15,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.socket = socket.create_connection((host, port), timeout=seconds)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_hostname=host)
         self.unread = b""
 
     def __enter__(self) -> Self:
@@ -56,7 +65,10 @@ class Wire:
 
     def send(self, data: bytes) -> None:
         """Send all of `data`."""
-        self.socket.sendall(data)
+        try:
+            self.socket.sendall(data)
+        except ssl.SSLEOFError as error:  # what TLS makes of a connection that was reset
+            raise BrokenPipeError from error
 
     def _more(self) -> None:
         data = self.socket.recv(1 << 18)
@@ -132,6 +144,7 @@ class Probe:
     def __init__(self, log: Path, environment: dict[str, str] | None = None, **plan: Any) -> None:
         self.host = plan.get("host", "127.0.0.1")
         self.log = log
+        self.tls = ssl.create_default_context(cafile=plan["tls"][0]) if "tls" in plan else None
         with log.open("wb") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, PROGRAM, json.dumps(plan)],
@@ -151,7 +164,7 @@ class Probe:
 
     def wire(self, *, other: bool = False, seconds: float = 15) -> Wire:
         """Connect."""
-        return Wire(self.other_port if other else self.port, self.host, seconds)
+        return Wire(self.other_port if other else self.port, self.host, seconds, self.tls)
 
     def ask(self, target: str, *, other: bool = False) -> Reply:
         """Ask on a connection of its own."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import socket
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.e2e.tls import write_certificate
 from tests.s4project.probing import ROOT, Wire, request, wait_for
 from tests.s4project.serving import Serve, environment, serve
 
@@ -117,6 +119,7 @@ def commands(running: Serve) -> list[str]:
     [
         ((), {"workers": "many", "bind": "nonsense"}, ["S4_WORKERS", "S4_BIND"]),
         ((), {"no_such_setting": "1"}, ["S4_NO_SUCH_SETTING"]),
+        ((), {"tls_cert": "/etc/s4.crt"}, ["S4_TLS_KEY"]),
         (("--workers", "0"), {}, ["--workers"]),
         (("--console-bind", "9001"), {}, ["--console-bind"]),
         (("--bind", "127.0.0.1:29000", "--console-bind", "127.0.0.2:29000"), {}, ["ports"]),
@@ -132,6 +135,48 @@ def test_wrong_settings_are_told_in_a_line_each(
     assert code == 2
     assert len(lines) == len(wrong)
     assert all(any(name in line for line in lines) for name in wrong)
+
+
+@pytest.mark.parametrize("is_there", [True, False], ids=["wrong key", "no certificate"])
+def test_a_certificate_that_cannot_be_served_is_told_in_a_line(
+    tmp_path: Path, is_there: bool
+) -> None:
+    """TLS that cannot be ends the command with exit code 2 before anything is made."""
+    certificate, key = write_certificate(tmp_path)
+    if is_there:
+        (tmp_path / "other").mkdir()
+        _, key = write_certificate(tmp_path / "other")
+    else:
+        certificate.unlink()
+    settings = {"tls_cert": str(certificate), "tls_key": str(key)}
+    with serve(tmp_path / "data", **settings) as running:
+        code, log = running.wait()
+    assert (code, log.count("\n")) == (2, 1)
+    assert str(certificate) in log
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_an_expired_certificate_is_served_and_warned_of(tmp_path: Path) -> None:
+    """A certificate out of its time does not stop the server, which says so once."""
+    certificate, key = write_certificate(tmp_path, days=-1)
+    settings = {"tls_cert": str(certificate), "tls_key": str(key)}
+    with serve(tmp_path / "data", "--no-jobs", **settings) as running:
+        running.until_ready()
+        assert any(line.startswith("S3       https://127.0.0.1:") for line in running.said)
+        assert "aws configure set endpoint_url https://" in "".join(running.said)
+        anyone = ssl.create_default_context()
+        anyone.check_hostname, anyone.verify_mode = False, ssl.CERT_NONE
+        for side in ("S3", "Console"):
+            with (
+                socket.create_connection(("127.0.0.1", running.port(side))) as tcp,
+                anyone.wrap_socket(tcp) as client,
+            ):
+                client.sendall(b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+                assert client.recv(12) in {b"HTTP/1.1 403", b"HTTP/1.1 302"}
+        running.process.terminate()
+        code, log = running.wait()
+    assert code == 0
+    assert log.count("The certificate has expired") == 1
 
 
 def test_a_taken_port_is_told_in_a_line(tmp_path: Path) -> None:

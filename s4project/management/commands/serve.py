@@ -24,6 +24,8 @@ from s4project.processes import hold_lock, write_holder
 from s4project.setting_values import Address, parse_address, whole_number
 from s4project.starting import ProcessCommand, say_without_waiting, url, welcome
 from s4project.store import prepare_store
+from s4project.tls.certificate import CertificateError, Pair
+from s4project.tls.keeper import Keeper
 from storage_engine.apps import close_engine
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ class Command(ProcessCommand):
 
     def start(self, **options: Any) -> None:
         self._take_options(options)
+        keeper = self._read_certificate()
         with hold_lock(settings.S4.data_dir / "serve.lock") as lock:
             sockets = self._listen()
             first = prepare_store()
@@ -66,6 +69,7 @@ class Command(ProcessCommand):
                 workers=settings.S4.workers,
                 jobs=() if options["no_jobs"] else (sys.executable, manage, "jobs", "--wait"),
                 proxies=Proxies(settings.S4.trusted_proxies),
+                keeper=keeper,
                 on_ready=lambda: say_without_waiting("S4 is ready"),
             )
             with fresh_slots():
@@ -81,6 +85,16 @@ class Command(ProcessCommand):
                 except ValueError as error:
                     self.give_up(2, f"--{name.replace('_', '-')} {error}")
         settings.S4 = dataclasses.replace(settings.S4, **given)
+
+    def _read_certificate(self) -> Keeper | None:
+        """Read what TLS is served with, before anything is done that could be in vain."""
+        certificate, key = settings.S4.tls_cert, settings.S4.tls_key
+        if certificate is None or key is None:
+            return None
+        try:
+            return Keeper(Pair(certificate, key), has_http2=settings.S4.http2)
+        except CertificateError as error:
+            self.give_up(2, str(error))
 
     def _listen(self) -> tuple[socket.socket, socket.socket]:
         """Open both sockets and write the ports they really have into the settings."""
