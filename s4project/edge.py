@@ -7,8 +7,6 @@ Sources: RFC 9110, RFC 9112. Knows nothing of buckets, users or Django.
 
 from __future__ import annotations
 
-import socket
-import struct
 from collections import deque
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -22,6 +20,7 @@ from s3api.errors import S3Error
 from s4project.exchange import Exchange
 from s4project.forwarding import Malformed
 from s4project.refusals import http11_refusal
+from s4project.stalls import StallWatch
 
 if TYPE_CHECKING:
     import asyncio
@@ -35,8 +34,6 @@ KIB: Final = 1024
 MIB: Final = 1024 * KIB
 VERSIONS: Final = frozenset({"1.1", "1.0"})
 FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
-TCP_INFO_BYTES: Final = 136
-TCP_INFO_BYTES_ACKED: Final = 120  # offset of tcpi_bytes_acked (u64) in Linux's struct tcp_info
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +93,7 @@ class Edge(HttpToolsProtocol):
         self.is_deaf = False  # what comes is not parsed any more
         self.is_lingering = False  # nothing is left to send; waits for the client to close
         self.refusal: bytes | None = None  # to be sent when the replies before it are out
-        self.acked_bytes = -1  # of the replies, when last looked at
-        self.acked_at = 0.0
+        self.stalls = StallWatch()
 
     # --- the transport's side ---
 
@@ -370,7 +366,7 @@ class Edge(HttpToolsProtocol):
 
     def sweep(self, now: float) -> None:
         """Close the connection if the client has kept it waiting too long."""
-        if self._is_stalled(now):
+        if self.stalls.is_stalled(self.transport, now, self.limits.stall_seconds):
             self.transport.abort()
         elif not self.transport.is_closing():
             since, patience = self._turn()
@@ -388,15 +384,3 @@ class Edge(HttpToolsProtocol):
         if self.is_in_head or (running is not None and running.more_body):
             return self.since, limits.head_seconds
         return self.since, limits.idle_seconds if self.has_served else limits.first_byte_seconds
-
-    def _is_stalled(self, now: float) -> bool:
-        """Tell whether replies wait and the client has acknowledged nothing of them for long."""
-        if not self.transport.get_write_buffer_size():
-            self.acked_bytes = -1
-            return False
-        tcp = self.transport.get_extra_info("socket")
-        info = tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
-        (acked,) = struct.unpack_from("=Q", info, TCP_INFO_BYTES_ACKED)
-        if acked != self.acked_bytes:
-            self.acked_bytes, self.acked_at = acked, now
-        return now - self.acked_at > self.limits.stall_seconds

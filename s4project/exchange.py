@@ -41,7 +41,27 @@ class ClientGone(OSError):  # noqa: N818  # an event: the reply has nobody to go
     """The connection is closed; an OSError, as ASGI says that `send` raises."""
 
 
-class Exchange(RequestResponseCycle):
+class Cycle(RequestResponseCycle):
+    """uvicorn's task and error handling, to which a client that has gone is no error."""
+
+    async def run_asgi(self, app: ASGI3Application) -> None:
+        """Run the application; that it ends because the client has gone is no error."""
+
+        async def until_gone(
+            scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
+        ) -> None:
+            with suppress(ClientGone):
+                await app(scope, receive, send)
+
+        await super().run_asgi(until_gone)
+
+    async def send_500_response(self) -> None:
+        """Answer for an application that failed, if there is still somebody to answer."""
+        with suppress(ClientGone):
+            await super().send_500_response()
+
+
+class Exchange(Cycle):
     """One request and its reply; made when the request's head is complete."""
 
     def __init__(self, edge: Edge, *, keep_alive: bool) -> None:
@@ -65,22 +85,6 @@ class Exchange(RequestResponseCycle):
         self.awaiting_since = 0.0  # when the application began to wait for the client; 0: it is not
         self.head = b""
         self.until_close = False  # the reply's end is the connection's end (HTTP/1.0)
-
-    async def run_asgi(self, app: ASGI3Application) -> None:
-        """Run the application; that it ends because the client has gone is no error."""
-
-        async def until_gone(
-            scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
-        ) -> None:
-            with suppress(ClientGone):
-                await app(scope, receive, send)
-
-        await super().run_asgi(until_gone)
-
-    async def send_500_response(self) -> None:
-        """Answer for an application that failed, if there is still somebody to answer."""
-        with suppress(ClientGone):
-            await super().send_500_response()
 
     # --- the request's side ---
 

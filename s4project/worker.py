@@ -19,8 +19,10 @@ from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
 
 from s4project.edge import Edge
+from s4project.http2.connection import Http2
 from s4project.processes import end_with_parent, raise_file_limit, release_signals
 from s4project.tls.connection import TlsConnection
+from s4project.tls.keeper import HTTP_2
 from s4project.trace.watches import end_watches
 
 if TYPE_CHECKING:
@@ -55,6 +57,9 @@ def speaker(plan: Plan, limits: Limits) -> Callable[..., asyncio.Protocol]:
     def speak_http(**given: Any) -> asyncio.Protocol:
         return Edge(**given, limits=limits, proxies=plan.proxies)
 
+    def speak_http2(**given: Any) -> asyncio.Protocol:
+        return Http2(**given, limits=limits, proxies=plan.proxies)
+
     keeper = plan.keeper
     if keeper is None:
         return speak_http
@@ -62,8 +67,8 @@ def speaker(plan: Plan, limits: Limits) -> Callable[..., asyncio.Protocol]:
 
     def speak_tls(*, server_state: ServerState, **given: Any) -> asyncio.Protocol:
         def choose(protocol: str | None) -> asyncio.Protocol:
-            del protocol
-            return speak_http(server_state=server_state, **given)
+            speak = speak_http2 if protocol == HTTP_2 else speak_http
+            return speak(server_state=server_state, **given)
 
         return TlsConnection(keeper, limits, server_state, handshakes, choose)
 
