@@ -122,7 +122,7 @@ class Http2(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the requests in progress."""
         del exc
-        self.server_state.connections.discard(self)  # type: ignore[arg-type]
+        self.server_state.connections.discard(self)
         self.is_deaf = self.is_ending = True
         for stream in list(self.streams.values()):
             stream.disconnect()
@@ -159,7 +159,7 @@ class Http2(asyncio.Protocol):
         try:
             events = self.h2.receive_data(data)
             for event in events:
-                DEEDS.get(type(event), Http2._on_trifle)(self, event)
+                DEEDS.get(type(event), Http2.on_trifle)(self, event)
         except ProtocolError:  # the client's affair: GOAWAY tells it why
             self._hang_up()
             return
@@ -179,13 +179,14 @@ class Http2(asyncio.Protocol):
 
     # --- what the client says ---
 
-    def _on_request(self, event: h2_events.RequestReceived) -> None:
+    def on_request(self, event: h2_events.RequestReceived) -> None:
         """Begin a request, or refuse it."""
         number, headers = event.stream_id, event.headers
         assert number is not None
         assert headers is not None
-        if not self._is_open(number):
-            return  # it was taken back at once
+        if not self._is_open(number):  # it was taken back at once
+            self.budget.spend(RESET_COST)
+            return
         if self.is_ending or len(self.running) >= self.bounds.streams:
             self.reset(number, ErrorCodes.REFUSED_STREAM)
             self.budget.spend(RESET_COST)
@@ -200,7 +201,7 @@ class Http2(asyncio.Protocol):
         stream = Stream(self, number, head, has_body=has_body)
         self.streams[number] = stream
         self.running.add(stream)
-        task = self.loop.create_task(stream.run_asgi(self.app))  # type: ignore[arg-type]
+        task = self.loop.create_task(stream.run_asgi(self.app))
         self.server_state.tasks.add(task)
         task.add_done_callback(self.server_state.tasks.discard)
         task.add_done_callback(lambda _: self._forget(stream))
@@ -235,7 +236,7 @@ class Http2(asyncio.Protocol):
         self.has_served = True
         self.budget.spend(RESET_COST // 2)
 
-    def _on_data(self, event: h2_events.DataReceived) -> None:
+    def on_data(self, event: h2_events.DataReceived) -> None:
         """Keep a piece of a body, or drop it."""
         assert event.stream_id is not None
         size = event.flow_controlled_length or 0
@@ -249,14 +250,14 @@ class Http2(asyncio.Protocol):
         if stream.response_complete:
             self.widen(stream)
 
-    def _on_end(self, event: h2_events.StreamEnded) -> None:
+    def on_end(self, event: h2_events.StreamEnded) -> None:
         """Note the end of a request."""
         assert event.stream_id is not None
         if stream := self.streams.get(event.stream_id):
             stream.finish()
             self._settle(stream)
 
-    def _on_reset(self, event: h2_events.StreamReset) -> None:
+    def on_reset(self, event: h2_events.StreamReset) -> None:
         """Give up a request that the client has given up."""
         assert event.stream_id is not None
         if stream := self.streams.pop(event.stream_id, None):
@@ -265,7 +266,7 @@ class Http2(asyncio.Protocol):
             stream.disconnect()
             self._rest()
 
-    def _on_window(self, event: h2_events.WindowUpdated) -> None:
+    def on_window(self, event: h2_events.WindowUpdated) -> None:
         """Let replies go on that waited for the client to take more."""
         self.budget.spend(1)
         if not event.stream_id:
@@ -273,20 +274,20 @@ class Http2(asyncio.Protocol):
         elif stream := self.streams.get(event.stream_id):
             stream.is_window_open.set()
 
-    def _on_settings(self, event: h2_events.RemoteSettingsChanged) -> None:
+    def on_settings(self, event: h2_events.RemoteSettingsChanged) -> None:
         """Let replies go on: all windows may have changed."""
         del event
         self.budget.spend(1)
         for stream in self.streams.values():
             stream.is_window_open.set()
 
-    def _on_goodbye(self, event: h2_events.ConnectionTerminated) -> None:
+    def on_goodbye(self, event: h2_events.ConnectionTerminated) -> None:
         """Close: a client says so when it has all it wants."""
         del event
         self._hang_up()
         self.transport.close()
 
-    def _on_trifle(self, event: h2_events.Event) -> None:
+    def on_trifle(self, event: h2_events.Event) -> None:
         """Count what brings nothing: pings, priorities, trailers, frames nobody knows."""
         del event
         self.budget.spend(1)
@@ -477,11 +478,11 @@ class Http2(asyncio.Protocol):
 
 
 DEEDS: Final[dict[type[h2_events.Event], Callable[[Http2, Any], None]]] = {
-    h2_events.RequestReceived: Http2._on_request,
-    h2_events.DataReceived: Http2._on_data,
-    h2_events.StreamEnded: Http2._on_end,
-    h2_events.StreamReset: Http2._on_reset,
-    h2_events.WindowUpdated: Http2._on_window,
-    h2_events.RemoteSettingsChanged: Http2._on_settings,
-    h2_events.ConnectionTerminated: Http2._on_goodbye,
+    h2_events.RequestReceived: Http2.on_request,
+    h2_events.DataReceived: Http2.on_data,
+    h2_events.StreamEnded: Http2.on_end,
+    h2_events.StreamReset: Http2.on_reset,
+    h2_events.WindowUpdated: Http2.on_window,
+    h2_events.RemoteSettingsChanged: Http2.on_settings,
+    h2_events.ConnectionTerminated: Http2.on_goodbye,
 }

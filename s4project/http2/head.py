@@ -1,4 +1,4 @@
-"""Reads the head of a request over HTTP/2 into what ASGI has of it, and refuses what HTTP/1.1 would.
+"""Reads the head of a request over HTTP/2 as ASGI has it, and refuses what HTTP/1.1 would.
 
 The h2 library has checked the order of pseudo-headers, lower case and connection headers (RFC 9113,
 8.2 and 8.3). Knows nothing of streams.
