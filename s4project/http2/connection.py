@@ -11,16 +11,13 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from h2 import events as h2_events
-from h2.config import H2Configuration
-from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
-from h2.settings import SettingCodes, Settings
 from hyperframe.frame import GoAwayFrame
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr
 
 from s3api.errors import S3Error
-from s4project.forwarding import Malformed
+from s4project.http2.beginnings import begin, complete
 from s4project.http2.budget import BYTES_WORTH, REQUEST_WORTH, RESET_COST, Budget
 from s4project.http2.head import read_head
 from s4project.http2.limits import FIRST_WINDOW_BYTES, StreamLimits
@@ -39,12 +36,6 @@ if TYPE_CHECKING:
     from s4project.forwarding import Proxies
     from s4project.http2.head import Head
 
-CONFIG: Final = H2Configuration(
-    client_side=False,
-    header_encoding=None,
-    validate_outbound_headers=False,  # ours: `stream` makes them as they must be
-    normalize_outbound_headers=False,
-)
 CONTINUE: Final = [(b":status", b"100")]
 
 
@@ -74,7 +65,7 @@ class Http2(asyncio.Protocol):
         self.scope: dict[str, Any] = {}  # what all requests of the connection share
         self.is_from_proxy = False
         self.is_excess = False  # one connection too many: its requests are refused
-        self.h2 = H2Connection(CONFIG)
+        self.h2 = begin(self.bounds.streams, limits.head_bytes)
         self.streams: dict[int, Stream] = {}  # by number, those of which either half is open
         self.running: set[Stream] = set()  # those that the application is not done with
         self.turns = Turns()
@@ -108,15 +99,8 @@ class Http2(asyncio.Protocol):
             "scheme": "https",
             "root_path": "",
         }
-        bounds, h2 = self.bounds, self.h2
-        settings = {
-            SettingCodes.MAX_CONCURRENT_STREAMS: bounds.streams,
-            SettingCodes.MAX_HEADER_LIST_SIZE: self.limits.head_bytes,
-        }
-        h2.local_settings = Settings(client=False, initial_values=settings)
-        h2.decoder.max_header_list_size = self.limits.head_bytes
-        h2.initiate_connection()
-        h2.increment_flow_control_window(bounds.connection_window - FIRST_WINDOW_BYTES)
+        self.h2.initiate_connection()
+        self.h2.increment_flow_control_window(self.bounds.connection_window - FIRST_WINDOW_BYTES)
         self.flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -211,16 +195,8 @@ class Http2(asyncio.Protocol):
         if self.is_excess:
             raise S3Error("SlowDown")
         head.scope["state"] = self.app_state.copy()
-        if not self.is_from_proxy:
-            return head
-        try:
-            host, scheme = self.proxies.origin(head.scope["headers"])
-        except Malformed as error:
-            raise S3Error("BadRequest", str(error)) from error
-        if host is not None:
-            head.scope["client"] = (host, 0)
-        if scheme is not None:
-            head.scope["scheme"] = scheme
+        if self.is_from_proxy:
+            complete(head, self.proxies)
         return head
 
     def _refuse(self, number: int, error: S3Error, *, has_body: bool) -> None:
@@ -332,9 +308,9 @@ class Http2(asyncio.Protocol):
     def send_data(self, stream: Stream, data: memoryview | bytes, *, is_last: bool) -> None:
         """Send a step of a reply, which the windows must allow."""
         most, number = self.h2.max_outbound_frame_size, stream.number
-        for begin in range(0, max(len(data), 1), most):
-            piece = data[begin : begin + most]
-            ends = is_last and begin + most >= len(data)
+        for start in range(0, max(len(data), 1), most):
+            piece = data[start : start + most]
+            ends = is_last and start + most >= len(data)
             self.h2.send_data(number, piece, end_stream=ends)
         self.budget.earn(len(data) / BYTES_WORTH)
         self.flush()
