@@ -21,6 +21,7 @@ import hashlib
 import os
 import stat
 from contextlib import suppress
+from operator import add
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -69,9 +70,9 @@ def merge(into: Figures, figures: Figures) -> None:
         for labels, row in rows.items():
             known = sums.get(labels)
             if known is None or len(known) != len(row):
-                sums[labels] = list(row)
+                sums[labels] = row
             else:
-                sums[labels] = [one + other for one, other in zip(known, row, strict=True)]
+                sums[labels] = list(map(add, known, row))
 
 
 class Slot:
@@ -81,12 +82,12 @@ class Slot:
         self.number = int(path.name)
         self._path = path
         self._descriptor = descriptor
-        self._past = _read_past(path)
+        self._past = msgspec.Raw(_encoder.encode(_read_past(path)))  # once, for it stays as it is
 
     def write(self, present: Figures, now: Now) -> None:
         """Leave what this process has counted, in all; OSError."""
         new = self._path.with_suffix(".new")
-        new.write_bytes(_encoder.encode(Sheet(self._past, present, now)))
+        new.write_bytes(_encoder.encode((self._past, present, now)))
         new.replace(self._path)
 
     def let_go(self) -> None:

@@ -25,6 +25,7 @@ import boto3
 from botocore.config import Config
 
 from s4project.configuration import SETTINGS
+from s4project.metrics.slots import find_slots
 from tests.e2e.processes import MARK, Process, kill, marked, wait_until
 from tests.e2e.signing import Signer
 from tests.e2e.wire import Caller
@@ -302,4 +303,6 @@ def running(directory: Path, **settings: str) -> Iterator[Server]:
         server.assert_healthy()
     finally:
         server.kill_tree()
+        with contextlib.suppress(OSError):  # what a killed one could not
+            find_slots(server.data, is_made=False).remove()
     shutil.rmtree(server.data, ignore_errors=True)

@@ -74,6 +74,7 @@ class Life:
         """Note the server key as it is now, and Django's signing key."""
         self.hush("the server key", (self.server.data / "server.key").read_bytes())
         self.hush("the signing key", secret_key(self.server.data))
+        self.hush("the metrics' token", (self.server.data / "metrics.token").read_bytes())
 
     def look_at_processes(self) -> None:
         """Note how processes call themselves, which all can read, and what they were given.
@@ -90,12 +91,12 @@ class Life:
                 self.titles.add((PROC / str(process.pid) / name).read_bytes())
 
     def files(self, moment: str) -> dict[str, bytes]:
-        """Read all files there are, but the server key's own."""
+        """Read all files there are, but those that a secret has of its own."""
         directory = self.server.directory
         return {
             f"{path.relative_to(directory)}, {moment}": path.read_bytes()
             for path in directory.rglob("*")
-            if path.is_file() and path.name != "server.key"
+            if path.is_file() and path.name not in {"server.key", "metrics.token"}
         }
 
     # --- what a life is made of ---
