@@ -34,6 +34,7 @@ from s4project.processes import (
     release_signals,
     signals_held,
 )
+from s4project.supervisor import Supervisor
 from s4project.worker import Worker
 
 if TYPE_CHECKING:
@@ -191,10 +192,12 @@ class Arbiter(gunicorn.arbiter.Arbiter):  # type: ignore[misc]  # gunicorn is un
         os.set_blocking(self.reports, False)  # the system call's own form
         self.awaited = app.plan.workers
         self.is_stopping = False
+        self.supervisor = Supervisor(os.environ)
 
     def manage_workers(self) -> None:
         """Keep the workers and the jobs process in number."""
         super().manage_workers()
+        self.supervisor.beat()
         if self.child:
             self.child.keep_alive()
         if self.app.plan.keeper:
@@ -231,6 +234,17 @@ class Arbiter(gunicorn.arbiter.Arbiter):  # type: ignore[misc]  # gunicorn is un
                 self.awaited -= reports
                 if self.awaited <= 0:
                     self.app.plan.on_ready()
+                    self._say_ready()
+
+    def _say_ready(self) -> None:
+        """Tell the service manager that S4 serves."""
+        self.supervisor.ready(f"Serves with {self.app.plan.workers} worker processes")
+
+    def reload(self) -> None:
+        """Replace the workers one generation by the next."""
+        self.supervisor.reloading()
+        super().reload()
+        self._say_ready()
 
     def handle_hup(self) -> None:
         """Replace the workers, whose successors serve the certificate as its files are now."""
@@ -250,6 +264,7 @@ class Arbiter(gunicorn.arbiter.Arbiter):  # type: ignore[misc]  # gunicorn is un
         """End the jobs process and the workers, within the graceful time."""
         deadline = time.monotonic() + self.cfg.graceful_timeout
         self.is_stopping = True
+        self.supervisor.stopping()
         if self.child:
             self.child.end()
         super().stop(graceful)

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -23,8 +24,10 @@ READ_BYTES: Final = 64 * 1024
 HOST: Final = "127.0.0.1"
 
 
-def write_certificate(directory: Path, days: float = 1) -> tuple[Path, Path]:
-    """Make a certificate for this machine's loopback address; answer its and its key's files."""
+def write_certificate(
+    directory: Path, days: float = 1, names: Sequence[str] = ()
+) -> tuple[Path, Path]:
+    """Make a certificate for the loopback address and `names`; answer its and its key's files."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
     now = dt.datetime.now(dt.UTC)
@@ -37,7 +40,9 @@ def write_certificate(directory: Path, days: float = 1) -> tuple[Path, Path]:
         .not_valid_before(now - dt.timedelta(days=9))
         .not_valid_after(now + dt.timedelta(days=days))
         .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(HOST))]),
+            x509.SubjectAlternativeName(
+                [x509.IPAddress(ipaddress.ip_address(HOST)), *map(x509.DNSName, names)]
+            ),
             critical=False,
         )
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
