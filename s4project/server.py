@@ -238,7 +238,7 @@ class Arbiter(gunicorn.arbiter.Arbiter):  # type: ignore[misc]  # gunicorn is un
 
     def _say_ready(self) -> None:
         """Tell the service manager that S4 serves."""
-        self.supervisor.ready(f"Serves with {self.app.plan.workers} worker processes")
+        self.supervisor.ready(f"Serves; worker processes: {self.app.plan.workers}")
 
     def reload(self) -> None:
         """Replace the workers one generation by the next."""

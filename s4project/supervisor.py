@@ -57,6 +57,6 @@ class Supervisor:
     def _tell(self, *lines: str) -> None:
         """Send a datagram; one that is not heard is no reason to serve less."""
         if self.address:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as speaker:
-                with contextlib.suppress(OSError):
-                    speaker.sendto("\n".join(lines).encode(), socket.MSG_DONTWAIT, self.address)
+            kind = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
+            with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, kind) as speaker:
+                speaker.sendto("\n".join(lines).encode(), self.address)

@@ -13,58 +13,22 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
 from botocore.config import Config
 
 from tests.e2e.server import free_port
-from tests.packaging.base_image import lend_network, make_base, network
-from tests.packaging.context import ROOT, copy_context
-from tests.packaging.dockerfile import Builder, Stage, read_stages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.timeout(1800),
-    pytest.mark.skipif(not os.environ.get("S4_TEST_LONG"), reason="minutes: make test-package"),
-    pytest.mark.skipif(os.geteuid() != 0, reason="only root may change the root directory"),
-    pytest.mark.skipif(shutil.which("debootstrap") is None, reason="debootstrap is not installed"),
-]
+    from tests.packaging.conftest import Image
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 ACCESS_KEY, SECRET_KEY = "IMAGEACCESSKEY", "image-secret-key-0123456789"
-SIZE_MAX = 400 * 1024 * 1024  # of what the image adds to its base
-
-
-class Image(NamedTuple):
-    """An image that was built."""
-
-    root: Path
-    stage: Stage
-    added: Path
-
-
-@pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
-    """Carry the Dockerfile out."""
-    room = Path(os.environ.get("S4_TEST_ROOM", "/var/tmp")) / f"s4-image-{os.getpid()}"  # noqa: S108
-    room.mkdir()
-    context = copy_context(tmp_path_factory.mktemp("context"))
-    builder = Builder(make_base(), context, room, network())
-    try:
-        stages = read_stages(ROOT / "Dockerfile")
-        for stage in stages:
-            assert stage.base == "python:3.11-slim", "the stand-in is for this one"
-            lent = builder.lay(stage)
-            lend_network(lent)
-            builder.carry_out(stage, lent)
-        name = stages[-1].name or "image"
-        yield Image(builder.roots[name], stages[-1], room / f"{name}-upper")
-    finally:
-        builder.clean_up()
-        shutil.rmtree(room, ignore_errors=True)
+SIZE_MAX = 200 * 1024 * 1024  # of what the image adds to its base
 
 
 class Container:

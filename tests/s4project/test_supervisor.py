@@ -36,7 +36,7 @@ def test_a_life_is_told(ear: socket.socket, tmp_path: Path) -> None:
     """Ready when all workers accept and not before, reloading and ready again, stopping."""
     told = {"NOTIFY_SOCKET": ear.getsockname(), "WATCHDOG_USEC": "60000000"}
     with probe(tmp_path / "log", told, workers=2) as server:
-        assert hear(ear) == ["READY=1", "STATUS=Serves with 2 worker processes"]
+        assert hear(ear) == ["READY=1", "STATUS=Serves; worker processes: 2"]
         server.process.send_signal(signal.SIGHUP)
         reloading = hear(ear)
         assert reloading[0] == "RELOADING=1"
