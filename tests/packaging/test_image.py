@@ -20,6 +20,7 @@ import pytest
 from botocore.config import Config
 
 from tests.e2e.server import free_port
+from tests.packaging.inner import process_one
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,8 +83,8 @@ class Container:
 
     @property
     def pid(self) -> int:
-        """Name its process 1, as this machine numbers it."""
-        return int(Path(f"/proc/{self.outer.pid}/task/{self.outer.pid}/children").read_text())
+        """Name its process 1."""
+        return process_one(self.outer.pid)
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command in it, as `docker exec` does."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.server import MANAGE, clean_environment
+from tests.packaging.inner import SECONDS, children, process_one
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +25,6 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a process 1"),
     pytest.mark.skipif(shutil.which("unshare") is None, reason="util-linux is not installed"),
 ]
-SECONDS = 60
 
 
 class Contained:
@@ -35,13 +35,8 @@ class Contained:
 
     @property
     def pid(self) -> int:
-        """Name it as this machine numbers it, once it is there."""
-        children = Path(f"/proc/{self.outer.pid}/task/{self.outer.pid}/children")
-        deadline = time.monotonic() + SECONDS
-        while not (found := children.read_text().split()):
-            assert time.monotonic() < deadline, "unshare has started nothing"
-            time.sleep(0.01)
-        return int(found[0])
+        """Name it."""
+        return process_one(self.outer.pid)
 
     def orphan(self) -> None:
         """Leave a process behind in the namespace, which ends at once: process 1 inherits it."""
@@ -50,8 +45,8 @@ class Contained:
 
     def dead(self) -> list[str]:
         """List its children that have ended and that nobody has asked about."""
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        states = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2] for pid in children]
+        stats = [Path(f"/proc/{pid}/stat").read_text() for pid in children(self.pid)]
+        states = [text.rpartition(")")[2] for text in stats]
         return [state for state in states if state.split()[0] == "Z"]
 
 

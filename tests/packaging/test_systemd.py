@@ -18,6 +18,7 @@ import pytest
 
 from tests.e2e.server import answers, free_port
 from tests.packaging.context import ROOT
+from tests.packaging.inner import process_one
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,9 +61,9 @@ class Machine:
         self.port = port
 
     @property
-    def pid(self) -> str:
-        """Name its process 1, as this machine numbers it."""
-        return Path(f"/proc/{self.outer.pid}/task/{self.outer.pid}/children").read_text().split()[0]
+    def pid(self) -> int:
+        """Name its process 1."""
+        return process_one(self.outer.pid)
 
     def run(self, *command: str) -> str:
         """Run a command on it, and answer what it said."""
