@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 CRASH_SUITES := $(addprefix tests/storage_engine/test_,power_cut.py crash.py races.py model.py lifecycle_crash.py lifecycle_model.py) tests/e2e/test_server_key.py
 
-.PHONY: screenshots messages serve test test-long test-clients clients test-console test-crash test-scale conformance fuzz pages docs coverage check format lock bench help clean
+.PHONY: screenshots messages serve test test-long test-clients clients test-console test-package test-crash test-scale conformance fuzz pages docs coverage check format lock bench help clean
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -52,6 +52,10 @@ test-scale: $(STAMP)
 #: make test-crash hundreds of power cuts and kills, thousands of random steps against the storage engine, counted at the end
 test-crash: $(STAMP)
 	@S4_TEST_LONG=1 nice $(BIN)/python -m pytest -q --timeout 1800 $(CRASH_SUITES)
+
+#: make test-package the image and the unit: the Dockerfile carried out over Debian's files, then run (minutes; root; needs debootstrap)
+test-package: $(STAMP)
+	@S4_TEST_LONG=1 $(BIN)/python -m pytest -q --timeout 1800 tests/packaging
 
 #: make conformance RUNNER=... SUITE=...  a public suite against a fresh server (docs/conformance.md; ARGS: more for the runner)
 conformance: $(STAMP)

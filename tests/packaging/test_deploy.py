@@ -106,13 +106,27 @@ def test_the_build_is_sent_what_it_copies_and_no_more() -> None:
     assert [name for name in sent if name.startswith("deploy/")] == ["deploy/build.lock"]
 
 
+def needed(program: str, package: str) -> str:
+    """Find a program of the system, or leave the test out; CI must have it."""
+    if shutil.which(program) is None:
+        if os.environ.get("CI"):
+            pytest.fail(f"{program} is not installed, and CI must have it")
+        pytest.skip(f"{program} is not installed (Debian's package {package})")
+    return program
+
+
+def test_prometheus_understands_its_configuration() -> None:
+    """The configuration beside the compose file is one, and has the rules that there are."""
+    configuration = DEPLOY / "prometheus" / "prometheus.yml"
+    said(needed("promtool", "prometheus"), "check", "config", "--syntax-only", configuration)
+    named = yaml.safe_load(configuration.read_text(encoding="utf-8"))["rule_files"]
+    assert named == [path.name for path in DEPLOY.glob("prometheus/*.rules.yml")]
+
+
 @pytest.fixture
 def unit(tmp_path: Path) -> Path:
     """Answer the unit with a command that this machine has: that of the wheel is elsewhere."""
-    if shutil.which("systemd-analyze") is None:
-        if os.environ.get("CI"):
-            pytest.fail("systemd is not installed, and CI must have it")
-        pytest.skip("systemd is not installed")
+    needed("systemd-analyze", "systemd")
     text = (DEPLOY / "s4.service").read_text(encoding="utf-8")
     copied = tmp_path / "s4.service"
     copied.write_text(text.replace("/usr/local/bin/s4 ", "/bin/true "), encoding="utf-8")
