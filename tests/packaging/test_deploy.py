@@ -41,6 +41,14 @@ def test_the_dockerfile_is_without_reproach() -> None:
     assert said(TOOLS / "hadolint", ROOT / "Dockerfile") == ""
 
 
+def test_the_image_runs_what_it_holds() -> None:
+    """Entrypoint and health are asked of the wheel's command: no checkout is in the image."""
+    image = read_stages(ROOT / "Dockerfile")[-1]
+    assert image.told("ENTRYPOINT").command == ["s4"]
+    for verb in ("HEALTHCHECK", "CMD"):
+        assert "manage.py" not in " ".join(image.told(verb).command)
+
+
 @pytest.mark.parametrize("name", COMPOSE)
 def test_a_compose_file_is_one(name: str) -> None:
     """Each fits the schema of the Compose specification."""

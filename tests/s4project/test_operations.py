@@ -241,10 +241,11 @@ def test_health_says_what_to_do(console: Client, boss: User, settings: SettingsW
 
 
 def test_settings_tell_where_they_came_from_and_no_secret(
-    console: Client, settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch
+    console: Client, settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Each setting stands on the page, with its source; of a secret only that it is there."""
     secret = "not-to-be-shown-anywhere-at-all-0123456789"
+    (tmp_path / "url").write_text(f"postgresql://s4:{secret}@db/s4")
     given = {
         "S4_REGION": "eu-1",
         "S4_JWT_SECRET": secret,
@@ -253,7 +254,7 @@ def test_settings_tell_where_they_came_from_and_no_secret(
         "S4_ROOT_PASSWORD": secret,
         "S4_AUDIT_WEBHOOK_URL": f"https://siem.example.org/{secret}",
         "S4_AUDIT_WEBHOOK_TOKEN": secret,
-        "DATABASE_URL": f"postgresql://s4:{secret}@db/s4",
+        "DATABASE_URL_FILE": str(tmp_path / "url"),
     }
     for name, value in given.items():
         monkeypatch.setenv(name, value)
@@ -266,6 +267,8 @@ def test_settings_tell_where_they_came_from_and_no_secret(
     rows = {row.variable: row for row in settings_pages.setting_rows()}
     assert (rows["S4_REGION"].value, rows["S4_REGION"].source) == ("eu-1", "environment")
     assert rows["S4_JWT_SECRET"].value == "set, not shown"
+    assert rows["DATABASE_URL"].value == "set, not shown"
+    assert rows["DATABASE_URL"].source == f"file {tmp_path / 'url'}"
     assert rows["S4_WORKERS"].source == "default"
     settings.S4 = replace(settings.S4, workers=7)
     rows = {row.variable: row for row in settings_pages.setting_rows()}
