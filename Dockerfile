@@ -44,7 +44,7 @@ EXPOSE 9000 9001
 STOPSIGNAL SIGTERM
 
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ['S4_CONSOLE_BIND'].rpartition(':')[2] + '/health/live', timeout=4)"]
+    CMD ["python", "manage.py", "healthcheck"]
 
 ENTRYPOINT ["s4"]
 CMD ["serve"]

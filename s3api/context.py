@@ -109,6 +109,11 @@ class Snapshots:
         self._begun = self._done = 0  # numbers of the last readings
 
     @property
+    def are_read(self) -> bool:
+        """Whether anybody is known at all, as of whichever moment."""
+        return hasattr(self, "registry")
+
+    @property
     def is_current(self) -> bool:
         """Whether nothing changed since the snapshots were read."""
         return self._engine.generation() == self._total

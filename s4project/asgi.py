@@ -28,6 +28,7 @@ from s4project.meters.gauges import Sampler
 from s4project.meters.ring import NAME, Ring
 from s4project.metrics.tally import ConsoleTally
 from s4project.metrics.worker import start_metrics
+from s4project.probes import ConsoleProbes, MinioProbes
 from s4project.s3side import close_s3_app, open_s3_app
 from s4project.scribe import RecordQueue, Scribe
 from s4project.session_gateway import SessionGateway
@@ -59,7 +60,8 @@ class TwoSides:
         self.gateway = SessionGateway(self._s3)
         self.zips = ConsoleLog(ZipDownload(self._s3), self._accesses)
         self.metrics: WorkerMetrics | None = None
-        self.in_flight = 0  # requests to S3
+        self.probes = ConsoleProbes(self._s3)
+        self.minio = MinioProbes(self._s3)
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
@@ -68,11 +70,10 @@ class TwoSides:
         elif scope["type"] != "http":
             return
         elif scope["server"][1] != settings.S4_CONSOLE_PORT:
-            self.in_flight += 1
-            try:
+            if MinioProbes.is_for(scope["raw_path"]):
+                await self.minio(scope, receive, send)
+            else:
                 await self._s3()(scope, receive, send)
-            finally:
-                self.in_flight -= 1
         else:
             request_id.set(secrets.token_hex(8).upper())
             await self._room(scope["raw_path"])(scope, receive, send)
@@ -81,6 +82,8 @@ class TwoSides:
         """Find out whose a path of the console's port is."""
         if SessionGateway.is_for(path):
             return self.gateway
+        if ConsoleProbes.is_for(path):
+            return self.probes
         return self.zips if ZipDownload.is_for(path) else self.console
 
     def _accesses(self) -> AccessLog | None:
@@ -89,7 +92,7 @@ class TwoSides:
     def each_second(self, connections: int) -> None:
         """Take the worker's tick, and how many connections it has."""
         if self.metrics is not None:
-            self.metrics.tick(self.in_flight, connections)
+            self.metrics.tick(self._s3().in_flight, connections)
 
     def _s3(self) -> S3App:
         assert self.s3 is not None, "no request before start-up"

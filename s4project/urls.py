@@ -1,9 +1,13 @@
-"""The console's addresses: the Django admin at the root, the REST API and health beside it."""
+"""The console's addresses: the Django admin at the root, the REST API beside it.
+
+Health, S3 for pages of the console and downloads stand before Django: `s4project.asgi`.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 from django.views.i18n import JavaScriptCatalog
 
@@ -13,11 +17,8 @@ from s4project import browse, dashboard, error_pages
 from s4project.metrics import pages as metrics
 from s4project.trace import pages as trace
 
-
-def live(request: HttpRequest) -> HttpResponse:
-    """Answer that the process is up."""
-    del request
-    return HttpResponse("ok", content_type="text/plain")
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
 
 
 def find_pages(request: HttpRequest) -> HttpResponse:
@@ -41,7 +42,6 @@ handler500 = error_pages.server_error
 
 urlpatterns = [
     path("api/", include("s4project.api.urls")),
-    path("health/live", live),
     path("metrics", metrics.metrics, name="metrics"),
     *(
         path(f"minio/v2/metrics/{part}", metrics.metrics)  # MinIO's, for who scrapes them already

@@ -23,6 +23,7 @@ from s4project.http2.connection import Http2
 from s4project.processes import end_with_parent, raise_file_limit, release_signals
 from s4project.tls.connection import TlsConnection
 from s4project.tls.keeper import HTTP_2
+from s4project.readiness import end_accepting
 from s4project.trace.watches import end_watches
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ class WorkerServer(Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End in order; connections that come to rest, or came last, are closed as they do."""
         end_watches()
+        end_accepting()
         usher = self.loop.create_task(self._usher())
         try:
             await super().shutdown(sockets)

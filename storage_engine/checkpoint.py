@@ -191,6 +191,7 @@ class Checkpointer:
         self._data = disk.open(index.path / DATA_FILE, is_writable=True)
         self._last: Checkpoint | None = None  # as last seen on disk
         self._position = 0  # of the journal, after this process's last commit
+        self._behind: tuple[int, float] | None = None  # which checkpoint lags, as seen since when
         self._is_recovered = False
         self._wake = threading.Event()
         self._is_closed = False
@@ -215,6 +216,12 @@ class Checkpointer:
     def last(self) -> Checkpoint | None:
         """The checkpoint on disk, as this process last saw it."""
         return self._last
+
+    @property
+    def lag_seconds(self) -> float:
+        """For how long commits have waited for a checkpoint; healthy: for a few seconds at most."""
+        behind = self._behind
+        return 0.0 if behind is None else time.monotonic() - behind[1]
 
     def note(self, position: int) -> None:
         """Take notice of a commit, and of how far the journal has come."""
@@ -346,6 +353,7 @@ class Checkpointer:
         try:
             last_txn_id = self._index.last_txn_id()
             is_current = self._last is not None and last_txn_id == self._last.txn_id
+            self._note_lag(is_current=is_current)
             if self._health.failure is not None:
                 self._retire()
             elif not is_current or self._pins.wait:
@@ -356,6 +364,13 @@ class Checkpointer:
             is_resized = isinstance(error, lmdb.Error) and resizes != self._index.resizes
             if not (is_full or is_resized or self._is_closed):
                 self._health.fail("a checkpoint could not be made", error)
+
+    def _note_lag(self, *, is_current: bool) -> None:
+        """Note since when this checkpoint, and no later one, has been behind the commits."""
+        if is_current or self._last is None:
+            self._behind = None
+        elif self._behind is None or self._behind[0] != self._last.txn_id:
+            self._behind = self._last.txn_id, time.monotonic()
 
     def _retire(self) -> None:
         """Let the pins go once nothing more can be committed here: others need the pages."""

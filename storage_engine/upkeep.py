@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from storage_engine.care import Care
     from storage_engine.checkpoint import Checkpointer
     from storage_engine.commit import Committer
+    from storage_engine.health import Health
     from storage_engine.index import Index
     from storage_engine.journal import Journal
     from storage_engine.layout import Layout
@@ -46,6 +47,7 @@ class Upkeep:
     _objects: ObjectReads
     _care: Care
     _checkpointer: Checkpointer
+    _health: Health
     _journal: Journal
     _place: Layout
 
@@ -74,6 +76,14 @@ class Upkeep:
     def last_commit(self) -> int:
         """Return the number of the last commit: the same as before means that nothing changed."""
         return self._index.last_txn_id()
+
+    def has_room(self) -> bool:
+        """Tell whether the disk has room above the reserve, so that writes are taken; OSError."""
+        return self._health.has_room()
+
+    def checkpoint_lag_seconds(self) -> float:
+        """Return for how long commits have waited for a checkpoint; a few seconds is healthy."""
+        return self._checkpointer.lag_seconds
 
     def live_bytes(self) -> int:
         """Return what blobs in use come to, from the index alone: no volume is asked."""

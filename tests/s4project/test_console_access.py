@@ -45,7 +45,6 @@ SECTIONS: Final = (
 )
 # What is for more people than SuperUsers; `?` is an id.
 TABLE: Final = {
-    "health/live": (200, 200, 200, 200, 200),
     # 503: of a process that does not serve; tests/e2e/test_metrics.py knows what is told then.
     "metrics": METRICS,
     **{f"minio/v2/metrics/{part}": METRICS for part in ("cluster", "node", "bucket", "resource")},
