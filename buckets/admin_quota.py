@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.db import transaction
 from django.utils.translation import gettext
 
 from buckets import services
@@ -44,7 +45,9 @@ class QuotaSection(Section):
         quota = read_quota(bucket.quota)
         return {
             "quota": quota,
-            "form": QuotaForm(initial=fields_of(quota)),
+            "form": QuotaForm(
+                initial={**fields_of(quota), "requests_per_second": bucket.requests_per_second}
+            ),
             "facts": use_facts(holding_of_bucket(bucket)),
             "owner_facts": use_facts(holding_of_user(bucket.owner)) if bucket.owner.quota else [],
         }
@@ -53,6 +56,8 @@ class QuotaSection(Section):
         form = QuotaForm(request.POST)
 
         def change() -> None:
-            services.set_quota(bucket.pk, quota_from(form.cleaned_data))
+            with transaction.atomic():
+                services.set_quota(bucket.pk, quota_from(form.cleaned_data))
+                services.set_rate(bucket.pk, form.cleaned_data["requests_per_second"])
 
         return self.save_form(request, bucket, form, change, gettext("The quota was changed."))

@@ -112,6 +112,7 @@ class BucketConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     policy: str | None = None  # JSON, as it was put
     object_lock: ObjectLockConfiguration | None = None  # None: off
     quota: Quota | None = None
+    requests_per_second: int | None = None  # None: what the settings say; 0: no limit
     lifecycle: Lifecycle | None = None  # rows of their own, `buckets.models.LifecycleRule`
 
 

@@ -20,6 +20,7 @@ from buckets import services
 from buckets.configuration import DefaultRetention, ObjectLockConfiguration
 from buckets.models import Bucket
 from iam.forms_quotas import QuotaFields, quota_from
+from iam.rates import RATE_MAX
 from storage_engine import LockMode, Versioning
 
 if TYPE_CHECKING:  # generic in the stubs only
@@ -171,4 +172,13 @@ class LockingForm(RetentionForm):
 
 
 class QuotaForm(QuotaFields):
-    """What a bucket may hold at most."""
+    """What a bucket may hold at most, and how many requests it gets."""
+
+    requests_per_second = forms.IntegerField(
+        label=_("Requests per second at most"),
+        required=False,
+        min_value=0,
+        max_value=RATE_MAX,
+        widget=UnfoldAdminIntegerFieldWidget({"min": "0", "class": "narrow-field"}),
+        help_text=_("More are told to slow down. 0: no limit. Empty: as the settings say."),
+    )

@@ -82,6 +82,7 @@ class Bucket(models.Model):
     policy = models.TextField(default=None, null=True)  # noqa: DJ001  # none is no empty policy
     object_lock = models.JSONField(default=None, null=True)
     quota = models.JSONField(default=None, null=True)
+    requests_per_second = models.PositiveIntegerField(default=None, null=True)
     lifecycle_minimum_size = models.CharField(max_length=32, default=ALL_SIZES, editable=False)
     # The key of the first of its rules: other rules have another one, for keys are used once.
     lifecycle_mark = models.BigIntegerField(default=None, null=True, editable=False)

@@ -23,6 +23,7 @@ from buckets.models import Bucket
 from buckets.naming import InvalidBucketName, bucket_arn, check_bucket_name
 from buckets.snapshot import RegistryReader, load_registry, states
 from iam import services as iam_services
+from iam.rates import check_rate
 from iam.services.audit import difference, record_change
 from storage_engine import NamespaceClosed, NamespaceNotEmpty, Versioning
 from storage_engine.apps import get_engine
@@ -52,6 +53,7 @@ __all__ = [
     "load_registry",
     "new_configuration",
     "set_quota",
+    "set_rate",
 ]
 
 
@@ -66,9 +68,12 @@ OPERATIONS: Final = {
     "policy": "BucketPolicy",
     "object_lock": "ObjectLockConfiguration",
     "quota": "BucketQuota",
+    "requests_per_second": "BucketRateLimit",
     "lifecycle": "BucketLifecycle",
 }
-DELETED: Final = OPERATIONS.keys() - {"versioning", "grants", "object_lock"}
+DELETED: Final = OPERATIONS.keys() - {
+    *("versioning", "grants", "object_lock", "requests_per_second"),
+}
 
 
 # In S3's words, but the last: over S3 nothing takes Object Lock off.
@@ -257,6 +262,15 @@ def set_quota(bucket_id: int, quota: Quota | None) -> None:
             record_change(_action("quota", column), bucket_arn(bucket.name), quota=change)
         iam_services.announce("buckets")
         transaction.on_commit(partial(settle_bucket, bucket_id))
+
+
+def set_rate(bucket_id: int, rate: int | None) -> None:
+    """Limit how many requests a second a bucket gets; 0: no limit, None: as the settings say.
+
+    NoSuchBucket, InvalidIdentity.
+    """
+    check_rate(rate)
+    configure_bucket(bucket_id, requests_per_second=rate)
 
 
 def _check_lock(bucket: Bucket, columns: dict[str, Any]) -> None:

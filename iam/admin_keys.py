@@ -106,7 +106,7 @@ class AccessKeyPages(OwnedAdmin):
     facts: ClassVar = ("access_key", "user", "from_environment", "created_at", "last_used")
     change_fields: ClassVar = [
         *("access_key", "user", "name", "is_enabled", "expires_at", "policy"),
-        *("from_environment", "created_at", "last_used"),
+        *("requests_per_second", "from_environment", "created_at", "last_used"),
     ]
 
     @display(  # type: ignore[untyped-decorator]  # the theme is untyped
@@ -136,8 +136,10 @@ class AccessKeyPages(OwnedAdmin):
         return [name for name in self.add_fields if name != "user" or is_superuser(request)]
 
     def get_readonly_fields(self, request: HttpRequest, obj: AccessKey | None = None) -> Any:
-        """Keep a key what it is and whose it is."""
-        return self.facts if obj else ()
+        """Keep a key what it is and whose it is; its limit is not for who is limited by it."""
+        if obj is None:
+            return ()
+        return self.facts if is_superuser(request) else (*self.facts, "requests_per_second")
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Propose the user whose page led here, else who is signed in."""
@@ -171,6 +173,8 @@ class AccessKeyPages(OwnedAdmin):
         if change:
             services.update_key(obj.access_key, **wanted)
             services.set_key_enabled(obj.access_key, enabled=obj.is_enabled)
+            if is_superuser(request):
+                services.set_key_rate(obj.access_key, obj.requests_per_second)
             return
         owner = self.owner_of(request, obj)
         new = services.create_key(owner.pk, **wanted)

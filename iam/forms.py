@@ -107,7 +107,9 @@ class KeyForm(BaseKeyForm):
 
     class Meta:
         model = AccessKey
-        fields: ClassVar = ["user", "name", "is_enabled", "expires_at", "policy"]
+        fields: ClassVar = [
+            *("user", "name", "is_enabled", "expires_at", "policy", "requests_per_second"),
+        ]
 
 
 class GroupForm(BaseGroupForm):

@@ -65,7 +65,8 @@ class Principal:
 class Credential:
     """An access key with its secret; `expires_ms` is epoch milliseconds, None means never.
 
-    `policy` narrows what its user may; None: to nothing less.
+    `policy` narrows what its user may; None: to nothing less. `requests_per_second` None is what
+    the settings say, 0 is no limit; `key_id` 0 is a key that no table has.
     """
 
     access_key: str
@@ -73,6 +74,8 @@ class Credential:
     principal: Principal
     expires_ms: int | None = None
     policy: Policy | None = field(default=None, repr=False)
+    key_id: int = 0
+    requests_per_second: int | None = None
 
     def is_expired(self, now_ms: int) -> bool:
         """Whether the key's time is over; it ends at `expires_ms`, not after it."""

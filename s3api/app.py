@@ -39,6 +39,7 @@ from s3api.operations.refusal import refusal
 from s3api.operations.registry import HANDLERS, OPEN, Handler
 from s3api.operations.translate import s3_error
 from s3api.protocol import OPERATIONS, Level, Operation, render_error, route
+from s3api.rates import lone_rates, too_many
 from storage_engine import EngineError, QuotaExceeded
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from iam.audit.acting import Actor
     from s3api.audit import Audit
     from s3api.context import ControlPlane, Notes, Piece, S3Config
+    from s3api.rates import Rates
     from storage_engine import StorageEngine
 
     Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -127,9 +129,11 @@ class S3App:
         notes: Notes,
         config: S3Config,
         audit: Audit | None = None,
+        rates: Rates | None = None,
     ) -> None:
-        self.store = Store(engine, control, notes, config)
+        self.store = Store(engine, control, notes, config, rates or lone_rates())
         self._numbers = itertools.count(int.from_bytes(os.urandom(7)))  # no other worker's
+        self.in_flight = 0  # requests that are being served
         self.tellers: list[Callable[[Course], None]] = [] if audit is None else [audit.tell]
 
     def close(self) -> None:
@@ -163,6 +167,7 @@ class S3App:
         reply.course.scope = scope
         reply.course.is_errand = guest is not None
         target = NOWHERE
+        self.in_flight += 1
         try:
             request = Request(scope, receive)
             domains = self.store.config.domains if guest is None else None
@@ -182,6 +187,7 @@ class S3App:
             log.exception("internal_error", path=target.resource)
             await _refuse(reply, S3Error("InternalError"), target)
         finally:
+            self.in_flight -= 1
             self._tell(reply.course)
 
     async def perform(
@@ -233,6 +239,8 @@ class S3App:
     ) -> None:
         """Take one request through the rooms."""
         store, course = self.store, reply.course
+        if self.in_flight > store.config.requests_max:
+            raise too_many()
         now = time.time()
         course.now_ms = now_ms = int(now * 1000)
         if b"origin" in request.header_map and target.bucket is not None:
@@ -257,6 +265,7 @@ class S3App:
         if guest is None:
             set_scene(call.actor)
         handler = _admit(call)
+        store.rates.count(identity.credential, call.bucket_or_none)
         document = await _read_document(call) if operation.reads_body else b""
         call.arguments = operation.bind(
             target.bucket, target.key, request.query, request.header_items, document

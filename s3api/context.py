@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from s3api.http.request import Request
     from s3api.http.target import Target
     from s3api.protocol import Operation
+    from s3api.rates import Rates
     from storage_engine import (
         ObjectInfo,
         ObjectReader,
@@ -86,6 +87,7 @@ class S3Config:
     new_bucket: BucketConfiguration = AS_NEW  # what is not said when a bucket is made
     signature_v2: bool = False
     threads: int = 32
+    requests_max: int = 1024  # at a time; more are refused with SlowDown
 
 
 class Snapshots:
@@ -149,12 +151,18 @@ class Store:
     """What every request of this worker shares."""
 
     def __init__(
-        self, engine: StorageEngine, control: ControlPlane, notes: Notes, config: S3Config
+        self,
+        engine: StorageEngine,
+        control: ControlPlane,
+        notes: Notes,
+        config: S3Config,
+        rates: Rates,
     ) -> None:
         self.engine = engine
         self.control = control
         self.notes = notes
         self.config = config
+        self.rates = rates
         self.snapshots = Snapshots(engine, control)
         self._disk = ThreadPoolExecutor(config.threads, thread_name_prefix="disk")
         self._sql = ThreadPoolExecutor(2, thread_name_prefix="sql")

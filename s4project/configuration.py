@@ -85,6 +85,26 @@ SETTINGS: Final[dict[str, Setting]] = {
         whole_number(1, 256),
         "Worker processes; the default is one for each core.",
     ),
+    "requests_max": Setting(
+        "S4_REQUESTS_MAX",
+        "1024",
+        whole_number(1, 100_000),
+        "S3 requests that one worker serves at a time; more are refused with SlowDown.",
+    ),
+    "rate_limit_per_key": Setting(
+        "S4_RATE_LIMIT_PER_KEY",
+        "0",
+        whole_number(0, 1_000_000),
+        "Requests per second that each access key may sign, unless it has a limit of its own; 0: "
+        "any number.",
+    ),
+    "rate_limit_per_bucket": Setting(
+        "S4_RATE_LIMIT_PER_BUCKET",
+        "0",
+        whole_number(0, 1_000_000),
+        "Requests per second that each bucket gets, unless it has a limit of its own; 0: any "
+        "number.",
+    ),
     "region": Setting(
         "S4_REGION",
         "us-east-1",
@@ -374,6 +394,9 @@ class Configuration:
     bind: Address
     console_bind: Address
     workers: int
+    requests_max: int
+    rate_limit_per_key: int
+    rate_limit_per_bucket: int
     region: str
     signature_v2: bool
     domain: tuple[str, ...]

@@ -48,8 +48,9 @@ class Limits:
     first_byte_seconds: float = 30  # a new connection that says nothing
     head_seconds: float = 20  # from a request's first byte to the end of its head
     idle_seconds: float = 75  # between requests; the pools of the usual clients keep them for 60
-    body_seconds: float = 150  # without a byte of a body the application waits for
-    stall_seconds: float = 120  # without a byte taken of a reply
+    body_seconds: float = 150  # for `pace_bytes` of a body the application waits for, or its end
+    stall_seconds: float = 120  # for the client to take as much of a reply that waits for him
+    pace_bytes: int = 64 * KIB  # what comes slower is no slow line (a modem does 1 KiB/s): it drips
     buffered_bytes: int = 64 * KIB  # of a body the application has not asked for yet
     unread_bytes: int = MIB  # of a body nobody wants, read to keep the connection
     linger_bytes: int = 16 * MIB  # the same on a connection about to close, so the reply gets there
@@ -379,8 +380,20 @@ class Edge(HttpToolsProtocol):
         if self.is_lingering:
             return self.since, limits.linger_seconds
         if running is not None and not running.response_complete:
-            is_awaited = running.more_body and running.awaiting_since
-            return running.awaiting_since, limits.body_seconds if is_awaited else float("inf")
+            since = running.behind_since(limits.pace_bytes)
+            return since, limits.body_seconds if since else float("inf")
         if self.is_in_head or (running is not None and running.more_body):
             return self.since, limits.head_seconds
         return self.since, limits.idle_seconds if self.has_served else limits.first_byte_seconds
+
+    def _is_stalled(self, now: float) -> bool:
+        """Tell whether replies wait and the client has acknowledged too little of them for long."""
+        if not self.transport.get_write_buffer_size():
+            self.acked_bytes = -1
+            return False
+        tcp = self.transport.get_extra_info("socket")
+        info = tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
+        (acked,) = struct.unpack_from("=Q", info, TCP_INFO_BYTES_ACKED)
+        if self.acked_bytes < 0 or acked - self.acked_bytes >= self.limits.pace_bytes:
+            self.acked_bytes, self.acked_at = acked, now
+        return now - self.acked_at > self.limits.stall_seconds

@@ -18,6 +18,8 @@ from s3api.app import S3App
 from s3api.audit import Audit, DataAccess
 from s3api.context import S3Config
 from s3api.errors import S3Error
+from s3api.rates import Rates
+from s4project import rate_table
 from storage_engine import Versioning
 from storage_engine.apps import get_engine
 
@@ -114,8 +116,16 @@ def make_s3_app(
         object_bytes_max=configuration.max_upload_size,
         new_bucket=bucket_services.new_configuration(),
         signature_v2=configuration.signature_v2,
+        requests_max=configuration.requests_max,
     )
-    return S3App(engine, Services(), notes, config, audit)
+    table, column = rate_table.shared()
+    rates = Rates(
+        table,
+        column,
+        per_key=configuration.rate_limit_per_key,
+        per_bucket=configuration.rate_limit_per_bucket,
+    )
+    return S3App(engine, Services(), notes, config, audit, rates)
 
 
 class _Silence:

@@ -25,6 +25,7 @@ import structlog
 from gunicorn.errors import HaltServer
 
 import s4project.uptime  # noqa: F401  # the clock starts by it
+from s4project import rate_table
 from s4project.edge import Limits
 from s4project.forwarding import Proxies
 from s4project.logs import ArbiterLogger
@@ -158,6 +159,7 @@ class Application(gunicorn.app.base.BaseApplication):  # type: ignore[misc]  # g
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.readiness = -1  # the pipe on which workers report, set by the arbiter
+        self.column = 0  # of the rate table, of the worker that is made next
         super().__init__()
 
     def load_config(self) -> None:
@@ -191,6 +193,9 @@ class Arbiter(gunicorn.arbiter.Arbiter):  # type: ignore[misc]  # gunicorn is un
         self.reports, app.readiness = os.pipe()
         os.set_blocking(self.reports, False)  # the system call's own form
         self.awaited = app.plan.workers
+        # For two generations of workers, of which the one goes while the other comes.
+        self.columns = 2 * app.plan.workers + 2
+        rate_table.share(self.columns)
         self.is_stopping = False
         self.supervisor = Supervisor(os.environ)
 
@@ -205,6 +210,8 @@ class Arbiter(gunicorn.arbiter.Arbiter):  # type: ignore[misc]  # gunicorn is un
 
     def spawn_worker(self) -> int:
         """Fork a worker, which lets the signals through when it has its own handlers."""
+        taken = {worker.column for worker in self.WORKERS.values()}
+        self.app.column = rate_table.free_column(taken, self.columns)
         with signals_held():
             pid: int = super().spawn_worker()
             return pid

@@ -9,13 +9,14 @@ from django.db import transaction
 from rest_framework import serializers
 
 from iam import services
-from iam.api.fields import Document, Flag, Given, Text
+from iam.api.fields import Document, Flag, Given, Text, Whole
 from iam.api.paging import Page, PageQuery, page_of
 from iam.api.permissions import SignedIn
 from iam.api.users import Credentials, seen_user
 from iam.api.view import MISSING, View, endpoint
 from iam.errors import NoSuchAccessKey
 from iam.models import AccessKey
+from iam.rates import RATE_MAX
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -37,6 +38,22 @@ class KeyPage(Page):
     """A page of one user's keys, by key."""
 
     keys = KeyRow(many=True)
+
+
+class RateRow(serializers.Serializer[Any]):
+    """How many requests a second are served."""
+
+    requests_per_second = serializers.IntegerField(
+        allow_null=True, help_text="0: no limit; null: as the settings say."
+    )
+
+
+class RateForm(Given):
+    """How many requests a second are served at most."""
+
+    requests_per_second = Whole(
+        min_value=0, max_value=RATE_MAX, help_text="More are answered `503 SlowDown`; 0: no limit."
+    )
 
 
 class NewKeyRow(KeyRow, Credentials):
@@ -122,6 +139,26 @@ class OneKey(View):
     def delete(self, request: Request, user_id: int, access_key: str) -> None:
         """Delete an access key for ever."""
         services.delete_key(_seen_key(request, user_id, access_key).access_key)
+
+
+class KeyRate(View):
+    """How many requests a second a key may sign."""
+
+    @endpoint("get_key_rate_limit", who=SignedIn, answer=RateRow, refuses=MISSING)
+    def get(self, request: Request, user_id: int, access_key: str) -> AccessKey:
+        """Tell how many requests a second an access key may sign."""
+        return _seen_key(request, user_id, access_key)
+
+    @endpoint("put_key_rate_limit", body=RateForm, refuses=MISSING)
+    def put(self, request: Request, user_id: int, access_key: str, body: dict[str, Any]) -> None:
+        """Limit how many requests a second an access key may sign."""
+        row = _seen_key(request, user_id, access_key)
+        services.set_key_rate(row.access_key, body["requests_per_second"])
+
+    @endpoint("delete_key_rate_limit", refuses=MISSING)
+    def delete(self, request: Request, user_id: int, access_key: str) -> None:
+        """Have the settings say how many requests a second an access key may sign."""
+        services.set_key_rate(_seen_key(request, user_id, access_key).access_key, None)
 
 
 def _seen_key(request: Request, user_id: int, access_key: str) -> AccessKey:

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from iam.models.users import User
+from iam.rates import RATE_MAX
 
 
 class SealingMark(models.Model):
@@ -55,6 +56,14 @@ class AccessKey(models.Model):
         _("policy"),
         blank=True,
         help_text=_("What the key may do of all that its user may: AWS's JSON. Empty: all of it."),
+    )
+    requests_per_second = models.PositiveIntegerField(
+        _("requests per second"),
+        null=True,
+        blank=True,
+        default=None,
+        validators=[MaxValueValidator(RATE_MAX)],
+        help_text=_("More are told to slow down. 0: no limit. Empty: as the settings say."),
     )
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)

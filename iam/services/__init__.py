@@ -24,6 +24,7 @@ from iam.services.keys import (
     list_keys,
     rotate_credentials,
     set_key_enabled,
+    set_key_rate,
     update_key,
 )
 from iam.services.last_use import record_uses
@@ -121,6 +122,7 @@ __all__ = [
     "set_active",
     "set_groups",
     "set_key_enabled",
+    "set_key_rate",
     "set_password",
     "set_policies",
     "set_role",

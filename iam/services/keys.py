@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from iam.errors import AccessKeyTaken, InvalidIdentity, NoSuchAccessKey, NoSuchUser
 from iam.models import AccessKey, User
+from iam.rates import check_rate
 from iam.services.audit import record_change, record_difference
 from iam.services.documents import check_narrowing
 from iam.services.server_key import hold_server_key
@@ -159,6 +160,23 @@ def update_key(
         check_row(row)
         row.save(update_fields=["name", "expires_at", "policy"])
         _record_update(row, before)
+        announce_change()
+
+
+def set_key_rate(access_key: str, rate: int | None) -> None:
+    """Limit how many requests a second a key may sign; 0: no limit, None: as the settings say.
+
+    NoSuchAccessKey, InvalidIdentity.
+    """
+    check_rate(rate)
+    with transaction.atomic():
+        row = _lock(access_key)
+        before = row.requests_per_second
+        if before != rate:
+            AccessKey.objects.filter(pk=row.pk).update(requests_per_second=rate)
+            change = {"old": before, "new": rate}
+            named = {"access_key": access_key, "requests_per_second": change}
+            record_change("s4:SetKeyRateLimit", arn(row.user), **named)
         announce_change()
 
 

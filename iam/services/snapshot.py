@@ -54,6 +54,8 @@ class _KeyRow(NamedTuple):
     sealed_secret: bytes | memoryview  # PostgreSQL gives a view
     expires: str | None
     policy: str
+    pk: int
+    requests_per_second: int | None
 
 
 class KeyringReader:
@@ -172,7 +174,10 @@ def _principal(row: _UserRow, rights: Rights) -> Principal:
 def _credential(row: _KeyRow, principal: Principal, secret: str) -> Credential:
     """Show a key to the data path."""
     policy = load_policy(row.policy) if row.policy else None
-    return Credential(row.access_key, secret, principal, _milliseconds(row.expires), policy)
+    expires_ms = _milliseconds(row.expires)
+    return Credential(
+        row.access_key, secret, principal, expires_ms, policy, row.pk, row.requests_per_second
+    )
 
 
 def _unsealed(row: _KeyRow, server_key: ServerKeys) -> str:

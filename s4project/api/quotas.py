@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from rest_framework import serializers
 
-from buckets.services import find_bucket, set_quota
+from buckets.services import find_bucket, set_quota, set_rate
 from buckets.usage import alerts, holding_of_state, holding_of_user
 from iam import services
 from iam.api.fields import Given, Whole
+from iam.api.keys import RateForm, RateRow
 from iam.api.paging import Page, PageQuery, page_of, read_token, write_token
 from iam.api.permissions import SignedIn, asker
 from iam.api.users import seen_user
@@ -114,6 +115,30 @@ class BucketQuota(View):
         """Take off what bounds a bucket."""
         del request
         set_quota(find_bucket(bucket).id, None)
+
+
+class BucketRate(View):
+    """How many requests a second a bucket gets."""
+
+    tag = "Quotas"
+
+    @endpoint("get_bucket_rate_limit", who=SignedIn, answer=RateRow, refuses=MISSING)
+    def get(self, request: Request, bucket: str) -> dict[str, Any]:
+        """Tell how many requests a second a bucket gets at most."""
+        found = admitted(request, "HeadBucket", bucket).bucket
+        return {"requests_per_second": found.configuration.requests_per_second}
+
+    @endpoint("put_bucket_rate_limit", body=RateForm, refuses=MISSING)
+    def put(self, request: Request, bucket: str, body: dict[str, Any]) -> None:
+        """Limit how many requests a second a bucket gets."""
+        del request
+        set_rate(find_bucket(bucket).id, body["requests_per_second"])
+
+    @endpoint("delete_bucket_rate_limit", refuses=MISSING)
+    def delete(self, request: Request, bucket: str) -> None:
+        """Have the settings say how many requests a second a bucket gets."""
+        del request
+        set_rate(find_bucket(bucket).id, None)
 
 
 class UserQuota(View):

@@ -234,6 +234,7 @@ def test_a_quota_is_set_by_superusers_alone(
     assert configuration("box").quota is None
     assert browser("boss").post(address, ask | {"quota_warn_percent": "50"}).status_code == 302
     assert configuration("box").quota == Quota(bytes=1536, objects=4, warn_percent=50)
+    assert configuration("box").requests_per_second is None
     assert store.quota(box.id) == (1536, 4)
     put(store, box.id, "a", b"x" * 768)
     page = text(console.get(address))
@@ -243,6 +244,8 @@ def test_a_quota_is_set_by_superusers_alone(
     assert 'name="quota_bytes"' not in page
     assert "768 bytes of 1,536 bytes" in text(console.get("/buckets/bucket/"))
     assert "768 bytes of 1,536 bytes (50 %)" in text(console.get("/"))
+    browser("boss").post(address, {"do": "set", "requests_per_second": "7"})
+    assert configuration("box").requests_per_second == 7
     browser("boss").post(address, {"do": "set"})
     assert configuration("box").quota is None
     assert store.quota(box.id) == (0, 0)

@@ -68,6 +68,7 @@ SETTINGS: list[tuple[str, Any, Any, str]] = [
         {"bytes": 1000, "objects": 0, "warn_percent": 80},
         "s3:PutBucketQuota",
     ),
+    ("requests_per_second", 100, 100, "s3:PutBucketRateLimit"),
 ]
 CLEARED = [
     ("policy", POLICY, None, "s3:DeleteBucketPolicy"),
@@ -80,6 +81,7 @@ CLEARED = [
         "s3:DeleteBucketLifecycle",
     ),
     ("quota", Quota(objects=9), None, "s3:DeleteBucketQuota"),
+    ("requests_per_second", 100, None, "s3:PutBucketRateLimit"),
 ]
 
 
@@ -87,6 +89,8 @@ def configure(bucket: int, name: str, value: Any) -> None:
     """Set something by the service it has."""
     if name == "quota":
         services.set_quota(bucket, value)
+    elif name == "requests_per_second":
+        services.set_rate(bucket, value)
     else:
         services.configure_bucket(bucket, **{name: value})
 

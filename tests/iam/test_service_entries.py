@@ -129,6 +129,13 @@ CHANGES: list[Change] = [
         {"access_keys": ["AKADA"]},
     ),
     (
+        "set_key_rate",
+        lambda _: services.set_key_rate("AKADA", 50),
+        "s4:SetKeyRateLimit",
+        "user/ada",
+        {"access_key": "AKADA", "requests_per_second": {"old": None, "new": 50}},
+    ),
+    (
         "create_key",
         lambda it: services.create_key(
             it.ada.pk, access_key="AKNEW", secret_key=SECRET, name="ci", policy=DOCUMENT
@@ -314,7 +321,7 @@ def test_a_change_taken_back_leaves_none(world: World, change: Change) -> None:
 REPEATABLE = {
     *("set_role", "set_groups", "set_policies", "set_active", "update_profile"),
     *("set_key_enabled", "update_key", "update_group", "update_role", "update_policy"),
-    *("attach_policy", "put_inline_policy", "set_user_quota"),
+    *("attach_policy", "put_inline_policy", "set_user_quota", "set_key_rate"),
 }
 
 

@@ -204,6 +204,18 @@ def test_quotas_are_set_and_shown(data_dir: Path) -> None:
     assert row.split() == ["bounded", "0", str(5 * 1024**3), "0", "9", "0", "ok"]
 
 
+def test_a_rate_limit_is_set_and_taken_off(data_dir: Path) -> None:
+    """A bucket's limit is told as it is set; one that cannot be is a line and a code."""
+    answer(data_dir, "create_bucket", "hurried", "--owner", "ada")
+    made = answer(data_dir, "set_rate_limit", "--bucket", "hurried", "--per-second", "50")
+    assert made == {"kind": "bucket", "name": "hurried", "requests_per_second": 50}
+    done = manage(data_dir, "set_rate_limit", "--bucket", "hurried", "--default")
+    assert "no limit of its own" in done.stdout
+    for whose, rate, code in ((("--key", "AKNOBODY"), "1", 1), (("--bucket", "hurried"), "x", 2)):
+        done = manage(data_dir, "set_rate_limit", *whose, "--per-second", rate)
+        assert (done.returncode, len(done.stderr.splitlines())) == (code, 1)
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
