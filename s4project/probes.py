@@ -8,13 +8,12 @@ wrong in a few plain words of our own, never what the system said of it: anybody
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from s3api.errors import S3Error
 from s3api.http.target import parse_target
-from s4project.readiness import TROUBLE, Readiness, look
+from s4project.readiness import Readiness, look, read_snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -119,10 +118,8 @@ async def _is_free(store: Store, scope: dict[str, Any]) -> bool:
         return False
     if target.is_virtual_host:
         return False
+    await read_snapshots(store)
     snapshots = store.snapshots
-    if snapshots.are_read:
-        with suppress(*TROUBLE):  # as of the last that was known, while SQL is away
-            await store.refresh()
     return not snapshots.are_read or snapshots.registry.find(BUCKET) is None
 
 

@@ -63,7 +63,7 @@ def end_accepting() -> None:
 async def look(store: Store) -> Readiness:
     """Look at everything."""
     engine = store.engine
-    await _first_reading.wait(store)
+    await read_snapshots(store)
     return Readiness(
         (_look_at_worker(), _look_at_index(engine), _look_at_snapshots(store)),
         (_look_at_journal(engine), _look_at_room(engine), _look_at_checkpoint(engine)),
@@ -71,16 +71,25 @@ async def look(store: Store) -> Readiness:
     )
 
 
-class _FirstReading:
-    """Has users and buckets read in a worker that was asked nothing yet; one reading at a time."""
+async def read_snapshots(store: Store) -> None:
+    """Have users and buckets known as they are, if SQL says so in time."""
+    await _reading.wait(store)
+
+
+class _Reading:
+    """Has users and buckets read where they have changed, or never were; one reading at a time."""
 
     def __init__(self) -> None:
         self._task: asyncio.Task[None] | None = None
 
     async def wait(self, store: Store) -> None:
-        """Begin it, or wait for the one that is under way, but not for long."""
-        if store.snapshots.are_read:
-            return
+        """Begin it, or wait for the one that is under way, but not for long.
+
+        Without SQL they stay as they were last known.
+        """
+        with suppress(*TROUBLE):
+            if store.snapshots.are_read and store.snapshots.is_current:
+                return
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(store.refresh())
             self._task.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -163,5 +172,5 @@ def _ask_sql(loop: asyncio.AbstractEventLoop, answer: asyncio.Future[str]) -> No
             loop.call_soon_threadsafe(answer.set_result, trouble)
 
 
-_first_reading: Final = _FirstReading()
+_reading: Final = _Reading()
 _sql: Final = _Sql()

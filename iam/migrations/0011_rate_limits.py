@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("iam", "0009_names_in_words"),
+        ("iam", "0010_audit_entries"),
     ]
 
     operations = [
