@@ -20,7 +20,7 @@ from s3api.errors import S3Error
 from s4project.exchange import Exchange
 from s4project.forwarding import Malformed
 from s4project.refusals import http11_refusal
-from s4project.stalls import StallWatch
+from s4project.stalls import Pace, StallWatch
 
 if TYPE_CHECKING:
     import asyncio
@@ -95,6 +95,7 @@ class Edge(HttpToolsProtocol):
         self.is_lingering = False  # nothing is left to send; waits for the client to close
         self.refusal: bytes | None = None  # to be sent when the replies before it are out
         self.stalls = StallWatch()
+        self.pace = Pace()
 
     # --- the transport's side ---
 
@@ -367,7 +368,7 @@ class Edge(HttpToolsProtocol):
 
     def sweep(self, now: float) -> None:
         """Close the connection if the client has kept it waiting too long."""
-        if self.stalls.is_stalled(self.transport, now, self.limits.stall_seconds):
+        if self.stalls.is_stalled(self.transport, now, self.limits):
             self.transport.abort()
         elif not self.transport.is_closing():
             since, patience = self._turn()
@@ -380,20 +381,8 @@ class Edge(HttpToolsProtocol):
         if self.is_lingering:
             return self.since, limits.linger_seconds
         if running is not None and not running.response_complete:
-            since = running.behind_since(limits.pace_bytes)
+            since = self.pace.behind_since(running, limits.pace_bytes)
             return since, limits.body_seconds if since else float("inf")
         if self.is_in_head or (running is not None and running.more_body):
             return self.since, limits.head_seconds
         return self.since, limits.idle_seconds if self.has_served else limits.first_byte_seconds
-
-    def _is_stalled(self, now: float) -> bool:
-        """Tell whether replies wait and the client has acknowledged too little of them for long."""
-        if not self.transport.get_write_buffer_size():
-            self.acked_bytes = -1
-            return False
-        tcp = self.transport.get_extra_info("socket")
-        info = tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
-        (acked,) = struct.unpack_from("=Q", info, TCP_INFO_BYTES_ACKED)
-        if self.acked_bytes < 0 or acked - self.acked_bytes >= self.limits.pace_bytes:
-            self.acked_bytes, self.acked_at = acked, now
-        return now - self.acked_at > self.limits.stall_seconds

@@ -83,8 +83,6 @@ class Exchange(Cycle):
         self.buffered_bytes = 0
         self.received_bytes = 0
         self.awaiting_since = 0.0  # when the application began to wait for the client; 0: it is not
-        self.paced_at = 0.0  # when the body last kept pace, as last looked at; 0: it need not
-        self.paced_bytes = 0  # what of it had come then
         self.head = b""
         self.until_close = False  # the reply's end is the connection's end (HTTP/1.0)
 
@@ -113,17 +111,6 @@ class Exchange(Cycle):
             self.disconnected = True
         self.chunks.clear()
         self.message_event.set()
-
-    def behind_since(self, pace_bytes: int) -> float:
-        """Tell since when less than `pace_bytes` of a body that is waited for have come; 0: none.
-
-        To be asked again and again, about as often as once a second.
-        """
-        if not (self.more_body and self.awaiting_since):
-            self.paced_at = 0.0
-        elif not self.paced_at or self.received_bytes - self.paced_bytes >= pace_bytes:
-            self.paced_at, self.paced_bytes = self.awaiting_since, self.received_bytes
-        return self.paced_at
 
     async def receive(self) -> ASGIReceiveEvent:
         """Hand over what has come of the body; ask for it first when the client waits for that."""

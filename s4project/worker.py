@@ -18,14 +18,13 @@ import gunicorn.arbiter
 from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
 
+from s4project import rate_table
 from s4project.edge import Edge
 from s4project.http2.connection import Http2
-from s4project import rate_table
-from s4project.edge import Edge, Limits
 from s4project.processes import end_with_parent, raise_file_limit, release_signals
+from s4project.readiness import end_accepting
 from s4project.tls.connection import TlsConnection
 from s4project.tls.keeper import HTTP_2
-from s4project.readiness import end_accepting
 from s4project.trace.watches import end_watches
 
 if TYPE_CHECKING:
@@ -160,10 +159,8 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # gunicorn is untyped
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         plan: Plan = self.app.plan
-        limits, files = plan.limits, raise_file_limit()
         self.column: int = self.app.column
-        limits: Limits = self.app.plan.limits
-        files = raise_file_limit()
+        limits, files = plan.limits, raise_file_limit()
         limits = dataclasses.replace(limits, connections=min(limits.connections, files // 2))
         self.config.http = speaker(plan, limits)
         self.config.timeout_graceful_shutdown = self.cfg.graceful_timeout - DRAIN_MARGIN_SECONDS

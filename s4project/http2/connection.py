@@ -425,7 +425,7 @@ class Http2(asyncio.Protocol):
     def sweep(self, now: float) -> None:
         """Close the connection, or streams of it, if the client has kept them waiting too long."""
         limits = self.limits
-        if self.stalls.is_stalled(self.transport, now, limits.stall_seconds):
+        if self.stalls.is_stalled(self.transport, now, limits):
             self.transport.abort()
         elif self.is_deaf:
             if now - self.since > limits.linger_seconds:
@@ -444,8 +444,9 @@ class Http2(asyncio.Protocol):
     def _sweep(self, stream: Stream, now: float) -> None:
         """Give up a stream on which the client does not go on."""
         limits = self.limits
+        behind_since = stream.pace.behind_since(stream, limits.pace_bytes)
         for since, patience, code in (
-            (stream.awaiting_since, limits.body_seconds, ErrorCodes.CANCEL),
+            (behind_since, limits.body_seconds, ErrorCodes.CANCEL),
             (stream.blocked_since, limits.stall_seconds, ErrorCodes.CANCEL),
             (stream.draining_since, limits.linger_seconds, ErrorCodes.NO_ERROR),
         ):

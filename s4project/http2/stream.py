@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from s4project.exchange import LEGAL, ClientGone, Cycle
 from s4project.http2.limits import FIRST_WINDOW_BYTES
+from s4project.stalls import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,6 +59,7 @@ class Stream(Cycle):
         self.buffered_bytes = 0  # of the windows, which padding takes a part of too
         self.received_bytes = 0
         self.awaiting_since = 0.0  # when the application began to wait for the client; 0: it is not
+        self.pace = Pace()
         self.blocked_since = 0.0  # when the reply began to wait for the client's window; 0: not
         self.draining_since = 0.0  # when the reply ended before the request did; 0: it did not
         self.is_uninvited = False  # the client holds its body back, and is not asked for it
