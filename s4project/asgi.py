@@ -26,7 +26,6 @@ from s4project.logs.console import ConsoleLog
 from s4project.meters.counters import Counters
 from s4project.meters.gauges import Sampler
 from s4project.meters.ring import NAME, Ring
-from s4project.metrics.tally import ConsoleTally
 from s4project.metrics.worker import start_metrics
 from s4project.probes import ConsoleProbes, MinioProbes
 from s4project.s3side import close_s3_app, open_s3_app
@@ -53,8 +52,7 @@ class TwoSides:
 
     def __init__(self) -> None:
         self.accesses: AccessLog | None = None
-        self.pages = ConsoleTally(BodyBound(get_asgi_application()))
-        self.console = ConsoleLog(self.pages, self._accesses)
+        self.console = ConsoleLog(BodyBound(get_asgi_application()), self._accesses)
         _ = get_resolver().url_patterns  # loads the pages before the fork: workers share them
         self.s3: S3App | None = None
         self.gateway = SessionGateway(self._s3)
@@ -112,7 +110,7 @@ class TwoSides:
         self.accesses = open_access_log(settings.S4)
         if self.accesses is not None:
             self.s3.tellers.append(self.accesses.tell)
-        self.metrics = start_metrics(engine, self.s3, self.pages, counters)
+        self.metrics = start_metrics(engine, self.s3, counters)
         tracer = Tracer(directory / trace.NAME, self.s3.tellers)
         tracer.start()
         await send({"type": "lifespan.startup.complete"})

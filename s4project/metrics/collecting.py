@@ -20,6 +20,7 @@ from buckets.services import RegistryReader
 from buckets.usage import alerts
 from s4project.jobs_door import ask_state
 from s4project.meters.columns import MICROSECONDS, TIMES
+from s4project.metrics.console import console_metrics
 from s4project.metrics.machine import look_at_disk, look_at_process
 from s4project.metrics.publishing import JOBS, WORKER
 from s4project.metrics.series import SERIES, Series
@@ -50,7 +51,8 @@ BY_NAME: Final = {series.name: series for series in SERIES}
 class Page:
     """The samples of one scrape; a sample that is given twice is added up."""
 
-    def __init__(self) -> None:
+    def __init__(self, console: Iterable[Metric] = ()) -> None:
+        self._console = console
         self._samples: dict[str, dict[tuple[str, ...], float]] = {}
         self._spreads: dict[str, dict[tuple[str, ...], Row]] = {}
 
@@ -74,6 +76,7 @@ class Page:
             for labels, row in self._spreads.get(series.name, {}).items():
                 _add_bars(metric, series, labels, row)
             yield metric
+        yield from self._console
 
 
 def _named(series: Series, labels: tuple[str, ...]) -> dict[str, str]:
@@ -103,8 +106,8 @@ class Collector:
 
     def collect(self) -> Page:
         """Look at everything."""
-        page = Page()
         sums, living = self._slots.read()
+        page = Page(console_metrics(sums))
         add_requests(page, sums)
         add_present(page, living.values())
         add_commits(page, sums, self._engine)
@@ -164,10 +167,6 @@ def add_requests(page: Page, sums: Figures) -> None:
         bars = [*row[TIMES:], row[MICROSECONDS] * MICRO]
         page.spread("s4_s3_first_byte_seconds", bars, operation)
     add_errors(page, sums)
-    for key, row in sums.get("console", {}).items():
-        page.add("s4_console_requests_total", row[0], *key.split("\n"))
-    for row in sums.get("console_durations", {}).values():
-        page.spread("s4_console_request_duration_seconds", row)
 
 
 def add_errors(page: Page, sums: Figures) -> None:

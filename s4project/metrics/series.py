@@ -69,16 +69,6 @@ REQUESTS: Final = (
     ),
     _counter("s4_bucket_sent_bytes_total", "Bytes of bodies sent from a bucket.", "bucket"),
     _counter("s4_bucket_received_bytes_total", "Bytes of bodies received for a bucket.", "bucket"),
-    _counter(
-        "s4_console_requests_total",
-        "Requests to the console and the REST API that ended.",
-        *("method", "status"),
-    ),
-    _histogram(
-        "s4_console_request_duration_seconds",
-        "How long the console and the REST API took for a request.",
-        DURATION_BOUNDS,
-    ),
     _gauge("s4_connections", "Open connections of clients, to both ports."),
 )
 COMMITS: Final = (

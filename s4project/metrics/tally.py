@@ -9,19 +9,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from s4project.metrics.slots import OTHER
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
-
     from s3api.audit import Course
     from s4project.metrics.slots import Figures, Row, Slots
-
-    Receive = Callable[[], Awaitable[dict[str, Any]]]
-    Send = Callable[[Mapping[str, Any]], Awaitable[None]]
-    Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 # Seconds up to which a whole request belongs to a bar; the last has no end. A large upload may take
 # minutes.
@@ -31,7 +25,6 @@ BOUNDS: Final = (
 )
 NONE: Final = "-"  # in place of a bucket: the request was about none that is there
 UNKNOWN: Final = "Unknown"  # no operation: the request did not come so far
-METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
 
 
 class Tally:
@@ -94,36 +87,3 @@ class Tally:
             label = OTHER
         self._labels[bucket] = label
         return label
-
-
-class ConsoleTally:
-    """Counts what the console and the REST API answer; the application it is put before."""
-
-    def __init__(self, application: Application) -> None:
-        self._application = application
-        self.rows: dict[str, Row] = {}
-        self.durations: Row = [0] * (len(BOUNDS) + 2)
-        self.count = 0
-
-    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        """Serve one request and count it."""
-        began, status = perf_counter(), 0
-
-        async def look(message: Mapping[str, Any]) -> None:
-            nonlocal status
-            status = message.get("status", status)
-            await send(message)
-
-        try:
-            await self._application(scope, receive, look)
-        finally:
-            method = scope["method"] if scope["method"] in METHODS else "other"
-            self.rows.setdefault(f"{method}\n{status}", [0])[0] += 1
-            seconds = perf_counter() - began
-            self.durations[bisect_left(BOUNDS, seconds)] += 1
-            self.durations[-1] += seconds
-            self.count += 1
-
-    def figures(self) -> Figures:
-        """Tell what was counted; what is returned goes on growing."""
-        return {"console": self.rows, "console_durations": {"": self.durations}}
