@@ -8,19 +8,23 @@ import signal
 import subprocess
 import tarfile
 import zipfile
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import boto3
 import pytest
 import urllib3
 from botocore.config import Config
 
+from tests.e2e.browsing import Browser
 from tests.packaging.context import tracked
 from tests.packaging.installed import Installed, install
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.e2e.server import Server
 
 PACKAGES = ("s4project/", "s3api/", "buckets/", "iam/", "storage_engine/")
 BESIDE = ("CHANGELOG.md", "requirements-runtime.lock", "templates/")
@@ -127,6 +131,15 @@ def test_the_console_has_its_pages_and_styles(ports: dict[str, int]) -> None:
     for name in [*named, "/static/pdfjs/pdf.min.mjs"]:
         file = urllib3.request("GET", console + name)
         assert (file.status, bool(file.data)) == (200, True)
+
+
+def test_the_console_knows_its_version_and_what_it_runs_on(ports: dict[str, int]) -> None:
+    """The page of the version has the changelog, and the packages of the lock file."""
+    browser = Browser(cast("Server", SimpleNamespace(console_port=ports["Console"])))
+    browser.log_in("root", PASSWORD)
+    page, _ = browser.get("/settings/version/")
+    for words in ("Unreleased", "uvloop", "Apache-2.0"):
+        assert words in page
 
 
 def test_the_store_is_at_home(ports: dict[str, int], installed: Installed, home: Path) -> None:
