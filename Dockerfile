@@ -44,7 +44,7 @@ EXPOSE 9000 9001
 STOPSIGNAL SIGTERM
 
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["python", "manage.py", "healthcheck"]
+    CMD ["s4", "healthcheck"]
 
 ENTRYPOINT ["s4"]
 CMD ["serve"]
