@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 from storage_engine import meta
 from storage_engine.compaction import Compaction, CompactionOptions, CompactionReport
+from storage_engine.copying import Copying
 from storage_engine.errors import Busy
 from storage_engine.housekeeping import Housekeeping
 from storage_engine.layout import MARKER
+from storage_engine.leases import Kept, Leases
 from storage_engine.limits import COMPACTION_RESERVE_SHARE
 from storage_engine.quarantine import Quarantine
 from storage_engine.record import record_seed
@@ -56,9 +58,13 @@ class Care:
     ) -> None:
         self._place = place
         self.quarantine = Quarantine(index, committer)
-        self.snapshots = Snapshots(index, disk, place.snapshots, health)
+        self._index, self._disk = index, disk
+        self._leases = Leases(place.root / MARKER)
+        self.snapshots = Snapshots(
+            index, disk, place.snapshots, health, kept=options.snapshots_kept
+        )
         self.statistics = Statistics(index, disk, place.volumes)
-        self.housekeeping = Housekeeping(index, committer, disk, place.volumes)
+        self.housekeeping = Housekeeping(index, committer, disk, place.volumes, self._leases)
         self.salvage = Salvage(index, committer, disk, place)
         self.verification = Verification(
             index, files, self.quarantine, place.store_id, options.clock
@@ -91,7 +97,19 @@ class Care:
         if options.is_dry_run:
             return self._compaction.run(options)
         with self._compaction_lock():
+            if self._leases.is_held(Kept.VOLUMES):  # it would copy, and give nothing back
+                raise Busy("this store is being copied: compaction waits for the end of that")
             return self._compaction.run(options)
+
+    def keep_from(self) -> int:
+        """Return from which position on the journal is needed."""
+        return 0 if self._leases.is_held(Kept.JOURNAL) else self.snapshots.keep_from()
+
+    @contextmanager
+    def copying(self) -> Iterator[Copying]:
+        """Keep all that there is until the block ends, to copy it; others go on meanwhile."""
+        with self._leases.hold() as lease:
+            yield Copying(self._index, self._disk, self._place, lease)
 
     def scrub(self, options: ScrubOptions) -> ScrubReport:
         """Scrub; Busy while somebody else does."""

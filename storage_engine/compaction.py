@@ -283,6 +283,8 @@ class Compaction:
         Readers of large ones hold a lock. Readers of small ones hold none: they miss their bytes
         and look the blob up again.
         """
+        if self._housekeeping.is_copied():
+            return
         large = [(source.id, at, length) for at, length in moved if length >= PUNCH_BYTES_MIN]
         if large:
             self._housekeeping.punch(large)

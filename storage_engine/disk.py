@@ -280,6 +280,14 @@ def release_range(descriptor: int, offset: int, length: int) -> None:
     _try_lock(descriptor, fcntl.F_UNLCK, offset, length)
 
 
+def is_range_held(descriptor: int, offset: int, length: int) -> bool:
+    """Tell whether anybody holds a byte range, by another opening of the file; takes nothing."""
+    request = FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, offset, length, 0)
+    return bool(
+        FLOCK.unpack(fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, request))[0] != fcntl.F_UNLCK
+    )
+
+
 def _try_lock(descriptor: int, kind: int, offset: int, length: int) -> bool:
     """Lock or unlock by open file description, which threads share and forks inherit."""
     request = FLOCK.pack(kind, os.SEEK_SET, offset, length, 0)

@@ -115,7 +115,7 @@ class StorageEngine(ObjectVerbs, QuotaVerbs, LifecycleVerbs, Upkeep):
             self._open_index(options, undo)
             self._open_parts(options, undo)
             self._own(place)
-            self._checkpointer.start(self._care.snapshots.keep_from)
+            self._checkpointer.start(self._care.keep_from)
             undo.pop_all()
         _opened.add(self)
 

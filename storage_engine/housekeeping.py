@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from storage_engine import keys, meta, receipts, rows
 from storage_engine.commit import Operation
 from storage_engine.disk import try_own, try_seize_range
+from storage_engine.leases import Kept
 from storage_engine.limits import HOUSEKEEPING_BATCH, PUNCH_GRACE_MS
 from storage_engine.transaction import LAST_VOLUME, number
 from storage_engine.volume import volume_ids, volume_path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from storage_engine.commit import Committer
     from storage_engine.disk import Disk
     from storage_engine.index import Index
+    from storage_engine.leases import Leases
     from storage_engine.transaction import Transaction
 
 
@@ -97,11 +99,14 @@ class DropVolume(Operation[None]):
 class Housekeeping:
     """Tidies one store; several processes may do so at once."""
 
-    def __init__(self, index: Index, committer: Committer, disk: Disk, volumes: Path) -> None:
+    def __init__(
+        self, index: Index, committer: Committer, disk: Disk, volumes: Path, leases: Leases
+    ) -> None:
         self._index = index
         self._committer = committer
         self._disk = disk
         self._volumes = volumes
+        self._leases = leases
 
     def reclaim(self, now_ms: int) -> dict[str, int]:
         """Do all that is due; return counts of what was done."""
@@ -114,7 +119,16 @@ class Housekeeping:
 
     def drop_lifeless(self) -> int:
         """Unlink every volume that nothing uses and nobody appends to; return how many."""
+        if self.is_copied():
+            return 0
         return sum(self.drop_volume(volume_id) for volume_id in self._lifeless())
+
+    def is_copied(self) -> bool:
+        """Tell whether the store is being copied: what died since then must stay.
+
+        To be asked of what is known to be dead already (see `leases`).
+        """
+        return self._leases.is_held(Kept.VOLUMES)
 
     def punch(self, places: list[tuple[int, int, int]]) -> int:
         """Give back the room of dead records (volume id, offset, length), now; return how much.
@@ -162,6 +176,8 @@ class Housekeeping:
 
         Who heals a blob holds its lock too, so that what was forgotten cannot come back to life.
         """
+        if self.is_copied():
+            return 0
         with _Descriptors(self._disk, self._volumes) as descriptors:
             seized, gone = [], []
             for place, length in batch:
@@ -222,6 +238,8 @@ class Housekeeping:
         try:
             self._committer.submit(DropVolume(volume_id)).result()
         except InUse:
+            return False
+        if self.is_copied():  # from before: it is found lifeless again when that has ended
             return False
         self._disk.unlink(volume_path(self._volumes, volume_id))
         return True

@@ -58,6 +58,16 @@ def restore_meta_page(directory: Path, page: bytes) -> None:
         file.write(page + page)
 
 
+def newest_meta_page(path: Path) -> tuple[int, bytes]:
+    """Return the last commit's number and meta page, of a file that nobody commits to just now."""
+    with path.open("rb") as file:
+        pages = [file.read(META_PAGE_BYTES), file.read(META_PAGE_BYTES)]
+    found = [(_META.unpack_from(page)[-1], page) for page in pages]
+    for page in pages:
+        assert _META.unpack_from(page)[:2] == _MAGIC
+    return max(found)
+
+
 def await_release(directory: Path) -> None:
     """Wait until the last of the processes that had the index open is gone for LMDB as well.
 
@@ -216,12 +226,7 @@ class Index:
 
     def newest_meta_page(self) -> tuple[int, bytes]:
         """Return the last commit's number and meta page. Only under the write lock."""
-        with (self.path / DATA_FILE).open("rb") as file:
-            pages = [file.read(META_PAGE_BYTES), file.read(META_PAGE_BYTES)]
-        found = [(_META.unpack_from(page)[-1], page) for page in pages]
-        for page in pages:
-            assert _META.unpack_from(page)[:2] == _MAGIC
-        return max(found)
+        return newest_meta_page(self.path / DATA_FILE)
 
     def release_first_pin(self) -> None:
         """Let go of the tree that was found at opening: something else pins one now."""

@@ -37,6 +37,7 @@ class EngineOptions:
     descriptors_max: int = DESCRIPTORS_MAX
     disk_reserve_bytes: int = DISK_RESERVE_BYTES
     segment_bytes: int = JOURNAL_SEGMENT_BYTES
+    snapshots_kept: int = 1
     neighbours: frozenset[str] = frozenset()  # files of others that a new store may find
     clock: Clock = wall_clock  # what commits are dated by, and what falls due
     lifecycle_day_ms: int = DAY_MS  # how long a day of a lifecycle rule is; shorter for tests

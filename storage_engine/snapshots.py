@@ -1,8 +1,9 @@
 """Snapshots: whole copies of the index, from which it is made anew when it is lost.
 
 Each is one LMDB file that tells, like the index itself, which position of the journal it stands
-at; the journal is kept from there on. So a snapshot and the journal since lose nothing. Its name
-carries the checksum of its bytes: a damaged one is never believed.
+at; the journal is kept from the oldest on. So any of them and the journal since lose nothing: the
+older ones are there for the day on which the newest cannot be read. Its name carries the checksum
+of its bytes: a damaged one is never believed.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import lmdb
 from awscrt.checksums import crc32c
 
+from storage_engine import layout
 from storage_engine.errors import Busy, DiskFull, StorageError
 from storage_engine.index import LMDB_MAJOR, Tables
-from storage_engine.journal import Tail
+from storage_engine.journal import Tail, segment_starts
 from storage_engine.keys import JOURNAL
 from storage_engine.limits import READ_BYTES_MAX, SNAPSHOT_JOURNAL_BYTES
 from storage_engine.pace import Stopped, never
@@ -68,8 +70,15 @@ class Snapshots:
     """Makes and keeps the snapshots of one store."""
 
     def __init__(
-        self, index: Index, disk: Disk, directory: Path, health: Health | None = None
+        self,
+        index: Index,
+        disk: Disk,
+        directory: Path,
+        health: Health | None = None,
+        *,
+        kept: int = 1,
     ) -> None:
+        self._kept = kept  # how many
         self._index = index
         self._health = health  # whose reserve to leave, if any
         self._disk = disk
@@ -83,17 +92,24 @@ class Snapshots:
 
     def keep_from(self) -> int:
         """Return from which position on the journal is needed: without a snapshot, all of it."""
-        newest = self.newest()
-        if newest is None:
+        found = snapshots(self._directory)[-self._kept :]
+        if not found:
             return 0
-        if newest.path != self._durable:  # whoever made it may not have come to sync its name
+        if found[-1].path != self._durable:  # whoever made it may not have come to sync its name
             self._disk.sync_directory(self._directory)
-            self._durable = newest.path
-        return newest.position
+            self._durable = found[-1].path
+        return found[0].position
 
     def is_due(self, age_ms_max: int) -> bool:
-        """Tell whether the journal has grown enough, or anything changed and it is long ago."""
+        """Tell whether the journal has grown enough, or anything changed and it is long ago.
+
+        Without a snapshot one is due as soon as the journal does not reach back to the beginning.
+        """
         position, newest = self._position(), self.newest()
+        if newest is None and min(
+            segment_starts(self._directory.parent / layout.JOURNAL), default=0
+        ):
+            return True
         grown = position - (newest.position if newest is not None else 0)
         if not grown:
             return False
@@ -104,7 +120,7 @@ class Snapshots:
     def make(
         self, progress: Callable[[int, int], None], should_stop: Callable[[], bool] = never
     ) -> Snapshot:
-        """Copy the index as it is now; older snapshots go when the new one is durable.
+        """Copy the index as it is now; those that are too many go when the new one is durable.
 
         DiskFull, StorageError when the disk refuses, Busy while somebody else makes one, Stopped:
         nothing is left of the copy then. `progress` is told (bytes written, bytes in use).
@@ -114,10 +130,17 @@ class Snapshots:
                 made = self._make(progress, should_stop)
             except (OSError, lmdb.Error) as error:
                 raise StorageError(f"no snapshot could be made: {error}") from error
-            for older in snapshots(self._directory):
-                if older.path != made.path:
-                    self._disk.unlink(older.path)
+            self._prune(made)
         return made
+
+    def _prune(self, newest: Snapshot) -> None:
+        """Remove what is too many, and what stands elsewhere than behind the newest."""
+        others = [found for found in snapshots(self._directory) if found.path != newest.path]
+        older = [found for found in others if found.position < newest.position]
+        kept = older[max(0, len(older) + 1 - self._kept) :]
+        for gone in others:
+            if gone not in kept:
+                self._disk.unlink(gone.path)
 
     def _make(
         self, progress: Callable[[int, int], None], should_stop: Callable[[], bool]
@@ -130,7 +153,7 @@ class Snapshots:
         try:
             descriptor = self._disk.create(new)
             try:
-                self._copy(descriptor, progress, should_stop)
+                copy_index(self._index, descriptor, progress, should_stop)
                 self._disk.sync(descriptor)
             finally:
                 self._disk.close(descriptor)
@@ -143,25 +166,6 @@ class Snapshots:
         self._disk.rename(new, path)
         self._disk.sync_directory(self._directory)
         return next(snapshot for snapshot in snapshots(self._directory) if snapshot.path == path)
-
-    def _copy(
-        self,
-        descriptor: int,
-        progress: Callable[[int, int], None],
-        should_stop: Callable[[], bool],
-    ) -> None:
-        """Copy in a thread, tell how far it is, and end it early when asked to; Stopped."""
-        with ThreadPoolExecutor(1, thread_name_prefix="snapshot") as pool:
-            copying = pool.submit(self._index.copy, descriptor)
-            try:
-                while not wait([copying], PROGRESS_SECONDS).done:
-                    _check(should_stop)
-                    progress(os.fstat(descriptor).st_size, self._index.size_bytes())
-            except BaseException:
-                _cut_off(descriptor)
-                raise
-            copying.result()
-        progress(os.fstat(descriptor).st_size, self._index.size_bytes())
 
     def _bytes_used(self) -> int:
         """Return what a copy comes to: the pages in use, which may be far fewer than the file's."""
@@ -191,6 +195,26 @@ class Snapshots:
             yield
         finally:
             os.close(descriptor)
+
+
+def copy_index(
+    index: Index,
+    descriptor: int,
+    progress: Callable[[int, int], None],
+    should_stop: Callable[[], bool],
+) -> None:
+    """Copy in a thread, tell how far it is, and end it early when asked to; Stopped."""
+    with ThreadPoolExecutor(1, thread_name_prefix="snapshot") as pool:
+        copying = pool.submit(index.copy, descriptor)
+        try:
+            while not wait([copying], PROGRESS_SECONDS).done:
+                _check(should_stop)
+                progress(os.fstat(descriptor).st_size, index.size_bytes())
+        except BaseException:
+            _cut_off(descriptor)
+            raise
+        copying.result()
+    progress(os.fstat(descriptor).st_size, index.size_bytes())
 
 
 def _check(should_stop: Callable[[], bool]) -> None:

@@ -24,10 +24,12 @@ from storage_engine.values import Durability
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
+    from contextlib import AbstractContextManager
 
     from storage_engine.care import Care
     from storage_engine.checkpoint import Checkpointer
     from storage_engine.commit import Committer
+    from storage_engine.copying import Copying
     from storage_engine.health import Health
     from storage_engine.index import Index
     from storage_engine.journal import Journal
@@ -128,6 +130,10 @@ class Upkeep:
     def snapshot_is_due(self, age_ms_max: int) -> bool:
         """Tell whether much, or for so long anything, has changed since the last snapshot."""
         return self._care.snapshots.is_due(age_ms_max)
+
+    def copying(self) -> AbstractContextManager[Copying]:
+        """Begin to copy the store: nothing that was there is given up before the block ends."""
+        return self._care.copying()
 
     def verify(
         self,
