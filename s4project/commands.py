@@ -22,7 +22,7 @@ from iam import services
 from iam.errors import IdentityError, InvalidIdentity
 from iam.sealing import SealingError
 from s4project.store import prepare_store
-from storage_engine import EngineError
+from storage_engine import EngineError, NewerStore
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -59,7 +59,7 @@ class StoreCommand(BaseCommand):
         try:
             self._greet(prepare_store())
             answer = self.work(options)
-        except (InvalidIdentity, InvalidBucketName) as error:
+        except (InvalidIdentity, InvalidBucketName, NewerStore) as error:
             self._refuse(EXIT_USAGE, str(error))
         except REFUSALS as error:
             self._refuse(EXIT_REFUSED, str(error))

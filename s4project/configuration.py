@@ -258,6 +258,12 @@ SETTINGS: Final[dict[str, Setting]] = {
         "Age at which a snapshot of the index is replaced if anything changed; sooner after much "
         "change; 0: never, and the journal is kept for ever.",
     ),
+    "snapshot_count": Setting(
+        "S4_SNAPSHOT_COUNT",
+        "2",
+        whole_number(1, 100),
+        "How many snapshots of the index are kept, and the journal since the oldest of them.",
+    ),
     "compaction_enabled": Setting(
         "S4_COMPACTION_ENABLED",
         "true",
@@ -421,6 +427,7 @@ class Configuration:
     multipart_upload_ttl_hours: int
     lifecycle_day_seconds: int
     snapshot_interval_hours: int
+    snapshot_count: int
     compaction_enabled: bool
     compaction_interval_hours: int
     compaction_threshold: float

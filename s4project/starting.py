@@ -1,7 +1,7 @@
 """What the commands that run S4's processes have in common: settings first, then the log.
 
-Wrong settings end such a command with one line each and code 2; whatever else keeps S4 from
-starting, with one line and code 1.
+Wrong settings end such a command with one line each and code 2, a store of a newer S4 with one line
+and code 2; whatever else keeps S4 from starting, with one line and code 1.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from s4project.configuration import DAY_SECONDS
 from s4project.logs.stream import CANNOT_TELL, write_without_waiting
 from s4project.processes import LockedError
 from s4project.server import CannotListenError
-from storage_engine.errors import EngineError
+from storage_engine.errors import EngineError, NewerStore
 
 if TYPE_CHECKING:
     from iam.services import FirstStart
@@ -65,6 +65,8 @@ class ProcessCommand(BaseCommand):
         except LockedError as error:
             holder = f" ({error.holder})" if error.holder else ""
             self.give_up(1, f"S4 already runs on {settings.S4.data_dir}{holder}")
+        except NewerStore as error:
+            self.give_up(2, f"S4 cannot start: {error}")
         except OBSTACLES as error:
             self.give_up(1, f"S4 cannot start: {error}")
 

@@ -18,6 +18,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from iam import sealing, services
 from s4project.signing_key import secret_key
+from s4project.vintage import refuse_newer
 from storage_engine.apps import get_engine
 
 if TYPE_CHECKING:
@@ -39,9 +40,11 @@ def exclusive(path: Path) -> Iterator[None]:
 def prepare_store() -> services.FirstStart:
     """Create or upgrade what the data directory needs; return what a newcomer must be told.
 
-    Safe to call from several processes at once: an OS lock lets one of them work.
+    NewerStore, and nothing is touched, where a newer S4 was at it. Safe to call from several
+    processes at once: an OS lock lets one of them work.
     """
     configuration = settings.S4
+    refuse_newer()
     configuration.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with exclusive(configuration.data_dir / "prepare.lock"):
         get_engine()  # refuses a foreign or newer directory before anything is written to it

@@ -76,8 +76,11 @@ def get_engine(*, must_exist: bool = False) -> StorageEngine:
     process = _current()
     with process.lock:
         if process.engine is None:
-            day_ms = settings.S4.lifecycle_day_seconds * 1000
-            options = EngineOptions(neighbours=NEIGHBOURS, lifecycle_day_ms=day_ms)
+            options = EngineOptions(
+                neighbours=NEIGHBOURS,
+                lifecycle_day_ms=settings.S4.lifecycle_day_seconds * 1000,
+                snapshots_kept=settings.S4.snapshot_count,
+            )
             process.engine = open_engine(settings.S4.data_dir, options, must_exist=must_exist)
         return process.engine
 

@@ -152,6 +152,10 @@ class FormatError(EngineError):
     """The directory is not a store of ours, or a newer version of S4 wrote it."""
 
 
+class NewerStore(FormatError):
+    """A newer version of S4 has written there: this one must not."""
+
+
 class StoreInUse(FormatError):
     """The work needs the store to be closed, and some process has it open."""
 

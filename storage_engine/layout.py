@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from storage_engine.errors import FormatError, StoreInUse
+from storage_engine.errors import FormatError, NewerStore, StoreInUse
 from storage_engine.program import command
 
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ def existing(root: Path) -> Layout | None:
     if marker.format != FORMAT_NAME:
         raise FormatError(f"{root} belongs to {marker.format!r}, not to S4")
     if marker.version > FORMAT_VERSION:
-        raise FormatError(
+        raise NewerStore(
             f"{root} has format {marker.version}; this version of S4 knows {FORMAT_VERSION}"
         )
     if marker.version < FORMAT_VERSION:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awscrt.checksums import crc32c
 
@@ -27,8 +27,16 @@ NO_LINKS: Final = frozenset(
 )
 
 
-def copy_file(source: Path, target: Path, pace: Pace) -> tuple[int, int]:
-    """Copy a file that may grow meanwhile, up to where it ended; return its length and CRC-32C.
+class Copied(NamedTuple):
+    """What was written."""
+
+    size: int
+    crc32c: int
+    data_bytes: int  # without holes
+
+
+def copy_file(source: Path, target: Path, pace: Pace) -> Copied:
+    """Copy a file that may grow meanwhile, up to where it ended.
 
     Durable on return, but for its name. Stopped, OSError: what is there then is not whole.
     """
@@ -40,19 +48,21 @@ def copy_file(source: Path, target: Path, pace: Pace) -> tuple[int, int]:
         try:
             size = os.fstat(reading).st_size
             os.ftruncate(writing, size)
-            crc = _copy(reading, writing, size, pace)
+            crc, data_bytes = _copy(reading, writing, size, pace)
             os.fsync(writing)
         finally:
             os.close(writing)
     finally:
         os.close(reading)
-    return size, crc
+    return Copied(size, crc, data_bytes)
 
 
-def _copy(reading: int, writing: int, size: int, pace: Pace) -> int:
-    crc = end = 0
+def _copy(reading: int, writing: int, size: int, pace: Pace) -> tuple[int, int]:
+    """Copy what is no hole; return the CRC of everything, and how much that was."""
+    crc = end = copied = 0
     for start, stop in extents(reading, size):
         crc, end = _crc_of_zeros(start - end, crc), stop
+        copied += stop - start
         for at in range(start, stop, READ_BYTES_MAX):
             wanted = min(READ_BYTES_MAX, stop - at)
             # Its owner may have cut off, meanwhile, what nobody uses behind its last record.
@@ -62,7 +72,7 @@ def _copy(reading: int, writing: int, size: int, pace: Pace) -> int:
                 written += os.pwrite(writing, data[written:], at + written)
             crc = crc32c(data, crc)
             pace.pause(wanted)
-    return _crc_of_zeros(size - end, crc)
+    return _crc_of_zeros(size - end, crc), copied
 
 
 def checksum(path: Path, pace: Pace) -> tuple[int, int]:

@@ -178,7 +178,7 @@ class _Making:
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with suppress(FileNotFoundError):  # renamed meanwhile, as a log is
                 mode = stat.S_IMODE(path.stat().st_mode)
-                self._report.copied_bytes += copy_file(path, target, self._pace)[0]
+                self._report.copied_bytes += copy_file(path, target, self._pace).data_bytes
                 target.chmod(mode)
 
     def _others(self) -> Iterator[Path]:
@@ -214,8 +214,8 @@ class _Making:
         if known is not None and is_there and (known[0] == target or link(known[0], target)):
             self._report.linked_bytes += known[1].size
             return known[1]
-        size, crc = copy_file(volume.path, target, self._pace)
-        self._report.copied_bytes += size
+        size, crc, data_bytes = copy_file(volume.path, target, self._pace)
+        self._report.copied_bytes += data_bytes
         return File(
             name=name,
             size=size,

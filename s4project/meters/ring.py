@@ -81,6 +81,16 @@ class Change(NamedTuple):
     after: bytes
 
 
+def is_of_newer(path: Path) -> bool:
+    """Tell whether a later version of this format is in a file, which would be begun anew."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(12)
+    except OSError:
+        return False
+    return head[:8] == HEADER[:8] and int.from_bytes(head[8:12], "little") > VERSION
+
+
 def _pages(tier: Tier) -> int:
     return -(-tier.slots // SLOTS_OF_PAGE)
 

@@ -40,6 +40,54 @@ def test_a_newer_snapshot_replaces_the_older(engine: StorageEngine) -> None:
     assert snapshots(second.path.parent) == [second]
 
 
+def test_so_many_snapshots_are_kept_and_the_journal_since_the_oldest(tmp_path: Path) -> None:
+    """Three of five stay, the newest, and nothing of the journal since is given up."""
+    with open_kept(tmp_path / "store", 3) as engine:
+        made = []
+        for n in range(5):
+            put(engine, f"{n}", noise(3000, n))
+            made.append(engine.snapshot())
+        directory = made[0].path.parent
+        assert snapshots(directory) == made[-3:]
+        assert engine._care.keep_from() == made[2].position
+    with open_kept(tmp_path / "store", 1) as engine:
+        assert engine._care.keep_from() == made[4].position, "fewer are wanted now"
+        put(engine, "more", noise(10))
+        last = engine.snapshot()
+        assert snapshots(directory) == [last]
+
+
+def test_snapshots_from_beyond_are_not_kept(tmp_path: Path) -> None:
+    """One that stands where this journal has not come to belongs to another past: it goes."""
+    with open_kept(tmp_path / "store", 3) as engine:
+        put(engine, "a", noise(10))
+        made = engine.snapshot()
+        made.path.with_name(f"{10**15:020d}-{made.crc:08x}.snapshot").write_bytes(b"")
+        put(engine, "b", noise(10))
+        second = engine.snapshot()
+        assert snapshots(made.path.parent) == [made, second]
+
+
+def test_one_is_due_at_once_where_there_is_none_and_the_journal_is_not_whole(
+    tmp_path: Path,
+) -> None:
+    """As in a store that was put back from a backup: nothing could be made of its journal."""
+    with small_store(tmp_path / "store") as engine:
+        for n in range(200):
+            put(engine, f"{n}", noise(1000, n))
+        made = engine.snapshot()
+        engine.checkpoint()
+        engine._journal.recycle(made.position)
+        assert not engine.snapshot_is_due(LONG_MS)
+        made.path.unlink()
+        assert engine.snapshot_is_due(LONG_MS)
+
+
+def open_kept(path: Path, kept: int) -> StorageEngine:
+    """Open a store that keeps so many snapshots."""
+    return small_store(path, snapshots_kept=kept)
+
+
 def test_a_damaged_snapshot_is_told_from_a_whole_one(engine: StorageEngine) -> None:
     """One flipped bit is noticed."""
     put(engine, "a", noise(100))
