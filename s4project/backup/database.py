@@ -106,6 +106,6 @@ def is_sound(path: Path) -> bool:
     uri = f"{path.absolute().as_uri()}?immutable=1"
     try:
         with closing(sqlite3.connect(uri, uri=True)) as copy:
-            return copy.execute("PRAGMA quick_check").fetchone() == ("ok",)
+            return bool(copy.execute("PRAGMA quick_check").fetchone() == ("ok",))
     except sqlite3.Error:
         return False

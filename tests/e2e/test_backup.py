@@ -172,10 +172,10 @@ def wait_for_promises(clients: list[Remembering], promises: int) -> None:
 def test_a_backup_under_load_starts_elsewhere_and_lacks_nothing(
     server: Server, clients: list[Remembering], tmp_path: Path
 ) -> None:
-    """One, several that are killed anywhere, and one that goes on with those: the first stays
-    whole, and the last, started elsewhere, is sound and keeps every promise from before it.
+    """Behind one, and several that were killed: sound, with all that was promised before it.
 
-    Buckets that are made and deleted meanwhile are there or not, never with another's objects.
+    The first stays whole whatever is killed. Buckets that are made and deleted meanwhile are
+    there or not, never with another's objects.
     """
     target = tmp_path / "target"
     target.mkdir()
