@@ -24,7 +24,7 @@ from s4project.backup.catalogue import (
     sync_directory,
     write_json,
 )
-from s4project.backup.database import SQLITE_NAME, copy_database
+from s4project.backup.database import DUMP_NAME, SQLITE_NAME, copy_database
 from s4project.backup.files import checksum, copy_file, covers, link
 from s4project.store import exclusive
 from storage_engine.layout import MARKER, NEW_MARKER, PARTS, VOLUMES
@@ -45,7 +45,8 @@ ROOM_SHARE: Final = 0.75  # a volume that lost more than a quarter is copied aga
 STAT_BLOCK_BYTES: Final = 512
 # Made anew by each process that needs it, or copied in its own way.
 LEFT_OUT: Final = frozenset(
-    {"prepare.lock", "serve.lock", "jobs.lock", MARKER, NEW_MARKER, MANIFEST, SQLITE_NAME}
+    {"prepare.lock", "serve.lock", "jobs.lock", MARKER, NEW_MARKER, MANIFEST}
+    | {SQLITE_NAME, DUMP_NAME}
     | {SQLITE_NAME + end for end in ("-wal", "-shm", "-journal")}
 )
 

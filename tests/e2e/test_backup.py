@@ -172,11 +172,8 @@ def wait_for_promises(clients: list[Remembering], promises: int) -> None:
 def test_a_backup_under_load_starts_elsewhere_and_lacks_nothing(
     server: Server, clients: list[Remembering], tmp_path: Path
 ) -> None:
-    """Behind one, and several that were killed: sound, with all that was promised before it.
-
-    The first stays whole whatever is killed. Buckets that are made and deleted meanwhile are
-    there or not, never with another's objects.
-    """
+    """Behind one, and several that were killed: sound, with all that was promised before it."""
+    # The first stays whole whatever is killed; buckets that come and go never have another's keys.
     target = tmp_path / "target"
     target.mkdir()
     wait_for_promises(clients, 25)
