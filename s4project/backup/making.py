@@ -46,7 +46,7 @@ STAT_BLOCK_BYTES: Final = 512
 # Made anew by each process that needs it, or copied in its own way.
 LEFT_OUT: Final = frozenset(
     {"prepare.lock", "serve.lock", "jobs.lock", MARKER, NEW_MARKER, MANIFEST}
-    | {SQLITE_NAME, DUMP_NAME}
+    | {SQLITE_NAME, DUMP_NAME, "metrics"}
     | {SQLITE_NAME + end for end in ("-wal", "-shm", "-journal")}
 )
 

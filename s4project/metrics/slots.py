@@ -166,7 +166,9 @@ class Slots:
         return {bucket: bucket if bucket in granted else OTHER for bucket in (*known, *wanted)}
 
     def _paths(self) -> list[Path]:
-        return [path for path in self._directory.iterdir() if path.name.isdigit()]
+        with suppress(FileNotFoundError):  # who ended last has removed it
+            return [path for path in self._directory.iterdir() if path.name.isdigit()]
+        return []
 
     def _sheets(self) -> Iterator[tuple[int, Sheet]]:
         for path in self._paths():

@@ -85,6 +85,14 @@ def test_clearing_forgets_the_dead_alone(tmp_path: Path) -> None:
     assert not tmp_path.exists()
 
 
+def test_a_directory_that_is_gone_is_removed_already(tmp_path: Path) -> None:
+    """Server and jobs end at the same time: whoever is second finds nothing, and ends as well."""
+    slots = Slots(tmp_path)
+    slots.remove()
+    slots.remove()
+    assert slots.read() == ({}, {})
+
+
 def test_a_directory_that_is_in_use_stays(tmp_path: Path) -> None:
     """A server that ends leaves the place to the jobs that run beside it."""
     slots = Slots(tmp_path)
