@@ -7,11 +7,13 @@ threads. Knows no operation and no SQL: control plane and notes are given as pla
 from __future__ import annotations
 
 import asyncio
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -44,6 +46,11 @@ if TYPE_CHECKING:
     )
 
 Result = TypeVar("Result")
+
+READING_SECONDS: Final = 5.0  # how long requests wait for SQL to be read
+LOOK_SECONDS: Final = 1.0  # between two looks whether SQL answers again
+WORK_SECONDS: Final = 30.0  # how long a request waits for a change of SQL: longer than SQL itself
+RETRY: Final = {"Retry-After": "5"}
 
 
 class ControlPlane(Protocol):
@@ -97,6 +104,10 @@ class Snapshots:
     generation is noted before the reading, so a change made meanwhile is seen next time; it is not
     noted while the writer of a change is still at it, dead or alive: then the next request reads
     again.
+
+    While SQL does not answer, requests go on by what was read last: unless they would miss a change
+    that somebody was told is done. Only the first of them wait; then one look a second is made
+    beside them.
     """
 
     keyring: Keyring
@@ -109,6 +120,9 @@ class Snapshots:
         self._topics: dict[str, int] = {}
         self._lock = asyncio.Lock()
         self._begun = self._done = 0  # numbers of the last readings
+        self._is_troubled = False  # the last reading failed, or takes too long
+        self._is_asked = False  # another look is on its way
+        self._look_at = 0.0
 
     @property
     def are_read(self) -> bool:
@@ -126,23 +140,60 @@ class Snapshots:
         One that began after they came is good for all of them, though the next request may have to
         read again: while a writer takes long, requests do not queue up for a reading each.
         """
-        came = self._begun
-        async with self._lock:
-            if not self.is_current and self._done <= came:
-                self._begun = number = self._begun + 1
-                await asyncio.get_running_loop().run_in_executor(
-                    door, copy_context().run, self._read
-                )
-                self._done = number
+        if not self._is_troubled:
+            came = self._begun
+            async with self._lock:
+                if not (self._is_troubled or self.is_current) and self._done <= came:
+                    self._begun = number = self._begun + 1
+                    await self._wait_for_reading(door)
+                    self._done = number
+        if self._is_troubled:
+            self._look_again(door)
+            self._make_do()
+
+    async def _wait_for_reading(self, door: ThreadPoolExecutor) -> None:
+        """Read, and leave a reading that takes too long to its thread."""
+        reading = asyncio.get_running_loop().run_in_executor(
+            door, copy_context().run, self._try_to_read
+        )
+        await asyncio.wait({reading}, timeout=READING_SECONDS)
+        if reading.done():
+            reading.result()
+        else:
+            self._is_troubled = not self.is_current
+
+    def _look_again(self, door: ThreadPoolExecutor) -> None:
+        """Read beside the requests, when it is time."""
+        if not self._is_asked and time.monotonic() >= self._look_at:
+            self._is_asked = True
+            door.submit(self._try_to_read)
+
+    def _make_do(self) -> None:
+        """Refuse the request unless what was read last is all that anybody may rely on."""
+        if self._total < 0 or self._engine.confirmed_generation() > self._total:
+            raise S3Error("ServiceUnavailable", headers=RETRY)
+
+    def _try_to_read(self) -> None:
+        try:
+            self._read()
+        except S3Error:  # the control plane's word for a database that does not answer
+            self._look_at = time.monotonic() + LOOK_SECONDS
+            self._is_troubled = True
+        else:
+            self._is_troubled = False
+        finally:
+            self._is_asked = False
 
     def _read(self) -> None:
         total, topics = self._engine.generation(), self._engine.generations()
         is_settled = self._control.is_settled()
         first = self._total < 0
-        if first or topics.get("iam") != self._topics.get("iam"):
-            self.keyring = self._control.load_keyring()
+        keyring = None if first else self.keyring
+        if keyring is None or topics.get("iam") != self._topics.get("iam"):
+            keyring = self._control.load_keyring()
         if first or topics != self._topics:  # a bucket names its owner, so users count too
             self.registry = self._control.load_registry()
+        self.keyring = keyring  # both or neither
         if is_settled:
             self._topics, self._total = topics, total
 
@@ -182,9 +233,12 @@ class Store:
     async def on_sql(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """Run a call of the control plane in a thread, which knows who acts."""
         known = copy_context().run
-        return await asyncio.get_running_loop().run_in_executor(
-            self._sql, known, function, *arguments
-        )
+        work = asyncio.get_running_loop().run_in_executor(self._sql, known, function, *arguments)
+        await asyncio.wait({work}, timeout=WORK_SECONDS)
+        if work.done():
+            return work.result()
+        work.add_done_callback(_hear)
+        raise S3Error("ServiceUnavailable", headers=RETRY)
 
     async def committed(self, future: Future[Result]) -> Result:
         """Wait for a mutation to be durable; it is finished even when the client goes away."""
@@ -195,11 +249,27 @@ class Store:
         if not self.snapshots.is_current:
             await self.snapshots.refresh(self._reading)
 
+    async def follow(self) -> None:
+        """Bring the snapshots up to date beside the requests, once a second.
+
+        So that a worker which nobody asked anything knows what there was when SQL goes away.
+        """
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            with suppress(S3Error):
+                await self.refresh()
+
     def close(self) -> None:
         """Let the threads end."""
         self._disk.shutdown(wait=True)
         self._sql.shutdown(wait=True)
         self._reading.shutdown(wait=True)
+
+
+def _hear(work: asyncio.Future[Any]) -> None:
+    """Take note of how work ended for which nobody waits any more."""
+    if not work.cancelled():
+        work.exception()
 
 
 @dataclass(slots=True)

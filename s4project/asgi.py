@@ -6,6 +6,7 @@ The engine is opened when a worker starts (after fork) and closed when it stops.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ from django.urls import get_resolver
 from iam.audit.acting import request_id
 from iam.audit.notes import weight
 from iam.services.audit import note_box, write_notes
+from s3api.context import LOOK_SECONDS
+from s3api.errors import S3Error
 from s4project.body_bound import BodyBound
 from s4project.key_uses import KeyUses
 from s4project.logs.access import AccessLog, open_access_log
@@ -31,6 +34,7 @@ from s4project.probes import ConsoleProbes, MinioProbes
 from s4project.s3side import close_s3_app, open_s3_app
 from s4project.scribe import RecordQueue, Scribe
 from s4project.session_gateway import SessionGateway
+from s4project.sql.gate import gate
 from s4project.trace import watches as trace
 from s4project.trace.watches import Tracer
 from s4project.zip_download import ZipDownload
@@ -106,6 +110,8 @@ class TwoSides:
         scribe = Scribe(uses, notes, counters)
         scribe.start()
         self.s3 = open_s3_app(engine, uses, notes.put)
+        await self._first_snapshots()
+        following = asyncio.create_task(self.s3.store.follow())
         self.s3.tellers.append(counters.tell)
         self.accesses = open_access_log(settings.S4)
         if self.accesses is not None:
@@ -115,6 +121,7 @@ class TwoSides:
         tracer.start()
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        following.cancel()
         tracer.stop()
         close_s3_app()
         scribe.stop()
@@ -123,6 +130,18 @@ class TwoSides:
             self.metrics = None
         close_engine()
         await send({"type": "lifespan.shutdown.complete"})
+
+    async def _first_snapshots(self) -> None:
+        """Read who there is before any request comes: without that, all would be refused.
+
+        A worker that is started while SQL is away waits for it, and the others serve meanwhile.
+        """
+        gate.guard(settings.S4.database_connections)
+        while True:
+            try:
+                return await self._s3().store.refresh()
+            except S3Error:
+                await asyncio.sleep(LOOK_SECONDS)
 
 
 application = TwoSides()

@@ -30,6 +30,7 @@ from s4project.setting_values import (
     whole_number,
 )
 from s4project.shipped import is_installed
+from s4project.sql.address import lacks_password
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -167,6 +168,25 @@ SETTINGS: Final[dict[str, Setting]] = {
         parse_database,
         "SQL database for users, keys and buckets; empty: SQLite in the data directory.",
         is_secret=True,
+    ),
+    "database_password": Setting(
+        "S4_DATABASE_PASSWORD",
+        "",
+        matching(r"|[^\0]{1,1024}", "a password"),
+        "Password for PostgreSQL, where DATABASE_URL has none.",
+        is_secret=True,
+    ),
+    "database_connections": Setting(
+        "S4_DATABASE_CONNECTIONS",
+        "8",
+        whole_number(1, 1000),
+        "How many pages and calls of the console a worker lets connect to PostgreSQL at once.",
+    ),
+    "database_wait_seconds": Setting(
+        "S4_DATABASE_WAIT_SECONDS",
+        "60",
+        whole_number(0, 86_400),
+        "How long the start waits for PostgreSQL; 0: not at all.",
     ),
     "root_username": Setting(
         "S4_ROOT_USERNAME",
@@ -413,6 +433,9 @@ class Configuration:
     tls_key: Path | None
     http2: bool
     database_url: str = field(repr=False)
+    database_password: str = field(repr=False)
+    database_connections: int
+    database_wait_seconds: int
     root_username: str
     root_password: str = field(repr=False)
     session_idle_minutes: int
@@ -467,6 +490,10 @@ def load(environ: Mapping[str, str]) -> Configuration:
         problems.append("S4_TLS_CERT and S4_TLS_KEY must be given together")
     if values["bind"].port == values["console_bind"].port != 0:  # the port tells the sides apart
         problems.append("S4_BIND and S4_CONSOLE_BIND must have different ports")
+    if values["database_password"] and not lacks_password(values["database_url"]):
+        problems.append(
+            "S4_DATABASE_PASSWORD is for a PostgreSQL whose DATABASE_URL has no password"
+        )
     return Configuration(**values, problems=tuple(problems))
 
 

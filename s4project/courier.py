@@ -19,6 +19,7 @@ from django.db import Error, connections
 
 from iam.audit import bell, webhook
 from iam.services.audit import entries_after, move_cursor, read_cursor
+from s4project.sql.gate import gate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 SINK: Final = "webhook"
 ENTRIES_AT_ONCE: Final = 100
+AWAY_SECONDS: Final = 5.0  # before the database is asked again
 RETRY_SECONDS_MIN: Final = 1.0
 RETRY_SECONDS_MAX: Final = 300.0
 LOOK_SECONDS: Final = 3600.0  # entries of a process that was killed before it could ring
@@ -73,7 +75,12 @@ class Courier:
         """Deliver all there is; False when it must be tried again."""
         try:
             self.deliver()
-        except (webhook.RefusedError, Error) as error:
+        except Error as error:
+            self._retry_seconds = AWAY_SECONDS
+            if not gate.is_away:
+                log.warning("The audit log cannot be read", error=str(error), retry=AWAY_SECONDS)
+            return False
+        except webhook.RefusedError as error:
             log.warning(
                 "Audit entries wait for the webhook", error=str(error), retry=self._retry_seconds
             )

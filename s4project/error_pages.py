@@ -12,6 +12,8 @@ from django.http import HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 
+from s4project.sql.trouble import RETRY_SECONDS, is_away_now, is_told
+
 if TYPE_CHECKING:
     from django.http import HttpRequest
     from django_stubs_ext import StrPromise
@@ -30,6 +32,13 @@ TROUBLES: Final = {
     404: Trouble(_("Not found"), _("There is nothing at this address.")),
     500: Trouble(
         _("Something went wrong"), _("The trouble is in the log of the server. Try again.")
+    ),
+    503: Trouble(
+        _("The database does not answer"),
+        _(
+            "Users, buckets and settings cannot be seen or changed now. Objects are served as "
+            "before. Load the page again in a moment."
+        ),
     ),
 }
 STALE_FORM: Final = Trouble(
@@ -60,8 +69,12 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer for an error of S4's own; Django has logged it."""
-    return answer(request, 500)
+    """Answer for an error of S4's own, which Django logs; a database that is away is none."""
+    if not is_away_now():
+        return answer(request, 500)
+    response = answer(request, 503)
+    response["Retry-After"] = str(RETRY_SECONDS)
+    return is_told(response)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

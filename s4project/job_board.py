@@ -15,6 +15,7 @@ from django.db import Error
 from django.utils import timezone
 
 from s4project.models import JobRecord
+from s4project.sql.gate import gate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -70,15 +71,17 @@ class Board:
             self._write(name, done_at=timezone.now(), result=known)
         self._count(name, "unfinished" if is_unfinished else "done" if result else "idle")
 
-    def fails(self, name: str, due_seconds: float, failure: str) -> None:
-        """Note that it met trouble; it is written down when it is news."""
+    def fails(self, name: str, due_seconds: float, failure: str) -> bool:
+        """Note that it met trouble; it is written down when it is news, which is answered."""
         state = self._ended(name, due_seconds)
         state.failure = failure[:FAILURE_CHARACTERS_MAX]
         told, when = self._told.get(name, ("", 0.0))
-        if told != state.failure or time.monotonic() - when > FAILURE_SECONDS:
+        is_news = told != state.failure or time.monotonic() - when > FAILURE_SECONDS
+        if is_news:
             self._told[name] = (state.failure, time.monotonic())
             self._write(name, failed_at=timezone.now(), failure=state.failure)
         self._count(name, "failed")
+        return is_news
 
     def as_dict(self) -> dict[str, Any]:
         """Show everything as JSON has it."""
@@ -109,4 +112,6 @@ def write_record(name: str, **columns: Any) -> None:
     try:
         JobRecord.objects.update_or_create(name=name, defaults=columns)
     except Error as error:
+        if gate.is_away:
+            return
         log.warning("What a job did is not on record", job=name, error=str(error))

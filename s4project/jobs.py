@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import structlog
 from django.conf import settings
 from django.contrib.sessions.models import Session
-from django.db import DatabaseError, close_old_connections
+from django.db import Error, close_old_connections
 from django.utils import timezone
 
 from buckets.alignment import align_engine
@@ -28,6 +28,8 @@ from s4project.job_board import Board
 from s4project.lifecycle import Diary, abort_old_uploads
 from s4project.meters.gauges import note
 from s4project.quota_watch import QuotaWatch
+from s4project.sql.gate import gate
+from s4project.sql.trouble import is_away
 from storage_engine import Busy, CompactionOptions, ScrubOptions
 from storage_engine.apps import get_engine
 from storage_engine.errors import EngineError
@@ -41,6 +43,7 @@ STOP_SIGNALS: Final = frozenset({signal.SIGTERM, signal.SIGINT})
 HOUR: Final = 3600.0
 MINUTE: Final = 60.0
 RETRY_SECONDS: Final = 60.0
+AWAY_SECONDS: Final = 5.0  # before a job is tried again that needs SQL, while that is away
 SLICE_SECONDS: Final = 20.0  # how long a job of hours keeps the others waiting
 PAUSE_SECONDS: Final = 1.0  # before its next slice
 LOOKS_A_DAY: Final = 20  # for what is due by lifecycle, where a day is short
@@ -261,10 +264,14 @@ def _run(job: Job, board: Board) -> float:
     board.begins(job.name)
     try:
         result = job.run()
-    except (EngineError, DatabaseError, OSError) as error:
+    except (EngineError, Error, OSError) as error:
+        is_outage = isinstance(error, Error) and is_away(error)
         kind, due = type(error).__name__, min(RETRY_SECONDS, job.every_seconds)
-        log.warning("A job will be tried again", job=job.name, error=str(error), kind=kind)
-        board.fails(job.name, due, f"{kind}: {error}")
+        if is_outage:
+            due = min(due, AWAY_SECONDS)
+        is_news = board.fails(job.name, due, f"{kind}: {error}")
+        if is_news and not (is_outage and gate.is_away):  # which was told, for all jobs together
+            log.warning("A job will be tried again", job=job.name, error=str(error), kind=kind)
         return due
     finally:
         close_old_connections()

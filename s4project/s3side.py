@@ -6,20 +6,23 @@ Here the services' own errors become S3's, so that the data path knows no Django
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import Error
 
 from buckets import services as bucket_services
 from iam import services as iam_services
 from iam.errors import NoSuchUser
 from s3api.app import S3App
 from s3api.audit import Audit, DataAccess
-from s3api.context import S3Config
+from s3api.context import RETRY, S3Config
 from s3api.errors import S3Error
 from s3api.rates import Rates
 from s4project import rate_table
+from s4project.sql.trouble import is_away
+from s4project.sql.visits import residence
 from storage_engine import Versioning
 from storage_engine.apps import get_engine
 
@@ -34,32 +37,52 @@ if TYPE_CHECKING:
     from s4project.configuration import Configuration
     from storage_engine import StorageEngine
 
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+
+def in_its_thread(call: Callable[Given, Result]) -> Callable[Given, Result]:
+    """Let a call have a connection of its own, and say in S3's words that SQL does not answer."""
+
+    @wraps(call)
+    def called(*given: Given.args, **named: Given.kwargs) -> Result:
+        try:
+            with residence():
+                return call(*given, **named)
+        except Error as error:
+            if is_away(error):
+                raise S3Error("ServiceUnavailable", headers=RETRY) from error
+            raise
+
+    return called
+
 
 class Services:
     """The control plane over Django's services; each call may run in any thread.
 
-    Snapshots are read by one at a time.
+    Snapshots are read by one at a time. ServiceUnavailable while SQL does not answer.
     """
 
     def __init__(self) -> None:
         self._keyrings = iam_services.KeyringReader()
         self._registries = bucket_services.RegistryReader()
 
+    @in_its_thread
     def is_settled(self) -> bool:
         """Whether what is read from now on holds every change that was announced before."""
-        close_old_connections()
         return iam_services.is_settled()
 
+    @in_its_thread
     def load_keyring(self) -> Keyring:
         """Read every enabled key and its user."""
-        close_old_connections()
         return self._keyrings.read()
 
+    @in_its_thread
     def load_registry(self) -> Registry:
         """Read every bucket."""
-        close_old_connections()
         return self._registries.read()
 
+    @in_its_thread
     def create_bucket(
         self, name: str, owner_canonical_id: str, region: str, configuration: BucketConfiguration
     ) -> BucketState:
@@ -67,7 +90,6 @@ class Services:
 
         InvalidAccessKeyId when the caller was deleted since the keyring was read.
         """
-        close_old_connections()
         try:
             return bucket_services.create_bucket(name, owner_canonical_id, region, configuration)
         except bucket_services.InvalidBucketName as error:
@@ -79,9 +101,9 @@ class Services:
             code = "BucketAlreadyOwnedByYou" if is_own else "BucketAlreadyExists"
             raise S3Error(code, BucketName=name) from error
 
+    @in_its_thread
     def configure_bucket(self, bucket: BucketState, **changes: Any) -> None:
         """Set fields of a bucket's configuration; NoSuchBucket, InvalidBucketState."""
-        close_old_connections()
         try:
             bucket_services.configure_bucket(bucket.id, **changes)
         except bucket_services.NoSuchBucket as error:
@@ -89,9 +111,9 @@ class Services:
         except bucket_services.InvalidBucketState as error:
             raise S3Error("InvalidBucketState", str(error)) from error
 
+    @in_its_thread
     def delete_bucket(self, bucket: BucketState) -> None:
         """Delete an empty bucket; NoSuchBucket, BucketNotEmpty."""
-        close_old_connections()
         try:
             bucket_services.delete_bucket(bucket.name, bucket_id=bucket.id)
         except bucket_services.NoSuchBucket as error:

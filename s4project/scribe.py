@@ -21,9 +21,10 @@ from django.db import (
     DataError,
     Error,
     IntegrityError,
-    close_old_connections,
     connections,
 )
+
+from s4project.sql.visits import residence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,7 +35,7 @@ GATHER_SECONDS: Final = 0.25  # what comes this soon after a record is written w
 RECORDS_MAX: Final = 20_000
 BATCH_RECORDS_MAX: Final = 500
 RETRY_SECONDS_MIN: Final = 1.0
-RETRY_SECONDS_MAX: Final = 60.0
+RETRY_SECONDS_MAX: Final = 5.0
 STOP_SECONDS: Final = 10.0  # how long a worker that ends waits for the last writes
 # Trying again helps none of these: ValueError is PostgreSQL's driver about a NUL.
 UNWRITABLE: Final = (DataError, IntegrityError, ValueError)
@@ -186,6 +187,7 @@ class Scribe:
         self._due: dict[Ledger, float] = {}
         self._written_at: dict[Ledger, float] = {}
         self._retry_seconds: dict[Ledger, float] = {}
+        self._told: dict[Ledger, str] = {}  # the kind of trouble that is known of
         # A daemon: a worker that is told to end at once does not wait for it.
         self._thread = threading.Thread(target=self._run, name="scribe", daemon=True)
 
@@ -246,17 +248,27 @@ class Scribe:
 
     def _write(self, ledger: Ledger) -> bool:
         """Write what a ledger has; False when there was trouble, and the rest is kept."""
-        close_old_connections()
         try:
-            while ledger.write_batch():
-                continue
+            with residence():
+                while ledger.write_batch():
+                    continue
         except (Error, OSError) as error:
-            log.warning(
-                "What is noted will be written later",
-                ledger=ledger.name,
-                waiting=ledger.count(),
-                error=str(error),
-                kind=type(error).__name__,
-            )
+            self._tell_trouble(ledger, error)
             return False
+        if self._told.pop(ledger, ""):
+            log.info("What was noted is written", ledger=ledger.name)
         return True
+
+    def _tell_trouble(self, ledger: Ledger, error: Exception) -> None:
+        """Say that a ledger waits: once, and again when its trouble is of another kind."""
+        kind = type(error).__name__
+        if self._told.get(ledger) == kind:
+            return
+        self._told[ledger] = kind
+        log.warning(
+            "What is noted will be written later",
+            ledger=ledger.name,
+            waiting=ledger.count(),
+            error=str(error),
+            kind=kind,
+        )

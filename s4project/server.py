@@ -196,12 +196,19 @@ class Arbiter(gunicorn.arbiter.Arbiter):  # type: ignore[misc]  # gunicorn is un
         # For two generations of workers, of which the one goes while the other comes.
         self.columns = 2 * app.plan.workers + 2
         rate_table.share(self.columns)
+        self.coming = 0  # workers of the next generation that do not accept yet
+        self.last_old_age = 0  # of the generation that goes when they do
         self.is_stopping = False
         self.supervisor = Supervisor(os.environ)
 
     def manage_workers(self) -> None:
-        """Keep the workers and the jobs process in number."""
-        super().manage_workers()
+        """Keep the workers and the jobs process in number; while one comes, two generations."""
+        if self.coming > 0:
+            young = sum(worker.age > self.last_old_age for worker in self.WORKERS.values())
+            for _ in range(self.num_workers - young):
+                self.spawn_worker()
+        else:
+            super().manage_workers()
         self.supervisor.beat()
         if self.child:
             self.child.keep_alive()
@@ -237,6 +244,10 @@ class Arbiter(gunicorn.arbiter.Arbiter):  # type: ignore[misc]  # gunicorn is un
         """Call `on_ready` when the last worker of the first generation has reported."""
         with contextlib.suppress(BlockingIOError):
             reports = len(os.read(self.reports, 256))
+            if self.coming > 0:
+                self.coming -= reports
+                if self.coming <= 0:
+                    self._say_ready()
             if self.awaited > 0:
                 self.awaited -= reports
                 if self.awaited <= 0:
@@ -248,10 +259,16 @@ class Arbiter(gunicorn.arbiter.Arbiter):  # type: ignore[misc]  # gunicorn is un
         self.supervisor.ready(f"Serves; worker processes: {self.app.plan.workers}")
 
     def reload(self) -> None:
-        """Replace the workers one generation by the next."""
+        """Start the next generation; the old one serves until all of the next do.
+
+        One that is still coming is of an older wish, and goes at once.
+        """
+        for pid, worker in list(self.WORKERS.items()) if self.coming > 0 else ():
+            if worker.age > self.last_old_age:
+                self.kill_worker(pid, signal.SIGTERM)
         self.supervisor.reloading()
-        super().reload()
-        self._say_ready()
+        self.last_old_age, self.coming = self.worker_age, self.num_workers
+        self.manage_workers()
 
     def handle_hup(self) -> None:
         """Replace the workers, whose successors serve the certificate as its files are now."""

@@ -21,7 +21,7 @@ from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.core.handlers.asgi import ASGIRequest
-from django.db import Error, close_old_connections
+from django.db import Error
 from django.http import HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
@@ -30,9 +30,12 @@ from iam.audit_middleware import actor_of
 from iam.console import signed_in
 from iam.sessions import SessionLife
 from s3api.app import Guest
+from s3api.context import RETRY
 from s3api.errors import S3Error
 from s3api.protocol import render_error
 from s4project.signing_key import FollowServerKey
+from s4project.sql.trouble import is_away
+from s4project.sql.visits import visit
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -104,7 +107,6 @@ def let_in(scope: dict[str, Any]) -> Guest | S3Error:
     headers = dict(scope["headers"])
     if headers.get(b"sec-fetch-site", b"none") not in FROM_HERE:
         return S3Error("AccessDenied", "Only pages of the console itself may ask here.")
-    close_old_connections()
     bare = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] not in BODY]}
     found: list[Guest | S3Error] = [OVER]
 
@@ -115,16 +117,17 @@ def let_in(scope: dict[str, Any]) -> Guest | S3Error:
     known = AuthenticationMiddleware(look)
     lasting = SessionLife(known)  # type: ignore[arg-type]  # `look` waits for nothing
     try:
-        with closing(BytesIO()) as nothing:
+        with visit(), closing(BytesIO()) as nothing:
             sessions = SessionMiddleware(lasting)
             FollowServerKey(sessions)(ASGIRequest(bare, nothing))  # type: ignore[arg-type]  # so too
     except BadRequest:  # the session was ended at this very moment
         return OVER
     except SuspiciousOperation:  # a host that cannot be one
         return S3Error("InvalidRequest")
-    except Error:
-        log.exception("session_unknown")
-        return S3Error("ServiceUnavailable")
+    except Error as error:
+        if not is_away(error):
+            log.exception("session_unknown")
+        return S3Error("ServiceUnavailable", headers=RETRY)
     return found[0]
 
 
@@ -203,6 +206,7 @@ async def refuse(error: S3Error, method: str, send: Send) -> None:
         (b"content-length", b"%d" % len(body)),
         (b"cache-control", b"no-store"),
         (b"content-security-policy", GUARD),
+        *((name.lower().encode(), value.encode()) for name, value in error.headers.items()),
     ]
     await send({"type": "http.response.start", "status": int(status), "headers": headers})
     await send({"type": "http.response.body", "body": body})

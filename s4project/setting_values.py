@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
 
+from s4project.sql.address import is_postgresql, read_postgresql
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -147,6 +149,8 @@ def parse_webhook(text: str) -> str:
 
 def parse_database(text: str) -> str:
     """Read a database URL; an empty one means SQLite in the data directory."""
-    if text and not re.match(r"(sqlite:///|postgres(ql)?://)", text):
+    if is_postgresql(text):
+        read_postgresql(text)
+    elif text and not text.startswith("sqlite:///"):
         raise ValueError("must start with sqlite:/// or postgresql://")
     return text

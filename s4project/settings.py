@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from s4project import configuration, console, page_headers
 from s4project.api import settings as api
 from s4project.shipped import shipped_directory
 from s4project.signing_key import secret_key
+from s4project.sql.address import database
 
 S4 = configuration.load(os.environ)
 # The port that is the console's; `serve` sets it to the real one when S4_CONSOLE_BIND asks for 0.
@@ -84,35 +83,7 @@ TEMPLATES = [
 ]
 
 
-def database(url: str, data_dir: Path) -> dict[str, Any]:
-    """Turn a database URL into Django's form; an empty one is SQLite in the data directory."""
-    parts = urlsplit(url)
-    if parts.scheme.startswith("postgres"):
-        return {
-            "ENGINE": "django.db.backends.postgresql",
-            "NAME": unquote(parts.path.lstrip("/")),
-            "USER": unquote(parts.username or ""),
-            "PASSWORD": unquote(parts.password or ""),
-            "HOST": parts.hostname or "",
-            "PORT": str(parts.port or ""),
-            "CONN_MAX_AGE": 60,
-            "CONN_HEALTH_CHECKS": True,
-        }
-    return {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": unquote(url.removeprefix("sqlite:///")) or str(data_dir / "s4.sqlite3"),
-        "OPTIONS": {
-            # Writers queue instead of failing half-way; WAL lets readers go on beside them.
-            # synchronous=FULL: a user or key that was reported as made survives a power cut.
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
-        },
-    }
-
-
-DATABASES = {"default": database(S4.database_url, S4.data_dir)}
-
+DATABASES = {"default": database(S4.database_url, S4.data_dir, S4.database_password)}
 
 SECRET_KEY = secret_key(S4.data_dir)
 

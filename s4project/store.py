@@ -18,6 +18,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from iam import sealing, services
 from s4project.signing_key import secret_key
+from s4project.sql.visits import unhurried
 from s4project.vintage import refuse_newer
 from storage_engine.apps import get_engine
 
@@ -73,4 +74,5 @@ def _migrate() -> None:
     """Bring the SQL schema up to date, where it is not (the check costs a few queries)."""
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        call_command("migrate", verbosity=0, interactive=False)
+        with unhurried(connection):
+            call_command("migrate", verbosity=0, interactive=False)

@@ -20,8 +20,8 @@ from django.db import Error, close_old_connections, connections
 
 from iam.audit.acting import Actor, Via, acting
 from s4project import tasks
-from s4project.jobs import RETRY_SECONDS
 from s4project.models import State
+from s4project.sql.gate import gate
 from s4project.task_work import Outcome, Work, carry_out
 from storage_engine import Busy, EngineError
 
@@ -112,16 +112,23 @@ class Run:
         try:
             tasks.note(self.task, **columns)
         except Error as error:
+            if gate.is_away:
+                return
             log.warning("How far a task is cannot be noted", task=self.task.pk, error=str(error))
 
     def _insist(self, write: partial[bool] | partial[None]) -> bool | None:
         """Write what must be written, until the database takes it or the process ends."""
+        is_told = False
         while True:
             close_old_connections()
             try:
                 return write()
             except Error as error:
-                log.warning("A task waits for the database", task=self.task.pk, error=str(error))
+                if not is_told:
+                    log.warning(
+                        "A task waits for the database", task=self.task.pk, error=str(error)
+                    )
+                is_told = True
             if self._is_ending.wait(DATABASE_SECONDS):
                 return None
 
@@ -141,8 +148,9 @@ class TaskRunner:
             with self._looking:
                 self._look()
         except Error as error:
-            log.warning("Tasks cannot be looked for", error=str(error), retry=RETRY_SECONDS)
-            timer = threading.Timer(RETRY_SECONDS, self.look)
+            if not gate.is_away:
+                log.warning("Tasks cannot be looked for", error=str(error), retry=DATABASE_SECONDS)
+            timer = threading.Timer(DATABASE_SECONDS, self.look)
             timer.daemon = True
             timer.start()
         finally:

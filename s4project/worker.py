@@ -12,6 +12,7 @@ import logging
 import os
 import signal
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import gunicorn.arbiter
@@ -91,8 +92,20 @@ class WorkerServer(Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application and accept connections."""
+        waiting = self.loop.create_task(self._wait_for_application())
         await super().startup(sockets)
+        waiting.cancel()
         self.on_accepting()
+
+    async def _wait_for_application(self) -> None:
+        """Tell the arbiter that this worker lives; end at once when it is to: nothing is begun."""
+        while not self.should_exit:
+            if self.config.callback_notify is not None:
+                await self.config.callback_notify()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TICK_SECONDS):
+                    await self.exit_event.wait()
+        os._exit(0)
 
     async def main_loop(self) -> None:
         """Tick once a second until told to end."""

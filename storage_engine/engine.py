@@ -378,9 +378,17 @@ class StorageEngine(ObjectVerbs, QuotaVerbs, LifecycleVerbs, Upkeep):
         """Tell every process that a topic has changed; durable on return. Returns the total."""
         return self._submit(meta.BumpGeneration(topic)).result()
 
+    def confirm_generation(self, generation: int) -> None:
+        """Note that what `bump_generation` announced was done, before anybody is told so."""
+        self._submit(meta.ConfirmGeneration(generation)).result()
+
     def generation(self) -> int:
         """Return how often any topic has changed: under a microsecond."""
         return self._index.view(self._read_generation)
+
+    def confirmed_generation(self) -> int:
+        """Return the newest generation whose change was done; later ones may come to nothing."""
+        return self._index.view(lambda txn: meta.read_confirmed(txn, self._index.tables))
 
     def generations(self) -> dict[str, int]:
         """Return how often each topic has changed."""

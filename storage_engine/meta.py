@@ -13,6 +13,7 @@ import msgspec
 
 from storage_engine.commit import Operation
 from storage_engine.transaction import (
+    CONFIRMED,
     GENERATION,
     GENERATION_TOPICS,
     HELD_SINCE,
@@ -110,6 +111,20 @@ class BumpGeneration(Operation[int]):
         return transaction.count(GENERATION)
 
 
+@dataclass(slots=True)
+class ConfirmGeneration(Operation[None]):
+    """Notes that a change was made for good which a generation announced."""
+
+    needs_room: ClassVar[bool] = False
+    generation: int
+
+    def mutate(self, transaction: Transaction) -> None:
+        """Raise the mark to that generation; a later one may have been confirmed before it."""
+        tables = transaction.tables
+        if self.generation > number(transaction.txn.get(CONFIRMED, db=tables.meta)):
+            transaction.set_number(CONFIRMED, self.generation)
+
+
 def read_store_id(txn: lmdb.Transaction[bytes], tables: Tables) -> bytes | None:
     """Return whose index it is."""
     return txn.get(STORE_ID, db=tables.meta)
@@ -148,6 +163,11 @@ def read_hold(txn: lmdb.Transaction[bytes], tables: Tables) -> Hold | None:
 def read_generation(txn: lmdb.Transaction[bytes], tables: Tables) -> int:
     """Return the total of all topics."""
     return number(txn.get(GENERATION, db=tables.meta))
+
+
+def read_confirmed(txn: lmdb.Transaction[bytes], tables: Tables) -> int:
+    """Return the newest generation whose change was made for good."""
+    return number(txn.get(CONFIRMED, db=tables.meta))
 
 
 def read_generations(txn: lmdb.Transaction[bytes], tables: Tables) -> dict[str, int]:

@@ -35,6 +35,7 @@ SHARED: Final = keys.meta("shared")
 RETAINED_FROM: Final = keys.meta("retained_from")
 GENERATION: Final = keys.meta("generation")
 GENERATION_TOPICS: Final = keys.meta("generation.")
+CONFIRMED: Final = keys.meta("confirmed")
 SEQUENCE_TIME_SHIFT: Final = 16
 NO_ACCOUNT: Final = rows.AccountRow()
 _I64 = struct.Struct(">q")

@@ -10,10 +10,11 @@ nor an announcement that nobody lived to commit leaves a worker with something e
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Final
 
 from django.conf import settings
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 
 from storage_engine.apps import get_engine
 
@@ -26,7 +27,11 @@ def announce(topic: str) -> None:
     """Have every worker read a topic anew, as soon as the transaction this is called in is over."""
     assert connection.in_atomic_block, "a change is announced before it is committed"
     share_lock(ADVISORY_LOCK)
-    get_engine().bump_generation(topic)  # on SQLite the transaction holds the only write lock
+    engine = get_engine()
+    # On SQLite the transaction holds the only write lock.
+    generation = engine.bump_generation(topic)
+    # Who cannot read SQL may obey what he knows, unless he lacks what somebody was told is done.
+    transaction.on_commit(partial(engine.confirm_generation, generation))
 
 
 def share_lock(number: int) -> None:

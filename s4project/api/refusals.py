@@ -10,7 +10,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
-from django.db import OperationalError
 from django.http import Http404, JsonResponse
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.response import Response
@@ -30,6 +29,7 @@ from iam.sealing import SealingError
 from s3api.errors import S3Error
 from s3api.http.target import Target
 from s3api.operations.translate import s3_error
+from s4project.sql.trouble import RETRY_SECONDS, is_away, is_told
 from storage_engine import Busy, EngineError
 
 if TYPE_CHECKING:
@@ -79,12 +79,14 @@ STATUSES: Final[dict[type[Exception], HTTPStatus]] = {
 # What the services raise on purpose, and what their databases may.
 OURS: Final = (
     *(IdentityError, BucketError, InvalidBucketName, LifecycleRefused, S3Error),
-    *(EngineError, SealingError, OperationalError),
+    *(EngineError, SealingError),
 )
 
 
 def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     """Answer a refusal; None for what nobody expected, which is Django's to log."""
+    if is_away(error):
+        return _away()
     if isinstance(error, APIException | Http404) or not isinstance(error, OURS):
         return _in_our_form(exception_handler(error, context), error)
     set_rollback()
@@ -99,6 +101,15 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     return response
 
 
+def _away() -> Response:
+    """Answer while SQL does not; the log has a line for all of it."""
+    set_rollback()
+    sentence = "The database does not answer now: try again."
+    retry = {"Retry-After": str(RETRY_SECONDS)}
+    response = Response({"error": sentence}, HTTPStatus.SERVICE_UNAVAILABLE, headers=retry)
+    return is_told(response)
+
+
 def _of(error: Exception) -> tuple[int, str]:
     """Find the status and the sentence of a refusal of ours."""
     if (status := STATUSES.get(type(error))) is not None:
@@ -109,8 +120,6 @@ def _of(error: Exception) -> tuple[int, str]:
         return error.status, error.message
     if isinstance(error, IdentityError | BucketError):
         return HTTPStatus.CONFLICT, str(error)
-    if isinstance(error, OperationalError):
-        return HTTPStatus.SERVICE_UNAVAILABLE, "The database does not answer now: try again."
     return HTTPStatus.SERVICE_UNAVAILABLE, str(error)
 
 

@@ -135,8 +135,20 @@ def test_trouble_is_waited_out_and_nothing_is_lost(at_work: RecordQueue[int], pa
             at_work.put(number)
         wait_for(lambda: paper.records == list(range(10)))
     kinds = ["OSError", "OperationalError", "InterfaceError"]  # the last is no DatabaseError
-    assert [line["kind"] for line in lines] == kinds
+    wait_for(lambda: len(lines) == 4)
+    assert [line["kind"] for line in lines[:3]] == kinds
     assert lines[0]["waiting"] == 10
+    assert lines[3]["event"] == "What was noted is written"
+
+
+def test_trouble_that_lasts_is_told_once(at_work: RecordQueue[int], paper: Paper) -> None:
+    """However often writing fails for the same reason, the log has a line of it, and of its end."""
+    paper.trouble = [OperationalError("away") for _ in range(3)]
+    with structlog.testing.capture_logs() as lines:
+        at_work.put(1)
+        wait_for(lambda: len(lines) == 2)
+    assert paper.records == [1]
+    assert [line["log_level"] for line in lines] == ["warning", "info"]
 
 
 def test_a_full_queue_loses_the_newest_and_tells_how_many(paper: Paper) -> None:

@@ -307,6 +307,7 @@ ONCE: Final[dict[str, Going]] = {  # they go through the whole store, and take n
     "snapshot": lambda cell: cell.engine.snapshot(),
     "release_volumes": lambda cell: cell.engine.release_volumes(),
     "bump_generation": lambda cell: cell.engine.bump_generation("tests"),
+    "confirm_generation": lambda cell: cell.engine.confirm_generation(1),
 }
 
 
@@ -420,6 +421,7 @@ READS: Final = (
     *("head_object", "open_object", "object_parts", "list_objects", "list_versions"),
     *("get_upload", "list_parts", "list_uploads", "namespace_counts", "quota", "usage", "usages"),
     *("account_usage", "check_room", "check_part_room", "generation", "generations"),
+    *("confirmed_generation",),
     *("lifecycle", "preview_lifecycle", "stats", "last_commit", "live_bytes", "volumes"),
     *("snapshot_is_due", "newest_snapshot", "verify", "quarantined", "users", "scrub_state"),
     *("held_volumes", "hold", "failure", "is_inline", "retained_from_ms", "open_uploads"),
@@ -433,6 +435,7 @@ WITHOUT_VERSIONS: Final = (  # operations that touch no row of a version
         "NextVolume",
         "TrustClock",
         "BumpGeneration",
+        "ConfirmGeneration",
         "ExpireDue",
         "ForgetDead",
         "DropVolume",

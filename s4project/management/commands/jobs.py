@@ -15,7 +15,9 @@ from s4project.courier import delivering
 from s4project.job_board import Board, write_record
 from s4project.jobs_door import Door
 from s4project.metrics.publishing import start_jobs_metrics
-from s4project.processes import hold_lock
+from s4project.processes import ending_at_once, hold_lock
+from s4project.sql.gate import gate
+from s4project.sql.waiting import wait_for_database
 from s4project.starting import ProcessCommand, welcome
 from s4project.store import prepare_store
 from s4project.task_runner import TaskRunner
@@ -35,6 +37,9 @@ class Command(ProcessCommand):
 
     def start(self, **options: Any) -> None:
         with hold_lock(settings.S4.data_dir / "jobs.lock", is_patient=options["wait"]):
+            with ending_at_once():
+                wait_for_database()
+            gate.guard()
             jobs.hold_stop_signals()
             self.say(*welcome(prepare_store()))
             board, runner = Board(write_record), TaskRunner()

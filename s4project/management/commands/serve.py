@@ -20,8 +20,9 @@ from s4project import server
 from s4project.forwarding import Proxies
 from s4project.metrics.pages import make_token
 from s4project.metrics.publishing import fresh_slots
-from s4project.processes import hold_lock, write_holder
+from s4project.processes import ending_at_once, hold_lock, write_holder
 from s4project.setting_values import Address, parse_address, whole_number
+from s4project.sql.waiting import wait_for_database
 from s4project.starting import ProcessCommand, say_without_waiting, url, welcome
 from s4project.store import prepare_store
 from s4project.tls.certificate import CertificateError, Pair
@@ -53,6 +54,8 @@ class Command(ProcessCommand):
         keeper = self._read_certificate()
         with hold_lock(settings.S4.data_dir / "serve.lock") as lock:
             sockets = self._listen()
+            with ending_at_once():
+                wait_for_database()
             first = prepare_store()
             make_token(settings.S4.data_dir)
             align_engine()  # before anybody writes by bounds that SQL does not have

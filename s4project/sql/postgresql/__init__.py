@@ -1,0 +1,1 @@
+"""Django's backend for PostgreSQL, bounded: in time, in number, and while the server is away."""
