@@ -134,6 +134,10 @@ class Snapshots:
         """Whether nothing changed since the snapshots were read."""
         return self._engine.generation() == self._total
 
+    @property
+    def _needs_reading(self) -> bool:
+        return not self._is_troubled and not self.is_current
+
     async def refresh(self, door: ThreadPoolExecutor) -> None:
         """Read again what changed; concurrent callers share one reading.
 
@@ -143,7 +147,7 @@ class Snapshots:
         if not self._is_troubled:
             came = self._begun
             async with self._lock:
-                if not (self._is_troubled or self.is_current) and self._done <= came:
+                if self._needs_reading and self._done <= came:
                     self._begun = number = self._begun + 1
                     await self._wait_for_reading(door)
                     self._done = number

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from django.apps.registry import Apps as StateApps
 
 
-def give_each_user_an_account_id(apps: StateApps, _schema_editor: object) -> None:
-    for user in apps.get_model("iam", "User").objects.all():
+def give_each_user_an_account_id(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
+    for user in apps.get_model("iam", "User").objects.using(editor.connection.alias):
         user.account_id = iam.models.random_account_id()
         user.save(update_fields=["account_id"])
 

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from django.apps.registry import Apps as StateApps
 
 
-def name_builtin_roles(apps: StateApps, _schema_editor: object) -> None:
+def name_builtin_roles(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
     """Make the rows that users' roles are about to refer to; what they hold comes after."""
-    role = apps.get_model("iam", "Role")
+    roles = apps.get_model("iam", "Role").objects.using(editor.connection.alias)
     for name in ("Reader", "Writer", "SuperUser"):
-        role.objects.create(name=name, is_builtin=True)
+        roles.create(name=name, is_builtin=True)
 
 
 class Migration(migrations.Migration):

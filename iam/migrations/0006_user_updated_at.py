@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def begin(apps: Apps, editor: BaseDatabaseSchemaEditor) -> None:
-    del editor
-    apps.get_model("iam", "User").objects.update(updated_at=models.F("created_at"))
+    users = apps.get_model("iam", "User").objects.using(editor.connection.alias)
+    users.update(updated_at=models.F("created_at"))
 
 
 class Migration(migrations.Migration):
