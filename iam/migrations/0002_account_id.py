@@ -9,6 +9,7 @@ import iam.models
 
 if TYPE_CHECKING:
     from django.apps.registry import Apps as StateApps
+    from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 
 def give_each_user_an_account_id(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:

@@ -10,6 +10,7 @@ from django.db import migrations, models
 
 if TYPE_CHECKING:
     from django.apps.registry import Apps as StateApps
+    from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 
 def name_builtin_roles(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:

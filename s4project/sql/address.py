@@ -80,7 +80,7 @@ def database(url: str, data_dir: Path, password: str = "") -> dict[str, Any]:
         }
     return {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": unquote(url.removeprefix("sqlite:///")) or str(data_dir / "s4.sqlite3"),
+        "NAME": sqlite_path(url) or str(data_dir / "s4.sqlite3"),
         "OPTIONS": {
             # Writers queue instead of failing half-way; WAL lets readers go on beside them.
             # synchronous=FULL: a user or key that was reported as made survives a power cut.
@@ -89,6 +89,12 @@ def database(url: str, data_dir: Path, password: str = "") -> dict[str, Any]:
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
         },
     }
+
+
+def sqlite_path(url: str) -> str:
+    """Read the path of a URL of SQLite, with three slashes or four; empty for none."""
+    path = unquote(url.removeprefix("sqlite:///")).lstrip("/")
+    return f"/{path}" if path else ""
 
 
 def lacks_password(url: str) -> bool:

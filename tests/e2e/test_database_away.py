@@ -119,10 +119,7 @@ def is_back(server: Server, browser: Browser, token: str) -> bool:
 def test_objects_are_served_while_the_database_is_away(
     server: Server, cluster: postgresql.Cluster, browser: Browser, token: str
 ) -> None:
-    """A database that crashed costs no object; another machine behind its address ends all of it.
-
-    What was noted meanwhile is in the audit log then, once, and the log told of it in few lines.
-    """
+    """A crash costs no object, and all is back, with what was noted, behind the same address."""
     begin = len(server.log_text())
     stranger = Caller(server.caller.address, Signer("NOSUCHACCESSKEY", "secret-of-nobody"))
     cluster.stop()
