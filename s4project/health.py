@@ -24,11 +24,11 @@ from iam.models import AuditEntry
 from iam.services.audit import read_cursor
 from iam.sizes import size_text
 from s4project import jobs_door
-from s4project.configuration import DAY_SECONDS
 from s4project.courier import SINK
 from s4project.models import State, Task
 from s4project.operations_jobs import is_manned, unmanned_advice
 from s4project.operations_volumes import held_words
+from s4project.setting_table import DAY_SECONDS
 from s4project.task_words import duration, moment
 from storage_engine import EngineOptions
 from storage_engine.apps import get_engine

@@ -19,8 +19,9 @@ from django.utils.translation import gettext as _
 
 from iam.sizes import exact_size_text
 from s4project.changelog import read_changelog
-from s4project.configuration import SETTINGS, load
+from s4project.configuration import load
 from s4project.operations import for_superusers, show
+from s4project.setting_table import SETTINGS
 from s4project.setting_values import parse_flag, parse_size
 from s4project.task_words import duration
 from s4project.uptime import uptime_seconds
@@ -30,7 +31,7 @@ from storage_engine.program import command
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
-    from s4project.configuration import Setting
+    from s4project.setting_table import Setting
 
 UNSET_SECRETS: Final = {  # what takes the place of a secret that was not given
     "jwt_secret": "server.key",

@@ -19,10 +19,10 @@ from django.db import DatabaseError
 from iam.errors import IdentityError
 from iam.sealing import SealingError
 from s4project import logs
-from s4project.configuration import DAY_SECONDS
 from s4project.logs.stream import CANNOT_TELL, write_without_waiting
 from s4project.processes import LockedError
 from s4project.server import CannotListenError
+from s4project.setting_table import DAY_SECONDS
 from storage_engine.errors import EngineError, NewerStore
 
 if TYPE_CHECKING:

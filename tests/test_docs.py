@@ -18,7 +18,7 @@ from s3api.operations.policy_question import MAKERS
 from s3api.operations.registry import HANDLERS
 from s3api.operations.unconfigured import UNCONFIGURED
 from s3api.protocol import OPERATIONS
-from s4project.configuration import SETTINGS, Setting
+from s4project.setting_table import SETTINGS, Setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 from botocore.config import Config
 
-from s4project.configuration import SETTINGS
 from s4project.metrics.slots import find_slots
+from s4project.setting_table import SETTINGS
 from tests.e2e.processes import MARK, Process, kill, marked, wait_until
 from tests.e2e.signing import Signer
 from tests.e2e.wire import Caller

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s4project.configuration import SETTINGS, load
+from s4project.configuration import load
+from s4project.setting_table import SETTINGS
 from s4project.setting_values import Address, parse_address, parse_size
 
 

@@ -13,8 +13,9 @@ from buckets.services import create_bucket
 from iam.keyring import RoleName
 from s4project import operations_volumes, settings_pages, tasks
 from s4project.changelog import read_changelog, show_text
-from s4project.configuration import SETTINGS, load
+from s4project.configuration import load
 from s4project.models import JobRecord, Kind, State, Task
+from s4project.setting_table import SETTINGS
 from s4project.task_words import duration, show_task
 from storage_engine.volume import volume_path
 from tests.people import browser, person

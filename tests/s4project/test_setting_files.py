@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from s4project.configuration import SETTINGS, load
+from s4project.configuration import load
 from s4project.setting_files import BYTES_MAX
+from s4project.setting_table import SETTINGS
 
 if TYPE_CHECKING:
     from pathlib import Path
