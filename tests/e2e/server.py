@@ -121,7 +121,8 @@ class Server:
     @property
     def url(self) -> str:
         """The S3 side's address."""
-        return f"http://{HOST}:{self.port}"
+        scheme = "https" if self.settings.get("tls_cert") else "http"
+        return f"{scheme}://{HOST}:{self.port}"
 
     @property
     def domain_url(self) -> str:
