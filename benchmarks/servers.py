@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -41,6 +42,7 @@ class Server:
     access_key: str
     secret_key: str
     data_dir: Path | None
+    authority: Path | None = None  # what to trust where it speaks TLS
 
     def signer(self) -> Signer:
         """Make a signer for requests sent from now on."""
@@ -53,13 +55,19 @@ class Server:
 
     def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
         """Send one signed request."""
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=30)
+        connection = self._connect()
         try:
             connection.request(method, path, body or None, self.signer().sign(method, path))
             answer = connection.getresponse()
             return answer.status, answer.read()
         finally:
             connection.close()
+
+    def _connect(self) -> http.client.HTTPConnection:
+        if self.authority is None:
+            return http.client.HTTPConnection(HOST, self.port, timeout=30)
+        tls = ssl.create_default_context(cafile=self.authority)
+        return http.client.HTTPSConnection(HOST, self.port, timeout=30, context=tls)
 
     def demand(self, method: str, path: str, body: bytes = b"") -> bytes:
         """Send one signed request that must succeed; raises ServerError."""
@@ -79,8 +87,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def s4(directory: Path, workers: int, prefix: list[str]) -> Iterator[Server]:
-    """Run S4 as its users do, `manage.py serve`, on a fresh data directory."""
+def s4(
+    directory: Path, workers: int, prefix: list[str], certificates: Path | None = None
+) -> Iterator[Server]:
+    """Run S4 as its users do, `manage.py serve`, on a fresh data directory; over TLS if wanted."""
     port, console_port = free_port(), free_port()
     server_key, secret = "LADDER" + secrets.token_hex(7).upper(), secrets.token_hex(20)
     data_dir = directory / "data"
@@ -94,9 +104,15 @@ def s4(directory: Path, workers: int, prefix: list[str]) -> Iterator[Server]:
         "S4_ROOT_PASSWORD": secrets.token_hex(12),
         "S4_LOG_LEVEL": "warning",
     }
+    authority = None
+    if certificates is not None:
+        authority = certificates / "authority.crt"
+        environment["S4_TLS_CERT"] = str(certificates / "server.crt")
+        environment["S4_TLS_KEY"] = str(certificates / "server.key")
     command = [*prefix, sys.executable, "manage.py", "serve"]
     with _running("S4", command, environment, directory / "s4.log", port) as pid:
-        yield Server("S4", pid, directory / "s4.log", port, server_key, secret, data_dir)
+        log = directory / "s4.log"
+        yield Server("S4", pid, log, port, server_key, secret, data_dir, authority)
 
 
 @contextmanager
