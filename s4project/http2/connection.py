@@ -447,7 +447,7 @@ class Http2(asyncio.Protocol):
         behind_since = stream.pace.behind_since(stream, limits.pace_bytes)
         for since, patience, code in (
             (behind_since, limits.body_seconds, ErrorCodes.CANCEL),
-            (stream.blocked_since, limits.stall_seconds, ErrorCodes.CANCEL),
+            (stream.is_blocked and stream.blocked_since, limits.stall_seconds, ErrorCodes.CANCEL),
             (stream.draining_since, limits.linger_seconds, ErrorCodes.NO_ERROR),
         ):
             if since and now - since > patience and stream.number in self.streams:

@@ -60,7 +60,9 @@ class Stream(Cycle):
         self.received_bytes = 0
         self.awaiting_since = 0.0  # when the application began to wait for the client; 0: it is not
         self.pace = Pace()
-        self.blocked_since = 0.0  # when the reply began to wait for the client's window; 0: not
+        self.blocked_since = 0.0  # when the client's window last let enough of the reply go
+        self.blocked_bytes = 0  # what it has let go since
+        self.is_blocked = False
         self.draining_since = 0.0  # when the reply ended before the request did; 0: it did not
         self.is_uninvited = False  # the client holds its body back, and is not asked for it
         self.is_ended = False  # the last frame of the reply is out
@@ -177,8 +179,10 @@ class Stream(Cycle):
         if self.head is not None:
             head, self.head = self.head, None
             self.connection.send_head(self, head, is_last=is_last and not body)
-        if body or not is_last:
+        if body:
             await self._pour(memoryview(body), is_last=is_last)
+        elif not is_last:
+            self.connection.flush()
         elif not self.is_ended:
             self.connection.send_data(self, b"", is_last=True)
         if is_last:
@@ -201,6 +205,8 @@ class Stream(Cycle):
                 connection.turns.pass_on()
                 raise ClientGone
             window = connection.window_of(self)
+            if window <= 0 or not connection.may_send():
+                connection.flush()  # the head at least
             if window <= 0:
                 connection.turns.pass_on()
                 await self._await_window()
@@ -210,6 +216,7 @@ class Stream(Cycle):
                 size = min(len(rest), window, connection.step_bytes())
                 connection.send_data(self, rest[:size], is_last=is_last and size == len(rest))
                 rest = rest[size:]
+                self.blocked_bytes += size
                 if rest and connection.turns:
                     connection.turns.pass_on()
                     await connection.turns.wait()
@@ -218,11 +225,14 @@ class Stream(Cycle):
     async def _await_window(self) -> None:
         """Wait until the client lets this stream go on."""
         self.is_window_open.clear()
-        self.blocked_since = asyncio.get_running_loop().time()
+        if not self.blocked_since or self.blocked_bytes >= self.connection.limits.pace_bytes:
+            self.blocked_since = asyncio.get_running_loop().time()
+            self.blocked_bytes = 0
+        self.is_blocked = True
         try:
             await self.is_window_open.wait()
         finally:
-            self.blocked_since = 0.0
+            self.is_blocked = False
 
 
 def _fields(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

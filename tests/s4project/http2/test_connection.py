@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -253,12 +254,29 @@ def test_a_reply_waits_for_its_window_and_lets_others_pass(server: Probe) -> Non
         assert client.resets[blocked] == CANCEL
 
 
+def test_a_window_opened_by_the_byte_is_given_up(client: H2Client) -> None:
+    """A client that lets a reply go on byte by byte is one that takes nothing."""
+    client.h2.increment_flow_control_window(MIB)
+    client.takes = False
+    number = client.ask("/big?pieces=2")
+    begin = time.monotonic()
+    client.socket.settimeout(0.2)
+    while number not in client.resets and time.monotonic() - begin < 12:
+        client.h2.increment_flow_control_window(1, number)
+        client.flush()
+        with contextlib.suppress(TimeoutError):
+            client.read()
+        time.sleep(0.1)
+    assert client.resets[number] == CANCEL
+
+
 def test_windows_that_shrink_and_grow_are_obeyed(server: Probe) -> None:
     """A client may begin without any window, and change its mind about all streams at once."""
     with connect(server, {SettingCodes.INITIAL_WINDOW_SIZE: 0}) as client:
-        number = client.ask("/stream")
-        client.until(lambda: number in client.statuses)
-        assert not client.bodies[number]
+        for _ in range(20):
+            number = client.ask("/stream")
+            client.until(lambda: number in client.statuses)  # noqa: B023  # asked at once
+            assert not client.bodies[number]
         client.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 65_535})
         client.flush()
         assert client.reply(number) == (200, b"one two three")
