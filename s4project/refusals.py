@@ -1,12 +1,12 @@
 """What is answered before any application is asked: refusals that look like S3's.
 
-Knows nothing of connections.
+Knows nothing of connections. Counts them, for metrics: no application does.
 """
 
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 
     Headers = Iterable[tuple[bytes, bytes]]
 
+counts: Final[dict[str, list[float]]] = {}  # of this process, by code
+
 
 def refusal(error: S3Error) -> tuple[list[tuple[bytes, bytes]], bytes]:
-    """Make headers and body of a refusal."""
+    """Make headers and body of a refusal, and count it."""
+    counts.setdefault(error.code, [0])[0] += 1
     request_id = secrets.token_hex(8).upper()
     body = render_error(error, resource="", request_id=request_id, host_id="")
     headers = [

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -28,6 +29,7 @@ from s4project.metrics.slots import OTHER
 from s4project.metrics.tally import NONE
 from s4project.processes import is_locked
 from s4project.settings_pages import s4_version
+from s4project.tls.certificate import CertificateError, Pair, inspect
 from s4project.uptime import uptime_seconds
 
 if TYPE_CHECKING:
@@ -114,6 +116,7 @@ class Collector:
         add_store(page, self._engine)
         add_jobs(page, sums, self._engine)
         add_processes(page, sums, living)
+        add_certificate(page)
         is_sql_up = self._look_at_sql(page)
         page.add("s4_sql_up", is_sql_up)
         if self._registry is not None:
@@ -171,7 +174,11 @@ def add_requests(page: Page, sums: Figures) -> None:
 
 def add_errors(page: Page, sums: Figures) -> None:
     """Tell which errors S3 answered; of those that alerts ask for, also that there was none."""
+    page.add("s4_refused_requests_total", 0, "SlowDown")
+    for code, row in sums.get("refusals", {}).items():
+        page.add("s4_refused_requests_total", row[0], code)
     codes = sums.get("codes", {})
+    page.add("s4_s3_errors_total", 0, "SlowDown")
     for code in AUTH_CODES:
         page.add("s4_s3_auth_failures_total", 0, code)
     for code, row in codes.items():
@@ -300,6 +307,16 @@ def add_jobs(page: Page, sums: Figures, engine: StorageEngine) -> None:
     page.add("s4_scrub_pass_bytes", scrub.bytes if scrub.started_ms else 0)
     if scrub.finished_ms:
         page.add("s4_scrub_finished_timestamp_seconds", scrub.finished_ms * MILLI)
+
+
+def add_certificate(page: Page) -> None:
+    """Tell until when clients trust this server; nothing of files that cannot be served."""
+    chosen = settings.S4
+    if chosen.tls_cert is None or chosen.tls_key is None:
+        return
+    with suppress(CertificateError):
+        facts = inspect(Pair(chosen.tls_cert, chosen.tls_key))
+        page.add("s4_certificate_expiry_timestamp_seconds", facts.not_after.timestamp())
 
 
 def add_processes(page: Page, sums: Figures, living: dict[int, Now]) -> None:

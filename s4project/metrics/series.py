@@ -61,6 +61,12 @@ REQUESTS: Final = (
         "Requests whose signature, key or time was not accepted, by the code of the error.",
         "code",
     ),
+    _counter(
+        "s4_refused_requests_total",
+        "What was answered on both ports before it was read whole: heads that are none (by code), "
+        "and connections beyond the limit (SlowDown). Not among the requests above.",
+        "code",
+    ),
     _gauge("s4_s3_requests_in_flight", "Requests to S3 that are being served."),
     _counter(
         "s4_bucket_requests_total",
@@ -179,6 +185,10 @@ PROCESSES: Final = (
     _gauge("s4_process_open_fds", "Open file descriptors.", "process"),
     _gauge("s4_process_max_fds", "How many there may be.", "process"),
     _gauge("s4_process_threads", "Threads.", "process"),
+    _gauge(
+        "s4_certificate_expiry_timestamp_seconds",
+        "When the certificate of S4_TLS_CERT ends; without TLS there is no sample.",
+    ),
     _gauge("s4_sql_up", "1 if the SQL database answered during the scrape."),
 )
 SERIES: Final = (*REQUESTS, *COMMITS, *STORE, *JOBS, *PROCESSES)

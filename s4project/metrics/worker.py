@@ -9,6 +9,7 @@ from s4project.metrics.console import ConsoleCounts, ConsoleFigures
 from s4project.metrics.pages import source
 from s4project.metrics.publishing import WORKER, Publisher, open_slots
 from s4project.metrics.tally import Tally
+from s4project.refusals import counts as refusal_counts
 
 if TYPE_CHECKING:
     from s3api.app import S3App
@@ -30,12 +31,15 @@ class WorkerMetrics:
         """Publish if anything changed within the last second."""
         now = self._publisher.now
         now.in_flight, now.connections = in_flight, connections
-        self._publisher.tick(self._tally.count, ConsoleCounts.count, in_flight, connections)
+        refused = int(sum(row[0] for row in refusal_counts.values()))
+        counts = self._tally.count, ConsoleCounts.count, refused
+        self._publisher.tick(*counts, in_flight, connections)
 
     def figures(self) -> Figures:
         """Tell what was counted of requests."""
         first_bytes: Figures = {"first_bytes": {**self._counters.rows}}  # type: ignore[dict-item]  # rows of whole numbers, which are read only
-        return first_bytes | self._tally.figures() | self._console()
+        refusals: Figures = {"refusals": refusal_counts}
+        return first_bytes | refusals | self._tally.figures() | self._console()
 
     def end(self) -> None:
         """Leave what was counted to the processes that come after."""

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from contextlib import closing
@@ -108,6 +109,9 @@ def traffic(server: Server, s3: BaseClient, reader: Reader) -> None:
     with pytest.raises(ClientError):
         stranger.list_buckets()
     stranger.close()
+    with closing(socket.create_connection((HOST, server.port))) as wire:
+        wire.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert wire.recv(12) == b"HTTP/1.1 400"
     assert server.manage("snapshot").returncode == 0
     wait_until(lambda: reader.total("s4_job_runs_total") > 0, "the jobs have looked", 60)
 
@@ -161,6 +165,7 @@ def test_requests_of_all_workers_are_counted_exactly(reader: Reader, traffic: No
     assert reader.total("s4_s3_auth_failures_total", code="SignatureDoesNotMatch") == 1
     assert reader.total("s4_bucket_objects", bucket="photos") == PUTS - 1
     assert reader.total("s4_blobs") == 1
+    assert reader.total("s4_refused_requests_total", code="BadRequest") == 1
     assert reader.total("s4_commit_group_operations_sum") >= PUTS
 
 
@@ -183,7 +188,7 @@ def test_every_series_is_there_and_has_samples(reader: Reader, traffic: None) ->
     names = {re.sub(r"_(bucket|count|sum)$", "", name) for name, _, _ in TEXT.findall(text)}
     names |= {name for name, _, _ in TEXT.findall(text)}
     silent = {"s4_lifecycle_actions_total", "s4_bucket_quota_objects"}
-    never = {"s4_scrub_finished_timestamp_seconds"}
+    never = {"s4_scrub_finished_timestamp_seconds", "s4_certificate_expiry_timestamp_seconds"}
     assert {series.name for series in SERIES} - names - never == silent
 
 

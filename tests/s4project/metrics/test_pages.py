@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +17,8 @@ from s4project.metrics.collecting import Collector
 from s4project.metrics.pages import TOKEN_FILE, make_token, source
 from s4project.metrics.publishing import WORKER, Publisher
 from s4project.metrics.slots import Slots
+from s4project.tls.certificate import Pair
+from s4project.tls.making import Names, certificate_text, issue, key_text, make_authority
 from tests.people import browser, person
 from tests.stores import opened
 
@@ -129,6 +132,21 @@ def test_without_sql_the_rest_is_told(engine: StorageEngine) -> None:
         assert told.status_code == 200
         assert b"s4_sql_up 0.0" in told.content
         assert b's4_bucket_objects{bucket="photos"} 0.0' in told.content
+
+
+def test_the_end_of_the_certificate_is_told(
+    engine: StorageEngine, settings: SettingsWrapper, tmp_path: Path
+) -> None:
+    """With TLS there is a series of when the certificate ends; files that are none harm nothing."""
+    pair = Pair(tmp_path / "server.crt", tmp_path / "server.key")
+    settings.S4 = replace(settings.S4, tls_cert=pair.certificate, tls_key=pair.key)
+    sample = re.compile(r"^s4_certificate_expiry_timestamp_seconds (.*)$", re.MULTILINE)
+    assert sample.findall(ask(token=TOKEN).content.decode()) == []
+    certificate, key = issue(Names(("localhost",)), 30, make_authority())
+    pair.certificate.write_bytes(certificate_text(certificate))
+    pair.key.write_bytes(key_text(key))
+    (end,) = sample.findall(ask(token=TOKEN).content.decode())
+    assert float(end) == certificate.not_valid_after_utc.timestamp()
 
 
 def test_an_idle_process_writes_nothing(tmp_path: Path, engine: StorageEngine) -> None:
