@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -24,7 +25,7 @@ MANIFEST: Final = "backup.json"
 UNFINISHED: Final = "unfinished"
 FORMAT_NAME: Final = "s4-backup"
 FORMAT_VERSION: Final = 1
-NAME_PATTERN: Final = "[0-9]" * 8 + "T" + "[0-9]" * 6 + "Z*"
+NAME: Final = re.compile(r"(\d{8}T\d{6}Z)(?:-(\d{1,9}))?")
 Kind = TypeVar("Kind", bound=msgspec.Struct)
 
 
@@ -114,12 +115,12 @@ class Target:
         return backups(self.root)
 
     def finish(self, name: str) -> Path:
-        """Give the backup that is whole by now its own name."""
+        """Give the backup that is whole by now its own name: behind all others, as clocks err."""
+        last = _named(self.root)[-1:]
+        if last and last[0].name.partition("-")[0] >= name:
+            name, _, number = last[0].name.partition("-")
+            name = f"{name}-{int(number or 1) + 1}"
         path = self.root / name
-        number = 1
-        while path.exists():  # another one within a second
-            number += 1
-            path = self.root / f"{name}-{number}"
         self.unfinished.rename(path)
         sync_directory(self.root)
         return path
@@ -129,7 +130,7 @@ class Target:
         gone = self.backups()[:-kept]
         for path in gone:
             (path / MANIFEST).unlink()  # from here on it is not whole, and says so
-        for path in self.root.glob(NAME_PATTERN):
+        for path in _named(self.root):
             if not (path / MANIFEST).exists():
                 shutil.rmtree(path)
         return len(gone)
@@ -137,8 +138,14 @@ class Target:
 
 def backups(root: Path) -> list[Path]:
     """Return the whole backups in a target, oldest first."""
-    found = [path for path in root.glob(NAME_PATTERN) if (path / MANIFEST).is_file()]
-    return sorted(found, key=lambda path: (path.name[:16], len(path.name), path.name))
+    return [path for path in _named(root) if (path / MANIFEST).is_file()]
+
+
+def _named(root: Path) -> list[Path]:
+    """Return what has a backup's name, in the order in which they were made."""
+    found = [(match, path) for path in root.iterdir() if (match := NAME.fullmatch(path.name))]
+    found.sort(key=lambda item: (item[0][1], int(item[0][2] or 1)))
+    return [path for _, path in found]
 
 
 @contextmanager

@@ -146,7 +146,7 @@ def newest(target: Path) -> Path:
 
 def started_elsewhere(source: Path, place: Path) -> Server:
     """Put a copy of a data directory somewhere else, and start S4 on it."""
-    copy = Server(place)
+    copy = Server(place, workers="1")
     subprocess.run(["cp", "--archive", "--sparse=always", source, copy.data], check=True)
     copy.start()
     return copy
@@ -180,7 +180,6 @@ def test_a_backup_under_load_starts_elsewhere_and_lacks_nothing(
     with Buckets(server) as buckets:
         assert server.manage_json("backup", str(target))["ok"]
         killed_backups(server, target)
-        assert server.manage("compact").returncode == 0, "the lease is let go"
         wait_for_promises(clients, 25)
         buckets_before = list(buckets.kept)
         before = [client.moment() for client in clients]

@@ -150,6 +150,31 @@ def test_a_damaged_snapshot_is_passed_over(tmp_path: Path) -> None:
     assert dump(store) == before
 
 
+@pytest.mark.parametrize("damaged", [1, 2])
+def test_an_older_snapshot_leads_to_the_same_index(tmp_path: Path, damaged: int) -> None:
+    """Three are kept, the newest cannot be read, and nothing of the journal since was given up."""
+    store = tmp_path / "store"
+    with small_store(store, snapshots_kept=3) as engine:
+        for turn in range(4):
+            work(engine, turn)
+            engine.compact(CompactionOptions(threshold=0.2))
+            engine.snapshot()
+            engine.checkpoint()
+            engine._journal.recycle(engine._care.keep_from())
+        work(engine, 9)
+    before = dump(store)
+    for snapshot in snapshots(store / "snapshots")[-damaged:]:
+        snapshot.path.write_bytes(noise(snapshot.size))
+    assert segment_starts(store / "journal")[0] > 0
+    shutil.rmtree(store / "index")
+    report = rebuild_index(store, OPTIONS)
+    assert len(report.damaged_snapshots) == damaged
+    assert report.damage is None
+    assert dump(store) == before
+    with small_store(store) as engine:
+        assert problems(engine) == []
+
+
 def test_without_its_journal_a_store_goes_on_from_the_snapshot(tmp_path: Path) -> None:
     """A lost journal is never passed over silently; asked to, S4 goes on without."""
     store = tmp_path / "store"

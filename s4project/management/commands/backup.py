@@ -15,6 +15,7 @@ from s4project.backup.database import kind_of
 from s4project.backup.making import Order, make
 from s4project.care_command import Answer, CareCommand, RefusedError, asked_to_stop
 from s4project.setting_values import whole_number
+from storage_engine.disk import FULL_CODES
 from storage_engine.layout import existing
 from storage_engine.pace import Stopped
 
@@ -61,6 +62,10 @@ class Command(CareCommand):
             return Answer({}, [], [STOPPED], is_complete=False)
         except TargetError as error:
             raise RefusedError(str(error)) from error
+        except OSError as error:
+            if error.errno not in FULL_CODES:
+                raise
+            raise RefusedError(f"{options['directory']} has no room for another backup") from error
 
     def work(
         self,
@@ -78,7 +83,11 @@ class Command(CareCommand):
             order = Order(data, database, sql, rate, kept, progress, should_stop)
             report = make(engine, target, order)
         figures = asdict(report) | {"path": str(report.path), "sql": sql}
-        return Answer(figures, lines(report), report.problems)
+        figures["is_same_disk"] = options["directory"].stat().st_dev == data.stat().st_dev
+        said = lines(report)
+        if figures["is_same_disk"]:
+            said.append("It lies on the disk of the data directory, and is lost with it.")
+        return Answer(figures, said, report.problems)
 
 
 def count(text: str) -> int:

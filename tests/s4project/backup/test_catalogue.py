@@ -91,8 +91,13 @@ def test_the_newest_are_kept_and_what_is_half_removed_goes(tmp_path: Path) -> No
             write_json(target.unfinished / MANIFEST, EMPTY)
             target.finish(name)
         (root / "20250101T000000Z").mkdir()
+        (root / "20250101T000000Z of mine").mkdir()
         assert target.prune(3) == 10
         left = [path.name for path in backups(root)]
+        target.unfinished.mkdir()
+        write_json(target.unfinished / MANIFEST, EMPTY)
+        assert target.finish("20250101T000000Z").name == "20260102T000000Z-12", "an older clock"
     assert left == [f"20260102T000000Z-{number}" for number in (9, 10, 11)]
-    assert sorted(path.name for path in root.iterdir()) == sorted([*left, TARGET_MARKER])
+    names = {*left, "20260102T000000Z-12", TARGET_MARKER, "20250101T000000Z of mine"}
+    assert {path.name for path in root.iterdir()} == names
     assert read_json(root / left[0] / MANIFEST, Manifest) == EMPTY
