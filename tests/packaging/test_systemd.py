@@ -131,6 +131,9 @@ def machine(image: Image) -> Iterator[Machine]:
         outer.send_signal(signal.SIGKILL)
         outer.wait()
         subprocess.run(["umount", "--recursive", "--lazy", root], check=True)
+        subprocess.run(
+            ["find", group, "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"], check=False
+        )
 
 
 def test_a_life_under_systemd(machine: Machine) -> None:
