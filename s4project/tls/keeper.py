@@ -8,6 +8,7 @@ keep what they were opened with. Knows nothing of sockets.
 from __future__ import annotations
 
 import mmap
+import time
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
@@ -18,10 +19,11 @@ from s4project.tls.certificate import CertificateError, make_context
 if TYPE_CHECKING:
     import ssl
 
-    from s4project.tls.certificate import Facts, Pair
+    from s4project.tls.certificate import Pair
 
 HTTP_1_1: Final = "http/1.1"
 HTTP_2: Final = "h2"
+WARNING_SECONDS: Final = 24 * 3600.0  # between two words on a certificate out of its time
 
 log = structlog.get_logger(__name__)
 
@@ -35,15 +37,17 @@ class Keeper:
         self.protocols = (HTTP_2, HTTP_1_1) if has_http2 else (HTTP_1_1,)
         self.seen = self.changing = _traces(pair)  # of the files, as they were taken or refused
         self.context: ssl.SSLContext
-        self.context, facts = make_context(pair, self.protocols)
+        self.context, self.facts = make_context(pair, self.protocols)
         self._shared = mmap.mmap(-1, NUMBER.size)
         self.generation = 0
-        _tell("Serving TLS", facts)
+        self._tell("Serving TLS")
 
     # --- in the main process ---
 
     def look(self, *, is_asked: bool = False) -> None:
         """Take a new pair if the files have changed: at once when asked, else once they rest."""
+        if time.monotonic() - self.warned_at > WARNING_SECONDS:
+            self._warn()
         traces = _traces(self.pair)
         if traces == self.seen:
             return
@@ -52,13 +56,26 @@ class Keeper:
             return
         self.seen = self.changing = traces
         try:
-            self.context, facts = make_context(self.pair, self.protocols)
+            self.context, self.facts = make_context(self.pair, self.protocols)
         except CertificateError as error:
             log.error("The new certificate is refused, the old one stays", reason=str(error))  # noqa: TRY400  # its text says it all
             return
         self.generation += 1
         NUMBER.pack_into(self._shared, 0, self.generation)
-        _tell("The certificate was renewed", facts)
+        self._tell("The certificate was renewed")
+
+    def _tell(self, event: str) -> None:
+        """Log what is served from now on, and warn of its time."""
+        facts = self.facts
+        log.info(event, names=", ".join(facts.names), not_after=facts.not_after.isoformat())
+        self._warn()
+
+    def _warn(self) -> None:
+        """Warn of a certificate out of its time, or soon to be."""
+        self.warned_at = time.monotonic()
+        if warning := self.facts.warning():
+            begin, end = self.facts.not_before.isoformat(), self.facts.not_after.isoformat()
+            log.warning(warning, not_before=begin, not_after=end)
 
     # --- in a worker ---
 
@@ -88,11 +105,3 @@ def _traces(pair: Pair) -> tuple[tuple[int, ...], ...]:
         else:
             traces.append((facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns))
     return tuple(traces)
-
-
-def _tell(event: str, facts: Facts) -> None:
-    """Log what is served from now on, and warn of its time."""
-    names, end = ", ".join(facts.names), facts.not_after.isoformat()
-    log.info(event, names=names, not_after=end)
-    if warning := facts.warning():
-        log.warning(warning, not_before=facts.not_before.isoformat(), not_after=end)

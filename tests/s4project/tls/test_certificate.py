@@ -190,6 +190,19 @@ def test_a_broken_pair_is_told_once_and_the_old_one_kept(pair: Pair) -> None:
     assert keeper.context is not first
 
 
+def test_a_certificate_that_runs_out_meanwhile_is_told_every_day(tmp_path: Path) -> None:
+    """A renewal that did not come is said while the server runs, not only when it starts."""
+    keeper = Keeper(write(tmp_path, "nas.home.arpa", days=9))
+    with capture_logs() as lines:
+        for _ in range(3):
+            keeper.look()
+        assert lines == []
+        keeper.warned_at -= 25 * 3600
+        for _ in range(3):
+            keeper.look()
+    assert [line["event"] for line in lines] == ["The certificate expires soon"]
+
+
 def test_a_worker_follows(pair: Pair) -> None:
     """A worker reads the files when the main process has taken them, and only then."""
     main = Keeper(pair)
