@@ -62,7 +62,7 @@ class ConsoleProbes:
         elif path == b"/health/live":
             await _answer(send, scope, HTTPStatus.OK, TEXT, b"ok")
         else:
-            found = await look(self._get_app().store)
+            found = await look(self._get_app())
             status = HTTPStatus.OK if found.writes else HTTPStatus.SERVICE_UNAVAILABLE
             await _answer(send, scope, status, JSON, _document(found), _retry(status))
 
@@ -103,7 +103,7 @@ class MinioProbes:
         if probe is None or not await _is_free(app.store, scope):
             await app(scope, receive, send)
             return
-        status = await probe(app.store, scope)
+        status = await probe(app, scope)
         await _answer(send, scope, status, b"", b"", _retry(status))
 
 
@@ -123,29 +123,29 @@ async def _is_free(store: Store, scope: dict[str, Any]) -> bool:
     return not snapshots.are_read or snapshots.registry.find(BUCKET) is None
 
 
-async def _live(store: Store, scope: dict[str, Any]) -> HTTPStatus:
-    del store, scope
+async def _live(app: S3App, scope: dict[str, Any]) -> HTTPStatus:
+    del app, scope
     return HTTPStatus.OK
 
 
-async def _ready(store: Store, scope: dict[str, Any]) -> HTTPStatus:
+async def _ready(app: S3App, scope: dict[str, Any]) -> HTTPStatus:
     del scope
-    return HTTPStatus.OK if (await look(store)).reads else HTTPStatus.SERVICE_UNAVAILABLE
+    return HTTPStatus.OK if (await look(app)).reads else HTTPStatus.SERVICE_UNAVAILABLE
 
 
-async def _cluster(store: Store, scope: dict[str, Any]) -> HTTPStatus:
+async def _cluster(app: S3App, scope: dict[str, Any]) -> HTTPStatus:
     if b"maintenance=true" in scope["query_string"].split(b"&"):
         return HTTPStatus.PRECONDITION_FAILED
-    return HTTPStatus.OK if (await look(store)).writes else HTTPStatus.SERVICE_UNAVAILABLE
+    return HTTPStatus.OK if (await look(app)).writes else HTTPStatus.SERVICE_UNAVAILABLE
 
 
-async def _cluster_read(store: Store, scope: dict[str, Any]) -> HTTPStatus:
+async def _cluster_read(app: S3App, scope: dict[str, Any]) -> HTTPStatus:
     if b"maintenance=true" in scope["query_string"].split(b"&"):
         return HTTPStatus.PRECONDITION_FAILED
-    return await _ready(store, scope)
+    return await _ready(app, scope)
 
 
-PROBES: Final[dict[bytes, Callable[[Store, dict[str, Any]], Awaitable[HTTPStatus]]]] = {
+PROBES: Final[dict[bytes, Callable[[S3App, dict[str, Any]], Awaitable[HTTPStatus]]]] = {
     b"live": _live,
     b"ready": _ready,
     b"cluster": _cluster,

@@ -18,6 +18,7 @@ from django.db import Error, connection
 from storage_engine import EngineError
 
 if TYPE_CHECKING:
+    from s3api.app import S3App
     from s3api.context import Store
     from storage_engine import StorageEngine
 
@@ -60,12 +61,12 @@ def end_accepting() -> None:
     _ending.set()
 
 
-async def look(store: Store) -> Readiness:
+async def look(app: S3App) -> Readiness:
     """Look at everything."""
-    engine = store.engine
+    store, engine = app.store, app.store.engine
     await read_snapshots(store)
     return Readiness(
-        (_look_at_worker(), _look_at_index(engine), _look_at_snapshots(store)),
+        (_look_at_worker(app), _look_at_index(engine), _look_at_snapshots(store)),
         (_look_at_journal(engine), _look_at_room(engine), _look_at_checkpoint(engine)),
         await _sql.look(),
     )
@@ -98,8 +99,11 @@ class _Reading:
                 await asyncio.shield(self._task)
 
 
-def _look_at_worker() -> Look:
-    return Look("worker", "it is about to end" if _ending.is_set() else "")
+def _look_at_worker(app: S3App) -> Look:
+    if _ending.is_set():
+        return Look("worker", "it is about to end")
+    is_full = app.in_flight >= app.store.config.requests_max
+    return Look("worker", "it serves as many requests as it may" if is_full else "")
 
 
 def _look_at_index(engine: StorageEngine) -> Look:

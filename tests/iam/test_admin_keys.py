@@ -52,6 +52,29 @@ def test_a_writer_narrows_his_own_key(writer: User) -> None:
     assert "s3:List*" in row.policy
 
 
+def test_superusers_alone_limit_a_key(writer: User) -> None:
+    """A SuperUser sets how many requests a second a key may sign; its user sees it, and no more."""
+    key = services.create_key(writer.pk).access_key
+    address = f"{KEYS}{AccessKey.objects.get().pk}/change/"
+    values = {"name": "n", "is_enabled": "on", "policy": "", "requests_per_second": "5"}
+
+    def limit() -> int | None:
+        found = services.load_keyring().find(key)
+        assert found is not None
+        return found.requests_per_second
+
+    assert browser("wilma").post(address, values).status_code == 302
+    assert limit() is None
+    assert browser("boss").post(address, values).status_code == 302
+    assert limit() == 5
+    assert 'name="requests_per_second"' not in text(browser("wilma").get(address))
+    assert browser("wilma").post(address, values | {"requests_per_second": ""}).status_code == 302
+    assert limit() == 5
+    assert browser("boss").post(address, values | {"requests_per_second": "-1"}).status_code == 200
+    assert browser("boss").post(address, values | {"requests_per_second": ""}).status_code == 302
+    assert limit() is None
+
+
 @pytest.mark.parametrize(
     ("policy", "complaint"),
     [("{", "line 1, column 2"), (DOCUMENT + " " * 2100 + "\n.", "2,048 characters")],

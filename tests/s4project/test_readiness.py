@@ -156,6 +156,15 @@ def test_a_checkpoint_that_does_not_come_is_told(
     assert failing(app) == {}
 
 
+def test_a_worker_that_is_full_is_not_ready(app: S3App) -> None:
+    """Who serves as many requests as he may is sent no more, while there are others."""
+    app.in_flight = app.store.config.requests_max
+    assert list(failing(app)) == ["worker"]
+    assert minio(app) == (200, 503, 503, 503)
+    app.in_flight -= 1
+    assert failing(app) == {}
+
+
 def test_an_engine_that_is_closed_answers_nothing(app: S3App) -> None:
     """Without the index neither reads nor writes are answered."""
     assert failing(app) == {}
@@ -173,5 +182,5 @@ def test_maintenance_is_always_a_loss(app: S3App) -> None:
 def test_looking_reads_users_and_buckets_first(app: S3App) -> None:
     """A worker that was asked nothing yet reads what it must know, so that it is ready."""
     assert not app.store.snapshots.are_read
-    assert asyncio.run(look(app.store)).writes
+    assert asyncio.run(look(app)).writes
     assert app.store.snapshots.are_read
