@@ -20,6 +20,7 @@ from iam.errors import IdentityError
 from iam.sealing import SealingError
 from s4project import logs
 from s4project.logs.stream import CANNOT_TELL, write_without_waiting
+from s4project.machine import MachineError, demand_directory, demand_files, doubts
 from s4project.processes import LockedError
 from s4project.server import CannotListenError
 from s4project.setting_table import DAY_SECONDS
@@ -37,6 +38,7 @@ OBSTACLES: Final = (
     DatabaseError,
     EngineError,
     IdentityError,
+    MachineError,
     OSError,
     SealingError,
 )
@@ -60,7 +62,10 @@ class ProcessCommand(BaseCommand):
                 seconds=seconds,
             )
         try:
-            settings.S4.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            files = demand_files()
+            demand_directory(settings.S4.data_dir)
+            for doubt, facts in doubts(settings.S4.data_dir, files):
+                log.warning(doubt, **facts)
             self.start(**options)
         except LockedError as error:
             holder = f" ({error.holder})" if error.holder else ""

@@ -85,7 +85,8 @@ class Tracer:
             asyncio.get_running_loop().remove_reader(self._ear)
             os.close(self._ear)
             self._ear = -1
-            (self._directory / f"{os.getpid()}{EAR}").unlink(missing_ok=True)
+            with suppress(OSError):  # a disk that takes no writes any more
+                (self._directory / f"{os.getpid()}{EAR}").unlink(missing_ok=True)
         for name in list(self._watches):
             self._leave(name)
 
@@ -240,7 +241,8 @@ def _open_pipe(path: Path) -> int:
 
 def _take_away(path: Path) -> None:
     for each in (path, path.with_suffix(ASKED), path.with_suffix(OPENING)):
-        each.unlink(missing_ok=True)
+        with suppress(OSError):  # a disk that takes no writes any more
+            each.unlink(missing_ok=True)
 
 
 def _sweep(directory: Path) -> None:

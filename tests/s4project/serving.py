@@ -38,13 +38,15 @@ def environment(data: Path, **settings: str) -> dict[str, str]:
 
 
 class Serve:
-    """A `serve` that is or was running."""
+    """A `serve` that is or was running; `prefix` is a command that runs it."""
+
+    prefix: tuple[str, ...] = ()
 
     def __init__(self, data: Path, *arguments: str, **settings: str) -> None:
         self.log = data.parent / f"{data.name}.log"
         with self.log.open("ab") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "serve", *arguments],
+                [*self.prefix, sys.executable, "manage.py", "serve", *arguments],
                 cwd=ROOT,
                 env=environment(data, **settings),
                 stdin=subprocess.DEVNULL,
