@@ -23,9 +23,11 @@ from buckets.alignment import align_engine
 from buckets.services import finish_deletions
 from iam.services import forget_sign_ins
 from iam.services.audit import PRUNED_AT_ONCE, prune_entries
+from s4project.clock import FAR_SECONDS, HOLD_SECONDS, ClockWatch
 from s4project.courier import SINK
 from s4project.job_board import Board
 from s4project.lifecycle import Diary, abort_old_uploads
+from s4project.machine import Doubt
 from s4project.meters.gauges import note
 from s4project.quota_watch import QuotaWatch
 from s4project.sql.gate import gate
@@ -54,6 +56,8 @@ SCRUB_BYTES_PER_SECOND_MIN: Final = 16 * 1024 * 1024  # or what reads all in hal
 CHANGING: Final = frozenset(
     {"lifecycle", "compact", "reclaim", "abort_uploads", "finish_deletions", "scrub"}
 )
+# What deletes because time has passed.
+BY_AGE: Final = frozenset({"lifecycle", "abort_uploads", "prune_audit"})
 
 log = structlog.get_logger(__name__)
 
@@ -243,7 +247,11 @@ def hold_stop_signals() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
 
 
-def run_forever(jobs: Sequence[Job] | None = None, board: Board | None = None) -> None:
+def run_forever(
+    jobs: Sequence[Job] | None = None,
+    board: Board | None = None,
+    clock: ClockWatch | None = None,
+) -> None:
     """Run each job (those configured) now and whenever it is due, until SIGTERM or SIGINT."""
     hold_stop_signals()
     if jobs is None:
@@ -251,12 +259,28 @@ def run_forever(jobs: Sequence[Job] | None = None, board: Board | None = None) -
     board = board or Board()
     board.expect((job.name, job.every_seconds) for job in jobs)
     due = dict.fromkeys(jobs, time.monotonic())
+    clock = clock or ClockWatch()
     while True:
         job = min(due, key=due.__getitem__)
         if signal.sigtimedwait(STOP_SIGNALS, max(0.0, due[job] - time.monotonic())):
             _run(Job("tell_the_rest", tell_the_rest, HOUR), Board())
             return
-        due[job] = time.monotonic() + _run(job, board)
+        if jump := clock.look():
+            _follow(jump, due)
+        else:
+            due[job] = time.monotonic() + _run(job, board)
+
+
+def _follow(jump: float, due: dict[Job, float]) -> None:
+    """Take in that the clock was set; far ahead, let what deletes by age wait for second thoughts.
+
+    Set back, it holds them up by itself.
+    """
+    is_far = jump >= FAR_SECONDS
+    log.warning(Doubt.JUMPED_FAR if is_far else Doubt.JUMPED, seconds=round(jump))
+    if is_far:
+        later = time.monotonic() + HOLD_SECONDS
+        due |= {job: max(at, later) for job, at in due.items() if job.name in BY_AGE}
 
 
 def _run(job: Job, board: Board) -> float:

@@ -50,6 +50,8 @@ class Doubt(StrEnum):
     NETWORK = "The data directory is on a network file system: locks and memory maps may fail there"
     ROOTS_FILES = "S4 runs as root on the data directory of another, who cannot read what it makes"
     NO_MEMORY_FILES = "No file can be made in /dev/shm: what is to be in memory is on the disk"
+    JUMPED = "The clock was set: sessions, signatures and what goes by age follow it"
+    JUMPED_FAR = "The clock was set far ahead: what deletes by age waits an hour"
     BEHIND = "The clock is behind what the data directory has seen: set it right"
 
 

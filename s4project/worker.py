@@ -174,7 +174,11 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # gunicorn is untyped
         plan: Plan = self.app.plan
         self.column: int = self.app.column
         limits, files = plan.limits, raise_file_limit()
-        limits = dataclasses.replace(limits, connections=min(limits.connections, files // 2))
+        limits = dataclasses.replace(  # what is left is for the engine's files
+            limits,
+            connections=min(limits.connections, files // 2),
+            connections_refused=min(limits.connections_refused, files // 8),
+        )
         self.config.http = speaker(plan, limits)
         self.config.timeout_graceful_shutdown = self.cfg.graceful_timeout - DRAIN_MARGIN_SECONDS
         logging.getLogger("uvicorn.error").propagate = True  # uvicorn-worker cut it off

@@ -9,6 +9,7 @@ younger than the checkpoint on disk.** Whoever dies, or ends, takes only his own
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import struct
@@ -22,7 +23,7 @@ import lmdb
 from awscrt.checksums import crc32c
 
 from storage_engine.disk import FULL_CODES
-from storage_engine.errors import EngineError, FormatError
+from storage_engine.errors import EngineError, FormatError, StorageError
 from storage_engine.index import DATA_FILE, META_PAGE_BYTES
 from storage_engine.journal import Tail
 from storage_engine.keys import JOURNAL
@@ -169,6 +170,21 @@ class Pins:
         with self._lock:
             old, self._pins = self._pins, []
         _let_go(old)
+
+
+class NoFilesError(StorageError):
+    """This process, or the machine, has as many files open as it may; nothing was written."""
+
+
+@contextmanager
+def _files_wanted() -> Iterator[None]:
+    """Tell that there are no files to be had from trouble of the disk, before anything is done."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.EMFILE, errno.ENFILE}:
+            raise NoFilesError(f"no file can be opened: {error}") from error
+        raise
 
 
 def _let_go(pins: list[Pin]) -> None:
@@ -327,7 +343,8 @@ class Checkpointer:
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """Be the only one who makes a checkpoint, over all processes."""
-        descriptor = os.open(self._index.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        with _files_wanted():
+            descriptor = os.open(self._index.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
@@ -359,8 +376,10 @@ class Checkpointer:
             elif not is_current or self._pins.wait:
                 self._keep_up(last_txn_id)
         except (OSError, lmdb.Error, EngineError) as error:
-            # A full disk has room again some day; what a resize voided is done at the next tick.
+            # A full disk, or table of files, has room again some day; what a resize voided is done
+            # at the next tick.
             is_full = isinstance(error, OSError) and error.errno in FULL_CODES
+            is_full = is_full or isinstance(error, NoFilesError)
             is_resized = isinstance(error, lmdb.Error) and resizes != self._index.resizes
             if not (is_full or is_resized or self._is_closed):
                 self._health.fail("a checkpoint could not be made", error)
@@ -381,7 +400,8 @@ class Checkpointer:
 
     def _keep_up(self, last_txn_id: int) -> None:
         """Make a checkpoint unless somebody else did lately; follow the newest with the pins."""
-        self._last = self._look()
+        with _files_wanted():
+            self._last = self._look()
         if last_txn_id != self._last.txn_id and self._is_due(self._last):
             with self._turn():
                 self._last = self._look()

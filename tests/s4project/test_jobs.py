@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from s4project.machine import Doubt
 from tests.s4project.probing import ROOT, wait_for
 from tests.s4project.serving import environment
 
@@ -316,3 +318,31 @@ def test_a_snapshot_beside_another_is_nothing_to_do(runs: type[Run]) -> None:
     """)
     assert run.line() == "None"
     assert "'name'" in run.line()
+
+
+def test_a_clock_set_far_ahead_deletes_nothing_at_once(runs: type[Run]) -> None:
+    """What deletes by age waits when the clock jumps a year ahead; the rest goes on; both are told.
+
+    Set right again it is a jump too, of which nothing has to wait.
+    """
+    run = runs("""
+    from s4project.clock import ClockWatch
+    ahead, looks = [0.0], []
+    def job():
+        looks.append("look")
+        ahead[0] = {3: 400 * 86_400.0, 8: 0.0}.get(len(looks), ahead[0])
+        say(f"look {len(looks)}")
+    clock = ClockWatch(lambda: time.time() + ahead[0])
+    run_forever(
+        [Job("watch", job, 0.05), Job("lifecycle", lambda: say("deletes"), 0.05)], clock=clock
+    )
+    """)
+    words = []
+    while "look 12" not in words:
+        words.append(run.line())
+    assert "deletes" in words[: words.index("look 3")]
+    assert "deletes" not in words[words.index("look 3") + 1 :]
+    log = run.end(signal.SIGTERM)[2]
+    events = [json.loads(line) for line in log.splitlines()]
+    jumps = [(line["event"], line["seconds"]) for line in events]
+    assert jumps == [(Doubt.JUMPED_FAR, 34_560_000), (Doubt.JUMPED, -34_560_000)]
