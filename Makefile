@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 CRASH_SUITES := $(addprefix tests/storage_engine/test_,power_cut.py crash.py races.py model.py lifecycle_crash.py lifecycle_model.py) tests/e2e/test_server_key.py
 
-.PHONY: screenshots messages serve test test-long test-clients clients test-console test-package test-crash test-scale conformance fuzz pages docs coverage check format lock bench help clean
+.PHONY: screenshots messages serve test test-long test-clients clients test-console test-package test-crash test-scale conformance fuzz pages docs coverage check format lock bench soak help clean
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -127,6 +127,11 @@ lock: $(STAMP)
 #: make bench     requests per second and CPU per request of a fresh server
 bench: $(STAMP)
 	@$(BIN)/python benchmarks/ladder.py
+
+#: make soak      mixed load for MINUTES=30, watched: memory, files, failures, and what S4 costs at rest after
+MINUTES ?= 30
+soak: $(STAMP)
+	@$(BIN)/python benchmarks/soak.py --minutes $(MINUTES) $(ARGS)
 
 #: make clean     remove the virtual environment, the clients and caches (never the data)
 clean:

@@ -43,6 +43,8 @@ class Server:
     secret_key: str
     data_dir: Path | None
     authority: Path | None = None  # what to trust where it speaks TLS
+    console_port: int = 0
+    password: str = ""  # root's
 
     def signer(self) -> Signer:
         """Make a signer for requests sent from now on."""
@@ -93,6 +95,7 @@ def s4(
     """Run S4 as its users do, `manage.py serve`, on a fresh data directory; over TLS if wanted."""
     port, console_port = free_port(), free_port()
     server_key, secret = "LADDER" + secrets.token_hex(7).upper(), secrets.token_hex(20)
+    password = secrets.token_hex(12)
     data_dir = directory / "data"
     environment = _environment() | {
         "S4_DATA_DIR": str(data_dir),
@@ -101,7 +104,7 @@ def s4(
         "S4_WORKERS": str(workers),
         "S4_ACCESS_KEY_ID": server_key,
         "S4_SECRET_ACCESS_KEY": secret,
-        "S4_ROOT_PASSWORD": secrets.token_hex(12),
+        "S4_ROOT_PASSWORD": password,
         "S4_LOG_LEVEL": "warning",
     }
     authority = None
@@ -112,7 +115,8 @@ def s4(
     command = [*prefix, sys.executable, "manage.py", "serve"]
     with _running("S4", command, environment, directory / "s4.log", port) as pid:
         log = directory / "s4.log"
-        yield Server("S4", pid, log, port, server_key, secret, data_dir, authority)
+        held = (server_key, secret, data_dir, authority, console_port, password)
+        yield Server("S4", pid, log, port, *held)
 
 
 @contextmanager

@@ -1,0 +1,86 @@
+"""The soak: what it calls level, what it draws, and a short one against a real server."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MIB = 1 << 20
+
+
+@pytest.fixture(autouse=True)
+def benchmarks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the programs' modules be found, as they are where one is run."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+
+
+def judged(memory: list[int], descriptors: list[int]) -> dict[str, bool]:
+    """Judge samples that differ in what they hold."""
+    from soak_watch import Sample, levels
+
+    first = Sample(0, 0, 0, 0, 0, 10, 4, 0, 0)
+    samples = [
+        replace(first, at=at, anonymous_bytes=held * MIB, descriptors=count)
+        for at, (held, count) in enumerate(zip(memory, descriptors, strict=True))
+    ]
+    return {name: one.is_flat for name, one in levels(samples).items()}
+
+
+def test_what_grows_is_not_level() -> None:
+    """Memory that rises through the whole run is told from memory that rises once and stays."""
+    steady = [100] * 100
+    grown = list(range(100, 300, 2))
+    warmed = [*range(100, 220, 4), *[220] * 70]
+    assert all(judged(steady, steady).values())
+    assert all(judged(warmed, steady).values())
+    assert not judged(grown, steady)["anonymous_bytes"]
+    assert not judged(steady, grown)["descriptors"]
+
+
+def test_a_process_that_was_replaced_is_seen() -> None:
+    """One that dies and one that comes are no level either, for the tree is larger for a while."""
+    from soak_watch import Sample, levels
+
+    samples = [Sample(at, 0, 0, 0, 0, 0, 4 + (at > 50), 0, 0) for at in range(100)]
+    assert not levels(samples)["processes"].is_flat
+
+
+def test_the_picture_is_one() -> None:
+    """What is drawn is well-formed, whatever it is called, with every line and no more points."""
+    from soak_plot import POINTS_MAX, Panel, svg
+
+    line = [(at, at % 7) for at in range(5000)]
+    root = ET.fromstring(svg("S4 & <more>", [Panel("a<b", [("x", line), ("y", [])])]))  # noqa: S314  # our own
+    drawn = root.findall(".//{http://www.w3.org/2000/svg}polyline")
+    assert len(drawn) == 2
+    assert 0 < len(drawn[0].attrib["points"].split()) <= POINTS_MAX
+
+
+@pytest.mark.e2e
+@pytest.mark.skipif(not os.environ.get("S4_TEST_LONG"), reason="make soak, or S4_TEST_LONG=1")
+def test_a_short_soak_is_reported(tmp_path: Path) -> None:
+    """Load of every kind meets no failure, and the report says what was seen."""
+    outcome = subprocess.run(
+        [
+            *(sys.executable, "benchmarks/soak.py", "--minutes", "0.5", "--settle", "15"),
+            *("--idle", "10", "--directory", str(tmp_path)),
+            *("--json", str(tmp_path / "soak.json"), "--plot", str(tmp_path / "soak.svg")),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    report = json.loads((tmp_path / "soak.json").read_text())
+    assert report["trouble"] == [], outcome.stdout
+    assert report["verdict"]["store_is_sound"]
+    assert {"put", "get", "multipart", "page", "break_off_upload"} <= set(report["operations"])
+    assert (tmp_path / "soak.svg").read_text().startswith("<svg")
