@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -22,16 +24,20 @@ def benchmarks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
 
 
+def part(name: str) -> Any:
+    """Load a module of the program."""
+    return importlib.import_module(name)
+
+
 def judged(memory: list[int], descriptors: list[int]) -> dict[str, bool]:
     """Judge samples that differ in what they hold."""
-    from soak_watch import Sample, levels
-
-    first = Sample(0, 0, 0, 0, 0, 10, 4, 0, 0)
+    watch = part("soak_watch")
+    first = watch.Sample(0, 0, 0, 0, 0, 10, 4, 0, 0)
     samples = [
         replace(first, at=at, anonymous_bytes=held * MIB, descriptors=count)
         for at, (held, count) in enumerate(zip(memory, descriptors, strict=True))
     ]
-    return {name: one.is_flat for name, one in levels(samples).items()}
+    return {name: one.is_flat for name, one in watch.levels(samples).items()}
 
 
 def test_what_grows_is_not_level() -> None:
@@ -47,21 +53,21 @@ def test_what_grows_is_not_level() -> None:
 
 def test_a_process_that_was_replaced_is_seen() -> None:
     """One that dies and one that comes are no level either, for the tree is larger for a while."""
-    from soak_watch import Sample, levels
-
-    samples = [Sample(at, 0, 0, 0, 0, 0, 4 + (at > 50), 0, 0) for at in range(100)]
-    assert not levels(samples)["processes"].is_flat
+    watch = part("soak_watch")
+    samples = [watch.Sample(at, 0, 0, 0, 0, 0, 4 + (at > 50), 0, 0) for at in range(100)]
+    assert not watch.levels(samples)["processes"].is_flat
 
 
 def test_the_picture_is_one() -> None:
     """What is drawn is well-formed, whatever it is called, with every line and no more points."""
-    from soak_plot import POINTS_MAX, Panel, svg
-
+    plot = part("soak_plot")
     line = [(at, at % 7) for at in range(5000)]
-    root = ET.fromstring(svg("S4 & <more>", [Panel("a<b", [("x", line), ("y", [])])]))  # noqa: S314  # our own
+    root = ET.fromstring(  # noqa: S314  # our own
+        plot.svg("S4 & <more>", [plot.Panel("a<b", [("x", line), ("y", [])])])
+    )
     drawn = root.findall(".//{http://www.w3.org/2000/svg}polyline")
     assert len(drawn) == 2
-    assert 0 < len(drawn[0].attrib["points"].split()) <= POINTS_MAX
+    assert 0 < len(drawn[0].attrib["points"].split()) <= plot.POINTS_MAX
 
 
 @pytest.mark.e2e

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import resource
+import shutil
 import socket
 import subprocess
 import time
@@ -99,9 +100,6 @@ class Asking:
             "PutObject": self._s3(s3.put_object, Key="new", Body=BODY[1:]),
             "a small PutObject": self._s3(s3.put_object, Key="small", Body=b"x"),
             "CreateMultipartUpload": self._s3(s3.create_multipart_upload, Key="parts"),
-            "PutBucketTagging": self._s3(
-                s3.put_bucket_tagging, Tagging={"TagSet": [{"Key": "a", "Value": "b"}]}
-            ),
             "a sign-in": self.api("POST", "/login", self.login)[0],
         }
 
@@ -119,10 +117,7 @@ def test_a_full_disk_refuses_writes_until_there_is_room(tmp_path: Path) -> None:
         assert {full[name] for name in READS} == {OK}
         assert {full["PutObject"], full["a small PutObject"]} == {507}
         assert full["CreateMultipartUpload"] == 507
-        assert {full["PutBucketTagging"], full["a sign-in"]} <= {
-            OK,
-            503,
-        }  # SQL may have room of its own
+        assert full["a sign-in"] in {OK, 503}  # SQL may have room of its own
         asking.s3.delete_object(Bucket="store", Key="small")
         server.stop()
         server.start()  # on the full disk
@@ -145,6 +140,8 @@ def fill(path: Path) -> None:
 
 def test_a_disk_that_turns_read_only_is_read_on(tmp_path: Path) -> None:
     """Where a file system gives up in mid-run, writes are 503, reads go on, and the end is good."""
+    if shutil.which("mkfs.ext4") is None:
+        pytest.skip("e2fsprogs is not installed")
     image, place = tmp_path / "image", tmp_path / "disk"
     with image.open("wb") as file:
         file.truncate(256 << 20)

@@ -321,10 +321,7 @@ def test_a_snapshot_beside_another_is_nothing_to_do(runs: type[Run]) -> None:
 
 
 def test_a_clock_set_far_ahead_deletes_nothing_at_once(runs: type[Run]) -> None:
-    """What deletes by age waits when the clock jumps a year ahead; the rest goes on; both are told.
-
-    Set right again it is a jump too, of which nothing has to wait.
-    """
+    """What deletes by age waits when the clock jumps a year ahead, and each jump is told."""
     run = runs("""
     from s4project.clock import ClockWatch
     ahead, looks = [0.0], []

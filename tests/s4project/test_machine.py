@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -122,10 +123,7 @@ class Cramped(Serve):
 
 
 def test_what_is_doubtful_is_warned_of_and_served(tmp_path: Path) -> None:
-    """Each doubt about the machine is a line of the log, and S4 serves all the same.
-
-    Lock files that a killed S4 left, whatever they say, are not even that.
-    """
+    """Each doubt about the machine is a line of the log; old lock files are not even that."""
     as_root()
     data = tmp_path / "data"
     made = subprocess.run(
@@ -174,3 +172,12 @@ def test_the_kind_of_a_file_system_is_that_of_the_nearest_mount(
     assert file_system(Path(path), tmp_path / "mountinfo") == kind
     assert (kind in NETWORKS) is (kind == "nfs4")
     assert file_system(Path(path), tmp_path / "nothing") == ""
+
+
+@pytest.mark.parametrize("line", [*Lack, *Doubt])
+def test_each_line_is_explained(line: str) -> None:
+    """docs/troubleshooting.md quotes each line that a start may say because of the machine."""
+    page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    quoted = "".join(re.findall(r"```text\n(.*?)```", page, re.DOTALL)).splitlines()
+    wanted = re.sub(r"\{\w+\}", "...", line)
+    assert [said for said in quoted if said.removeprefix("... ") == wanted], wanted
