@@ -23,7 +23,7 @@ import lmdb
 from awscrt.checksums import crc32c
 
 from storage_engine.disk import FULL_CODES
-from storage_engine.errors import EngineError, FormatError, StorageError
+from storage_engine.errors import EngineError, FormatError
 from storage_engine.index import DATA_FILE, META_PAGE_BYTES
 from storage_engine.journal import Tail
 from storage_engine.keys import JOURNAL
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from storage_engine.index import Index
     from storage_engine.journal import Journal
 
+NO_FILES: Final = frozenset({errno.EMFILE, errno.ENFILE})  # may be opened now
 CHECKPOINT: Final = "checkpoint"
 NEW_CHECKPOINT: Final = "checkpoint.new"
 MAGIC: Final = b"S4chkpnt"
@@ -170,21 +171,6 @@ class Pins:
         with self._lock:
             old, self._pins = self._pins, []
         _let_go(old)
-
-
-class NoFilesError(StorageError):
-    """This process, or the machine, has as many files open as it may; nothing was written."""
-
-
-@contextmanager
-def _files_wanted() -> Iterator[None]:
-    """Tell that there are no files to be had from trouble of the disk, before anything is done."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in {errno.EMFILE, errno.ENFILE}:
-            raise NoFilesError(f"no file can be opened: {error}") from error
-        raise
 
 
 def _let_go(pins: list[Pin]) -> None:
@@ -343,8 +329,7 @@ class Checkpointer:
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """Be the only one who makes a checkpoint, over all processes."""
-        with _files_wanted():
-            descriptor = os.open(self._index.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = os.open(self._index.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
@@ -378,8 +363,7 @@ class Checkpointer:
         except (OSError, lmdb.Error, EngineError) as error:
             # A full disk, or table of files, has room again some day; what a resize voided is done
             # at the next tick.
-            is_full = isinstance(error, OSError) and error.errno in FULL_CODES
-            is_full = is_full or isinstance(error, NoFilesError)
+            is_full = isinstance(error, OSError) and error.errno in FULL_CODES | NO_FILES
             is_resized = isinstance(error, lmdb.Error) and resizes != self._index.resizes
             if not (is_full or is_resized or self._is_closed):
                 self._health.fail("a checkpoint could not be made", error)
@@ -400,8 +384,7 @@ class Checkpointer:
 
     def _keep_up(self, last_txn_id: int) -> None:
         """Make a checkpoint unless somebody else did lately; follow the newest with the pins."""
-        with _files_wanted():
-            self._last = self._look()
+        self._last = self._look()
         if last_txn_id != self._last.txn_id and self._is_due(self._last):
             with self._turn():
                 self._last = self._look()
