@@ -113,6 +113,7 @@ class _Making:
             store_id = copying.store_id.hex()
         for path in self._others():
             size, crc = checksum(path, self._pace)
+            self._report.copied_bytes += _room(path.stat())
             self._files.append(File(name=str(path.relative_to(self._place)), size=size, crc32c=crc))
         return self._end(started, store_id)
 
@@ -179,7 +180,7 @@ class _Making:
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with suppress(FileNotFoundError):  # renamed meanwhile, as a log is
                 mode = stat.S_IMODE(path.stat().st_mode)
-                self._report.copied_bytes += copy_file(path, target, self._pace).data_bytes
+                copy_file(path, target, self._pace)
                 target.chmod(mode)
 
     def _others(self) -> Iterator[Path]:
