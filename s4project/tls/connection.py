@@ -231,8 +231,9 @@ class TlsConnection(asyncio.Protocol):
             self.give_up()
 
     def shutdown(self) -> None:
-        """End: whoever has not finished the handshake has asked nothing yet."""
-        self.give_up()
+        """End if nothing has come yet; a handshake in progress is finished, then closed in order."""
+        if self.is_first:
+            self.give_up()
 
     def sweep(self, now: float) -> None:
         """Cut the connection if its handshake takes too long."""

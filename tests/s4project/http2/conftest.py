@@ -27,7 +27,8 @@ LIMITS = {
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probe]:
     """One probe server under TLS for this module, with one worker and short patience."""
     directory = tmp_path_factory.mktemp("http2")
-    with probe(directory / "log", limits=LIMITS, tls=write_pair(directory)) as running:
+    plan = {"limits": LIMITS, "tls": write_pair(directory), "proxies": "127.0.0.1"}
+    with probe(directory / "log", **plan) as running:
         yield running
 
 

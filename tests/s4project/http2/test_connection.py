@@ -46,6 +46,14 @@ def test_the_authority_is_the_host_and_the_path_stays_raw(client: H2Client) -> N
     assert facts["headers"] == [["host", client.authority], ["x-amz-date", "now"]]
 
 
+def test_a_trusted_proxy_tells_of_the_client(client: H2Client) -> None:
+    """Client and scheme are those that a proxy names, and what nobody can read is refused."""
+    more = [("x-forwarded-for", "192.0.2.7"), ("x-forwarded-proto", "http")]
+    facts = json.loads(client.reply(client.ask("/info", "GET", *more))[1])
+    assert (facts["client"], facts["scheme"]) == ("192.0.2.7", "http")
+    assert client.reply(client.ask("/info", "GET", ("x-forwarded-for", "nobody")))[0] == 400
+
+
 def test_a_body_of_no_declared_length_is_announced(client: H2Client) -> None:
     """Whoever bounds bodies by their headers learns that one comes, as with chunks."""
     number = client.ask("/info", "POST", ends=False)

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import signal
 import socket
 import ssl
 import time
@@ -226,6 +227,19 @@ def test_a_renewed_certificate_is_served_without_dropping_a_connection(server: P
         assert idle.reply().body == b"after"
         busy.send(b"new")
         assert busy.reply().body == b"oldnew"
+
+
+def test_a_certificate_is_taken_at_once_when_told(server: Probe) -> None:
+    """SIGHUP replaces the workers, and what they serve is what the files are by then."""
+    write_pair(server.log.parent, "told.home.arpa")
+    server.process.send_signal(signal.SIGHUP)
+
+    def is_served() -> bool:
+        with contextlib.suppress(OSError):  # of a worker that ends
+            return "told.home.arpa" in names_served(server)
+        return False
+
+    wait_for(is_served)
 
 
 def test_a_broken_renewal_is_refused_with_one_line(server: Probe) -> None:
