@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 CRASH_SUITES := $(addprefix tests/storage_engine/test_,power_cut.py crash.py races.py model.py lifecycle_crash.py lifecycle_model.py) tests/e2e/test_server_key.py
 
-.PHONY: screenshots messages serve test test-long test-clients clients test-console test-package test-crash test-scale conformance fuzz pages docs coverage check format lock bench soak help clean
+.PHONY: test-postgresql screenshots messages serve test test-long test-clients clients test-console test-package test-crash test-scale conformance fuzz pages docs coverage check format lock bench soak help clean
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -32,6 +32,11 @@ test: $(STAMP)
 #: make test-long the same with the long conformance, crash and soak runs
 test-long: $(STAMP)
 	@S4_TEST_LONG=1 $(BIN)/python -m pytest
+
+#: make test-postgresql the tests of users, buckets, console, REST, jobs and tasks with PostgreSQL instead of SQLite (half an hour)
+ON_POSTGRESQL := tests/iam tests/buckets $(wildcard tests/s4project/test_*.py) tests/s4project/api tests/s4project/management tests/s4project/sql tests/s4project/trace
+test-postgresql: $(STAMP)
+	@$(BIN)/python -m tests.on_postgresql -q -n 2 --dist loadfile $(ON_POSTGRESQL)
 
 #: make clients   put the clients that the tests drive into .clients (a minute, 800 MB); make test then uses them
 clients:

@@ -108,5 +108,5 @@ def place(url: str) -> str:
         return url or "SQLite in the data directory"
     given = read_postgresql(url)
     host = given.get("host") or given.get("hostaddr") or "this machine"
-    port = f":{given['port']}" if given.get("port") else ""
+    port = f":{given['port']}" if given.get("port", "").strip(",") else ""
     return f"PostgreSQL {given.get('dbname', '')} at {host}{port}".replace("  ", " ")

@@ -95,6 +95,9 @@ def refuses_what_needs_sql(server: Server, browser: Browser, token: str) -> None
         reply = server.caller.ask(method, target)
         assert (reply.status, reply.code) == (503, "ServiceUnavailable")
         assert int(reply.headers["retry-after"])
+    live, ready = browser.get("/health/live")[0], browser.get("/health/ready")[0]
+    assert (live, json.loads(ready)["status"]) == ("ok", "ready")
+    assert json.loads(ready)["checks"]["sql"] != "ok"
     told = call(server, "GET", "/admin/users", token=token)
     assert (told.status, set(told.body)) == (503, {"error"})
     for path, said in (("/", "does not answer"), (f"/s3/{BUCKET}/k", "ServiceUnavailable")):

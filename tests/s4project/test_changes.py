@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from iam.services import changes
+from s3api.context import LOOK_SECONDS
 from tests import postgresql
 from tests.s4project.changing import KEY, Scene, scene
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 MADE = f"services.create_key(1, access_key={KEY!r})"
 DISABLED = f"services.set_key_enabled({KEY!r}, enabled=False)"
@@ -114,3 +117,33 @@ def test_a_change_that_is_taken_back_reaches_nobody(store: Scene) -> None:
     store.writer.do(BEGUN)
     store.writer.do(f"transaction.set_rollback(True); {ENDED}")
     assert store.worker.obeys() == WORKS
+
+
+OUTAGE = """
+from s3api.errors import S3Error
+try:
+    answer = obeys()
+except S3Error as error:
+    answer = error.code
+"""
+
+
+def test_what_somebody_was_told_is_done_is_never_missed(
+    cluster: postgresql.Cluster, tmp_path: Path
+) -> None:
+    """Without SQL a worker passes over an announcement, but not over a change that was made."""
+    with scene(tmp_path, cluster.database()) as store:
+        store.writer.do(MADE)
+        assert store.worker.obeys() == WORKS
+        store.another().dies(f"with transaction.atomic(): {DISABLED}; die()")
+        cluster.stop()
+        assert store.worker.do(OUTAGE) == list(MEANWHILE)
+        cluster.start()
+        store.another().do(DISABLED)
+        cluster.stop()
+        assert store.worker.do(OUTAGE) == "ServiceUnavailable"
+        cluster.start()
+        time.sleep(LOOK_SECONDS)  # by then it looks again
+        store.worker.do(OUTAGE)
+        time.sleep(LOOK_SECONDS)
+        assert store.worker.do(OUTAGE) == list(OBEYED)
