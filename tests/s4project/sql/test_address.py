@@ -39,7 +39,7 @@ def test_what_a_url_leaves_out_is_bounded() -> None:
     ],
 )
 def test_urls_are_read_as_libpq_reads_them(url: str, host: str, where: str) -> None:
-    """Sockets, several hosts and what is percent-encoded work; the place is told without secrets."""
+    """Sockets, several hosts and what is percent-encoded work; a place has no secret in it."""
     made = database(url, DATA)
     assert made["HOST"] == host
     assert place(url) == where
