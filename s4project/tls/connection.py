@@ -231,8 +231,8 @@ class TlsConnection(asyncio.Protocol):
             self.give_up()
 
     def shutdown(self) -> None:
-        """End if nothing has come yet; a handshake in progress is finished, then closed in order."""
-        if self.is_first:
+        """End, unless a handshake is in progress: it is finished, then closed in order."""
+        if self.is_first or self.dropped_bytes >= 0:
             self.give_up()
 
     def sweep(self, now: float) -> None:
