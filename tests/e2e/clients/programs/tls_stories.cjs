@@ -15,7 +15,10 @@ exports.console = async () => {
     const context = await browser.newContext({ ignoreHTTPSErrors: true });
     const page = await context.newPage();
     const failures = [];
-    page.on('requestfailed', (request) => failures.push(request.url()));
+    page.on('requestfailed', (request) => {
+      const { errorText } = request.failure(); // a page that is left behind takes back what it asked
+      if (errorText !== 'net::ERR_ABORTED') failures.push(`${request.url()} ${errorText}`);
+    });
     page.on('response', (reply) => { if (reply.status() >= 400) failures.push(reply.url()); });
     await page.goto(CONSOLE);
     await page.fill('input[name=username]', 'root');
