@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests import postgresql
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -43,8 +45,15 @@ def environment(data_dir: Path, **settings: str) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join([str(ROOT), kept.get("PYTHONPATH", "")]),
         "DJANGO_SETTINGS_MODULE": "s4project.settings",
         "S4_DATA_DIR": str(data_dir),
+        "DATABASE_URL": database_of(data_dir),
         **settings,
     }
+
+
+def database_of(data_dir: Path) -> str:
+    """Name the SQL database of a store: SQLite's own, or one in the cluster that the run is on."""
+    url = os.environ.get("DATABASE_URL", "")
+    return postgresql.beside(url, str(data_dir)) if url else ""
 
 
 class Racers:
