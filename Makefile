@@ -27,7 +27,7 @@ serve: $(STAMP)
 
 #: make test      unit, property and end-to-end tests with real servers and clients
 test: $(STAMP)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 #: make test-long the same with the long conformance, crash and soak runs
 test-long: $(STAMP)
