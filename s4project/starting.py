@@ -7,8 +7,10 @@ and code 2; whatever else keeps S4 from starting, with one line and code 1.
 from __future__ import annotations
 
 import os
+import select
 import shlex
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import structlog
@@ -19,7 +21,6 @@ from django.db import DatabaseError
 from iam.errors import IdentityError
 from iam.sealing import SealingError
 from s4project import logs
-from s4project.logs.stream import CANNOT_TELL, write_without_waiting
 from s4project.machine import MachineError, demand_directory, demand_files, doubts
 from s4project.processes import LockedError
 from s4project.server import CannotListenError
@@ -93,12 +94,11 @@ class ProcessCommand(BaseCommand):
 
 
 def say_without_waiting(line: str) -> None:
-    """Write a line for whoever started the process, unless a pipe is full that nobody reads."""
+    """Write a short line for whoever started the process, unless a pipe nobody reads is full."""
     descriptor = sys.stdout.fileno()
-    try:
-        write_without_waiting(descriptor, f"{line}\n".encode())
-    except OSError as error:
-        if error.errno in CANNOT_TELL:
+    _, ready, _ = select.select([], [descriptor], [], 0)  # room for a page of bytes, where it is
+    if ready:
+        with suppress(OSError):
             os.write(descriptor, f"{line}\n".encode())
 
 
