@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from s4project.backup.catalogue import TargetError
+from s4project.sql.address import OWN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,13 +26,7 @@ POSTGRESQL: Final = "postgresql"
 NONE: Final = "none"
 SQLITE_NAME: Final = "s4.sqlite3"
 DUMP_NAME: Final = "database.dump"
-VARIABLES: Final = {
-    "PGHOST": "HOST",
-    "PGPORT": "PORT",
-    "PGUSER": "USER",
-    "PGPASSWORD": "PASSWORD",
-    "PGDATABASE": "NAME",
-}
+SECRETS: Final = frozenset({"password", "sslpassword"})
 
 
 def kind_of(database: Mapping[str, Any], *, is_wanted: bool) -> str:
@@ -75,12 +70,14 @@ def _copy_sqlite(source: str, target: Path) -> None:
 
 
 def _dump(database: Mapping[str, Any], target: Path) -> None:
-    """Have PostgreSQL's own program write what one moment's transaction sees."""
-    given = {name: str(database.get(key) or "") for name, key in VARIABLES.items()}
+    """Have PostgreSQL's own program write what one moment's transaction sees.
+
+    It connects as S4 does: to the same of several hosts, and only to whom S4 would trust.
+    """
     command = ["pg_dump", "--format=custom", "--no-password", f"--file={target}"]
     done = subprocess.run(  # noqa: S603  # our own words
-        command,
-        env=os.environ | {name: value for name, value in given.items() if value},
+        [*command, f"--dbname={_address(database)}"],
+        env=os.environ | ({"PGPASSWORD": database["PASSWORD"]} if database["PASSWORD"] else {}),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -91,6 +88,15 @@ def _dump(database: Mapping[str, Any], target: Path) -> None:
         raise TargetError(f"pg_dump failed: {said[0]}")
     target.chmod(0o600)
     _sync(target)
+
+
+def _address(database: Mapping[str, Any]) -> str:
+    """Write for libpq where the database is, with everything but secrets: everybody sees it."""
+    from psycopg.conninfo import make_conninfo  # noqa: PLC0415  # for PostgreSQL alone
+
+    named = {libpq: database[django] for libpq, django in OWN.items() if database[django]}
+    given = named | dict(database["OPTIONS"])
+    return make_conninfo("", **{name: given[name] for name in given if name not in SECRETS})
 
 
 def _sync(path: Path) -> None:

@@ -22,7 +22,7 @@ from s4project.backup.database import (
     is_sound,
     kind_of,
 )
-from s4project.settings import database
+from s4project.sql.address import database
 from tests.postgresql import IS_INSTALLED, cluster
 
 if TYPE_CHECKING:
@@ -80,6 +80,29 @@ def test_a_pg_dump_that_fails_says_why(tmp_path: Path, program: Callable[[str], 
     with pytest.raises(TargetError, match="pg_dump: error: no such host"):
         copy_database(database(ADDRESS, tmp_path), POSTGRESQL, tmp_path)
     assert "secret" not in (tmp_path / "bin" / "pg_dump.words").read_text()
+
+
+def test_pg_dump_trusts_nobody_whom_s4_would_not(
+    tmp_path: Path, program: Callable[[str], None]
+) -> None:
+    """All that the URL says of TLS and of hosts it is told too; no standby's rows are dumped."""
+    program('printf "%s" "$*" > "$0.words"; echo "$PGPASSWORD" > "$0.password"; : > "$4"; exit 1')
+    url = "postgresql://s4:secret@a.example,b.example/s4?sslmode=verify-full&sslrootcert=/ca%20file"
+    with pytest.raises(TargetError):
+        copy_database(database(url, tmp_path), POSTGRESQL, tmp_path)
+    words = (tmp_path / "bin" / "pg_dump.words").read_text()
+    given = psycopg.conninfo.conninfo_to_dict(words.partition("--dbname=")[2])
+    expected = {
+        "dbname": "s4",
+        "host": "a.example,b.example",
+        "user": "s4",
+        "sslmode": "verify-full",
+        "sslrootcert": "/ca file",
+        "target_session_attrs": "read-write",
+    }
+    assert expected.items() <= given.items()
+    assert "secret" not in words
+    assert (tmp_path / "bin" / "pg_dump.password").read_text() == "secret\n"
 
 
 @pytest.fixture
