@@ -11,6 +11,7 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -34,7 +35,6 @@ from storage_engine.record import VOLUME_HEADER_BYTES
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
     from typing import Any
 
     from storage_engine import StorageEngine
@@ -46,9 +46,9 @@ STAT_BLOCK_BYTES: Final = 512
 # Made anew by each process that needs it, or copied in its own way.
 LEFT_OUT: Final = frozenset(
     {"prepare.lock", "serve.lock", "jobs.lock", MARKER, NEW_MARKER, MANIFEST}
-    | {SQLITE_NAME, DUMP_NAME, "metrics"}
-    | {SQLITE_NAME + end for end in ("-wal", "-shm", "-journal")}
+    | {DUMP_NAME, "metrics"}
 )
+SQLITE_ENDS: Final = ("", "-wal", "-shm", "-journal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +162,10 @@ class _Making:
             files=self._files,
         )
         (self._place / COPIED).unlink(missing_ok=True)
-        for directory in (*(self._place / part for part in PARTS), self._place):
-            sync_directory(directory)
+        for path in self._place.rglob("*"):
+            if path.is_dir():
+                sync_directory(path)
+        sync_directory(self._place)
         write_json(self._place / MANIFEST, manifest)
         report.path = self._target.finish(started.strftime("%Y%m%dT%H%M%SZ"))
         report.files = len(self._files)
@@ -175,7 +177,11 @@ class _Making:
 
     def _copy_small(self) -> None:
         """Copy what else lies in the data directory: keys, figures over time."""
+        databases = (self._order.data / SQLITE_NAME, Path(self._order.database["NAME"]))
+        apart = {f"{path.resolve()}{end}" for path in databases for end in SQLITE_ENDS}
         for path in _regular_files(self._order.data):
+            if str(path.resolve()) in apart:
+                continue  # torn, if it were copied like that
             target = self._place / path.relative_to(self._order.data)
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with suppress(FileNotFoundError):  # renamed meanwhile, as a log is

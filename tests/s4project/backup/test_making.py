@@ -56,7 +56,8 @@ def back_up(
     **more: Any,
 ) -> Report:
     """Make a backup of an open store."""
-    database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(store / "s4.sqlite3")}
+    usual = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(store / "s4.sqlite3")}
+    database = more.pop("database", usual)
     with opened(store.parent / "target", store, engine._place.store_id.hex()) as target:
         order = Order(store, database, "sqlite", kept=kept, should_stop=should_stop, **more)
         return make(engine, target, order)
@@ -94,6 +95,26 @@ def test_a_backup_has_all_that_matters_and_nothing_else(store: Path, tmp_path: P
     with open_engine(tmp_path / "restored") as engine:
         assert get(engine, "7") == noise(300 * KIB, 7)
         assert not list(engine.verify())
+
+
+def test_a_database_of_another_name_is_copied_as_one(store: Path) -> None:
+    """It may lie among S4's files: byte by byte, beside who writes to it, it would be torn."""
+    (store / "s4.sqlite3").rename(store / "mine.db")
+    chosen = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(store / "mine.db")}
+    with closing(sqlite3.connect(store / "mine.db")) as writer:
+        writer.execute("INSERT INTO users VALUES ('late')")
+        writer.commit()
+        assert (store / "mine.db-wal").exists()
+        with reopened(store) as engine:
+            report = back_up(engine, store, database=chosen)
+    assert {path.name for path in report.path.iterdir() if path.is_file()} == {
+        "FORMAT",
+        "backup.json",
+        "s4.sqlite3",
+        "server.key",
+    }
+    with closing(sqlite3.connect(report.path / "s4.sqlite3")) as database:
+        assert database.execute("SELECT count(*) FROM users").fetchone() == (2,)
 
 
 def test_a_sealed_volume_is_copied_once(store: Path) -> None:
