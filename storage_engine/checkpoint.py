@@ -9,7 +9,6 @@ younger than the checkpoint on disk.** Whoever dies, or ends, takes only his own
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import struct
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 import lmdb
 from awscrt.checksums import crc32c
 
-from storage_engine.disk import FULL_CODES
+from storage_engine.disk import PASSING_CODES
 from storage_engine.errors import EngineError, FormatError
 from storage_engine.index import DATA_FILE, META_PAGE_BYTES
 from storage_engine.journal import Tail
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
     from storage_engine.index import Index
     from storage_engine.journal import Journal
 
-NO_FILES: Final = frozenset({errno.EMFILE, errno.ENFILE})  # may be opened now
 CHECKPOINT: Final = "checkpoint"
 NEW_CHECKPOINT: Final = "checkpoint.new"
 MAGIC: Final = b"S4chkpnt"
@@ -363,7 +361,7 @@ class Checkpointer:
         except (OSError, lmdb.Error, EngineError) as error:
             # A full disk, or table of files, has room again some day; what a resize voided is done
             # at the next tick.
-            is_full = isinstance(error, OSError) and error.errno in FULL_CODES | NO_FILES
+            is_full = isinstance(error, OSError) and error.errno in PASSING_CODES
             is_resized = isinstance(error, lmdb.Error) and resizes != self._index.resizes
             if not (is_full or is_resized or self._is_closed):
                 self._health.fail("a checkpoint could not be made", error)

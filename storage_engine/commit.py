@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 import lmdb
 
-from storage_engine.disk import FULL_CODES
-from storage_engine.errors import DiskFull, EngineClosed
+from storage_engine.disk import FULL_CODES, NO_FILES, PASSING_CODES
+from storage_engine.errors import DiskFull, EngineClosed, StorageError
 from storage_engine.journal import Tail
 from storage_engine.keys import JOURNAL
 from storage_engine.limits import COMMIT_OPERATIONS_MAX, DISK_FULL_BYTES
@@ -354,7 +354,7 @@ class Committer:
             self._journal.revoke(frame)
         except OSError:
             self._mark(group, is_uncertain=True)
-        if isinstance(cause, OSError) and error_code(cause) not in FULL_CODES:
+        if isinstance(cause, OSError) and error_code(cause) not in PASSING_CODES:
             self._health.fail("the journal could not be written", cause)
 
     def _settle(self) -> bool:
@@ -390,6 +390,8 @@ class Committer:
             code = errno.EIO if self._health.has_room(0, DISK_FULL_BYTES) else errno.ENOSPC
         if code in FULL_CODES:
             return DiskFull("the disk is full")
+        if code in NO_FILES:
+            return StorageError(f"no more files can be opened now: {error}")
         return self._health.fail("the index could not be written", error)
 
     def _restage(self, ticket: Ticket) -> None:

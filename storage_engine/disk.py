@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FULL_CODES: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+NO_FILES: Final = frozenset({errno.EMFILE, errno.ENFILE})  # may be opened now
+PASSING_CODES: Final = FULL_CODES | NO_FILES  # room, and files, come back some day
 PAGE_IS_COLD: Final = frozenset({errno.EAGAIN, errno.EOPNOTSUPP})
 KEEP_SIZE: Final = 0x01  # linux/falloc.h
 PUNCH_HOLE: Final = 0x02

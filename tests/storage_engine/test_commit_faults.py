@@ -11,6 +11,7 @@ import pytest
 
 from storage_engine import DiskFull, NoSuchKey, StorageError, checkpoint
 from storage_engine.changes import Changes
+from storage_engine.disk import RealDisk
 from storage_engine.journal import Tail
 from storage_engine.keys import JOURNAL
 from tests.storage_engine.bad_disks import FaultyDisk
@@ -104,6 +105,65 @@ def test_a_journal_that_cannot_be_synced_ends_all_writing(tmp_path: Path) -> Non
             assert get(engine, "old") == b"x"
             put(engine, "new", b"y")
             assert problems(engine) == []
+
+
+class NoFilesDisk(RealDisk):
+    """A disk of a process that has as many files open as it may."""
+
+    is_at_limit = False
+
+    def create(self, path: Path) -> int:
+        """Refuse or make."""
+        self._refuse()
+        return super().create(path)
+
+    def open(self, path: Path, *, is_writable: bool = False) -> int:
+        """Refuse or open."""
+        self._refuse()
+        return super().open(path, is_writable=is_writable)
+
+    def sync_directory(self, path: Path) -> None:
+        """Refuse or sync."""
+        self._refuse()
+        super().sync_directory(path)
+
+    def _refuse(self) -> None:
+        if self.is_at_limit:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+
+def fill(engine: StorageEngine, done: list[str]) -> None:
+    """Put more than one segment of the journal takes, and note what was answered."""
+    for number in range(100):
+        put(engine, f"{number}", b"x")
+        done.append(f"{number}")
+
+
+@pytest.mark.parametrize("is_map_full", [False, True])
+def test_a_process_out_of_descriptors_writes_again_once_it_has_some(
+    tmp_path: Path, *, is_map_full: bool
+) -> None:
+    """Neither a segment nor a checkpoint that could not be opened is a failure of the disk."""
+    disk = NoFilesDisk()
+    done: list[str] = []
+    with small_store(tmp_path / "store", disk=disk) as engine:
+        put(engine, "old", b"x")
+        disk.is_at_limit = True
+        if is_map_full:
+            engine._index.grow()  # no pin: a checkpoint comes first
+        with pytest.raises(StorageError, match="files") as refusal:
+            fill(engine, done)
+        assert not isinstance(refusal.value, DiskFull)
+        assert engine.failure is None
+        disk.is_at_limit = False
+        put(engine, "new", b"x")
+        assert not is_there(engine, f"{len(done)}")
+        killed = as_killed(tmp_path / "store", tmp_path / "killed")
+    for path in (killed, tmp_path / "store"):
+        with small_store(path) as engine:
+            assert problems(engine) == []
+            assert not is_there(engine, f"{len(done)}")
+            assert all(get(engine, key) == b"x" for key in ("old", "new", *done))
 
 
 def test_a_frame_that_cannot_be_revoked_keeps_its_bytes(tmp_path: Path) -> None:
