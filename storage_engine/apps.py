@@ -32,6 +32,7 @@ NEIGHBOURS = frozenset(
         "trace",
         "server.key",
         "server.key.next",
+        "tls",
         "s4.sqlite3",
         "s4.sqlite3-journal",
         "s4.sqlite3-wal",

@@ -1,4 +1,4 @@
-"""How a connection begins in the h2 library, and a request behind a proxy."""
+"""How a connection begins in the h2 library, with which bounds, and a request behind a proxy."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from s3api.errors import S3Error
 from s4project.forwarding import Malformed
 
 if TYPE_CHECKING:
+    from hpack import Encoder
+
     from s4project.forwarding import Proxies
     from s4project.http2.head import Head
 
+HEADER_TABLE_BYTES: Final = 4096  # RFC 9113, 6.5.2: of a client that says nothing of it
 CONFIG: Final = H2Configuration(
     client_side=False,
     header_encoding=None,
@@ -33,6 +36,17 @@ def begin(streams: int, head_bytes: int) -> H2Connection:
     h2.local_settings = Settings(client=False, initial_values=bounds)
     h2.decoder.max_header_list_size = head_bytes
     return h2
+
+
+def bound_headers(encoder: Encoder) -> None:
+    """Use no more of the client's memory of headers than HTTP/2 begins with.
+
+    It has a copy here, which is searched for every header: what a client allows would cost us.
+    """
+    if encoder.header_table_size > HEADER_TABLE_BYTES:
+        encoder.header_table_size = HEADER_TABLE_BYTES
+        told = [size for size in encoder.table_size_changes if size <= HEADER_TABLE_BYTES]
+        encoder.table_size_changes = told
 
 
 def complete(head: Head, proxies: Proxies) -> None:

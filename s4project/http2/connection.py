@@ -17,7 +17,7 @@ from hyperframe.frame import GoAwayFrame
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr
 
 from s3api.errors import S3Error
-from s4project.http2.beginnings import begin, complete
+from s4project.http2.beginnings import begin, bound_headers, complete
 from s4project.http2.budget import BYTES_WORTH, REQUEST_WORTH, RESET_COST, Budget
 from s4project.http2.head import read_head
 from s4project.http2.limits import FIRST_WINDOW_BYTES, StreamLimits
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from s4project.http2.head import Head
 
 CONTINUE: Final = [(b":status", b"100")]
+IS_HEAD: Final = (b":method", b"HEAD")
+ANSWER_BYTES: Final = 13  # of a reset, which data for a stream that has ended is answered by
 
 
 class Http2(asyncio.Protocol):
@@ -72,6 +74,9 @@ class Http2(asyncio.Protocol):
         self.is_write_paused = False
         self.budget = Budget(self.bounds.budget, self.bounds.budget_per_second, self.loop.time())
         self.stalls = StallWatch()
+        self.shut_since = 0.0  # when the client last let replies go on; 0: they do
+        self.shut_bytes = 0  # what had been sent then
+        self.sent_bytes = 0  # of replies
         self.owed_bytes = 0  # of the connection's window, to be given back
         self.since = self.loop.time()  # when the last stream ended
         self.silent_since = 0.0  # when bytes came that are no whole frame yet; 0: none did
@@ -142,12 +147,14 @@ class Http2(asyncio.Protocol):
         """Parse a piece and do what it says."""
         try:
             events = self.h2.receive_data(data)
+            answers = self.flush()  # by the library itself; some things have no event
+            self.budget.spend(answers // ANSWER_BYTES)
             for event in events:
                 DEEDS.get(type(event), Http2.on_trifle)(self, event)
         except ProtocolError:  # the client's affair: GOAWAY tells it why
             self._hang_up()
             return
-        if events:
+        if events or answers:
             self.silent_since = 0.0
         elif not self.silent_since:
             self.silent_since = self.loop.time()
@@ -156,10 +163,11 @@ class Http2(asyncio.Protocol):
             self._hang_up()
         self.flush()
 
-    def flush(self) -> None:
-        """Send what is to be sent."""
+    def flush(self) -> int:
+        """Send what is to be sent; answer how many bytes that is."""
         if data := self.h2.data_to_send():
             self.transport.write(data)
+        return len(data)
 
     # --- what the client says ---
 
@@ -180,7 +188,9 @@ class Http2(asyncio.Protocol):
         try:
             head = self._read(read_head(headers, has_body=has_body))
         except S3Error as error:
-            self._refuse(number, error, has_body=has_body)
+            self._refuse(number, error, is_head=IS_HEAD in headers, has_body=has_body)
+            if self.is_excess:  # not for its life: the client may connect anew
+                self.shutdown()
             return
         stream = Stream(self, number, head, has_body=has_body)
         self.streams[number] = stream
@@ -199,11 +209,11 @@ class Http2(asyncio.Protocol):
             complete(head, self.proxies)
         return head
 
-    def _refuse(self, number: int, error: S3Error, *, has_body: bool) -> None:
+    def _refuse(self, number: int, error: S3Error, *, is_head: bool, has_body: bool) -> None:
         """Answer with an error in place of the application."""
         headers, body = refusal(error)
         head = [(b":status", b"%d" % error.status), *self.server_state.default_headers, *headers]
-        has_room = self.h2.local_flow_control_window(number) >= len(body)
+        has_room = not is_head and self.h2.local_flow_control_window(number) >= len(body)
         self.h2.send_headers(number, head, end_stream=not has_room)
         if has_room:
             self.h2.send_data(number, body, end_stream=True)
@@ -230,6 +240,9 @@ class Http2(asyncio.Protocol):
         """Note the end of a request."""
         assert event.stream_id is not None
         if stream := self.streams.get(event.stream_id):
+            if stream.rest_bytes:  # RFC 9113, 8.1.1: shorter than it says is malformed
+                self._cut(stream, ErrorCodes.PROTOCOL_ERROR)
+                return
             stream.finish()
             self._settle(stream)
 
@@ -254,6 +267,7 @@ class Http2(asyncio.Protocol):
         """Let replies go on: all windows may have changed."""
         del event
         self.budget.spend(1)
+        bound_headers(self.h2.encoder)
         for stream in self.streams.values():
             stream.is_window_open.set()
 
@@ -312,6 +326,7 @@ class Http2(asyncio.Protocol):
             piece = data[start : start + most]
             ends = is_last and start + most >= len(data)
             self.h2.send_data(number, piece, end_stream=ends)
+        self.sent_bytes += len(data)
         self.budget.earn(len(data) / BYTES_WORTH)
         self.flush()
 
@@ -385,9 +400,7 @@ class Http2(asyncio.Protocol):
         if not self.streams:
             self.since = self.loop.time()
             if self.is_ending and not self.is_deaf:
-                self.is_deaf = True
-                self.flush()
-                self.transport.close()
+                self._hang_up()  # requests may be on their way: a reset would undo the last reply
 
     def _say_goodbye(self, code: ErrorCodes = ErrorCodes.NO_ERROR) -> None:
         """Tell the client up to which stream it is answered here.
@@ -417,15 +430,18 @@ class Http2(asyncio.Protocol):
     def shutdown(self) -> None:
         """Close an idle connection now, a busy one after the requests it has begun."""
         if not self.is_ending:
+            is_idle = not self.streams
             self._say_goodbye()
             self._rest()
+            if is_idle and not self.is_excess:
+                self.transport.close()
 
     # --- time ---
 
     def sweep(self, now: float) -> None:
         """Close the connection, or streams of it, if the client has kept them waiting too long."""
         limits = self.limits
-        if self.stalls.is_stalled(self.transport, now, limits):
+        if self.stalls.is_stalled(self.transport, now, limits) or self._is_shut(now):
             self.transport.abort()
         elif self.is_deaf:
             if now - self.since > limits.linger_seconds:
@@ -440,6 +456,15 @@ class Http2(asyncio.Protocol):
         else:
             for stream in list(self.streams.values()):
                 self._sweep(stream, now)
+
+    def _is_shut(self, now: float) -> bool:
+        """Tell whether replies wait for the connection's window, and it lets too little go."""
+        if not self.turns or self.h2.outbound_flow_control_window > 0:
+            self.shut_since = 0.0
+            return False
+        if not self.shut_since or self.sent_bytes - self.shut_bytes >= self.limits.pace_bytes:
+            self.shut_since, self.shut_bytes = now, self.sent_bytes
+        return now - self.shut_since > self.limits.stall_seconds
 
     def _sweep(self, stream: Stream, now: float) -> None:
         """Give up a stream on which the client does not go on."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 DIRECTORY: Final = "tls"
 TRUSTED: Final = "/usr/local/share/ca-certificates/s4.crt"
 WARNING: Final = "whoever has it can pose as any site to those clients"
-PUBLIC_MODE, SECRET_MODE = 0o644, 0o600
+PUBLIC_MODE, SECRET_MODE, SECRET_DIRECTORY_MODE = 0o644, 0o600, 0o700
 
 
 class Command(BaseCommand):
@@ -94,7 +94,9 @@ class Command(BaseCommand):
         certificate, key = making.issue(names, days, authority)
         contents[own_key] = making.key_text(key), SECRET_MODE
         contents[own] = making.certificate_text(certificate, authority[0]), PUBLIC_MODE
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if directory.parent == settings.S4.data_dir:  # as S4 itself would make it
+            directory.parent.mkdir(mode=SECRET_DIRECTORY_MODE, parents=True, exist_ok=True)
+        directory.mkdir(mode=SECRET_DIRECTORY_MODE, parents=True, exist_ok=True)
         making.write_files(contents)
 
     def _refuse(self, code: int, reason: str) -> None:

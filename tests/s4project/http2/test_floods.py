@@ -65,6 +65,14 @@ def test_a_flood_of_empty_data_ends_the_connection(client: H2Client) -> None:
     flood(client, lambda _: DataFrame(number, b"").serialize())
 
 
+def test_a_flood_of_data_for_a_stream_that_ended_ends_the_connection(client: H2Client) -> None:
+    """Each such frame is answered by a reset, and has no other trace."""
+    number = client.ask("/refuse", "PUT", ends=False)
+    client.until(lambda: number in client.resets)
+    flood(client, lambda _: DataFrame(number, b"").serialize())
+    assert client.goodbye in {CALM, None}
+
+
 def test_a_rapid_reset_ends_the_connection(client: H2Client) -> None:
     """Requests taken back at once are bounded, each costs more than another frame."""
     block = client.h2.encoder.encode(client.head("GET", "/sleep?seconds=1"))

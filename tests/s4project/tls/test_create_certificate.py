@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ssl
 import stat
 from typing import TYPE_CHECKING
@@ -12,9 +13,13 @@ from django.core.management import call_command
 
 from s4project.tls import making
 from s4project.tls.certificate import CertificateError, Pair, inspect
+from storage_engine import EngineOptions, open_engine
+from storage_engine.apps import NEIGHBOURS
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pytest_django.fixtures import SettingsWrapper
 
 FILES = ["authority.crt", "authority.key", "server.crt", "server.key"]
 
@@ -92,6 +97,16 @@ def test_without_names_it_is_for_this_machine(tmp_path: Path) -> None:
     assert make(tmp_path) == 0
     names = inspect(Pair(tmp_path / "server.crt", tmp_path / "server.key")).names
     assert {"localhost", "127.0.0.1", "::1"} < set(names)
+
+
+def test_it_may_come_before_the_first_start(tmp_path: Path, settings: SettingsWrapper) -> None:
+    """Made in a data directory that is not there yet, it leaves one that a store can begin in."""
+    data = tmp_path / "data"
+    settings.S4 = dataclasses.replace(settings.S4, data_dir=data)
+    call_command("create_certificate", "a.example")
+    assert stat.S_IMODE(data.stat().st_mode) == 0o700
+    with open_engine(data, EngineOptions(neighbours=NEIGHBOURS)):
+        assert sorted(contents(data / "tls")) == FILES
 
 
 @pytest.mark.parametrize("name", ["https://nas", "nas:9000", "", "a b", "x@y", "*.*.x", "a..b"])
