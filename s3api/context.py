@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
@@ -181,11 +180,11 @@ class Snapshots:
         try:
             self._read()
         except S3Error:  # the control plane's word for a database that does not answer
-            self._look_at = time.monotonic() + LOOK_SECONDS
             self._is_troubled = True
         else:
             self._is_troubled = False
         finally:
+            self._look_at = time.monotonic() + LOOK_SECONDS
             self._is_asked = False
 
     def _read(self) -> None:
@@ -260,8 +259,8 @@ class Store:
         """
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            with suppress(S3Error):
-                await self.refresh()
+            # Whatever is wrong, requests meet it too, and it is told there.
+            await asyncio.gather(self.refresh(), return_exceptions=True)
 
     def close(self) -> None:
         """Let the threads end."""

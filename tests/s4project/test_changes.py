@@ -147,3 +147,32 @@ def test_what_somebody_was_told_is_done_is_never_missed(
         store.worker.do(OUTAGE)
         time.sleep(LOOK_SECONDS)
         assert store.worker.do(OUTAGE) == list(OBEYED)
+
+
+FOLLOWED = """
+from django.conf import settings
+from s3api import context
+looked, context.LOOK_SECONDS = context.LOOK_SECONDS, 0.05
+store = context.Store(get_engine(), Services(), None, context.S3Config(), None)
+key = settings.S4.data_dir / "server.key"
+async def follow():
+    following = asyncio.create_task(store.follow())
+    key.chmod(0o644)
+    await asyncio.sleep(0.5)
+    was_read = store.snapshots.are_read
+    key.chmod(0o600)
+    for _ in range(200):
+        if store.snapshots.is_current:
+            break
+        await asyncio.sleep(0.05)
+    following.cancel()
+    return was_read, store.snapshots.is_current
+answer = asyncio.run(follow())
+store.close()
+context.LOOK_SECONDS = looked
+"""
+
+
+def test_a_worker_that_could_not_read_once_follows_on(store: Scene) -> None:
+    """A server key that others may read ends no look for good; with that set right all goes on."""
+    assert store.worker.do(FOLLOWED) == [False, True]
