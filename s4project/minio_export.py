@@ -1,7 +1,8 @@
 """What `mc admin cluster iam export` of MinIO wrote, as S4's services take it.
 
 Knows the form of the archive and which of MinIO's words have no meaning here; writes through
-`iam.services` alone. What cannot be taken over is told, thing by thing, and the rest goes on.
+`iam.services` alone. What cannot be taken over is told, thing by thing, and the rest goes on; an
+archive that is not as MinIO writes it is refused before anything is made.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ import zipfile
 from collections import defaultdict
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+
+import msgspec
+from django.db import transaction
 
 from iam import services
 from iam.errors import IdentityError, InvalidIdentity
@@ -26,6 +30,56 @@ FOLDER: Final = "iam-assets/"
 FOREIGN: Final = ("admin:", "kms:", "sts:")
 ADMINISTRATORS: Final = "consoleAdmin"
 KEY_NAME: Final = "from MinIO"
+
+
+class MinioUser(msgspec.Struct, rename="camel"):
+    """A user, by name."""
+
+    secret_key: str
+    status: str = ""
+
+
+class MinioGroup(msgspec.Struct):
+    """A group, by name."""
+
+    status: str = ""
+    members: list[str] | None = None
+
+
+class MinioMapping(msgspec.Struct):
+    """What a user or a group was given: names of policies with commas between."""
+
+    policy: str = ""
+
+
+class MinioAccount(msgspec.Struct, rename="camel"):
+    """A service account, by access key."""
+
+    parent: str
+    access_key: str
+    secret_key: str
+    session_policy: dict[str, Any] | None = None
+    status: str = ""
+    name: str = ""
+    description: str = ""
+    expiration: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+
+
+class MinioPolicy(msgspec.Struct, rename="pascal"):
+    """What is read of a policy; the document is handed on as it is."""
+
+    statement: list[dict[str, Any]] | None = None
+
+
+class Archive(msgspec.Struct):
+    """The archive's files that are read."""
+
+    policies: dict[str, dict[str, Any]]
+    users: dict[str, MinioUser] = {}
+    groups: dict[str, MinioGroup] = {}
+    user_mappings: dict[str, MinioMapping] = {}
+    group_mappings: dict[str, MinioMapping] = {}
+    svcaccts: dict[str, MinioAccount] = {}
 
 
 class Report(NamedTuple):
@@ -45,48 +99,49 @@ class Report(NamedTuple):
         return True
 
 
-class Export:
-    """The archive: each of its files is an object of JSON, by name."""
-
-    def __init__(self, path: str) -> None:
-        """Read all of it; InvalidIdentity when it is none."""
-        try:
-            with zipfile.ZipFile(path) as archive:
-                self._files = {
-                    name.removeprefix(FOLDER): json.loads(archive.read(name))
-                    for name in archive.namelist()
-                    if name.startswith(FOLDER) and name.endswith(".json")
-                }
-        except (OSError, zipfile.BadZipFile, ValueError) as error:
-            raise InvalidIdentity("file", f"{path} cannot be read: {error}.") from error
-        if "policies.json" not in self._files:
-            raise InvalidIdentity("file", f"{path} is no export of `mc admin cluster iam export`.")
-
-    def file(self, name: str) -> dict[str, Any]:
-        """Get the things of one kind; none where the archive has no such file."""
-        return self._files.get(f"{name}.json") or {}
-
-    def policies_of(self, mappings: str, name: str) -> list[str]:
-        """List the policies that a user or a group was given."""
-        given = self.file(mappings).get(name, {}).get("policy", "")
-        return [policy.strip() for policy in given.split(",") if policy.strip()]
+def read_export(path: str) -> Archive:
+    """Read all of an archive; InvalidIdentity when it is none."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            files = {
+                name.removeprefix(FOLDER).removesuffix(".json"): json.loads(archive.read(name))
+                for name in archive.namelist()
+                if name.startswith(FOLDER) and name.endswith(".json")
+            }
+    except (OSError, zipfile.BadZipFile, ValueError) as error:
+        raise InvalidIdentity("file", f"{path} cannot be read: {error}.") from error
+    if not files.get("policies"):
+        raise InvalidIdentity("file", f"{path} is no export of `mc admin cluster iam export`.")
+    try:
+        found = msgspec.convert({name: file for name, file in files.items() if file}, Archive)
+        msgspec.convert(found.policies, dict[str, MinioPolicy])
+    except msgspec.ValidationError as error:
+        reason = f"{path} is not as MinIO writes it: {error}."
+        raise InvalidIdentity("file", reason) from error
+    return found
 
 
-def import_export(export: Export) -> Report:
+def policies_of(mappings: dict[str, MinioMapping], name: str) -> list[str]:
+    """List the policies that a user or a group was given."""
+    given = mappings[name].policy if name in mappings else ""
+    return [policy.strip() for policy in given.split(",") if policy.strip()]
+
+
+def import_export(export: Archive) -> Report:
     """Make policies, groups, users and keys; what is there already is told and stays as it is."""
     report = Report(defaultdict(list), [])
     known = _import_policies(export, report)
     groups = _import_groups(export, report, known)
     _import_users(export, report, known, groups)
-    for access_key, account in export.file("svcaccts").items():
+    for access_key, account in export.svcaccts.items():
         report.attempt("access key", access_key, partial(_import_account, account))
     return report
 
 
-def _import_policies(export: Export, report: Report) -> set[str]:
+def _import_policies(export: Archive, report: Report) -> set[str]:
     """Make the managed policies; say which names can be attached."""
     known = {policy.name for policy in services.list_policies()}
-    for name, document in export.file("policies").items():
+    for name, document in export.policies.items():
         statements = document.get("Statement") or []
         kept = [each for each in statements if not _is_foreign(each)]
         if kept != statements and name != ADMINISTRATORS:
@@ -104,29 +159,29 @@ def _import_policies(export: Export, report: Report) -> set[str]:
 def _is_foreign(statement: dict[str, Any]) -> bool:
     actions = statement.get("Action") or []
     actions = [actions] if isinstance(actions, str) else actions
-    return bool(actions) and all(action.startswith(FOREIGN) for action in actions)
+    return bool(actions) and all(str(action).startswith(FOREIGN) for action in actions)
 
 
-def _import_groups(export: Export, report: Report, known: set[str]) -> dict[str, list[str]]:
+def _import_groups(export: Archive, report: Report, known: set[str]) -> dict[str, list[str]]:
     """Make the groups with their policies; say for each user in which he is."""
     member_of: dict[str, list[str]] = defaultdict(list)
-    for name, group in export.file("groups").items():
-        if group.get("status") == "disabled":
+    for name, group in export.groups.items():
+        if group.status == "disabled":
             report.problems.append(f"group {name}: is disabled in MinIO, and not made")
             continue
-        policies = [each for each in export.policies_of("group_mappings", name) if each in known]
+        policies = [each for each in policies_of(export.group_mappings, name) if each in known]
         if report.attempt("group", name, partial(services.create_group, name, policies=policies)):
-            for member in group.get("members") or []:
+            for member in group.members or []:
                 member_of[member].append(name)
     return member_of
 
 
 def _import_users(
-    export: Export, report: Report, known: set[str], groups: dict[str, list[str]]
+    export: Archive, report: Report, known: set[str], groups: dict[str, list[str]]
 ) -> None:
     """Make the users, each with the key that his name was in MinIO."""
-    for name, entry in export.file("users").items():
-        given = export.policies_of("user_mappings", name)
+    for name, entry in export.users.items():
+        given = policies_of(export.user_mappings, name)
         for policy in given:
             if policy not in known and policy != ADMINISTRATORS:
                 report.problems.append(f"user {name}: there is no policy {policy}")
@@ -140,39 +195,40 @@ def _import_users(
 
 def _import_user(
     name: str,
-    entry: dict[str, Any],
+    entry: MinioUser,
     role: str | None,
     policies: list[str],
     groups: list[str],
 ) -> None:
-    """Make one user and his key; IdentityError."""
-    user = services.create_user(name, role, groups=groups, policies=policies)
-    services.create_key(user.pk, access_key=name, secret_key=entry["secretKey"], name=KEY_NAME)
-    if entry.get("status") == "disabled":
-        services.set_active(user.pk, active=False)
+    """Make one user and his key, or neither; IdentityError."""
+    with transaction.atomic():
+        user = services.create_user(name, role, groups=groups, policies=policies)
+        services.create_key(user.pk, access_key=name, secret_key=entry.secret_key, name=KEY_NAME)
+        if entry.status == "disabled":
+            services.set_active(user.pk, active=False)
 
 
-def _import_account(account: dict[str, Any]) -> None:
+def _import_account(account: MinioAccount) -> None:
     """Make a service account of MinIO the access key that it is; IdentityError.
 
     One whose parent is no user was made by the root user.
     """
-    parent = User.objects.filter(username=account["parent"]).first()
+    parent = User.objects.filter(username=account.parent).first()
     parent = parent or User.objects.get(is_root=True)
-    policy = account.get("sessionPolicy") or {}
-    services.create_key(
-        parent.pk,
-        access_key=account["accessKey"],
-        secret_key=account["secretKey"],
-        name=account.get("name") or account.get("description") or KEY_NAME,
-        expires_at=_end(account.get("expiration")),
-        policy=json.dumps(policy) if policy.get("Statement") else "",
-    )
-    if account.get("status") == "off":
-        services.set_key_enabled(account["accessKey"], enabled=False)
+    policy = account.session_policy or {}
+    with transaction.atomic():
+        services.create_key(
+            parent.pk,
+            access_key=account.access_key,
+            secret_key=account.secret_key,
+            name=account.name or account.description or KEY_NAME,
+            expires_at=_end(account.expiration),
+            policy=json.dumps(policy) if policy.get("Statement") else "",
+        )
+        if account.status == "off":
+            services.set_key_enabled(account.access_key, enabled=False)
 
 
-def _end(text: str | None) -> datetime | None:
-    """Read when a key ends; MinIO writes moments long ago for never."""
-    end = datetime.fromisoformat(text) if text else datetime.min.replace(tzinfo=UTC)
-    return end if end.year > datetime.fromtimestamp(0, UTC).year else None
+def _end(end: datetime | None) -> datetime | None:
+    """Tell when a key ends; MinIO writes moments long ago for never."""
+    return end if end and end.year > datetime.fromtimestamp(0, UTC).year else None

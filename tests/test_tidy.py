@@ -24,7 +24,7 @@ FUNCTION_LINES_MAX = 70
 MODULE_LINES_MAX = 500
 MODULE_DOCSTRING_LINES_MAX = 16
 VAGUE_NAMES = {"util", "utils", "helper", "helpers", "common", "manager", "managers", "misc"}
-BROAD_EXCEPT = ["s3api/app.py"]
+BROAD_EXCEPT = ["s3api/app.py", "s4project/logs/lines.py"]
 # These hand what they caught on: to the coroutine they stand for, to the future of a caller.
 HANDS_ON_WHAT_IT_CAUGHT = {"s3api/http/body.py", "storage_engine/commit.py"}
 TOP_LEVEL = {
@@ -167,7 +167,7 @@ def handlers(name: str, kind: str) -> Iterator[ast.ExceptHandler]:
 
 
 def test_one_place_alone_catches_every_exception() -> None:
-    """The runtime holds a single `except Exception`, where a request's life ends."""
+    """`except Exception` ends a request that failed, and a line of the log that would fail one."""
     broad = [name for name in modules(*RUNTIME) for _ in handlers(name, "Exception")]
     suppressed = [
         name for name in modules(*RUNTIME) if any(calls(tree(name), "suppress(Exception)"))

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     Facts = dict[str, Any]
 
 NAME: Final = "s4.access"
-TEXTS: Final = ("path", "key", "user_agent", "version_id", "upload_id", "remote")  # a client's own
+# A client's own; which bucket is meant is told as he has it, too.
+TEXTS: Final = ("path", "bucket", "key", "user_agent", "version_id", "upload_id", "remote")
 # All that is told of a request, in this order, as far as it is known.
 FIELDS: Final = (
     *("request_id", "remote", "user", "access_key", "operation", "bucket", "key", "version_id"),
@@ -32,8 +33,9 @@ FIELDS: Final = (
     *("first_byte_ms", "turnaround_ms", "user_agent", "scheme", "http_version", "more_were_slow"),
 )
 FIGURES: Final = frozenset({"status", "bytes_in", "bytes_out"})  # told also where they are 0
-TEXT_MAX: Final = 1024  # characters of one: a key
-SHORT_MAX: Final = 100  # where a line would be longer than what a pipe takes whole
+# Characters of one: a key's; fewer where a line would be longer than what a pipe takes whole, of
+# which a character in JSON may need twelve bytes.
+TEXT_MAXES: Final = (1024, 100, 20)
 CUT: Final = "…"
 SLOW_A_SECOND_MAX: Final = 10  # lines of slow requests; beyond, they are counted
 MILLISECONDS: Final = 1000
@@ -146,9 +148,11 @@ def asked(scope: dict[str, Any]) -> Facts:
 
 def _line(out: Outlet, event: str, level: str, facts: Facts, now: float) -> bytes:
     """Write a line, in one piece: what a pipe takes whole."""
-    line = _render(out, event, level, facts, now, TEXT_MAX)
-    if len(line) > PIPE_BUF:
-        line = _render(out, event, level, facts, now, SHORT_MAX)
+    line = b""
+    for text_max in TEXT_MAXES:
+        line = _render(out, event, level, facts, now, text_max)
+        if len(line) <= PIPE_BUF:
+            break
     return line
 
 

@@ -34,10 +34,11 @@ MASK: Final = "[hidden]"
 SECRET_NAME: Final = re.compile(
     r"secret|password|token|authorization|cookie|signature", re.IGNORECASE
 )
-# In a query or a form, also one that was percent-encoded once more; in a header; in JSON or repr.
+# In a query or a form, also one that was percent-encoded once more; in JSON or repr; in a header;
+# in a URL that names who asks.
 SECRET_IN_TEXT: Final = re.compile(
     r"((?:signature|token|password|secret[\w-]*|AWSAccessKeyId|s4_session|s4_csrf)"
-    r"(?:=|%3D|[\"']?:\s*[\"']?)|\bBearer\s+|\bAWS\s+[^\s:]+:)"
+    r"(?:=|%3D|[\"']?:\s*[\"']?)|\bBearer\s+|\bAWS\s+[^\s:]+:|://[^\s/:@]*:(?=[^\s/@]*@))"
     r"[^&\s\"',;]+",
     re.IGNORECASE,
 )
@@ -53,6 +54,7 @@ QUIET: Final = {
 # Tells of each variable that a page lacks, with all that the page has: a secret shown once, too.
 TELLTALE: Final = "django.template"
 PLAIN: Final = (int, float, bool, type(None))
+UNREADABLE: Final = "What was to be logged could not be made a line"
 FOLLOWING: Final = frozenset({"exception", "stack"})  # written below the line
 INDENT: Final = "    "
 
@@ -135,8 +137,14 @@ class Outgoing(logging.Handler):
         self._stream = stream
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record, or have it written."""
-        self._stream.put(written(self.format(record)))
+        """Write a record, or have it written; one that cannot be made a line hurts nobody else."""
+        try:
+            text = self.format(record)
+        except Exception:  # noqa: BLE001  # a library's words and values that do not fit, whatever they raise
+            place = {"name": record.name, "levelno": logging.ERROR, "levelname": "ERROR"}
+            said = f"{UNREADABLE}: {record.pathname}, line {record.lineno}"
+            text = self.format(logging.makeLogRecord(place | {"msg": said}))
+        self._stream.put(written(text))
 
     def close(self) -> None:
         """Let what waits be written."""

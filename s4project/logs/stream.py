@@ -106,16 +106,20 @@ class Stream:
             self._bell.put(gather_seconds)
 
     def _run(self) -> None:
-        """Write whenever the bell rings."""
-        while True:
-            time.sleep(self._bell.get())
-            while some := self._take():
-                self._write_all(what if isinstance(what, bytes) else what() for what in some)
-                with self._lock:
-                    self._is_writing = False
-                    lost, self._lost = (self._lost, 0) if self._is_heard else (0, self._lost)
-                if lost:
-                    self._on_lost(lost)
+        """Write whenever the bell rings, until something cannot be made a line."""
+        try:
+            while True:
+                time.sleep(self._bell.get())
+                while some := self._take():
+                    self._write_all(what if isinstance(what, bytes) else what() for what in some)
+                    with self._lock:
+                        self._is_writing = False
+                        lost, self._lost = (self._lost, 0) if self._is_heard else (0, self._lost)
+                    if lost:
+                        self._on_lost(lost)
+        finally:
+            with self._lock:  # the next line, which tells of this end, starts another thread
+                self._thread, self._is_writing, self._is_at_rest = None, False, True
 
     def _take(self) -> list[Written]:
         """Take the oldest of what waits, not too much; none: come to rest."""

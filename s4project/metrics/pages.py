@@ -50,16 +50,24 @@ def make_token(directory: Path) -> None:
     """Write a token for Prometheus if none is given or there yet; OSError."""
     chosen = settings.S4
     path = directory / TOKEN_FILE
-    if not chosen.metrics_enabled or chosen.metrics_token or path.exists():
+    if not chosen.metrics_enabled or chosen.metrics_token or _given_token(path):
         return
     new = path.with_suffix(".new")
     new.unlink(missing_ok=True)
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(descriptor, secrets.token_urlsafe(TOKEN_BYTES).encode())
-    finally:
-        os.close(descriptor)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(secrets.token_urlsafe(TOKEN_BYTES))
+        file.flush()
+        os.fsync(file.fileno())  # else a power cut could leave the name without the token
     new.replace(path)
+
+
+def _given_token(path: Path) -> str:
+    """Read the token of a file; none where there is no file, or nothing in it; OSError."""
+    try:
+        return path.read_text(encoding="ascii", errors="replace").strip()
+    except FileNotFoundError:
+        return ""
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
@@ -105,8 +113,7 @@ def _has_token(request: HttpRequest) -> bool:
     expected = settings.S4.metrics_token
     if not expected:
         with suppress(OSError):
-            path = settings.S4.data_dir / TOKEN_FILE
-            expected = path.read_text(encoding="ascii", errors="replace").strip()
+            expected = _given_token(settings.S4.data_dir / TOKEN_FILE)
     if scheme.lower() != "bearer" or not expected:
         return False
     return hmac.compare_digest(given.strip().encode(), expected.encode())

@@ -12,7 +12,7 @@ from django.core.management import call_command
 
 from iam import services
 from iam.errors import InvalidIdentity
-from s4project.minio_export import Export
+from s4project.minio_export import read_export
 from tests.stores import opened
 
 if TYPE_CHECKING:
@@ -135,4 +135,38 @@ def test_what_is_no_export_is_refused(tmp_path: Path) -> None:
     text.write_text("no archive")
     for path in (other, text, tmp_path / "missing.zip"):
         with pytest.raises(InvalidIdentity):
-            Export(str(path))
+            read_export(str(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("users", {"mia": {"status": "enabled"}}),
+        ("users", ["mia"]),
+        ("policies", {"watch": {"Statement": "all"}}),
+        ("groups", {"crew": {"members": "mia"}}),
+        ("svcaccts", {"KEY": FILES["svcaccts"]["MIASKEY"] | {"expiration": "tomorrow"}}),
+    ],
+)
+def test_what_minio_would_not_write_is_refused_whole(
+    tmp_path: Path, name: str, content: Any
+) -> None:
+    """An export with something of another form makes nothing, and is told what is wrong with it."""
+    archive = write(tmp_path / "odd.zip", FILES | {name: content})
+    with pytest.raises(InvalidIdentity, match="not as MinIO writes it"):
+        read_export(str(archive))
+
+
+@pytest.mark.usefixtures("transactional_db")
+def test_a_user_without_his_key_is_not_made(settings: SettingsWrapper, tmp_path: Path) -> None:
+    """Whom S4 cannot give the key that he had is named and not made: the next run finds no half."""
+    users = {"mia": {"secretKey": "short", "status": "enabled"}}
+    archive = write(tmp_path / "half.zip", {"policies": FILES["policies"], "users": users})
+    (tmp_path / "data").mkdir()
+    with opened(settings, tmp_path / "data"):
+        code, told = run(archive)
+        assert (code, "user" in told["made"]) == (1, False)
+        assert any(problem.startswith("user mia: ") for problem in told["problems"])
+        users["mia"]["secretKey"] = "long-enough"
+        again = write(tmp_path / "whole.zip", {"policies": FILES["policies"], "users": users})
+        assert run(again)[1]["made"]["user"] == ["mia"]

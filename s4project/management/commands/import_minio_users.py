@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from s4project.commands import EXIT_REFUSED, StoreCommand
-from s4project.minio_export import Export, import_export
+from s4project.minio_export import import_export, read_export
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -27,7 +27,7 @@ class Command(StoreCommand):
             sys.exit(EXIT_REFUSED)
 
     def work(self, options: dict[str, Any]) -> dict[str, Any]:
-        report = import_export(Export(options["file"]))
+        report = import_export(read_export(options["file"]))
         self._has_problems = bool(report.problems)
         return {"made": dict(report.made), "problems": report.problems}
 

@@ -57,15 +57,15 @@ class Command(ProcessCommand):
             with ending_at_once():
                 wait_for_database()
             first = prepare_store()
+            s3, console = url(settings.S4.bind), url(settings.S4.console_bind)
+            self.say(f"S4 on {settings.S4.data_dir}", f"S3       {s3}", f"Console  {console}")
+            self.say(*welcome(first))  # at once: what it says is known to nobody else
             make_token(settings.S4.data_dir)
             align_engine()  # before anybody writes by bounds that SQL does not have
             # Nothing that must not be shared may be open when the workers are forked.
             close_engine()
             connections.close_all()
-            s3, console = url(settings.S4.bind), url(settings.S4.console_bind)
             write_holder(lock, f"process {os.getpid()}, S3 {s3}, console {console}\n")
-            self.say(f"S4 on {settings.S4.data_dir}", f"S3       {s3}", f"Console  {console}")
-            self.say(*welcome(first))
             manage = str(Path(sys.argv[0]).absolute())
             plan = server.Plan(
                 sockets=sockets,

@@ -7,9 +7,11 @@ import re
 from pathlib import Path
 from select import PIPE_BUF
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 
+from s3api.http.target import Target
 from s4project.logs.access import FIELDS, SLOW_A_SECOND_MAX, AccessLog
 from s4project.logs.lines import Outlet
 from tests.s4project.trace.courses import ended
@@ -88,11 +90,14 @@ def test_slow_requests_do_not_fill_the_log() -> None:
     assert lines.told[-1]["more_were_slow"] >= 100 - 2 * SLOW_A_SECOND_MAX
 
 
+@pytest.mark.parametrize("name", ["b", "b" * 60_000, "\U0001f600" * 20_000])
 @pytest.mark.parametrize("key", ["k" * 1024, "\n" * 1024, "é" * 512, "\U0001f600" * 256, "\ud800"])
-def test_a_line_is_what_a_pipe_takes_whole(key: str) -> None:
+def test_a_line_is_what_a_pipe_takes_whole(key: str, name: str) -> None:
     """However long what clients send is when spelled out, lines of two workers do not mix."""
     log, lines = access_log(is_whole=True)
-    course = ended(key=key)
+    query = b"versionId=" + quote("\U0001f600" * 2_000).encode()
+    course = ended(key=key, query=query + query.replace(b"versionId", b"&uploadId"))
+    course.target = Target(name, key, False, f"/{name}")
     course.scope = {
         "client": ("192.0.2.1", 1),
         "headers": [(b"user-agent", b"\xff" * 8000)],

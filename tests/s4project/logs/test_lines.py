@@ -166,3 +166,25 @@ def test_python_says_its_own_in_lines_too() -> None:
     assert "hot" in warning["event"]
     assert end["event"] == "The process ends"
     assert "ZeroDivisionError" in end["exception"]
+
+
+@pytest.mark.parametrize("value", ["'x'", "Odd()"])
+def test_a_line_that_cannot_be_made_hurts_nobody(value: str) -> None:
+    """Words that do not fit their values say where they stand, and the program goes on."""
+    code = f"""
+        class Odd:
+            def __str__(self):
+                raise RuntimeError("hush")
+        logging.getLogger("lib").info("%d of it", {value})
+        log.info("On")"""
+    odd, on = map(json.loads, log(code))
+    assert (odd["logger"], odd["level"]) == ("lib", "error")
+    assert odd["event"].startswith("What was to be logged could not be made a line: <string>, ")
+    assert on["event"] == "On"
+
+
+def test_who_a_url_names_is_masked() -> None:
+    """A password inside a URL is hidden, an address with a port is none."""
+    code = "log.info('x', a='postgresql://s4:hush@db/s4', b='http://127.0.0.1:9000/a@b')"
+    (line,) = map(json.loads, log(code))
+    assert (line["a"], line["b"]) == ("postgresql://s4:[hidden]", "http://127.0.0.1:9000/a@b")

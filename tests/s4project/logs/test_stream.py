@@ -129,3 +129,17 @@ def test_a_child_has_a_stream_of_its_own(pipe: Pipe) -> None:
     os.waitpid(child, 0)
     lines = pipe.lines()
     assert sorted(lines) == [LINE % number for number in (*range(2_000), 9_999)]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_what_cannot_be_made_a_line_ends_no_log(pipe: Pipe) -> None:
+    """After a record that fails, lines come out as before it."""
+
+    def fail() -> bytes:
+        raise ZeroDivisionError
+
+    pipe.stream.put_record(fail)
+    wait_until(lambda: not pipe.stream._is_writing and not pipe.stream._bytes, "it failed", 20)
+    pipe.stream.put(LINE % 1)
+    pipe.stream.put_record(partial(LINE.__mod__, 2))
+    assert pipe.lines() == [LINE % 1, LINE % 2]
