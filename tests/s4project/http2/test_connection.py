@@ -17,6 +17,8 @@ from hyperframe.frame import (
     Frame,
     GoAwayFrame,
     HeadersFrame,
+    PingFrame,
+    WindowUpdateFrame,
 )
 
 from tests.s4project.http2.client import H2Client, connect
@@ -433,6 +435,22 @@ def test_a_worker_that_ends_answers_what_was_begun(tmp_path: Path) -> None:
                 ended.add(frame.stream_id)
         assert ended == {slow, half}
         assert ending.process.wait(20) == 0
+
+
+def test_what_comes_late_does_not_undo_the_last_reply(tmp_path: Path) -> None:
+    """A client that still sends when the last reply has gone out gets all of it to read."""
+    with probe(tmp_path / "log", tls=write_pair(tmp_path)) as ending, connect(ending) as client:
+        client.takes = False
+        last = client.ask("/big?pieces=4")
+        client.until(lambda: len(client.bodies[last]) == 65_535)
+        ending.process.terminate()
+        frames_until(client, lambda frame: isinstance(frame, GoAwayFrame))
+        for number in (0, last):
+            client.send(WindowUpdateFrame(number, window_increment=2 * MIB).serialize())
+        time.sleep(0.5)  # the reply is on its way, and not read
+        client.send(PingFrame(0, b"12345678").serialize())
+        frames = frames_until(client, lambda _: False)
+        assert any(frame.stream_id == last and "END_STREAM" in frame.flags for frame in frames)
 
 
 def frames_until(client: H2Client, is_last: Callable[[Frame], bool]) -> list[Frame]:
