@@ -1,12 +1,14 @@
 """PostgreSQL goes away under a running server, stands still, comes back, or is another machine.
 
 Objects are served on by what every worker knows; what needs SQL is refused with 503, and works
-again by itself. Runs where a PostgreSQL is installed, with a cluster of its own.
+again by itself. Runs where a PostgreSQL is installed, with a cluster of its own; every day it goes
+away once, by make test-long in all ways.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import signal
 import urllib.error
 from typing import TYPE_CHECKING
@@ -29,6 +31,8 @@ pytestmark = [
     pytest.mark.e2e,
     pytest.mark.skipif(not postgresql.IS_INSTALLED, reason="PostgreSQL is not installed"),
 ]
+LONG = bool(os.environ.get("S4_TEST_LONG"))
+in_full = pytest.mark.skipif(not LONG, reason="S4_TEST_LONG: make test-long lets it go in all ways")
 BUCKET = "known"
 ASKED = 12  # connections, of which every worker takes some
 AWAY = "The SQL database does not answer"
@@ -146,6 +150,7 @@ def test_objects_are_served_while_the_database_is_away(
     assert len(found) == 1
 
 
+@in_full
 def test_a_database_that_stands_still_holds_nothing_up_for_ever(
     server: Server, cluster: postgresql.Cluster, browser: Browser, token: str
 ) -> None:
@@ -157,6 +162,7 @@ def test_a_database_that_stands_still_holds_nothing_up_for_ever(
     wait_until(lambda: is_back(server, browser, token), "it works again", 20)
 
 
+@in_full
 def test_workers_that_start_meanwhile_wait_and_the_others_serve(
     server: Server, cluster: postgresql.Cluster, browser: Browser, token: str
 ) -> None:

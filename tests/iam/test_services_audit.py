@@ -308,6 +308,8 @@ def test_the_job_prunes_by_the_setting(store: StorageEngine, settings: SettingsW
 
 def test_old_entries_are_found_by_their_age(store: StorageEngine) -> None:
     """Where few entries are old, as at most times, the job reads few and not the whole log."""
+    if connection.vendor != "sqlite":
+        pytest.skip("SQLite is asked for its plan; PostgreSQL chooses by how many rows there are")
     audit.record_events([audit.make_entry(ADA, "a", "new", detail={}) for _ in range(10)])
     with CaptureQueriesContext(connection) as queries:
         audit.prune_entries(timezone.now() - timedelta(days=1), ["webhook"])
