@@ -39,11 +39,11 @@ SETTINGS: Final[dict[str, tuple[dict[str, Any], dict[str, Any], str, Any]]] = {
         "cors",
         (CorsRule(allowed_origins=("https://a",), allowed_methods=("GET",)),),
     ),
-    "tags": (
-        {"rows": "2", "row0-key": "team", "row0-value": "lab", "row1-key": "b"},
-        {"TagSet": [{"Key": "team", "Value": "lab"}, {"Key": "b", "Value": ""}]},
+    "tags": (  # in the order of PostgreSQL, which keeps no other
+        {"rows": "2", "row0-key": "b", "row1-key": "team", "row1-value": "lab"},
+        {"TagSet": [{"Key": "b", "Value": ""}, {"Key": "team", "Value": "lab"}]},
         "tags",
-        {"team": "lab", "b": ""},
+        {"b": "", "team": "lab"},
     ),
     "permissions/public-access": (
         dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy"), "on")
