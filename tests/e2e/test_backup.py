@@ -34,7 +34,7 @@ pytestmark = [
     pytest.mark.timeout(900 if os.environ.get("S4_TEST_LONG") else 300),
 ]
 LONG = bool(os.environ.get("S4_TEST_LONG"))
-KILLS = 25 if LONG else 2
+KILLS = 25 if LONG else 1
 PAUSE_SECONDS = 0 if LONG else 0.05  # of a client between two requests
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
+LONG: Final = bool(os.environ.get("S4_TEST_LONG"))
 BODY: Final = os.urandom(1 << 20)
 FAULT: Final = "trigger_fs_error"  # of ext4, in /sys: the file system finds itself damaged
 READS: Final = ("GetObject", "HeadObject", "ListObjectsV2", "the API's reads")
@@ -169,6 +170,7 @@ def test_a_disk_that_turns_read_only_is_read_on(tmp_path: Path) -> None:
         assert "Traceback" not in log
 
 
+@pytest.mark.skipif(not LONG, reason="S4_TEST_LONG: make test-long takes descriptors away too")
 def test_a_worker_out_of_descriptors_rests_and_recovers(tmp_path: Path) -> None:
     """Connections that cannot be opened are shed without a spin; with files again all is well."""
     server = Server(tmp_path / "server", workers="1")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 OLD = "d3887db9"  # no audit log, no tasks, no lock, no quotas, no lifecycle
-KILLS = 20 if os.environ.get("S4_TEST_LONG") else 3
+KILLS = 20 if os.environ.get("S4_TEST_LONG") else 1
 SIZES = {"empty": 0, "inline": 100, "a/b/blob": 50_000, "large": 3_000_000}
 
 
