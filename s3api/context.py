@@ -257,10 +257,24 @@ class Store:
 
         So that a worker which nobody asked anything knows what there was when SQL goes away.
         """
+        seen = -1
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             # Whatever is wrong, requests meet it too, and it is told there.
-            await asyncio.gather(self.refresh(), return_exceptions=True)
+            (found,) = await asyncio.gather(self._follow(seen), return_exceptions=True)
+            seen = found if isinstance(found, int) else -1
+
+    async def _follow(self, seen: int) -> int:
+        """Bring the snapshots up to the last commit; return its number when they are.
+
+        At rest no more is looked at than that: to read a generation is a transaction, which marks a
+        page of the index's locks, and the system writes that out.
+        """
+        commit = self.engine.last_commit()
+        if commit != seen:
+            await self.refresh()
+            return commit if self.snapshots.is_current else -1
+        return commit
 
     def close(self) -> None:
         """Let the threads end."""
