@@ -182,8 +182,8 @@ def test_one_instance_runs_and_another_may_wait(tmp_path: Path) -> None:
         with pytest.raises(subprocess.TimeoutExpired):
             second.wait(2)
         first.terminate()
-        assert first.wait(10) == 0
-        wait_for(lambda: is_locked(tmp_path / "jobs.lock", second.pid), 10)
+        assert first.wait(30) == 0
+        wait_for(lambda: is_locked(tmp_path / "jobs.lock", second.pid), 30)
     finally:
         for process in filter(None, (first, second)):
             process.kill()
