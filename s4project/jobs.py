@@ -81,6 +81,31 @@ class Unfinished(NamedTuple):
     result: object
 
 
+class Resting:
+    """A look that is left out while nothing was committed since it last found nothing to do.
+
+    For what time alone makes due it looks again when it has rested so long. A look begins a
+    transaction, which marks a page of the index's locks, and the system writes that to the disk: a
+    store at rest is to let its disk sleep.
+    """
+
+    def __init__(self, run: Callable[[], object], rest_seconds: float) -> None:
+        self._run = run
+        self._rest_seconds = rest_seconds
+        self._commit = -1
+        self._until = 0.0
+
+    def __call__(self) -> object:
+        """Look, or rest."""
+        commit, now = get_engine().last_commit(), time.monotonic()
+        if commit == self._commit and now < self._until:
+            return None
+        result = self._run()
+        self._commit = -1 if result else commit
+        self._until = now + self._rest_seconds
+        return result
+
+
 def is_stopping() -> bool:
     """Tell whether the process has been asked to end."""
     return bool(STOP_SIGNALS & signal.sigpending())
@@ -100,12 +125,12 @@ def configured_jobs() -> list[Job]:
         Job("reclaim", reclaim, HOUR),
         Job("forget", forget, HOUR),
         Job("watch_quotas", QuotaWatch().look, MINUTE),
-        Job("lifecycle", lifecycle, look_seconds()),
+        Job("lifecycle", Resting(lifecycle, day_part_seconds()), look_seconds()),
     ]
     if chosen.multipart_upload_ttl_hours:
         jobs.append(Job("abort_uploads", abort_uploads, HOUR))
     if chosen.snapshot_interval_hours:
-        jobs.append(Job("snapshot", snapshot, MINUTE))
+        jobs.append(Job("snapshot", Resting(snapshot, HOUR), MINUTE))
     if chosen.compaction_enabled:
         jobs.append(Job("compact", compact, HOUR * chosen.compaction_interval_hours))
     if chosen.scrub_interval_days:
@@ -143,10 +168,14 @@ def slice_over() -> Callable[[], bool]:
 _diary = Diary()  # of this process
 
 
+def day_part_seconds() -> float:
+    """Tell how late lifecycle may see what time alone makes due; AWS acts within a day or two."""
+    return settings.S4.lifecycle_day_seconds / LOOKS_A_DAY
+
+
 def look_seconds() -> float:
-    """Tell how often to look for what is due by lifecycle; AWS acts within a day or two."""
-    of_day = settings.S4.lifecycle_day_seconds / LOOKS_A_DAY
-    return max(LOOK_SECONDS_MIN, min(MINUTE, of_day))
+    """Tell how often to look for what is due by lifecycle where objects are written."""
+    return max(LOOK_SECONDS_MIN, min(MINUTE, day_part_seconds()))
 
 
 def lifecycle() -> object:

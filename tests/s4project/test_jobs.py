@@ -305,6 +305,25 @@ def test_a_snapshot_is_left_when_the_process_is_to_end(runs: type[Run]) -> None:
     assert ".snapshot" in run.line()
 
 
+def test_a_look_rests_while_nothing_is_committed(runs: type[Run]) -> None:
+    """What found nothing is left out until something is committed, or it has rested long enough."""
+    run = runs(f"""{STORE}
+    found = []
+    look = jobs.Resting(lambda: found.append(1) or (len(found) == 2 and "something"), 3600)
+    look(), look()
+    say(len(found))
+    put(get_engine(), "another", b"x")
+    look()
+    say(len(found))  # it found something, so it looks again
+    look(), look()
+    say(len(found))
+    short = jobs.Resting(lambda: found.append(1), 0)
+    short(), short()
+    say(len(found))
+    """)
+    assert [run.line() for _ in range(4)] == ["1", "2", "3", "5"]
+
+
 def test_a_snapshot_beside_another_is_nothing_to_do(runs: type[Run]) -> None:
     """While the command makes one the job has nothing to do; then it makes its own."""
     run = runs(f"""{STORE}
