@@ -10,6 +10,7 @@ from __future__ import annotations
 import statistics
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 MIB = 1 << 20
+VOLUMES = "/volumes/"
 # From when on things are level: before, caches fill and keys come to be.
 WARM_SHARE, LATE_SHARE, WINDOW_SHARE = 0.3, 0.8, 0.2
 GROWTH_MAX = 1.10
@@ -35,7 +37,8 @@ class Sample:
     rss_bytes: int
     pss_bytes: int
     anonymous_bytes: int
-    descriptors: int
+    descriptors: int  # but for those of volumes, of which there are more as the store grows
+    volume_descriptors: int  # each process keeps some hundred open, and no more
     threads: int
     processes: int
     cpu_seconds: float
@@ -47,12 +50,15 @@ def sample(pid: int, began: float) -> Sample:
     pids = processes.tree(pid)
     cost = processes.cost(pid)
     rolled = [_rolled_up(one) for one in pids]
+    opened = [place for one in pids for place in _opened(one)]
+    in_volumes = sum(VOLUMES in place for place in opened)
     return Sample(
         at=time.monotonic() - began,
         rss_bytes=sum(row.get("Rss", 0) for row in rolled),
         pss_bytes=sum(row.get("Pss", 0) for row in rolled),
         anonymous_bytes=sum(row.get("Pss_Anon", 0) for row in rolled),
-        descriptors=sum(_count(one, "fd") for one in pids),
+        descriptors=len(opened) - in_volumes,
+        volume_descriptors=in_volumes,
         threads=sum(_count(one, "task") for one in pids),
         processes=len(pids),
         cpu_seconds=cost.cpu_seconds,
@@ -67,6 +73,16 @@ def _rolled_up(pid: int) -> dict[str, int]:
         return {}
     pairs = (line.split(":") for line in lines)
     return {name: int(value.split()[0]) * processes.KIB for name, value in pairs}
+
+
+def _opened(pid: int) -> list[str]:
+    """Name what a process has open; what is closed meanwhile is not."""
+    found = []
+    with suppress(OSError):
+        for descriptor in (processes.PROC / str(pid) / "fd").iterdir():
+            with suppress(OSError):
+                found.append(str(descriptor.readlink()))
+    return found
 
 
 def _count(pid: int, what: str) -> int:

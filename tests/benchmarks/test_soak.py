@@ -32,7 +32,7 @@ def part(name: str) -> Any:
 def judged(memory: list[int], descriptors: list[int]) -> dict[str, bool]:
     """Judge samples that differ in what they hold."""
     watch = part("soak_watch")
-    first = watch.Sample(0, 0, 0, 0, 0, 10, 4, 0, 0)
+    first = watch.Sample(0, 0, 0, 0, 0, 7, 10, 4, 0, 0)
     samples = [
         replace(first, at=at, anonymous_bytes=held * MIB, descriptors=count)
         for at, (held, count) in enumerate(zip(memory, descriptors, strict=True))
@@ -54,7 +54,7 @@ def test_what_grows_is_not_level() -> None:
 def test_a_process_that_was_replaced_is_seen() -> None:
     """One that dies and one that comes are no level either, for the tree is larger for a while."""
     watch = part("soak_watch")
-    samples = [watch.Sample(at, 0, 0, 0, 0, 0, 4 + (at > 50), 0, 0) for at in range(100)]
+    samples = [watch.Sample(at, 0, 0, 0, 0, 0, 0, 4 + (at > 50), 0, 0) for at in range(100)]
     assert not watch.levels(samples)["processes"].is_flat
 
 

@@ -40,7 +40,7 @@ def test_every_translated_error_has_a_code(kind: type[EngineError]) -> None:
 def test_every_refusal_of_a_request_has_a_code() -> None:
     """What a client's request can meet never ends as 503: the table names it, or its kind."""
     trouble = {"Busy", "EngineClosed", "FormatError", "IndexNotEmpty", "JournalDamaged"}
-    trouble |= {"StorageError", "StoreInUse", "MarkerError"}
+    trouble |= {"NewerStore", "StorageError", "StoreInUse", "MarkerError"}
     kinds = [EngineError]
     for kind in kinds:
         kinds += kind.__subclasses__()
