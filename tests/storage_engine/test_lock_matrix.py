@@ -423,6 +423,7 @@ READS: Final = (
     *("account_usage", "check_room", "check_part_room", "generation", "generations"),
     *("confirmed_generation",),
     *("lifecycle", "preview_lifecycle", "stats", "last_commit", "live_bytes", "volumes"),
+    *("durability", "has_room", "checkpoint_lag_seconds", "counts", "copying"),
     *("snapshot_is_due", "newest_snapshot", "verify", "quarantined", "users", "scrub_state"),
     *("held_volumes", "hold", "failure", "is_inline", "retained_from_ms", "open_uploads"),
 )
