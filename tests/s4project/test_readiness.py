@@ -11,6 +11,7 @@ import pytest
 
 from s3api.app import S3App
 from s3api.context import S3Config
+from s4project import readiness
 from s4project.key_uses import KeyUses
 from s4project.probes import ConsoleProbes, MinioProbes
 from s4project.readiness import LAG_SECONDS_MAX, look
@@ -43,8 +44,10 @@ def app(
     disk: FaultyDisk,
     settings: SettingsWrapper,
     transactional_db: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[S3App]:
-    """Make the S3 side over a store on that disk."""
+    """Make the S3 side over a store on that disk, and be patient with a busy machine."""
+    monkeypatch.setattr(readiness, "PATIENCE_SECONDS", 30.0)
     del transactional_db
     data, path = tmp_path / "data", tmp_path / "store"
     data.mkdir()
