@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.e2e
+@pytest.mark.skipif("S4_TEST_LONG" not in os.environ, reason="S4_TEST_LONG: make test-long")
 def test_a_small_run_reports_every_figure(tmp_path: Path) -> None:
     """A run with few objects goes through all stages, verifies clean, and leaves its report."""
     report_path, directory = tmp_path / "report.json", tmp_path / "fresh"

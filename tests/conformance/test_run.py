@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -40,6 +41,7 @@ json.dump({{"tests": tests, "suite": given["--suite"]}}, open(given["--out"], "w
 
 
 @pytest.mark.e2e
+@pytest.mark.skipif("S4_TEST_LONG" not in os.environ, reason="S4_TEST_LONG: make test-long")
 def test_a_runner_is_given_a_server_and_its_misses_are_told(tmp_path: Path) -> None:
     """A runner gets address, users, suite and report; what did not pass is named, with status 1."""
     runner, out = tmp_path / "runner", tmp_path / "report.json"
