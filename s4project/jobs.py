@@ -119,13 +119,19 @@ def reclaim() -> dict[str, int]:
 def configured_jobs() -> list[Job]:
     """Return the jobs that the settings ask for."""
     chosen = settings.S4
+    rested = Resting(lifecycle, day_part_seconds())
+
+    def lifecycle_or_rest() -> object:
+        _diary.tell()  # of what was done before the rest, which would keep it waiting
+        return rested()
+
     jobs = [
         Job("align_engine", align_engine, HOUR),
         Job("finish_deletions", finish_deletions, HOUR),
         Job("reclaim", reclaim, HOUR),
         Job("forget", forget, HOUR),
         Job("watch_quotas", QuotaWatch().look, MINUTE),
-        Job("lifecycle", Resting(lifecycle, day_part_seconds()), look_seconds()),
+        Job("lifecycle", lifecycle_or_rest, look_seconds()),
     ]
     if chosen.multipart_upload_ttl_hours:
         jobs.append(Job("abort_uploads", abort_uploads, HOUR))
