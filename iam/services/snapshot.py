@@ -174,7 +174,7 @@ def _principal(row: _UserRow, rights: Rights) -> Principal:
 def _credential(row: _KeyRow, principal: Principal, secret: str) -> Credential:
     """Show a key to the data path."""
     policy = load_policy(row.policy) if row.policy else None
-    expires_ms = _milliseconds(row.expires)
+    expires_ms = None if row.expires is None else stored_ms(row.expires)
     return Credential(
         row.access_key, secret, principal, expires_ms, policy, row.pk, row.requests_per_second
     )
@@ -185,11 +185,10 @@ def _unsealed(row: _KeyRow, server_key: ServerKeys) -> str:
     return server_key.unseal(bytes(row.sealed_secret), row.access_key.encode()).decode()
 
 
-def _milliseconds(stored: str | None) -> int | None:
+def stored_ms(stored: str) -> int:
     """Turn a moment, as the database writes it, into epoch milliseconds."""
-    moment = None if stored is None else parse_datetime(stored)
-    if moment is None:
-        return None
+    moment = parse_datetime(stored)
+    assert moment is not None, "the database writes none that there cannot be"
     if moment.tzinfo is None:  # SQLite keeps UTC, and says nothing of it
         moment = moment.replace(tzinfo=UTC)
     return int(moment.timestamp() * 1000)
