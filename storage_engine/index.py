@@ -2,7 +2,7 @@
 
 Readers never wait and see whole commits; one writer at a time over all processes. The map may
 grow under everybody's feet: here that is handled, so that nobody above knows of it. Belongs to
-the process that opened it: LMDB must not be used across a fork.
+the process that opened it: LMDB must not be used across a fork, and a forked child abandons it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import struct
 import threading
 import time
+import weakref
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 Txn = lmdb.Transaction
+_opened: weakref.WeakSet[Index] = weakref.WeakSet()
 LMDB_MAJOR = 0  # the file format of LMDB 0.9; part of our own format
 RESIZE_WAIT_S = 0.001
 RELEASE_WAIT_S = 0.01
@@ -152,7 +154,6 @@ class Index:
     def __init__(self, path: Path, map_bytes: int) -> None:
         """Open the index in a directory, creating its files there."""
         self.path = path
-        self._pid = os.getpid()
         self._is_closed = False
         self._resize_lock = threading.Lock()
         self._growth_lock = threading.Lock()
@@ -166,6 +167,7 @@ class Index:
         self.first_pin: lmdb.Transaction[bytes] | None = self.begin_read()
         self._env.reader_check()  # slots of processes that died would keep old pages from reuse
         self.tables = self._open_tables()
+        _opened.add(self)
 
     def view(self, function: Callable[[lmdb.Transaction[bytes]], Result]) -> Result:
         """Run a function in a read transaction; it sees one commit and may run more than once."""
@@ -273,7 +275,7 @@ class Index:
 
     def close(self) -> None:
         """Close the environment; in a forked child, leave it alone."""
-        if not self._is_closed and os.getpid() == self._pid:
+        if not self._is_closed:
             self._env.close()
             self._is_closed = True
 
@@ -294,7 +296,7 @@ class Index:
                 time.sleep(RESIZE_WAIT_S)
 
     def _check_usable(self) -> None:
-        if self._is_closed or os.getpid() != self._pid:
+        if self._is_closed:
             raise EngineClosed("the engine is closed, or was opened before a fork")
 
     def _follow(self, resizes: int) -> None:
@@ -316,3 +318,12 @@ class Index:
     def _open_tables(self) -> Tables:
         with self.begin_write() as txn:  # another process may outgrow our map at this very moment
             return Tables(*(self._env.open_db(name.encode(), txn=txn) for name in Tables._fields))
+
+
+def _abandon_inherited() -> None:
+    """See to it that a forked child needs not ask, for each read, which process it is."""
+    for index in list(_opened):
+        index.abandon()
+
+
+os.register_at_fork(after_in_child=_abandon_inherited)
