@@ -24,6 +24,10 @@ SCAN_STEPS_MAX: Final = 20_000
 Only absurd trees come near: a thousand keys that each lie ten directories apart. A fifth of it
 leads from any key to the next, so that a page without any item shows a damaged tree."""
 
+RUN_ITEMS_MIN: Final = 4
+"""Items in a row after which a listing reads ahead, at first as many: fewer cost more than they
+save."""
+
 PAGE_ITEMS_MAX: Final = 100_000
 """Items of one page of any listing at most, whatever is asked for: about a second's work."""
 

@@ -1,40 +1,56 @@
 """One page of a listing: walk the tree of directories in the byte order of full keys.
 
 A page costs what it returns, wherever it starts: rolled-up prefixes are sought past, never read
-through, and a directory that rolls up whole is not even entered, for none is ever empty. Knows
-the keys of the tree and LMDB's cursor; the values are bytes of somebody else.
+through, and a directory that rolls up whole is not even entered, for none is ever empty. Where
+items follow one another in a directory they are read in runs, each as long as all before it: so a
+key costs a fraction of a microsecond, and no more is read in vain than was found. Knows the keys
+of the tree and LMDB's cursor; the values are bytes of somebody else.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from storage_engine import keys, links
 from storage_engine.errors import CorruptBlob
-from storage_engine.limits import KEY_BYTES_MAX, PAGE_ITEMS_MAX, SCAN_STEPS_MAX
+from storage_engine.limits import (
+    KEY_BYTES_MAX,
+    NAME_BYTES_MAX,
+    PAGE_ITEMS_MAX,
+    RUN_ITEMS_MIN,
+    SCAN_STEPS_MAX,
+)
 
 if TYPE_CHECKING:
     import lmdb
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Page:
     """Objects and common prefixes in one merged byte order.
 
-    An item is (key, value), or (common prefix, None). A page may hold fewer items than asked for
-    and still be truncated. The next page starts after `last`. `steps` is what the page cost: how
-    many positions of the index were visited.
+    Beside each of `names` stands its value: of a key what is kept for it, of a common prefix None.
+    A page may hold fewer items than asked for and still be truncated. The next page starts after
+    `last`. `steps` is what the page cost: how many positions of the index were visited.
     """
 
-    items: list[tuple[bytes, bytes | None]]
-    is_truncated: bool
+    names: list[bytes] = field(default_factory=list)
+    values: list[bytes | None] = field(default_factory=list)
+    is_truncated: bool = False
     steps: int = 0
+
+    @property
+    def items(self) -> list[tuple[bytes, bytes | None]]:
+        """Each (key, value) and (common prefix, None)."""
+        return list(zip(self.names, self.values, strict=True))
 
     @property
     def last(self) -> bytes:
         """The last key or common prefix of the page, empty when the page is."""
-        return self.items[-1][0] if self.items else b""
+        return self.names[-1] if self.names else b""
 
 
 def page_limit(limit: int) -> int:
@@ -63,6 +79,32 @@ class Query:
             return None
         cut = key.find(self.delimiter, len(self.prefix))
         return None if cut < 0 else key[: cut + len(self.delimiter)]
+
+    def plain_count(self, path: bytes, names: list[bytes]) -> int:
+        """Tell how many entries of a directory, from the first on, are items just as they stand.
+
+        Those are objects, and directories that are whole common prefixes. The first is under the
+        prefix. Where it can be told of all at once, none is looked at by itself.
+        """
+        rest = self.prefix[len(path) :]
+        if rest and not names[-1].startswith(rest):
+            names = names[: bisect_left(names, 1, key=lambda name: not name.startswith(rest))]
+        if max(map(len, names)) > NAME_BYTES_MAX:
+            is_plain = False
+        elif self.delimiter:
+            is_plain = self.delimiter == b"/" and b"/" not in path[len(self.prefix) :]
+        else:
+            is_plain = b"/" not in b"".join(names)  # only directories' names have one
+        if is_plain:
+            return len(names)
+        odd = (place for place, name in enumerate(names) if not self._is_plain(path, name))
+        return next(odd, len(names))
+
+    def _is_plain(self, path: bytes, name: bytes) -> bool:
+        text = path + name
+        if keys.leads_on(name):
+            return len(name) <= NAME_BYTES_MAX and self.rolled_up(text) == text
+        return self.rolled_up(text) is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +146,29 @@ class Walk:
             if not (keys.leads_on(name) and self._on_entry and self._cursor.key() == key):
                 break
             self._go_inside(key, name)
+        return self._settle()
+
+    @property
+    def path(self) -> bytes:
+        """What all keys begin with that are in the directory of the entry stood on."""
+        return self._inside[-1].path
+
+    def ahead(self, count: int) -> tuple[list[bytes], list[bytes]]:
+        """Read stored names and values of up to `count` entries of the directory, this one first.
+
+        The walk then stands nowhere, until it is told where to go on.
+        """
+        pairs = list(islice(self._cursor.iternext(), count))
+        self.steps += len(pairs)
+        entries = self._inside[-1].entries
+        if not pairs[-1][0].startswith(entries):
+            del pairs[bisect_left(pairs, 1, key=lambda pair: not pair[0].startswith(entries)) :]
+        names = [key[keys.DIRECTORY_BYTES :] for key, _ in pairs]
+        return names, [value for _, value in pairs]
+
+    def go_on(self, name: bytes) -> bool:
+        """Stand on the first entry of this directory from a stored name on, or on what follows."""
+        self._move_to(self._inside[-1].entries + name)
         return self._settle()
 
     def advance(self) -> bool:
@@ -152,35 +217,73 @@ def read_page(
 
     CorruptBlob when so many steps lead to no item at all: no key is so deep.
     """
-    first = query.first()
+    page, first = Page(), query.first()
     if query.limit <= 0 or first is None:
-        return Page([], is_truncated=False)
+        return page
     with txn.cursor(entries) as cursor:
         walk = Walk(cursor, bucket_id)
-        items: list[tuple[bytes, bytes | None]] = []
+        reading = _Reading(walk, query, page)
         is_inside = walk.seek(first)
         while is_inside and walk.text.startswith(query.prefix):
-            if len(items) == query.limit or walk.steps > SCAN_STEPS_MAX:
-                if not items:
+            if len(page.names) == query.limit or walk.steps > SCAN_STEPS_MAX:
+                if not page.names:
                     raise CorruptBlob(f"the index is damaged: nothing is below {walk.text!r}")
-                return Page(items, is_truncated=True, steps=walk.steps)
-            is_inside = _take(walk, query, items)
-        return Page(items, is_truncated=False, steps=walk.steps)
+                page.is_truncated = True
+                break
+            is_inside = reading.run() if reading.streak >= RUN_ITEMS_MIN else reading.step()
+    page.steps = walk.steps
+    return page
 
 
-def _take(walk: Walk, query: Query, items: list[tuple[bytes, bytes | None]]) -> bool:
-    """Turn the entry the walk stands on into an item, or enter it; go on to the next."""
-    common_prefix = query.rolled_up(walk.text)
-    if common_prefix is not None:
-        items.append((common_prefix, None))
-        if common_prefix == walk.text and not walk.is_object:
+class _Reading:
+    """Makes items of what a walk stands on, until the page is full."""
+
+    def __init__(self, walk: Walk, query: Query, page: Page) -> None:
+        self._walk = walk
+        self._query = query
+        self._page = page
+        self.streak = 0  # so many entries in a row were items just as they stood
+
+    def step(self) -> bool:
+        """Make an item of an entry, or enter it; go on to the next."""
+        walk = self._walk
+        common_prefix = self._query.rolled_up(walk.text)
+        if common_prefix is None and walk.is_object:
+            self.streak += 1
+            self._add(walk.text, walk.value)
             return walk.advance()
+        if common_prefix is None:
+            self.streak = 0
+            return walk.enter()
+        self._add(common_prefix, None)
+        if common_prefix == walk.text and not walk.is_object:
+            self.streak += 1
+            return walk.advance()
+        self.streak = 0
         beyond = _beyond(common_prefix)
         return beyond is not None and walk.seek(beyond)
-    if walk.is_object:
-        items.append((walk.text, walk.value))
-        return walk.advance()
-    return walk.enter()
+
+    def run(self) -> bool:
+        """Make items of as many entries as were items before in a row, while they are."""
+        walk, page = self._walk, self._page
+        wanted = min(self.streak, self._query.limit - len(page.names))
+        names, values = walk.ahead(wanted)
+        count = self._query.plain_count(walk.path, names)
+        pieces, path = names[:count], walk.path
+        page.names += [path + piece for piece in pieces] if path else pieces
+        if self._query.delimiter:
+            page.values += [
+                None if piece.endswith(b"/") else value
+                for piece, value in zip(pieces, values, strict=False)
+            ]
+        else:
+            page.values += values[:count]
+        self.streak = self.streak + count if count == wanted else 0
+        return walk.go_on(names[count] if count < len(names) else names[-1] + b"\x00")
+
+    def _add(self, name: bytes, value: bytes | None) -> None:
+        self._page.names.append(name)
+        self._page.values.append(value)
 
 
 def _beyond(prefix: bytes) -> bytes | None:

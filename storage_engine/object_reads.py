@@ -179,7 +179,7 @@ class ObjectReads:
         ends = [page.last for page in pages if page.is_truncated]
         items = dict(item for page in pages for item in page.items)
         names = sorted(name for name in items if not ends or name <= min(ends))
-        return Page([(name, items[name]) for name in names], is_truncated=bool(ends))
+        return Page(names, [items[name] for name in names], is_truncated=bool(ends))
 
     def current(self, txn: lmdb.Transaction[bytes], bucket_id: int, key: str) -> rows.Entry | None:
         """Return the current version of a key, object or marker."""
