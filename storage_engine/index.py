@@ -14,7 +14,7 @@ import threading
 import time
 import weakref
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, TypeVarTuple
 
 import lmdb
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+Given = TypeVarTuple("Given")
 Result = TypeVar("Result")
 Txn = lmdb.Transaction
 _opened: weakref.WeakSet[Index] = weakref.WeakSet()
@@ -169,14 +170,24 @@ class Index:
         self.tables = self._open_tables()
         _opened.add(self)
 
-    def view(self, function: Callable[[lmdb.Transaction[bytes]], Result]) -> Result:
-        """Run a function in a read transaction; it sees one commit and may run more than once."""
+    def view(
+        self,
+        function: Callable[[lmdb.Transaction[bytes], *Given], Result],
+        *given: *Given,
+    ) -> Result:
+        """Run a function in a read transaction; it sees one commit and may run more than once.
+
+        It is handed what is given: every lookup passes here, and would make a closure for that.
+        """
         while True:
             self._check_usable()
             resizes = self._resizes
             try:
-                with self._env.begin() as txn:
-                    return function(txn)
+                txn = self._env.begin()
+                try:
+                    return function(txn, *given)
+                finally:
+                    txn.abort()
             except lmdb.MapResizedError:
                 self._follow(resizes)
             except lmdb.Error:

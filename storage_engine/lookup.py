@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from storage_engine import blobs, keys, rows
 from storage_engine.errors import NoSuchKey, StorageError
 from storage_engine.limits import EXTENTS_RESOLVED_MAX, MOVES_FOLLOWED_MAX
-from storage_engine.reader import Extent, Extents, Gone, ObjectReader
+from storage_engine.reader import Extent, Extents, Gone, PlacedReader, WholeReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from storage_engine.index import Index
     from storage_engine.object_reads import ObjectReads
-    from storage_engine.values import ObjectInfo
+    from storage_engine.reader import ObjectReader
     from storage_engine.volume_files import VolumeFiles
 
 
@@ -38,10 +38,9 @@ class Lookup:
     def open_object(self, bucket_id: int, key: str, version_id: str | None = None) -> ObjectReader:
         """Return a reader of a version; raises as `ObjectReads.entry` does, and CorruptBlob."""
         for _ in range(MOVES_FOLLOWED_MAX):
-            info, extents = self._index.view(
-                lambda txn: self._find(txn, bucket_id, key, version_id)
-            )
-            reader = ObjectReader(info, extents, self._files, self)
+            reader = self._index.view(self._find, bucket_id, key, version_id)
+            if not isinstance(reader, PlacedReader):
+                return reader
             try:
                 reader.open()
             except Gone:
@@ -76,13 +75,16 @@ class Lookup:
 
     def _find(
         self, txn: lmdb.Transaction[bytes], bucket_id: int, key: str, version_id: str | None
-    ) -> tuple[ObjectInfo, Extents]:
+    ) -> ObjectReader:
         entry, is_latest = self._objects.entry(txn, bucket_id, key, version_id)
         info = entry.info(key, is_latest=is_latest)
         if entry.part_count:
-            return info, self._find_parts(txn, entry)
-        extent = self._extent(txn, entry.size, entry.payload)
-        return info, Extents((entry.size,), _resolve_nothing, [extent])
+            return PlacedReader(info, self._find_parts(txn, entry), self._files, self)
+        whole = self._held(txn, entry.payload)
+        if whole is not None:
+            return WholeReader(info, whole)
+        extents = Extents((entry.size,), _resolve_nothing, [self._extent(txn, entry)])
+        return PlacedReader(info, extents, self._files, self)
 
     def _find_parts(self, txn: lmdb.Transaction[bytes], entry: rows.Entry) -> Extents:
         upload_id = entry.payload
@@ -103,19 +105,25 @@ class Lookup:
         tables = self._index.tables
         if txn.get(upload_id, db=tables.manifests) is None:
             raise NoSuchKey("the object was removed while it was read")
-        extents = []
-        for number in numbers[:EXTENTS_RESOLVED_MAX]:
-            part = blobs.get_part(txn, tables, upload_id, number)
-            extents.append(self._extent(txn, part.size, part.payload))
-        return extents
+        return [
+            self._extent(txn, blobs.get_part(txn, tables, upload_id, number))
+            for number in numbers[:EXTENTS_RESOLVED_MAX]
+        ]
 
-    def _extent(self, txn: lmdb.Transaction[bytes], size: int, payload: rows.Payload) -> Extent:
-        tables = self._index.tables
+    def _held(self, txn: lmdb.Transaction[bytes], payload: rows.Payload) -> bytes | None:
+        """Return the bytes of a payload that lies in no volume."""
         if payload is None:
-            return Extent(0, data=b"")
+            return b""
         if isinstance(payload, int):
-            return Extent(size, data=blobs.read_inline(txn, tables, payload))
-        return Extent(size, sha256=payload, blob=blobs.get_blob(txn, tables, payload))
+            return blobs.read_inline(txn, self._index.tables, payload)
+        return None
+
+    def _extent(self, txn: lmdb.Transaction[bytes], row: rows.Entry | rows.Part) -> Extent:
+        payload = row.payload
+        if not isinstance(payload, bytes):
+            return Extent(row.size, data=self._held(txn, payload))
+        blob = blobs.get_blob(txn, self._index.tables, payload)
+        return Extent(row.size, sha256=payload, blob=blob)
 
 
 def _resolve_nothing(_first: int) -> list[Extent]:

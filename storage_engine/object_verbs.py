@@ -242,7 +242,7 @@ class ObjectVerbs:
 
     def head_object(self, bucket_id: int, key: str, version_id: str | None = None) -> ObjectInfo:
         """Return an object's metadata; NoSuchKey, KeyDeleted, NoSuchVersion, IsDeleteMarker."""
-        return self._index.view(lambda txn: self._objects.info(txn, bucket_id, key, version_id))
+        return self._index.view(self._objects.info, bucket_id, key, version_id)
 
     def open_object(self, bucket_id: int, key: str, version_id: str | None = None) -> ObjectReader:
         """Open an object for reading; as `head_object`, and CorruptBlob. The caller closes it."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import threading
+from abc import ABC, abstractmethod
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
@@ -99,22 +100,61 @@ class Extents:
         return self.known[index], offset - (self.ends[index - 1] if index else 0)
 
 
-class ObjectReader:
+class ObjectReader(ABC):
     """An open object, used by one thread at a time; `close` may come from any.
 
     Offsets and lengths are bytes of the object; what lies beyond its end is left out.
     """
 
-    __slots__ = (
-        "_extents",
-        "_files",
-        "_is_closed",
-        "_lock",
-        "_places",
-        "_users",
-        "_whole",
-        "info",
-    )
+    __slots__ = ("info", "whole")
+
+    def __init__(self, info: ObjectInfo, whole: bytes | None) -> None:
+        self.info = info
+        self.whole = whole  # all of its bytes, verified, where they came with its entry
+
+    @abstractmethod
+    def read_cached(self, offset: int, length: int) -> bytes | None:
+        """Return verified bytes that are in memory, or None when reading them would block."""
+
+    @abstractmethod
+    def read(self, offset: int, length: int) -> bytes:
+        """Return verified bytes, from the disk if need be; CorruptBlob when they are not right."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the object; a read that is under way ends first."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.close()
+
+
+class WholeReader(ObjectReader):
+    """An object that is in memory: empty, or kept in the index."""
+
+    __slots__ = ()
+
+    def read_cached(self, offset: int, length: int) -> bytes:
+        """Return some of the bytes."""
+        return self.read(offset, length)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return some of the bytes."""
+        if self.whole is None:
+            raise _closed()
+        return self.whole[offset : offset + length]
+
+    def close(self) -> None:
+        """Let go of the bytes."""
+        self.whole = None
+
+
+class PlacedReader(ObjectReader):
+    """An object whose bytes lie in volumes, or came in parts."""
+
+    __slots__ = ("_extents", "_files", "_is_closed", "_lock", "_places", "_users")
 
     def __init__(
         self,
@@ -123,19 +163,16 @@ class ObjectReader:
         files: VolumeFiles,
         places: Places,
     ) -> None:
-        self.info = info
+        super().__init__(info, None)
         self._extents = extents
         self._files = files
         self._places = places
-        self._whole = extents.known[0].data if len(extents.ends) == 1 else None
         self._lock = threading.Lock()
         self._users = 0
         self._is_closed = False
 
     def read_cached(self, offset: int, length: int) -> bytes | None:
-        """Return verified bytes that are in memory, or None when reading them would block."""
-        if self._whole is not None and not self._is_closed:
-            return self._whole[offset : offset + length]
+        """Ask the page cache alone."""
         data = self._read(offset, length, self._cached_blocks)
         if data is None:
             self._files.counts.reads_disk += 1
@@ -144,33 +181,24 @@ class ObjectReader:
         return data
 
     def read(self, offset: int, length: int) -> bytes:
-        """Return verified bytes, from the disk if need be; CorruptBlob when they are not right."""
+        """Ask the disk."""
         data = self._read(offset, length, self._stored_blocks)
         assert data is not None
         return data
 
     def close(self) -> None:
-        """Let go of the object; a read that is under way ends first."""
+        """Let go of volumes and locks."""
         with self._lock:
             self._is_closed = True
             if not self._users:
                 self._release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *args: object) -> None:
-        self.close()
 
     def open(self) -> None:
         """Open every volume known so far; Gone when a payload was given up since, CorruptBlob.
 
         Of several records only the first is locked now: the others stay for a grace time.
         """
-        if self._whole is not None:
-            return
-        known = self._extents.known
-        for number, extent in known.items():
+        for number, extent in self._extents.known.items():
             self._find_bytes(extent, is_first=number == 0 and self.info.size > 0)
 
     # --- taking apart --------------------------------------------------------------------------
@@ -304,7 +332,7 @@ class ObjectReader:
     def _enter(self) -> None:
         with self._lock:
             if self._is_closed:
-                raise ValueError("the reader is closed")
+                raise _closed()
             self._users += 1
 
     def _leave(self) -> None:
@@ -359,6 +387,10 @@ class ObjectReader:
         assert extent.file is not None
         assert extent.blob is not None
         return extent.file, extent.blob.offset + extent.blob.header_bytes + start
+
+
+def _closed() -> ValueError:
+    return ValueError("the reader is closed")
 
 
 def _is_at(found: rows.Blob | None, place: rows.Blob) -> bool:
