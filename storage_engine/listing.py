@@ -80,6 +80,10 @@ class Query:
         cut = key.find(self.delimiter, len(self.prefix))
         return None if cut < 0 else key[: cut + len(self.delimiter)]
 
+    def lists(self, key: bytes) -> bool:
+        """Tell whether a key is listed itself, rather than left out or rolled up."""
+        return key.startswith(self.prefix) and self.rolled_up(key) is None
+
     def plain_count(self, path: bytes, names: list[bytes]) -> int:
         """Tell how many entries of a directory, from the first on, are items just as they stand.
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from itertools import islice
-from typing import TYPE_CHECKING
+from itertools import compress
+from operator import not_
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from storage_engine import blobs, rows
 from storage_engine.listing import Page, Query
 from storage_engine.paths import PathCache
 from storage_engine.values import (
+    ListedVersion,
+    Listing,
     ListPage,
     ObjectInfo,
     ObjectPart,
@@ -16,16 +19,20 @@ from storage_engine.values import (
     Versioning,
     VersionPage,
 )
-from storage_engine.version_walk import versions_behind
+from storage_engine.version_ids import NULL_VERSION_ID, version_position
+from storage_engine.version_walk import values_behind
 from storage_engine.versions import check_readable, find_version, parse_version_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
     import lmdb
 
     from storage_engine.index import Tables
     from storage_engine.namespace import Namespace
+
+Row = TypeVar("Row", rows.Entry, ListedVersion)
+"""A version's row, decoded: all of it, or what listings show."""
 
 
 class ObjectReads:
@@ -56,7 +63,7 @@ class ObjectReads:
         """Return the version that would go if another were added, as `History.replaced`."""
         if versioning is Versioning.ENABLED:
             return None
-        return find_version(txn, self._tables, current, rows.NULL_VERSION_ID)
+        return find_version(txn, self._tables, current, NULL_VERSION_ID)
 
     def info(
         self, txn: lmdb.Transaction[bytes], bucket_id: int, key: str, version_id: str | None = None
@@ -91,90 +98,110 @@ class ObjectReads:
 
     def page(self, txn: lmdb.Transaction[bytes], bucket_id: int, query: Query) -> ListPage:
         """Return a page of objects and common prefixes."""
+        found = self.listing(txn, bucket_id, query, rows.decode_entry)
+        return ListPage(_infos(found), found.common_prefixes, found.is_truncated, found.next_key)
+
+    def listing(
+        self,
+        txn: lmdb.Transaction[bytes],
+        bucket_id: int,
+        query: Query,
+        decode: Callable[[bytes], Row],
+    ) -> Listing[Row]:
+        """Return a page of objects and common prefixes, of what is decoded."""
         page = self._entries.read(txn, bucket_id, query)
-        objects, common_prefixes = [], []
-        for name, value in page.items:
-            if value is None:
-                common_prefixes.append(name.decode())
-            else:
-                objects.append(rows.decode_entry(value).info(name.decode()))
-        return ListPage(objects, common_prefixes, page.is_truncated, page.last.decode())
+        found: _Found[Row] = _Found()
+        found.names = page.names
+        found.versions = [None if value is None else decode(value) for value in page.values]
+        found.are_latest = [True] * len(page.names)
+        return found.listing(query.limit, is_truncated=page.is_truncated)
 
     # --- versions ------------------------------------------------------------------------------
 
     def version_page(
         self, txn: lmdb.Transaction[bytes], bucket_id: int, query: Query, after_version_id: str
     ) -> VersionPage:
-        """Return a page of versions and common prefixes.
+        """Return a page of versions and common prefixes; as `version_listing`."""
+        found = self.version_listing(txn, bucket_id, query, after_version_id, rows.decode_entry)
+        return VersionPage(
+            _infos(found),
+            found.common_prefixes,
+            found.is_truncated,
+            found.next_key,
+            found.next_version_id,
+        )
+
+    def version_listing(
+        self,
+        txn: lmdb.Transaction[bytes],
+        bucket_id: int,
+        query: Query,
+        after_version_id: str,
+        decode: Callable[[bytes], Row],
+    ) -> Listing[Row]:
+        """Return a page of versions and common prefixes, of what is decoded.
 
         It goes on behind that version of the key `query.after`, or, without an id, after the key.
         InvalidVersionId.
         """
         if after_version_id:
             parse_version_id(after_version_id)
+        found: _Found[Row] = _Found()
         if query.limit <= 0:
-            return VersionPage([], [], is_truncated=False, next_key="", next_version_id="")
+            return found.listing(0, is_truncated=False)
+        room = query.limit + 1  # the last one only tells that there are more
         page = self._merged(txn, bucket_id, query)
-        places = self._places(txn, bucket_id, query, after_version_id, page)
-        found = list(islice(places, query.limit + 1))
-        shown = found[: query.limit]
-        versions, common_prefixes = [], []
-        for name, entry, is_latest in shown:
-            if entry is None:
-                common_prefixes.append(name.decode())
-            else:
-                versions.append(entry.info(name.decode(), is_latest=is_latest))
-        last_name, last, _ = shown[-1] if shown else (b"", None, False)
-        return VersionPage(
-            versions,
-            common_prefixes,
-            is_truncated=len(found) > len(shown) or page.is_truncated,
-            next_key=last_name.decode(),
-            next_version_id="" if last is None else rows.version_position(last.version),
-        )
-
-    def _places(
-        self,
-        txn: lmdb.Transaction[bytes],
-        bucket_id: int,
-        query: Query,
-        after_version_id: str,
-        page: Page,
-    ) -> Iterator[tuple[bytes, rows.Entry | None, bool]]:
-        """Walk (key, version, is current) and (common prefix, None, _) in order."""
-        name = query.after
-        if after_version_id and name.startswith(query.prefix) and query.rolled_up(name) is None:
-            current = self.current(txn, bucket_id, name.decode())
-            if current is not None:
-                for entry, is_latest in self._older(txn, current, after_version_id):
-                    yield name, entry, is_latest
-        for name, value in page.items:
-            if value is None:
-                yield name, None, False
-            else:
-                current = rows.decode_entry(value)
-                yield name, current, True
-                for entry in versions_behind(txn, self._tables, current):
-                    yield name, entry, False
+        with txn.cursor(self._tables.versions) as cursor:
+            if after_version_id and query.lists(query.after):
+                values, are_latest = self._older(txn, cursor, bucket_id, query, after_version_id)
+                found.add(query.after, list(map(decode, values)), are_latest)
+            for name, value in zip(page.names, page.values, strict=True):
+                if len(found.names) >= room:
+                    break
+                if value is None:
+                    found.add(name, [None], [False])
+                    continue
+                current = decode(value)
+                found.add(name, [current], [True])
+                if current.object_id:
+                    left = room - len(found.names)
+                    behind = values_behind(cursor, current.object_id, left)
+                    found.add(name, list(map(decode, behind)), [False] * len(behind))
+        return found.listing(query.limit, is_truncated=page.is_truncated)
 
     def _older(
-        self, txn: lmdb.Transaction[bytes], current: rows.Entry, after_version_id: str
-    ) -> Iterator[tuple[rows.Entry, bool]]:
-        """Walk the versions of a key that are older than one; all when nobody knows its place."""
-        number = parse_version_id(after_version_id)
+        self,
+        txn: lmdb.Transaction[bytes],
+        cursor: lmdb.Cursor[bytes],
+        bucket_id: int,
+        query: Query,
+        version_id: str,
+    ) -> tuple[list[bytes], list[bool]]:
+        """Read the versions of `query.after` that are older than one, and which is the current.
+
+        All when nobody knows the place of that one.
+        """
+        value = self._current_value(txn, bucket_id, query.after)
+        if value is None:
+            return [], []
+        current = rows.decode_entry(value)
+        number = parse_version_id(version_id)
         if number is None:
-            named = find_version(txn, self._tables, current, after_version_id)
+            named = find_version(txn, self._tables, current, version_id)
             number = None if named is None else named.version
-        if number is None or current.version < number:
-            yield current, True
-            number = None
-        for entry in versions_behind(txn, self._tables, current, number):
-            yield entry, False
+        shown = [value] if number is None or current.version < number else []
+        before = None if shown else number
+        behind = []
+        if current.object_id:
+            behind = values_behind(cursor, current.object_id, query.limit + 1, before)
+        return shown + behind, [True] * len(shown) + [False] * len(behind)
 
     def _merged(self, txn: lmdb.Transaction[bytes], bucket_id: int, query: Query) -> Page:
         """Read a page from both trees as if they were one; a common prefix of both is one item."""
         wanted = Query(query.prefix, query.delimiter, query.after, query.limit + 1)
         pages = [tree.read(txn, bucket_id, wanted) for tree in (self._entries, self._markers)]
+        if not pages[1].names:
+            return pages[0]
         # Beyond the end of a page that was cut short, its tree may have more that comes first.
         ends = [page.last for page in pages if page.is_truncated]
         items = dict(item for page in pages for item in page.items)
@@ -183,8 +210,53 @@ class ObjectReads:
 
     def current(self, txn: lmdb.Transaction[bytes], bucket_id: int, key: str) -> rows.Entry | None:
         """Return the current version of a key, object or marker."""
-        name = key.encode()
-        value = self._paths.get(txn, bucket_id, name)
-        if value is None:
-            value = self._markers.get(txn, bucket_id, name)
+        value = self._current_value(txn, bucket_id, key.encode())
         return None if value is None else rows.decode_entry(value)
+
+    def _current_value(
+        self, txn: lmdb.Transaction[bytes], bucket_id: int, name: bytes
+    ) -> bytes | None:
+        value = self._paths.get(txn, bucket_id, name)
+        return self._markers.get(txn, bucket_id, name) if value is None else value
+
+
+class _Found(Generic[Row]):
+    """What a page is made of, in order: versions, and common prefixes, of which there are none."""
+
+    def __init__(self) -> None:
+        self.names: list[bytes] = []
+        self.versions: list[Row | None] = []
+        self.are_latest: list[bool] = []
+
+    def add(self, name: bytes, versions: list[Row | None], are_latest: list[bool]) -> None:
+        """Add versions of one key, or a common prefix."""
+        self.names += [name] * len(versions)
+        self.versions += versions
+        self.are_latest += are_latest
+
+    def listing(self, limit: int, *, is_truncated: bool) -> Listing[Row]:
+        """Make a page of as many as it may have."""
+        is_truncated |= len(self.names) > limit
+        keys = [name.decode() for name in self.names[:limit]]
+        versions, are_latest = self.versions[:limit], self.are_latest[:limit]
+        next_key, last = (keys[-1], versions[-1]) if keys else ("", None)
+        is_version = [version is not None for version in versions]
+        common_prefixes = []
+        if not all(is_version):
+            common_prefixes = list(compress(keys, map(not_, is_version)))
+            keys = list(compress(keys, is_version))
+            are_latest = list(compress(are_latest, is_version))
+        return Listing(
+            keys,
+            [version for version in versions if version is not None],
+            are_latest,
+            common_prefixes,
+            is_truncated,
+            next_key,
+            "" if last is None else version_position(last.version),
+        )
+
+
+def _infos(found: Listing[rows.Entry]) -> list[ObjectInfo]:
+    rows_of_keys = zip(found.keys, found.versions, found.are_latest, strict=True)
+    return [entry.info(key, is_latest=is_latest) for key, entry, is_latest in rows_of_keys]

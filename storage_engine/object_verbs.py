@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from storage_engine import rows
 from storage_engine.limits import PART_NUMBER_MAX
 from storage_engine.listing import Query, page_limit
 from storage_engine.objects import (
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from storage_engine.staging import StagedBlob
     from storage_engine.values import (
         Guard,
+        ListedVersion,
+        Listing,
         ListPage,
         ObjectAttributes,
         ObjectInfo,
@@ -278,6 +281,21 @@ class ObjectVerbs:
         query = Query(prefix.encode(), delimiter.encode(), after.encode(), page_limit(limit))
         return self._index.view(lambda txn: self._objects.page(txn, bucket_id, query))
 
+    def listed_objects(
+        self,
+        bucket_id: int,
+        *,
+        prefix: str = "",
+        delimiter: str = "",
+        after: str = "",
+        limit: int = 1000,
+    ) -> Listing[ListedVersion]:
+        """List as `list_objects`, of each no more than listings show: at a third of its cost."""
+        query = Query(prefix.encode(), delimiter.encode(), after.encode(), page_limit(limit))
+        return self._index.view(
+            lambda txn: self._objects.listing(txn, bucket_id, query, rows.decode_listed)
+        )
+
     def list_versions(  # ListObjectVersions has as many
         self,
         bucket_id: int,
@@ -296,4 +314,22 @@ class ObjectVerbs:
         query = Query(prefix.encode(), delimiter.encode(), after_key.encode(), page_limit(limit))
         return self._index.view(
             lambda txn: self._objects.version_page(txn, bucket_id, query, after_version_id)
+        )
+
+    def listed_versions(
+        self,
+        bucket_id: int,
+        *,
+        prefix: str = "",
+        delimiter: str = "",
+        after_key: str = "",
+        after_version_id: str = "",
+        limit: int = 1000,
+    ) -> Listing[ListedVersion]:
+        """List as `list_versions`, of each no more than listings show."""
+        query = Query(prefix.encode(), delimiter.encode(), after_key.encode(), page_limit(limit))
+        return self._index.view(
+            lambda txn: self._objects.version_listing(
+                txn, bucket_id, query, after_version_id, rows.decode_listed
+            )
         )

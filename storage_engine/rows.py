@@ -17,39 +17,23 @@ from storage_engine.lifecycle_rules import (  # noqa: TC001  # msgspec reads the
 )
 from storage_engine.values import (
     NO_LOCK,
+    ListedVersion,
     LockMode,
     ObjectAttributes,
     ObjectInfo,
     ObjectLock,
     PartInfo,
 )
+from storage_engine.version_ids import NULL_VERSION_ID, version_position
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_DIGITS: Final = frozenset("0123456789abcdef")
 
 Payload = bytes | int | None
 """Where bytes are: SHA-256 of a blob, sequence number of an inline payload, None when empty.
 
 For a multipart object it is the raw id of the upload whose parts make it up.
 """
-
-
-NULL_VERSION_ID: Final = "null"
-POSITION_DIGITS: Final = 16
-
-
-def version_position(number: int) -> str:
-    """Write a version's number as what clients see: fixed in width, and in order as text."""
-    return f"{number:0{POSITION_DIGITS}x}"
-
-
-def version_number(position: str) -> int | None:
-    """Read what `version_position` wrote; None for anything else."""
-    if len(position) != POSITION_DIGITS or not _DIGITS.issuperset(position):
-        return None
-    return int(position, 16)
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -326,6 +310,7 @@ class ScrubState(msgspec.Struct, array_like=True):
 _encoder = msgspec.msgpack.Encoder()
 encode: Final = _encoder.encode
 decode_entry: Final = msgspec.msgpack.Decoder(Entry).decode
+decode_listed: Final = msgspec.msgpack.Decoder(ListedVersion).decode
 decode_blob: Final = msgspec.msgpack.Decoder(Blob).decode
 decode_part: Final = msgspec.msgpack.Decoder(Part).decode
 decode_upload: Final = msgspec.msgpack.Decoder(Upload).decode

@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
 from storage_engine.errors import InvalidKey, KeyTooLong
 from storage_engine.limits import KEY_BYTES_MAX
+from storage_engine.version_ids import NULL_VERSION_ID, version_position
+
+Version = TypeVar("Version")
 
 
 class ObjectAttributes(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
@@ -41,6 +44,36 @@ class ObjectAttributes(msgspec.Struct, frozen=True, kw_only=True, array_like=Tru
 
 
 NO_ATTRIBUTES: Final = ObjectAttributes(etag="", headers={})
+
+
+class ListedAttributes(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Of an object's attributes, what listings show: the beginning of that array, in its order."""
+
+    etag: str
+    headers: msgspec.Raw  # not looked into
+    checksums: dict[str, str] = {}
+    checksum_type: str = ""
+    owner: str = ""
+    storage_class: str = "STANDARD"
+
+
+class ListedVersion(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Of a version, what listings show: the beginning of its row (`rows.Entry`), in its order."""
+
+    size: int
+    modified_ms: int
+    payload: msgspec.Raw  # neither is this
+    part_count: int
+    attributes: ListedAttributes
+    object_id: int = 0
+    version: int = 0
+    is_null: bool = True
+    is_marker: bool = False
+
+    @property
+    def version_id(self) -> str:
+        """The version's id as clients know it."""
+        return NULL_VERSION_ID if self.is_null else version_position(self.version)
 
 
 class Versioning(StrEnum):
@@ -264,6 +297,22 @@ class VersionPage:
     """
 
     versions: list[ObjectInfo]
+    common_prefixes: list[str]
+    is_truncated: bool
+    next_key: str
+    next_version_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[Version]):
+    """A page as `ListPage` or `VersionPage`, in columns: versions stand beside their `keys`.
+
+    `are_latest` tells which of them are current.
+    """
+
+    keys: list[str]
+    versions: list[Version]
+    are_latest: list[bool]
     common_prefixes: list[str]
     is_truncated: bool
     next_key: str

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from storage_engine import keys, rows
+from storage_engine.limits import RUN_ITEMS_MIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,3 +47,25 @@ def versions_from_oldest(
         while is_found and cursor.key().startswith(owner):
             yield rows.decode_entry(cursor.value())
             is_found = cursor.prev()
+
+
+def values_behind(
+    cursor: lmdb.Cursor[bytes], object_id: int, limit: int, before: int | None = None
+) -> list[bytes]:
+    """Read the rows of up to `limit` versions that `versions_behind` would walk.
+
+    In runs, as listings do: `cursor` is one of the table, for all the keys of a page.
+    """
+    owner = keys.sequence(object_id)
+    start = owner if before is None else keys.version(object_id, before) + b"\x00"
+    values: list[bytes] = []
+    if not cursor.set_range(start):
+        return values
+    ahead = cursor.iternext()
+    while len(values) < limit:
+        wanted = min(max(RUN_ITEMS_MIN, len(values)), limit - len(values))
+        run = [value for key, value in islice(ahead, wanted) if key.startswith(owner)]
+        values += run
+        if len(run) < wanted:
+            break
+    return values

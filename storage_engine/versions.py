@@ -23,6 +23,7 @@ from storage_engine.errors import (
 )
 from storage_engine.transaction import SEQUENCE_TIME_SHIFT
 from storage_engine.values import NO_LOCK, Versioning
+from storage_engine.version_ids import NULL_VERSION_ID, version_number
 from storage_engine.version_walk import versions_behind
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ replace: Final = msgspec.structs.replace
 
 def parse_version_id(version_id: str) -> int | None:
     """Return the number in an id, None for the null version's; InvalidVersionId."""
-    number = rows.version_number(version_id)
-    if number is None and version_id != rows.NULL_VERSION_ID:
+    number = version_number(version_id)
+    if number is None and version_id != NULL_VERSION_ID:
         raise InvalidVersionId(version_id)
     return number
 
@@ -135,7 +136,7 @@ class History:
         """Return the version that goes when another is added: the null version, or none."""
         if versioning is Versioning.ENABLED:
             return None
-        return self.find(rows.NULL_VERSION_ID)
+        return self.find(NULL_VERSION_ID)
 
     def is_erased(self, versioning: Versioning) -> bool:
         """Tell whether deleting the key leaves nothing, not even a marker."""

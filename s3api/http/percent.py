@@ -14,6 +14,7 @@ from s3api.errors import S3Error
 UNRESERVED: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 _PATH_BYTES: Final = UNRESERVED + b"/"
 _BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_NAME_ESCAPED: Final = re.compile(rb"[^A-Za-z0-9_.*/ \n-]+")
 
 
 def decode(raw: bytes) -> str:
@@ -50,3 +51,17 @@ def encode_name(name: str, *, keep: str = "") -> str:
     'a+b/%7Ec'
     """
     return quote_plus(name, safe=f"*{keep}").replace("~", "%7E")
+
+
+def encode_names(names: list[str]) -> list[str]:
+    """Encode each of many keys as `encode_name` does, keeping `/`: all in one, joined by lines."""
+    joined = "\n".join(names).encode()
+    encoded = _NAME_ESCAPED.sub(_escapes, joined).replace(b" ", b"+")
+    if encoded == joined:
+        return names
+    lines = encoded.decode("ascii").split("\n")
+    return lines if len(lines) == len(names) else [encode_name(name, keep="/") for name in names]
+
+
+def _escapes(run: re.Match[bytes]) -> bytes:
+    return b"%" + run[0].hex("%").upper().encode()

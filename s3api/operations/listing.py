@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from s3api.context import Answer
 from s3api.errors import S3Error
-from s3api.http.percent import encode_name
+from s3api.http.percent import encode_name, encode_names
 from s3api.operations.grants import user_row
 from s3api.operations.tokens import read_token, write_token
+from s3api.protocol import Table
 
 if TYPE_CHECKING:
     from s3api.context import Call
-    from storage_engine import ListPage, ObjectInfo
+    from storage_engine import ListedVersion, Listing
+
+    Page = Listing[ListedVersion]
 
 PAGE_MAX: Final = 1000
 
@@ -39,6 +42,10 @@ class Names:
         """Write one name; `/` stays as it is, as in AWS."""
         return encode_name(name, keep="/") if self.is_encoded else name
 
+    def write_all(self, names: list[str]) -> list[str]:
+        """Write many names."""
+        return encode_names(names) if self.is_encoded else names
+
     def optional(self, name: str | None) -> str | None:
         """Write one name that may be missing."""
         return None if name is None else self.write(name)
@@ -52,7 +59,7 @@ async def list_objects(call: Call) -> Answer:
     output = _common(call, names, page)
     output["Marker"] = names.write(marker)
     if page.is_truncated and arguments.get("Delimiter"):
-        output["NextMarker"] = names.write(page.next_after)  # AWS: only with a delimiter
+        output["NextMarker"] = names.write(page.next_key)  # AWS: only with a delimiter
     output["Contents"] = _rows(call, names, page, with_owner=True)
     return Answer(output)
 
@@ -67,9 +74,9 @@ async def list_objects_v2(call: Call) -> Answer:
     output = _common(call, names, page)
     output["ContinuationToken"] = token
     output["StartAfter"] = names.optional(start_after)
-    output["KeyCount"] = len(page.objects) + len(page.common_prefixes)
+    output["KeyCount"] = len(page.keys) + len(page.common_prefixes)
     if page.is_truncated:
-        output["NextContinuationToken"] = write_token(page.next_after)
+        output["NextContinuationToken"] = write_token(page.next_key)
     output["Contents"] = _rows(call, names, page, with_owner=bool(arguments.get("FetchOwner")))
     return Answer(output)
 
@@ -87,8 +94,8 @@ def past_rolled_up(call: Call, marker: str) -> str:
     return prefix + head + found
 
 
-def _page(call: Call, after: str, limit: int) -> ListPage:
-    return call.engine.list_objects(
+def _page(call: Call, after: str, limit: int) -> Page:
+    return call.engine.listed_objects(
         call.bucket.id,
         prefix=call.arguments.get("Prefix", ""),
         delimiter=call.arguments.get("Delimiter", ""),
@@ -97,7 +104,7 @@ def _page(call: Call, after: str, limit: int) -> ListPage:
     )
 
 
-def _common(call: Call, names: Names, page: ListPage) -> dict[str, Any]:
+def _common(call: Call, names: Names, page: Page) -> dict[str, Any]:
     arguments = call.arguments
     return {
         "Name": call.bucket.name,
@@ -107,13 +114,17 @@ def _common(call: Call, names: Names, page: ListPage) -> dict[str, Any]:
         "MaxKeys": arguments.get("MaxKeys", PAGE_MAX),
         "EncodingType": names.encoding,
         "IsTruncated": page.is_truncated,
-        "CommonPrefixes": [{"Prefix": names.write(name)} for name in page.common_prefixes],
+        "CommonPrefixes": prefix_rows(names, page),
     }
 
 
-def _rows(call: Call, names: Names, page: ListPage, *, with_owner: bool) -> list[dict[str, Any]]:
-    owners = Owners(call) if with_owner else None
-    return [object_row(names, info, owners) for info in page.objects]
+def prefix_rows(names: Names, page: Page) -> Table:
+    """Describe the common prefixes of a page."""
+    return Table({"Prefix": names.write_all(page.common_prefixes)})
+
+
+def _rows(call: Call, names: Names, page: Page, *, with_owner: bool) -> Table:
+    return Table(object_columns(names, page, Owners(call) if with_owner else None))
 
 
 class Owners(dict[str, dict[str, str]]):
@@ -128,22 +139,21 @@ class Owners(dict[str, dict[str, str]]):
         return row
 
 
-def object_row(names: Names, info: ObjectInfo, owners: Owners | None) -> dict[str, Any]:
-    """Describe an object, with its owner where the listing names owners."""
-    attributes = info.attributes
-    row: dict[str, Any] = {
-        "Key": names.write(info.key),
-        "LastModified": info.modified_ms,
-        "ETag": f'"{attributes.etag}"',
-        "Size": info.size,
-        "StorageClass": attributes.storage_class,
+def object_columns(names: Names, page: Page, owners: Owners | None) -> dict[str, list[Any]]:
+    """Describe the objects of a page, with their owners where the listing names owners."""
+    held = [version.attributes for version in page.versions]
+    columns: dict[str, list[Any]] = {
+        "Key": names.write_all(page.keys),
+        "LastModified": [version.modified_ms for version in page.versions],
+        "ETag": [f'"{attributes.etag}"' for attributes in held],
+        "ChecksumAlgorithm": [tuple(attributes.checksums) for attributes in held],
+        "ChecksumType": [attributes.checksum_type or None for attributes in held],
+        "Size": [version.size for version in page.versions],
+        "StorageClass": [attributes.storage_class for attributes in held],
     }
-    if attributes.checksums:
-        row["ChecksumAlgorithm"] = list(attributes.checksums)
-        row["ChecksumType"] = attributes.checksum_type or None
     if owners is not None:
-        row["Owner"] = owners[attributes.owner]
-    return row
+        columns["Owner"] = [owners[attributes.owner] for attributes in held]
+    return columns
 
 
 def owner_row(call: Call, canonical_id: str) -> dict[str, str]:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from s3api.context import Answer
 from s3api.errors import S3Error
-from s3api.operations.listing import Names, Owners, object_row, page_limit, past_rolled_up
+from s3api.operations.listing import (
+    Names,
+    Owners,
+    object_columns,
+    page_limit,
+    past_rolled_up,
+    prefix_rows,
+)
+from s3api.protocol import Table
 from storage_engine import InvalidVersionId
 
 if TYPE_CHECKING:
     from s3api.context import Call
-    from storage_engine import ObjectInfo, VersionPage
+    from s3api.operations.listing import Page
 
 
 async def list_object_versions(call: Call) -> Answer:
@@ -37,19 +45,19 @@ async def list_object_versions(call: Call) -> Answer:
             "MaxKeys": call.arguments.get("MaxKeys", limit),
             "EncodingType": names.encoding,
             "IsTruncated": page.is_truncated,
-            "Versions": _rows(call, names, page.versions),
-            "CommonPrefixes": [{"Prefix": names.write(name)} for name in page.common_prefixes],
+            "Versions": _rows(call, names, page),
+            "CommonPrefixes": prefix_rows(names, page),
         }
     )
 
 
-def _page(call: Call, key_marker: str, id_marker: str, limit: int) -> VersionPage:
+def _page(call: Call, key_marker: str, id_marker: str, limit: int) -> Page:
     if id_marker and not key_marker:  # as recorded from S3: test_list_objects_versions_markers
         message = "A version-id marker cannot be specified without a key marker."
         raise _refused_marker(id_marker, message)
     after = past_rolled_up(call, key_marker)
     try:
-        return call.engine.list_versions(
+        return call.engine.listed_versions(
             call.bucket.id,
             prefix=call.arguments.get("Prefix", ""),
             delimiter=call.arguments.get("Delimiter", ""),
@@ -67,21 +75,9 @@ def _refused_marker(value: str, message: str) -> S3Error:
     )
 
 
-def _rows(call: Call, names: Names, versions: list[ObjectInfo]) -> list[dict[str, Any]]:
-    """Make the rows of versions and of delete markers, in one order (`quirks.INTERLEAVED`)."""
-    owners, rows = Owners(call), []
-    for info in versions:
-        own = {"VersionId": info.version_id, "IsLatest": info.is_latest}
-        if info.is_marker:
-            rows.append({"DeleteMarkers": _marker_row(names, info, owners) | own})
-        else:
-            rows.append(object_row(names, info, owners) | own)
-    return rows
-
-
-def _marker_row(names: Names, info: ObjectInfo, owners: Owners) -> dict[str, Any]:
-    return {
-        "Key": names.write(info.key),
-        "LastModified": info.modified_ms,
-        "Owner": owners[info.attributes.owner],
-    }
+def _rows(call: Call, names: Names, page: Page) -> Table:
+    """Describe versions and delete markers, in one order (`quirks.INTERLEAVED`)."""
+    columns = object_columns(names, page, Owners(call))
+    columns["VersionId"] = [version.version_id for version in page.versions]
+    columns["IsLatest"] = page.are_latest
+    return Table(columns, [version.is_marker for version in page.versions])

@@ -7,7 +7,8 @@ is allowed, sensible or implemented is for others to say.
     s3.json     AWS's model, without its prose      quirks      what AWS does beside it, cited
     model       both, as values                     router      request -> operation
     binder      headers, query, document -> dict    xml_reader  document -> dict
-    xml_writer  dict -> status, headers, document   timestamps  times on the wire
+    xml_writer  dict -> status, headers, document   xml_tables  the rows of listings, in columns
+    xml_text    what is escaped                     timestamps  times on the wire
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from s3api.protocol.model import (
 )
 from s3api.protocol.router import Headers, find_operation
 from s3api.protocol.xml_reader import DOCUMENT_BYTES_MAX
+from s3api.protocol.xml_tables import Table
 from s3api.protocol.xml_writer import Rendered, compile_renderer, render_error
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 
     from s3api.http.query import Query
 
-__all__ = ["OPERATIONS", "Level", "Operation", "Rendered", "render_error", "route"]
+__all__ = ["OPERATIONS", "Level", "Operation", "Rendered", "Table", "render_error", "route"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,8 +96,10 @@ ELEMENT_ORDER: Final[dict[str, tuple[str, ...]]] = {
     "Part": ("PartNumber", "LastModified", "ETag", "Size"),
 }
 
-# Rows of listings that are written by generated code, and the members every such row has.
+# Rows of listings that are written as tables, and the members every such row has.
 ROWS: Final[dict[str, frozenset[str]]] = {
+    "CommonPrefix": frozenset({"Prefix"}),
+    "DeleteMarkerEntry": frozenset({"Key", "VersionId", "IsLatest", "LastModified"}),
     "Object": frozenset({"Key", "LastModified", "ETag", "Size", "StorageClass"}),
     "ObjectVersion": frozenset(
         {"Key", "VersionId", "IsLatest", "LastModified", "ETag", "Size", "StorageClass"}

@@ -419,6 +419,7 @@ def test_a_lock_becomes_less_by_nobody_who_may_not(tmp_path: Path, name: str, by
 
 READS: Final = (
     *("head_object", "open_object", "object_parts", "list_objects", "list_versions"),
+    *("listed_objects", "listed_versions"),
     *("get_upload", "list_parts", "list_uploads", "namespace_counts", "quota", "usage", "usages"),
     *("account_usage", "check_room", "check_part_room", "generation", "generations"),
     *("confirmed_generation",),

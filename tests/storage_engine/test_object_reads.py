@@ -13,7 +13,7 @@ from storage_engine.namespace import Namespace
 from tests.storage_engine.engine_steps import BUCKET, attributes, put
 
 if TYPE_CHECKING:
-    from storage_engine import ObjectInfo, StorageEngine
+    from storage_engine import ListedVersion, Listing, ObjectInfo, StorageEngine
 
 ENABLED = Versioning.ENABLED
 
@@ -116,3 +116,51 @@ def test_a_sparse_tree_gives_short_pages_of_versions(engine: StorageEngine) -> N
         is_truncated, after, after_id = page.is_truncated, page.next_key, page.next_version_id
     assert found == ["00", *deep, "30"]
     assert pages > 1
+
+
+@pytest.mark.parametrize("delimiter", ["", "/"])
+def test_what_is_listed_briefly_is_what_is_listed(engine: StorageEngine, delimiter: str) -> None:
+    """Column by column the versions, prefixes and places of the pages that tell all."""
+    for key, count in (("a", 1), ("b/1", 2), ("b/2", 1), ("c", 9), ("d", 1)):
+        put_versions(engine, key, count)
+    engine.delete_object(BUCKET, "d", versioning=ENABLED).result()
+    for limit in (1, 4, 7, 20):
+        objects = engine.list_objects(BUCKET, delimiter=delimiter, limit=limit)
+        versions = engine.list_versions(BUCKET, delimiter=delimiter, limit=limit)
+        brief = engine.listed_objects(BUCKET, delimiter=delimiter, limit=limit)
+        assert shown(brief) == [(i.key, i.version_id, i.etag, True) for i in objects.objects]
+        assert (brief.common_prefixes, brief.next_key) == (
+            objects.common_prefixes,
+            objects.next_after,
+        )
+        brief = engine.listed_versions(BUCKET, delimiter=delimiter, limit=limit)
+        assert shown(brief) == [
+            (i.key, i.version_id, i.etag, i.is_latest) for i in versions.versions
+        ]
+        assert (brief.common_prefixes, brief.next_key, brief.next_version_id) == (
+            versions.common_prefixes,
+            versions.next_key,
+            versions.next_version_id,
+        )
+
+
+def shown(page: Listing[ListedVersion]) -> list[tuple[str, str, str, bool]]:
+    """Put the columns of a page together."""
+    return [
+        (key, version.version_id, version.attributes.etag, is_latest)
+        for key, version, is_latest in zip(page.keys, page.versions, page.are_latest, strict=True)
+    ]
+
+
+def test_a_long_history_is_read_from_anywhere_to_anywhere(engine: StorageEngine) -> None:
+    """Runs of versions end with the page, with the key, and where the next key's begin."""
+    made = {key: [i.version_id for i in put_versions(engine, key, 21)] for key in "kl"}
+    every = [(key, version_id) for key, ids in made.items() for version_id in ids]
+    for start, limit in product((0, 1, 7, 20, 30), (1, 5, 16, 50)):
+        key, version_id = every[start]
+        page = engine.listed_versions(
+            BUCKET, after_key=key, after_version_id=version_id, limit=limit
+        )
+        found = [(row[0], row[1]) for row in shown(page)]
+        assert found == every[start + 1 : start + 1 + limit]
+        assert page.is_truncated == (start + 1 + limit < len(every))

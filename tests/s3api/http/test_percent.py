@@ -40,6 +40,12 @@ def test_a_name_in_a_document_decodes_like_a_form(name: str) -> None:
     assert percent.encode_name("a b/c~*+%") == "a+b%2Fc%7E*%2B%25"
 
 
+@given(st.lists(st.text(st.sampled_from("ab/*._-~ +%|&\n\x00é€😀"), max_size=8), max_size=5))
+def test_many_names_are_encoded_as_each_is(names: list[str]) -> None:
+    """What is encoded together is what is encoded one by one, whatever joins them."""
+    assert percent.encode_names(names) == [percent.encode_name(name, keep="/") for name in names]
+
+
 @pytest.mark.parametrize("raw", [b"%", b"a%2", b"%zz", b"%%20", b"%ff", b"%c3", b"\xff", b"%+1"])
 def test_broken_escapes_are_refused(raw: bytes) -> None:
     """Half an escape, or bytes that are not UTF-8, are InvalidURI."""
