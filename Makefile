@@ -129,9 +129,9 @@ lock: $(STAMP)
 	@cd tests/e2e/clients/requirements && for each in *.in; do $(CURDIR)/$(LOCK) --output-file=$${each%.in}.lock $$each || exit; done
 	@cd docs && $(CURDIR)/$(LOCK) --output-file=requirements.lock requirements.in
 
-#: make bench     requests per second and CPU per request of a fresh server
+#: make bench     how fast S4 is and what that costs: table, bench.json, pictures (ARGS="--against main", --rival NAME=PATH, --quick, ...)
 bench: $(STAMP)
-	@$(BIN)/python benchmarks/ladder.py
+	@$(BIN)/python benchmarks/bench.py --json bench.json --plots bench-plots $(ARGS)
 
 #: make soak      mixed load for MINUTES=30, watched: memory, files, failures, and what S4 costs at rest after
 MINUTES ?= 30

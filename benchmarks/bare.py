@@ -1,4 +1,4 @@
-"""The least an ASGI application can do with the same requests: the ladder's measure for S4.
+"""The least an ASGI application can do with the same requests: the measure for S4.
 
 PUT reads the body and drops it; GET answers bytes from memory. No signature, no index, no disk.
 The size of an object is read from its path: `/bucket/<size>/...`.

@@ -1,26 +1,37 @@
 -- Sends the signed requests of a file one after the other, and reports as one line of JSON.
--- wrk ... -- FILE METHOD SIZE HEAD STAGE
---   FILE  a line per request: path and query, blank, signature
---   HEAD  a file with the headers all requests share, the signature missing at its end
---   STAGE a number of its own for each run against the same server
--- Every body is of SIZE bytes and unlike any other, so that nothing is stored only once.
+-- wrk ... -- FILE SIZE READ_HEAD WRITE_HEAD MODE
+--   FILE   a line per request: method, path and query, signature, mark, proof
+--          (the mark opens a PUT's body; the proof is its hash or checksum, where the mode wants one)
+--   HEADs  files with the headers that all requests without and with a body share; @PROOF@ and
+--          the signature, which is missing at the end, are set in here
+--   MODE   fresh: a mark is changed each time the list begins anew, so that no body comes twice
+--          plain: bodies are as the marks have it
+--          chunked: the same in one chunk of aws-chunked, the proof in its trailer
 
-local requests, count, method, head, filler, stage = {}, 0, nil, nil, "", 0
+local requests, count, filler, mode = {}, 0, "", "plain"
+local read_head, write_before, write_after, chunk_head = "", "", "", ""
 local next_index, round = 0, 0
 
+local function read(name)
+  return assert(io.open(name, "rb")):read("*a")
+end
+
 function init(arguments)
-  method = arguments[2]
-  local size = tonumber(arguments[3])
-  head = assert(io.open(arguments[4], "rb")):read("*a")
-  stage = tonumber(arguments[5])
+  local size = tonumber(arguments[2])
+  read_head, mode = read(arguments[3]), arguments[5]
+  local write_head = read(arguments[4])
+  local from, to = write_head:find("@PROOF@", 1, true)
+  if from then
+    write_before, write_after = write_head:sub(1, from - 1), write_head:sub(to + 1)
+  else
+    write_before = write_head
+  end
   for line in io.lines(arguments[1]) do
     count = count + 1
     requests[count] = line
   end
-  if method == "PUT" then
-    filler = string.rep("S4", math.ceil(size / 2)):sub(1, size - 16)
-    head = head:gsub("@LENGTH@", tostring(size))
-  end
+  filler = string.rep("S4", math.ceil(size / 2)):sub(1, math.max(size - 16, 0))
+  chunk_head = string.format("%x\r\n", size)
 end
 
 function request()
@@ -28,12 +39,19 @@ function request()
   if next_index > count then
     next_index, round = 1, round + 1
   end
-  local target, signature = requests[next_index]:match("^(%S+) (%S+)$")
-  local body = ""
-  if method == "PUT" then
-    body = string.format("%04x%04x%08x", stage, round, next_index) .. filler
+  local method, target, signature, mark, proof =
+    requests[next_index]:match("^(%S+) (%S+) (%S+) ?(%S*) ?(%S*)$")
+  local first = method .. " " .. target .. " HTTP/1.1\r\n"
+  if mark == "" then
+    return first .. read_head .. signature .. "\r\n\r\n"
   end
-  return method .. " " .. target .. " HTTP/1.1\r\n" .. head .. signature .. "\r\n\r\n" .. body
+  if mode == "fresh" then
+    mark = string.format("%04x", round) .. mark:sub(5)
+  elseif mode == "chunked" then
+    return first .. write_before .. write_after .. signature .. "\r\n\r\n" .. chunk_head .. mark
+      .. filler .. "\r\n0\r\nx-amz-checksum-crc32:" .. proof .. "\r\n\r\n"
+  end
+  return first .. write_before .. proof .. write_after .. signature .. "\r\n\r\n" .. mark .. filler
 end
 
 function done(summary, latency, _)

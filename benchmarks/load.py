@@ -6,34 +6,83 @@ answered (a closed loop: a slow answer delays what follows it, so read p99 with 
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import subprocess
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from signing import PAYLOAD
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from signing import Signer
 
 SCRIPT = Path(__file__).with_name("load.lua")
 BODY_BYTES_MIN = 16  # the part of a body that makes it unlike any other
+PROOF = "@PROOF@"
+TRAILER = "x-amz-checksum-crc32"
+FRAME_BYTES = len("\r\n" + "\r\n0\r\n" + TRAILER + ":" + "\r\n\r\n") + 8  # besides size and data
 
 
 class LoadError(Exception):
     """The load generator could not do its work, or the server did not do its own."""
 
 
-@dataclass(frozen=True, slots=True)
+class Payload(StrEnum):
+    """How the body of a PUT is vouched for."""
+
+    UNSIGNED = "unsigned"
+    SIGNED = "signed"  # its SHA-256 in the signature
+    TRAILER = "trailer"  # aws-chunked, a CRC32 behind it: what SDKs send over TLS
+
+
+class Alike(StrEnum):
+    """Which bodies of PUTs are alike, so that their bytes need be stored once only."""
+
+    NEVER = "never"
+    HALF = "half"
+    ALWAYS = "always"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """One measurement: `paths` are requested in turn, over and over, for `seconds`."""
+    """One measurement: `paths` are requested in turn, over and over, for `seconds`.
+
+    `number` is the stage's own for each run against the same server, so that bodies differ.
+    `methods` are taken in turn where one does not do.
+    """
 
     number: int
     method: str
-    paths: list[str]
-    query: str
-    size: int  # bytes of each PUT's body
+    paths: Sequence[str]
     connections: int
     seconds: int
+    size: int = 0  # bytes of each PUT's body
+    query: str = ""
+    payload: Payload = Payload.UNSIGNED
+    alike: Alike = Alike.NEVER
+    methods: Sequence[str] = field(default=())
+
+    def method_of(self, index: int) -> str:
+        """Name the method of a request."""
+        return self.methods[index % len(self.methods)] if self.methods else self.method
+
+    def mark(self, index: int) -> str:
+        """Make the beginning of a body."""
+        if self.alike is Alike.ALWAYS or (self.alike is Alike.HALF and index % 2):
+            return "alike" + "." * 11
+        return f"0000{self.number:04x}{index:08x}"
+
+    def body(self, index: int) -> bytes:
+        """Make a body as the script does."""
+        filler = ("S4" * (self.size // 2 + 1))[: max(self.size - BODY_BYTES_MIN, 0)]
+        return (self.mark(index) + filler).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +95,7 @@ class Load:
     p99_ms: float
     refused: int  # answers of 400 and above
     broken: int  # connections that failed, requests that timed out
+    first_byte_ms: float | None = None  # the median, where the client looked
 
     @property
     def rate(self) -> float:
@@ -55,19 +105,70 @@ class Load:
 
 def write_requests(stage: Stage, signer: Signer, directory: Path) -> list[str]:
     """Sign the stage's requests; answer the script's arguments."""
-    lines, head = directory / "requests", directory / "head"
-    signatures = signer.signatures(stage.method, stage.paths, stage.query)
+    lines, head, put_head = (directory / name for name in ("requests", "head", "put-head"))
+    methods = [stage.method_of(index) for index in range(len(stage.paths))]
+    signatures = [""] * len(methods)
+    proofs = [_proof(stage, index) for index in range(len(methods))]
+    more = _more_headers(stage)
+    for method in dict.fromkeys(methods):
+        chosen = [index for index, each in enumerate(methods) if each == method]
+        paths, is_put = [stage.paths[index] for index in chosen], method == "PUT"
+        payloads = [_declared(stage, proofs[index]) for index in chosen] if is_put else None
+        made = signer.signatures(method, paths, stage.query, payloads, more if is_put else None)
+        for index, signature in zip(chosen, made, strict=True):
+            signatures[index] = signature
     query = f"?{stage.query}" if stage.query else ""
-    pairs = zip(stage.paths, signatures, strict=True)
-    lines.write_text("".join(f"{path}{query} {signature}\n" for path, signature in pairs))
-    headers = signer.headers("")
-    if stage.method == "PUT":
-        headers = {"Content-Length": "@LENGTH@", **headers}
-    head.write_bytes("\r\n".join(f"{name}: {text}" for name, text in headers.items()).encode())
-    return [str(lines), stage.method, str(stage.size), str(head), str(stage.number)]
+    with lines.open("w") as file:
+        for index, method in enumerate(methods):
+            tail = f" {stage.mark(index)} {proofs[index]}" if method == "PUT" else ""
+            file.write(f"{method} {stage.paths[index]}{query} {signatures[index]}{tail}\n")
+    head.write_bytes(_head(signer.headers("")))
+    declared = _declared(stage, PROOF if stage.payload is Payload.SIGNED else "")
+    put_head.write_bytes(_head(_length(stage) | signer.headers("", declared, more)))
+    return [str(lines), str(stage.size), str(head), str(put_head), _mode(stage)]
 
 
-def run(stage: Stage, signer: Signer, directory: Path, prefix: list[str]) -> Load:
+def _mode(stage: Stage) -> str:
+    if stage.payload is Payload.TRAILER:
+        return "chunked"
+    is_fresh = stage.payload is Payload.UNSIGNED and stage.alike is Alike.NEVER
+    return "fresh" if is_fresh else "plain"
+
+
+def _proof(stage: Stage, index: int) -> str:
+    """Compute what vouches for a body."""
+    if stage.payload is Payload.SIGNED:
+        return hashlib.sha256(stage.body(index)).hexdigest()
+    if stage.payload is Payload.TRAILER:
+        return base64.b64encode(zlib.crc32(stage.body(index)).to_bytes(4, "big")).decode()
+    return ""
+
+
+def _declared(stage: Stage, proof: str) -> str:
+    """Write what x-amz-content-sha256 says."""
+    if stage.payload is Payload.TRAILER:
+        return "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+    return proof or PAYLOAD
+
+
+def _more_headers(stage: Stage) -> dict[str, str]:
+    if stage.payload is not Payload.TRAILER:
+        return {}
+    return {"x-amz-decoded-content-length": str(stage.size), "x-amz-trailer": TRAILER}
+
+
+def _length(stage: Stage) -> dict[str, str]:
+    if stage.payload is not Payload.TRAILER:
+        return {"Content-Length": str(stage.size)}
+    length = len(f"{stage.size:x}") + stage.size + FRAME_BYTES
+    return {"Content-Length": str(length), "Content-Encoding": "aws-chunked"}
+
+
+def _head(headers: dict[str, str]) -> bytes:
+    return "\r\n".join(f"{name}: {text}" for name, text in headers.items()).encode()
+
+
+def run(stage: Stage, signer: Signer, directory: Path, prefix: Sequence[str] = ()) -> Load:
     """Put the stage's load on the signer's host; `prefix` is put before the command (taskset).
 
     Raises LoadError when wrk fails or reports nothing.

@@ -25,6 +25,10 @@ ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 30
 HOST = "127.0.0.1"
+# The same at every start, so that a store can be served again; each server listens here alone.
+ACCESS_KEY = "BENCH" + secrets.token_hex(7).upper()
+SECRET_KEY = secrets.token_hex(20)
+PASSWORD = secrets.token_hex(12)
 
 
 class ServerError(Exception):
@@ -45,21 +49,25 @@ class Server:
     authority: Path | None = None  # what to trust where it speaks TLS
     console_port: int = 0
     password: str = ""  # root's
+    region: str = "us-east-1"
 
     def signer(self) -> Signer:
         """Make a signer for requests sent from now on."""
-        return Signer.now(f"{HOST}:{self.port}", self.access_key, self.secret_key)
+        host = f"{HOST}:{self.port}"
+        return Signer.now(host, self.access_key, self.secret_key, self.region)
 
     def last_words(self) -> str:
         """Answer the last line the server wrote."""
         said = self.log.read_text(errors="replace").strip().splitlines()
         return said[-1] if said else "nothing"
 
-    def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
-        """Send one signed request."""
+    def ask(self, method: str, path: str, body: bytes = b"", query: str = "") -> tuple[int, bytes]:
+        """Send one signed request; the query is percent-encoded and sorted."""
         connection = self._connect()
         try:
-            connection.request(method, path, body or None, self.signer().sign(method, path))
+            headers = self.signer().sign(method, path, query)
+            target = f"{path}?{query}" if query else path
+            connection.request(method, target, body or None, headers)
             answer = connection.getresponse()
             return answer.status, answer.read()
         finally:
@@ -71,9 +79,9 @@ class Server:
         tls = ssl.create_default_context(cafile=self.authority)
         return http.client.HTTPSConnection(HOST, self.port, timeout=30, context=tls)
 
-    def demand(self, method: str, path: str, body: bytes = b"") -> bytes:
+    def demand(self, method: str, path: str, body: bytes = b"", query: str = "") -> bytes:
         """Send one signed request that must succeed; raises ServerError."""
-        status, answer = self.ask(method, path, body)
+        status, answer = self.ask(method, path, body, query)
         if not 200 <= status < 300:
             detail = answer.decode("utf-8", "replace")[:200]
             raise ServerError(f"{self.name}: {method} {path} was answered {status} {detail}")
@@ -90,14 +98,20 @@ def free_port() -> int:
 
 @contextmanager
 def s4(
-    directory: Path, workers: int, prefix: list[str], certificates: Path | None = None
+    directory: Path,
+    workers: int,
+    prefix: list[str],
+    certificates: Path | None = None,
+    tree: Path = ROOT,
 ) -> Iterator[Server]:
-    """Run S4 as its users do, `manage.py serve`, on a fresh data directory; over TLS if wanted."""
+    """Run S4 as its users do, `manage.py serve`, over TLS if wanted.
+
+    On a fresh data directory, or again on one that was served before; `tree` is whose code it is.
+    """
     port, console_port = free_port(), free_port()
-    server_key, secret = "LADDER" + secrets.token_hex(7).upper(), secrets.token_hex(20)
-    password = secrets.token_hex(12)
+    server_key, secret, password = ACCESS_KEY, SECRET_KEY, PASSWORD
     data_dir = directory / "data"
-    environment = _environment() | {
+    environment = environment_without_settings() | {
         "S4_DATA_DIR": str(data_dir),
         "S4_BIND": f"{HOST}:{port}",
         "S4_CONSOLE_BIND": f"{HOST}:{console_port}",
@@ -113,7 +127,7 @@ def s4(
         environment["S4_TLS_CERT"] = str(certificates / "server.crt")
         environment["S4_TLS_KEY"] = str(certificates / "server.key")
     command = [*prefix, sys.executable, "manage.py", "serve"]
-    with _running("S4", command, environment, directory / "s4.log", port) as pid:
+    with running("S4", command, environment, directory / "s4.log", port, tree) as pid:
         log = directory / "s4.log"
         held = (server_key, secret, data_dir, authority, console_port, password)
         yield Server("S4", pid, log, port, *held)
@@ -129,11 +143,12 @@ def bare(directory: Path, workers: int, prefix: list[str]) -> Iterator[Server]:
         *("--worker-class", "uvicorn_worker.UvicornWorker", "--workers", str(workers)),
         *("--bind", f"{HOST}:{port}", "--log-level", "error"),
     ]
-    with _running("bare", command, _environment(), directory / "bare.log", port) as pid:
+    log = directory / "bare.log"
+    with running("bare", command, environment_without_settings(), log, port) as pid:
         yield Server("bare", pid, directory / "bare.log", port, "bare", "bare", None)
 
 
-def _environment() -> dict[str, str]:
+def environment_without_settings() -> dict[str, str]:
     """Take over the environment, but for settings of S4 that would change what is measured."""
     return {
         name: value
@@ -143,13 +158,19 @@ def _environment() -> dict[str, str]:
 
 
 @contextmanager
-def _running(
-    name: str, command: list[str], environment: dict[str, str], log: Path, port: int
+def running(
+    name: str,
+    command: list[str],
+    environment: dict[str, str],
+    log: Path,
+    port: int,
+    directory: Path = ROOT,
 ) -> Iterator[int]:
+    """Run a server until the block ends; it answers on its port when the block begins."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=directory,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -174,7 +195,7 @@ def _wait(name: str, process: subprocess.Popen[bytes], port: int, log: Path) -> 
     while time.monotonic() < deadline and process.poll() is None:
         connection = http.client.HTTPConnection(HOST, port, timeout=2)
         try:
-            connection.request("GET", "/ladder/0/nothing")
+            connection.request("GET", "/bench/0/nothing")
             connection.getresponse().read()
         except (OSError, http.client.HTTPException):
             time.sleep(0.05)

@@ -117,8 +117,15 @@ def of_puts(directory: Path, connections: int, seconds: int) -> dict[str, Any]:
         syncs = Trace(trace)
         syncs.since()
         paths = [f"/{BUCKET}/{number:08d}" for number in range(seconds * 15_000)]
-        stage = Stage(1, "PUT", paths, "", 1024, connections, seconds)
-        load = run(stage, server.signer(), directory, [])
+        stage = Stage(
+            number=1,
+            method="PUT",
+            paths=paths,
+            size=1024,
+            connections=connections,
+            seconds=seconds,
+        )
+        load = run(stage, server.signer(), directory)
         counted = syncs.since()
     if load.refused or load.broken or not load.requests:
         raise LoadError(f"{load.refused + load.broken} of {load.requests} requests went wrong")

@@ -1,4 +1,4 @@
-"""The ladder's signer against botocore's."""
+"""The benchmark's signer against botocore's."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def signing() -> Any:
 def test_signatures_are_those_of_botocore(
     signing: Any, monkeypatch: pytest.MonkeyPatch, method: str, path: str, query: str
 ) -> None:
-    """A request signed for the ladder has the Authorization header that botocore gives it."""
+    """A request signed for the benchmark has the Authorization header that botocore gives it."""
     signer = signing.Signer("127.0.0.1:9000", "KEY", "SECRET", "us-east-1", "20261125T014500Z")
     headers = signer.sign(method, path, query)
     url = f"http://127.0.0.1:9000{path}" + (f"?{query}" if query else "")
