@@ -202,7 +202,7 @@ class Committer:
     def submit(self, operation: Operation[Result]) -> Future[Result]:
         """Queue an operation; the future resolves when its group is on disk, or it is refused."""
         future: Future[Result] = new_future()
-        self._enqueue([Ticket(operation, future)])
+        self.enqueue([Ticket(operation, future)])
         return future
 
     def submit_all(
@@ -210,7 +210,7 @@ class Committer:
     ) -> Future[list[Result | Exception]]:
         """Queue operations that share one commit; each succeeds or is refused for itself."""
         outcomes: Outcomes[Result] = Outcomes(len(operations))
-        self._enqueue(
+        self.enqueue(
             [Ticket(operation, Outcome(outcomes, n)) for n, operation in enumerate(operations)]
         )
         return outcomes.future
@@ -228,7 +228,8 @@ class Committer:
                 self._queue.put(None)
         self._thread.join()
 
-    def _enqueue(self, tickets: list[Ticket]) -> None:
+    def enqueue(self, tickets: list[Ticket]) -> None:
+        """Queue operations that share one commit."""
         with self._lock:
             if not self._is_closed:
                 self._queue.put(tickets)
@@ -401,4 +402,4 @@ class Committer:
             ticket.error = error
             ticket.resolve()
         else:
-            self._enqueue([ticket])
+            self.enqueue([ticket])

@@ -17,6 +17,7 @@ from storage_engine.checkpoint import Checkpointer
 from storage_engine.commit import Committer, Operation, Result
 from storage_engine.disk import RealDisk
 from storage_engine.errors import FormatError, JournalDamaged
+from storage_engine.group_writer import GroupWriter
 from storage_engine.health import Health
 from storage_engine.index import Index
 from storage_engine.journal import Journal
@@ -173,6 +174,8 @@ class StorageEngine(ObjectVerbs, QuotaVerbs, LifecycleVerbs, Upkeep):
             disk, place.volumes, options.descriptors_max, self._journal.counts
         )
         self._stager = Stager(self._appender, self._health, self._knows, options.inline_bytes_max)
+        self._group_writer = GroupWriter(self._stager, self._committer)
+        undo.callback(self._group_writer.close)
         self._objects = ObjectReads(tables, Namespace(tables.entries), Namespace(tables.markers))
         self._uploads = UploadReads(tables, Namespace(tables.upload_names))
         self._lifecycle = Lifecycle(self._index, self._committer, options)
@@ -198,6 +201,7 @@ class StorageEngine(ObjectVerbs, QuotaVerbs, LifecycleVerbs, Upkeep):
         if self not in _opened:
             return
         _opened.discard(self)
+        self._group_writer.close()
         self._committer.close()
         self._appender.close()
         self._care.close()
@@ -215,6 +219,7 @@ class StorageEngine(ObjectVerbs, QuotaVerbs, LifecycleVerbs, Upkeep):
 
     def abandon(self) -> None:
         """Let go of what a fork made this process inherit; nothing is written."""
+        self._group_writer.abandon()
         self._committer.abandon()
         self._checkpointer.abandon()
         self._use.end()
@@ -243,9 +248,9 @@ class StorageEngine(ObjectVerbs, QuotaVerbs, LifecycleVerbs, Upkeep):
     def stage_bytes(
         self, data: bytes, sha256: bytes | None = None, origin: Origin | None = None
     ) -> StagedBlob:
-        """Stage a payload that is in memory; blocks for the disk unless it is inline.
+        """Stage a payload that is in memory; it is written by the mutation that it is given to.
 
-        `sha256` is believed. `origin` goes into the record, for salvage. DiskFull, StorageError.
+        `sha256` is believed. `origin` goes into the record, for salvage.
         """
         return self._stager.stage_bytes(data, sha256, origin)
 
@@ -289,7 +294,8 @@ class StorageEngine(ObjectVerbs, QuotaVerbs, LifecycleVerbs, Upkeep):
         NoSuchUpload, QuotaExceeded.
         """
         target, raw_id = ObjectRef(bucket_id, key), raw_upload_id(upload_id)
-        return self._submit(PutPart(target, raw_id, part_number, blob, etag, checksums))
+        operation = PutPart(target, raw_id, part_number, blob, etag, checksums)
+        return self._group_writer.submit(operation, blob)
 
     def complete_upload(  # noqa: PLR0913  # what is completed, in the order S3 tells it
         self,

@@ -68,6 +68,9 @@ HASTEN_BYTES: Final = 8 * 1024 * 1024
 """How much of a payload is written before the disk is asked to begin: without that a small
 payload's sync waits for all that large ones have written beside it."""
 
+GROUP_BYTES_MAX: Final = 32 * 1024 * 1024
+"""Payloads that are written and synced together at most: none waits long for its neighbours."""
+
 MOVES_FOLLOWED_MAX: Final = 8
 """How often one step of a read looks a payload up again that was moved under it."""
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from storage_engine.commit import Committer, Operation
+    from storage_engine.group_writer import GroupWriter
     from storage_engine.index import Index
     from storage_engine.lookup import Lookup
     from storage_engine.object_reads import ObjectReads
@@ -57,6 +58,7 @@ class ObjectVerbs:
 
     _index: Index
     _committer: Committer
+    _group_writer: GroupWriter
     _objects: ObjectReads
     _lookup: Lookup
 
@@ -81,7 +83,7 @@ class ObjectVerbs:
         target = ObjectRef(bucket_id, key)
         operation = PutObject(target, blob, attributes, guard, versioning, lock)
         operation.default_retention = default_retention
-        return self._committer.submit(operation)
+        return self._group_writer.submit(operation, blob)
 
     def copy_object(  # noqa: PLR0913  # as of put_object, for two objects
         self,

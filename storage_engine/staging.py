@@ -1,8 +1,9 @@
-"""Payloads on their way in: hashed, written and synced before any object names them.
+"""Payloads on their way in: hashed and written before any object names them.
 
 Nothing here takes part in a commit but the result: a StagedBlob, which an operation uses up,
-whatever its outcome. Small payloads stay in memory until then. Content that the store already
-has is not written; should it vanish before the commit, it is written after all (`restage`).
+whatever its outcome. Payloads that were in memory as a whole stay there until then, and those that
+were written wait to be synced: `group_writer` does both for many at a time. Content that the store
+already has is not written; should it vanish before the commit, it is written after all (`restage`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import hashlib
 import threading
 import time
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from awscrt.checksums import crc32c
@@ -47,7 +47,17 @@ if TYPE_CHECKING:
 class StagedBlob:
     """A payload that belongs to no object yet. Used up by the first operation that is given it."""
 
-    __slots__ = ("_sha256", "_write", "data", "is_used", "place", "region", "size")
+    __slots__ = (
+        "_origin",
+        "_sha256",
+        "_stager",
+        "data",
+        "is_synced",
+        "is_used",
+        "place",
+        "region",
+        "size",
+    )
 
     def __init__(
         self,
@@ -55,15 +65,18 @@ class StagedBlob:
         sha256: bytes | None,
         *,
         data: bytes | None = None,
-        write: Callable[[StagedBlob], None] | None = None,
+        stager: Stager | None = None,
+        origin: Origin | None = None,
     ) -> None:
         self.size = size
         self.data = data  # kept while it is not on disk
         self.place: rows.Blob | None = None  # the index row it would get
         self.region: Region | None = None
+        self.is_synced = False  # whether what lies at the place survives a power cut
         self.is_used = False  # whether the place went into the index
         self._sha256 = sha256
-        self._write = write
+        self._stager = stager
+        self._origin = origin
 
     @property
     def sha256(self) -> bytes:
@@ -76,12 +89,29 @@ class StagedBlob:
     @property
     def is_inline(self) -> bool:
         """Whether the payload goes into the index itself."""
-        return self.place is None and self._write is None
+        return self.place is None and self._stager is None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a commit may name the payload: nothing of it has to be written or synced."""
+        return self.is_synced or self.is_inline
+
+    def write(self) -> None:
+        """Write a payload that is in memory, without a sync; DiskFull, StorageError."""
+        assert self._stager is not None
+        self._stager.write(self, self._origin)
+
+    def sync(self) -> None:
+        """Make what was written durable; StorageError, after which nothing is taken any more."""
+        assert self._stager is not None
+        assert self.region is not None
+        self._stager.appender.sync(self.region)
+        self.is_synced = True
 
     def restage(self) -> None:
-        """Write a payload that the store was thought to have; DiskFull, StorageError."""
-        assert self._write is not None
-        self._write(self)
+        """Write and sync a payload that the store was thought to have; DiskFull, StorageError."""
+        self.write()
+        self.sync()
 
     def settle(self, *, is_committed: bool) -> None:
         """Give the region to the object that uses it, or back."""
@@ -106,7 +136,7 @@ class Stager:
     ) -> None:
         self.appender = appender
         self.health = health
-        self._knows = knows
+        self.knows = knows
         self._inline_bytes_max = inline_bytes_max
 
     def is_inline(self, size: int, origin: Origin | None = None) -> bool:
@@ -120,24 +150,17 @@ class Stager:
     def stage_bytes(
         self, data: bytes, sha256: bytes | None = None, origin: Origin | None = None
     ) -> StagedBlob:
-        """Stage a payload that is in memory; blocks for the disk unless it is inline or known."""
+        """Stage a payload that is in memory, where it stays for the time being."""
         size = len(data)
         if self.is_inline(size, origin):
             return StagedBlob(size, sha256, data=data)
-        if sha256 is None:
-            sha256 = hashlib.sha256(data).digest()
-        write = partial(self._write, origin)
-        staged = StagedBlob(size, sha256, data=data, write=write)
-        if not self._knows(sha256):
-            write(staged)
-        return staged
+        return StagedBlob(size, sha256, data=data, stager=self, origin=origin)
 
     def stage_record(self, data: bytes, origin: Origin) -> StagedBlob | None:
         """Write a payload that only salvage needs, however small; None when the disk is full."""
-        write = partial(self._write, origin)
-        staged = StagedBlob(len(data), None, data=data, write=write)
+        staged = StagedBlob(len(data), None, data=data, stager=self, origin=origin)
         try:
-            write(staged)
+            staged.restage()
         except DiskFull:
             return None
         return staged
@@ -159,7 +182,8 @@ class Stager:
         file = self._reserve(size, describe(origin, room))
         return BlobWriter(self, size, file, origin, is_bound=is_bound)
 
-    def _write(self, origin: Origin | None, staged: StagedBlob) -> None:
+    def write(self, staged: StagedBlob, origin: Origin | None) -> None:
+        """Write a payload that is in memory; DiskFull, StorageError."""
         assert staged.data is not None
         file = self._reserve(staged.size, describe(origin))
         try:
@@ -205,10 +229,10 @@ class BlobFile:
         self._description = described_again(origin, len(self._description))
 
     def finish(self, staged: StagedBlob) -> None:
-        """Write what is left, the checksums and the header, sync, and give the place to `staged`.
+        """Write what is left, the checksums and the header, and give the place to `staged`.
 
         When nothing was written yet, all goes in one call: small blobs come this way. Room that
-        the payload did not need is given back.
+        the payload did not need is given back. Nothing is synced yet.
         """
         checks = self._checks.finish()
         region = self._region
@@ -228,7 +252,6 @@ class BlobFile:
         else:
             self._write([*self._pieces, checks], self._at)
             self._write([packed], 0)
-        self._stager.appender.sync(region)
         is_in_index = block_count(staged.size) <= BLOCK_CHECKS_IN_INDEX_MAX
         staged.region = region
         staged.place = rows.Blob(
@@ -276,7 +299,7 @@ class BlobWriter:
         self._received = 0
         self._file = file  # None: the payload is inline
         self._pieces: list[bytes] = []
-        self._sha256 = hashlib.sha256()
+        self.sha256 = hashlib.sha256()  # of what came so far
         self._is_open = True
         self._lock = threading.RLock()  # an abort must wait for a write that is under way
 
@@ -288,14 +311,14 @@ class BlobWriter:
             self._received += len(data)
             if self._received > self._size:
                 raise ValueError(f"more than the promised {self._size} bytes")
+            self.sha256.update(data)
             if self._file is None:
                 self._pieces.append(data)
             else:
-                self._sha256.update(data)
                 self._file.add(data)
 
     def finish(self, etag: str = "", checksums: dict[str, str] | None = None) -> StagedBlob:
-        """Sync the payload; ValueError (and abort) when it is not as long as promised.
+        """Write the payload's end; ValueError (and abort) when it is not as long as promised.
 
         ETag and checksums go into the record, beside the origin that was given.
         """
@@ -304,11 +327,12 @@ class BlobWriter:
             if not self._is_open or is_short:
                 raise ValueError(f"{self._received} bytes instead of the promised {self._size}")
             if self._file is None:
-                staged = self._stager.stage_bytes(b"".join(self._pieces))
+                data = b"".join(self._pieces)
+                staged = self._stager.stage_bytes(data, self.sha256.digest())
             else:
                 if self._origin is not None and (etag or checksums):
                     self._file.describe(self._origin.with_digests(etag, checksums or {}))
-                staged = StagedBlob(self._received, self._sha256.digest())
+                staged = StagedBlob(self._received, self.sha256.digest(), stager=self._stager)
                 self._file.finish(staged)
             self._is_open = False
             return staged

@@ -1,7 +1,8 @@
 """Takes a request's payload in: verified, hashed and staged, with bounded memory.
 
-Small payloads stay on the event loop; larger ones are hashed and written by threads in steps of
-about 1 MiB while the next step arrives (a thread hop for each small chunk would cost ten times
+Small payloads are hashed on the event loop, larger ones by threads; up to 1 MiB they stay in memory
+until they are written, many at a time, for their commit. Large ones are hashed and written in steps
+of about 1 MiB while the next step arrives (a thread hop for each small chunk would cost ten times
 the work). A payload that proves wrong leaves nothing behind.
 """
 
@@ -9,6 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
+from base64 import b64encode
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
@@ -19,14 +22,18 @@ from s3api.http import checksum_headers
 from s3api.http.payload import PayloadReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+    from hashlib import _Hash as Hash
 
     from s3api.checksums import Hasher
     from s3api.context import Call
     from s3api.http.checksum_headers import ExpectedChecksum
     from storage_engine import BlobWriter, Guard, Origin, StagedBlob
 
-SMALL_BYTES: Final = 32 * 1024  # hashing this takes about as long as one hop to a thread
+SMALL_BYTES: Final = 64 * 1024  # hashing this takes about as long as a hop to a thread and back
+HELD_BYTES: Final = 1 << 20  # up to here a payload is written when it is whole, else as it arrives
+SIDE_BY_SIDE_BYTES: Final = 256 * 1024  # from here on a second thread gains more than it costs
+HAS_CORES: Final = len(os.sched_getaffinity(0)) > 1
 DEFAULT_ALGORITHM: Final = "CRC64NVME"  # what AWS computes when the client asks for none
 
 
@@ -62,11 +69,18 @@ class Reader(Protocol):
 
 
 class Digests:
-    """MD5 and the wanted checksums of one payload, side by side."""
+    """MD5 and the wanted checksums of one payload, side by side.
 
-    def __init__(self, algorithms: Iterable[str]) -> None:
+    `sha256` is a digest of the same bytes that somebody else feeds: so it is computed once.
+    """
+
+    def __init__(self, algorithms: Iterable[str], sha256: Hash | None = None) -> None:
+        self._names = tuple(algorithms)
         self._md5 = hashlib.md5(usedforsecurity=False)
-        self._hashers: dict[str, Hasher] = {name: checksums.new(name) for name in algorithms}
+        self._sha256 = sha256
+        self._hashers: dict[str, Hasher] = {
+            name: checksums.new(name) for name in self._names if name != "SHA256" or sha256 is None
+        }
 
     def update(self, data: bytes) -> None:
         """Take the next bytes."""
@@ -81,7 +95,13 @@ class Digests:
 
     def checksums(self) -> dict[str, str]:
         """The checksums, base64 by algorithm."""
-        return {name: hasher.b64() for name, hasher in self._hashers.items()}
+        return {name: self._b64(name) for name in self._names}
+
+    def _b64(self, name: str) -> str:
+        if name in self._hashers:
+            return self._hashers[name].b64()
+        assert self._sha256 is not None
+        return b64encode(self._sha256.digest()).decode()
 
 
 class Expectations:
@@ -148,12 +168,9 @@ async def receive_payload(
         )
     if call.bucket.is_bounded:
         _check_room(call, origin, reader, guard)
-    digests = Digests(expectations.algorithms(wanted))
-    if size <= SMALL_BYTES:
-        blob = await _receive_small(call, reader, origin, digests, expectations)
-    else:
-        blob = await _receive_large(call, reader, origin, digests, expectations)
-    return Received(blob, digests.md5.hex(), digests.checksums())
+    algorithms = expectations.algorithms(wanted)
+    receive = _receive_whole if size <= HELD_BYTES else _receive_large
+    return await receive(call, reader, origin, algorithms, expectations)
 
 
 def _check_room(call: Call, origin: Origin, reader: Reader, guard: Guard | None) -> None:
@@ -165,60 +182,57 @@ def _check_room(call: Call, origin: Origin, reader: Reader, guard: Guard | None)
         engine.check_room(call.bucket.id, call.key, size, call.versioning, guard)
 
 
-async def _receive_small(
+async def _receive_whole(
     call: Call,
     reader: Reader,
     origin: Origin,
-    digests: Digests,
+    algorithms: set[str],
     expectations: Expectations,
-) -> StagedBlob:
+) -> Received:
     pieces = []
     while piece := await reader.read():
         pieces.append(piece)
     data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-    digests.update(data)
-    sha256 = hashlib.sha256(data).digest()
-    expectations.check(digests, reader, sha256)
+    sha256 = hashlib.sha256()
+    digests = Digests(algorithms, sha256)
+    if len(data) <= SMALL_BYTES:
+        sha256.update(data)
+        digests.update(data)
+    else:
+        await _take(call, data, sha256.update, digests.update)
+    expectations.check(digests, reader, sha256.digest())
     await call.catch_up()
-    if call.engine.is_inline(len(data), origin):
-        return call.engine.stage_bytes(data, sha256)
-    known = origin.with_digests(digests.md5.hex(), digests.checksums())
-    return await call.store.on_disk(call.engine.stage_bytes, data, sha256, known)
+    etag, sums = digests.md5.hex(), digests.checksums()
+    if not call.engine.is_inline(len(data), origin):
+        origin = origin.with_digests(etag, sums)
+    return Received(call.engine.stage_bytes(data, sha256.digest(), origin), etag, sums)
 
 
 async def _receive_large(
     call: Call,
     reader: Reader,
     origin: Origin,
-    digests: Digests,
+    algorithms: set[str],
     expectations: Expectations,
-) -> StagedBlob:
+) -> Received:
     assert reader.length is not None
     begin = partial(call.engine.begin_blob, is_bound=reader.is_bound)
     writer = await call.store.on_disk(begin, reader.length, origin)
+    digests = Digests(algorithms, writer.sha256)
     try:
         await _pump(call, reader, writer, digests)
-        sums = digests.checksums()
-        blob = await call.store.on_disk(writer.finish, digests.md5.hex(), sums)
+        expectations.check(digests, reader, writer.sha256.digest())
+        await call.catch_up()
+        etag, sums = digests.md5.hex(), digests.checksums()
+        blob = await call.store.on_disk(writer.finish, etag, sums)
     except BaseException:
         await call.store.on_disk(writer.abort)
         raise
-    try:
-        expectations.check(digests, reader, blob.sha256)
-        await call.catch_up()
-    except S3Error:
-        await call.store.on_disk(call.engine.discard, blob)
-        raise
-    return blob
+    return Received(blob, etag, sums)
 
 
 async def _pump(call: Call, reader: Reader, writer: BlobWriter, digests: Digests) -> None:
-    """Hash and write each step in a thread while the next one arrives."""
-
-    def take(data: bytes) -> None:
-        writer.write(data)
-        digests.update(data)
-
+    """Hash and write each step in threads while the next one arrives."""
     pending: asyncio.Task[None] | None = None
     loop = asyncio.get_running_loop()
     try:
@@ -226,7 +240,20 @@ async def _pump(call: Call, reader: Reader, writer: BlobWriter, digests: Digests
             await call.catch_up()  # a body of hours does not outlast the right to send it
             if pending is not None:
                 await pending
-            pending = loop.create_task(call.store.on_disk(take, piece))
+            pending = loop.create_task(_take(call, piece, writer.write, digests.update))
     finally:
         if pending is not None:
             await pending
+
+
+async def _take(call: Call, data: bytes, *takers: Callable[[bytes], None]) -> None:
+    """Give bytes to all takers in threads: side by side where there are cores for that."""
+    if HAS_CORES and len(data) >= SIDE_BY_SIDE_BYTES:
+        await asyncio.gather(*(call.store.on_disk(take, data) for take in takers))
+    else:
+        await call.store.on_disk(_take_in_turn, data, takers)
+
+
+def _take_in_turn(data: bytes, takers: Iterable[Callable[[bytes], None]]) -> None:
+    for take in takers:
+        take(data)

@@ -12,7 +12,7 @@ from storage_engine.options import wall_clock
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from storage_engine import Guard, ObjectInfo, PartInfo, StorageEngine
+    from storage_engine import Guard, ObjectInfo, PartInfo, StagedBlob, StorageEngine
     from storage_engine.disk import Disk
     from storage_engine.options import Clock
 
@@ -39,6 +39,13 @@ def noise(size: int, seed: int = 0) -> bytes:
 def attributes(data: bytes = b"", **headers: str) -> ObjectAttributes:
     """Make attributes as the S3 side would."""
     return ObjectAttributes(etag=hashlib.md5(data).hexdigest(), headers=headers)  # noqa: S324  # the ETag
+
+
+def written(engine: StorageEngine, data: bytes) -> StagedBlob:
+    """Stage a payload and write it, though nothing may ever name it."""
+    with engine.begin_blob(len(data)) as writer:
+        writer.write(data)
+        return writer.finish()
 
 
 def put(

@@ -21,6 +21,7 @@ from tests.storage_engine.engine_steps import (
     problems,
     put,
     small_store,
+    written,
 )
 
 if TYPE_CHECKING:
@@ -287,7 +288,7 @@ def test_a_commit_of_unknown_outcome_keeps_the_bytes(
     payload = noise(1 << 20, 7)
     with small_store(tmp_path / "store") as engine:
         begin = engine._index.begin_write
-        blob = engine.stage_bytes(payload)
+        blob = written(engine, payload)
         monkeypatch.setattr(engine._index, "begin_write", lambda: _LastPageFails(begin()))
         with pytest.raises(StorageError):
             engine.put_object(BUCKET, "k", blob, attributes()).result()

@@ -29,6 +29,7 @@ from tests.storage_engine.engine_steps import (
     noise,
     problems,
     put,
+    written,
 )
 from tests.storage_engine.test_quarantine import damage, restore, settled
 
@@ -118,7 +119,7 @@ def test_small_volumes_become_one(tmp_path: Path) -> None:
 
 def test_active_volumes_and_uncommitted_payloads_are_left_alone(engine: StorageEngine) -> None:
     """A volume that somebody appends to, or has a payload waiting in, is not touched."""
-    waiting = engine.stage_bytes(noise(300 * KIB, 900))
+    waiting = written(engine, noise(300 * KIB, 900))
     put(engine, "mine", noise(900 * KIB, 901))
     engine.delete_object(BUCKET, "mine").result()
     active = {volume.id for volume in engine.volumes() if volume.state is VolumeState.ACTIVE}

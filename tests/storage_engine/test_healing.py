@@ -13,7 +13,16 @@ from storage_engine.disk import RealDisk
 from storage_engine.limits import PUNCH_BYTES_MIN
 from storage_engine.volume import volume_path
 from tests.storage_engine.bad_disks import FaultyDisk
-from tests.storage_engine.engine_steps import BUCKET, KIB, get, noise, problems, put, small_store
+from tests.storage_engine.engine_steps import (
+    BUCKET,
+    KIB,
+    get,
+    noise,
+    problems,
+    put,
+    small_store,
+    written,
+)
 from tests.storage_engine.test_quarantine import damage, settled
 
 if TYPE_CHECKING:
@@ -150,7 +159,7 @@ def test_what_may_still_be_given_back_is_not_used(tmp_path: Path) -> None:
 
 def healing_copy(engine: StorageEngine, data: bytes) -> StagedBlob:
     """Stage the content anew, and commit nothing."""
-    staged = engine.stage_bytes(data)
+    staged = written(engine, data)
     assert staged.place is not None
     return staged
 

@@ -19,6 +19,7 @@ from tests.storage_engine.engine_steps import (
     problems,
     put,
     small_store,
+    written,
 )
 from tests.storage_engine.test_quarantine import damage, settled
 
@@ -107,7 +108,7 @@ def test_a_volume_without_life_is_dropped(engine: StorageEngine, tmp_path: Path)
 
 def test_a_volume_with_an_uncommitted_payload_is_not_dropped(engine: StorageEngine) -> None:
     """A full volume stays owned while a payload in it waits for its commit."""
-    blob = engine.stage_bytes(noise(200 * KIB, 1))
+    blob = written(engine, noise(200 * KIB, 1))
     put(engine, "second", noise(200 * KIB, 2))
     assert engine.reclaim(LATER)["volumes"] == 0
     engine.put_object(BUCKET, "first", blob, attributes()).result()
@@ -119,7 +120,7 @@ def test_what_a_dead_process_left_is_dropped(tmp_path: Path) -> None:
     for n in range(3):
         with small_store(tmp_path / "runs") as engine:
             put(engine, f"{n}", noise(1000, n))
-            engine.stage_bytes(noise(2000, n))
+            written(engine, noise(2000, n))
     with small_store(tmp_path / "runs") as engine:
         engine.delete_object(BUCKET, "1").result()
         assert engine.reclaim(LATER)["volumes"] == 1

@@ -28,6 +28,7 @@ from tests.storage_engine.engine_steps import (
     problems,
     put,
     small_store,
+    written,
 )
 
 if TYPE_CHECKING:
@@ -245,10 +246,11 @@ def test_content_that_arrives_twice_at_once_is_kept_once(engine: StorageEngine) 
 def test_a_discarded_payload_gives_its_room_back(engine: StorageEngine) -> None:
     """What will not be committed leaves nothing, and may be discarded twice."""
     before = tail(engine)
-    blob = engine.stage_bytes(noise(10 * KIB))
+    blob = written(engine, noise(10 * KIB))
     assert tail(engine) > before
     engine.discard(blob)
     engine.discard(blob)
+    engine.discard(engine.stage_bytes(noise(10 * KIB)))
     assert tail(engine) == before
 
 
@@ -335,13 +337,10 @@ def test_a_record_tells_what_it_was_written_for(engine: StorageEngine, tmp_path:
 
 def test_no_record_is_left_of_what_nobody_stored(engine: StorageEngine, tmp_path: Path) -> None:
     """A payload that was refused, or that the store had, leaves no record to be salvaged."""
-    first, second = engine.stage_bytes(noise(1000, 1)), engine.stage_bytes(noise(1000, 2))
-    with engine.begin_blob(1000) as writer:
-        writer.write(noise(1000, 3))
-        third = writer.finish()
-    engine.discard(second)
-    commit(engine, "key", first)
-    engine.discard(third)
+    staged = [written(engine, noise(1000, seed)) for seed in (1, 2, 3)]
+    engine.discard(staged[1])
+    commit(engine, "key", staged[0])
+    engine.discard(staged[2])
     with engine.begin_blob(1000) as writer:
         writer.write(noise(1000, 1))
         commit(engine, "same", writer.finish())

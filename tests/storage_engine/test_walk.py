@@ -24,7 +24,15 @@ from storage_engine.record import (
 )
 from storage_engine.volume import volume_path
 from storage_engine.walk import FoundRecord, Gap, Walk
-from tests.storage_engine.engine_steps import BUCKET, KIB, attributes, noise, put, small_store
+from tests.storage_engine.engine_steps import (
+    BUCKET,
+    KIB,
+    attributes,
+    noise,
+    put,
+    small_store,
+    written,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -238,7 +246,7 @@ def test_what_was_given_back_leaves_no_record(tmp_path: Path) -> None:
         waiting = engine.begin_blob(700)  # takes the place of the refused record and is not there
         put(engine, "after", noise(1000, 2))
         waiting.abort()
-        engine.discard(engine.stage_bytes(noise(600, 3)))
+        engine.discard(written(engine, noise(600, 3)))
     data = volume_path(tmp_path / "store" / "volumes", 1).read_bytes()
     seed = record_seed(data[12:28])
     items = Walk(1, lambda length, at: data[at : at + length], len(data), seed).items()

@@ -1,0 +1,158 @@
+"""Payloads that become durable together: who shares a sync, and what a failure harms."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from storage_engine import DiskFull, EngineClosed, StorageError
+from tests.storage_engine.bad_disks import FaultyDisk
+from tests.storage_engine.engine_steps import (
+    BUCKET,
+    KIB,
+    attributes,
+    get,
+    noise,
+    problems,
+    put,
+    small_store,
+    written,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from storage_engine import ObjectInfo, StagedBlob, StorageEngine
+
+WAITING = 20
+
+
+@pytest.fixture
+def disk() -> FaultyDisk:
+    """Give a disk whose volumes can be made to wait and to fail."""
+    return FaultyDisk()
+
+
+@pytest.fixture
+def engine(tmp_path: Path, disk: FaultyDisk) -> Iterator[StorageEngine]:
+    """Open a store with one volume, large enough for every test."""
+    with small_store(tmp_path / "store", disk=disk, volume_bytes_max=1 << 30) as opened:
+        put(opened, "first", noise(1000, 999))
+        yield opened
+
+
+def submit(engine: StorageEngine, key: str, blob: StagedBlob) -> Future[ObjectInfo]:
+    """Put a staged payload, and do not wait."""
+    return engine.put_object(BUCKET, key, blob, attributes())
+
+
+def hold(engine: StorageEngine, disk: FaultyDisk) -> Future[ObjectInfo]:
+    """Put an object whose sync does not return before `disk.before_sync` is set."""
+    syncs = disk.syncs
+    disk.before_sync.clear()
+    held = submit(engine, "held", engine.stage_bytes(noise(1000, 998)))
+    while disk.syncs == syncs:
+        threading.Event().wait(0.001)
+    return held
+
+
+def test_all_who_come_while_one_is_synced_share_the_next_sync(
+    engine: StorageEngine, disk: FaultyDisk
+) -> None:
+    """However many payloads wait, in memory or written already, one sync is enough for them."""
+    held, syncs = hold(engine, disk), disk.syncs
+    futures = [
+        submit(engine, f"{n}", (written if n % 2 else stage)(engine, noise(2000, n)))
+        for n in range(WAITING)
+    ]
+    assert not any(future.done() for future in [held, *futures])
+    disk.before_sync.set()
+    for future in [held, *futures]:
+        future.result()
+    assert disk.syncs == syncs + 1
+    assert [get(engine, f"{n}") for n in range(WAITING)] == [noise(2000, n) for n in range(WAITING)]
+
+
+def stage(engine: StorageEngine, data: bytes) -> StagedBlob:
+    """Stage a payload that stays in memory."""
+    return engine.stage_bytes(data)
+
+
+def test_equal_contents_of_a_group_are_written_once(
+    engine: StorageEngine, disk: FaultyDisk
+) -> None:
+    """Of payloads that wait together only one of each content goes to the disk."""
+    held, writes = hold(engine, disk), disk.writes
+    futures = [submit(engine, f"{n}", engine.stage_bytes(noise(2000))) for n in range(WAITING)]
+    disk.before_sync.set()
+    for future in [held, *futures]:
+        future.result()
+    assert disk.writes == writes + 1
+    assert all(get(engine, f"{n}") == noise(2000) for n in range(WAITING))
+    assert engine.stats().blobs == 3
+
+
+def test_equal_content_is_kept_though_the_put_that_wrote_it_is_refused(
+    engine: StorageEngine, disk: FaultyDisk
+) -> None:
+    """Who counted on a neighbour's bytes gets his own when those are given back."""
+
+    def refuse(_current: object) -> None:
+        raise PermissionError
+
+    held = hold(engine, disk)
+    blob = engine.stage_bytes(noise(2000))
+    refused = engine.put_object(BUCKET, "refused", blob, attributes(), guard=refuse)
+    kept = submit(engine, "kept", engine.stage_bytes(noise(2000)))
+    disk.before_sync.set()
+    held.result()
+    with pytest.raises(PermissionError):
+        refused.result()
+    kept.result()
+    assert get(engine, "kept") == noise(2000)
+    assert problems(engine) == []
+
+
+def test_what_cannot_be_written_is_refused_alone(engine: StorageEngine, disk: FaultyDisk) -> None:
+    """A payload that finds the disk full harms none that is written beside it."""
+    held = hold(engine, disk)
+    disk.bytes_before_full = 5 * KIB
+    large = submit(engine, "large", engine.stage_bytes(noise(100 * KIB, 1)))
+    disk.before_sync.set()
+    held.result()
+    with pytest.raises(DiskFull):
+        large.result()
+    disk.bytes_before_full = -1
+    put(engine, "small", noise(1000, 2))
+    assert get(engine, "small") == noise(1000, 2)
+    assert problems(engine) == []
+
+
+def test_a_sync_that_fails_fails_all_who_shared_it(engine: StorageEngine, disk: FaultyDisk) -> None:
+    """Nobody is answered well whose bytes may be lost, nor becomes an object."""
+    held = hold(engine, disk)
+    futures = [submit(engine, f"{n}", engine.stage_bytes(noise(2000, n))) for n in range(3)]
+    disk.refuses_syncs = errno.EIO
+    disk.before_sync.set()
+    for future in [held, *futures]:
+        with pytest.raises(StorageError):
+            future.result()
+    assert [entry.key for entry in engine.list_objects(BUCKET).objects] == ["first"]
+
+
+def test_closing_finishes_what_was_submitted(tmp_path: Path) -> None:
+    """Payloads that wait when a store is closed become objects; later ones are refused."""
+    engine = small_store(tmp_path / "closing")
+    futures = [submit(engine, f"{n}", engine.stage_bytes(noise(2000, n))) for n in range(WAITING)]
+    engine.close()
+    for future in futures:
+        future.result()
+    with pytest.raises(EngineClosed):
+        submit(engine, "late", engine.stage_bytes(noise(2000))).result()
+    with small_store(tmp_path / "closing") as again:
+        assert all(get(again, f"{n}") == noise(2000, n) for n in range(WAITING))
