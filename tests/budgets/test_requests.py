@@ -1,0 +1,124 @@
+"""What one request may cost, counted: index, disk, threads, sockets, and frames of Python.
+
+A budget is what the request needs today. One that becomes cheaper has its budget lowered; one that
+becomes dearer has to say why. Nothing here is timed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from tests.budgets.counting import BATCH, Counting, counting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.e2e.wire import Connection
+
+BUCKET: Final = "budgets"
+KIB: Final = 1024
+LISTED: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """The most that one request of a kind may do.
+
+    `frames` has some room: other Pythons and other days take a few more or less.
+    """
+
+    frames: int
+    transactions: int
+    lookups: int
+    writes: int = 0
+    hops: int = 0
+    syncs: int = 0
+
+
+BUDGETS: Final = {
+    "GET": Budget(frames=280, transactions=2, lookups=3),
+    "HEAD": Budget(frames=220, transactions=2, lookups=2),
+    "PUT": Budget(frames=520, transactions=3, lookups=12, writes=11, hops=1, syncs=1),
+    "DELETE": Budget(frames=400, transactions=2, lookups=10, writes=9, hops=1, syncs=1),
+    "LIST": Budget(frames=420, transactions=2, lookups=9),
+}
+
+
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counting]:
+    """Run a server that counts, with a bucket and some objects in it."""
+    with counting(tmp_path_factory.mktemp("budgets")) as found:
+        caller = found.server.caller
+        assert caller.ask("PUT", f"/{BUCKET}").status == 200
+        for number in range(LISTED):
+            target = f"/{BUCKET}/listed/{number:04d}"
+            assert caller.ask("PUT", target, b"x" * KIB, over=found.connection).status == 200
+        yield found
+
+
+def asking(counted: Counting, operation: str) -> Callable[[Connection, int], None]:
+    """Answer what sends one request of a kind."""
+    caller = counted.server.caller
+
+    def ask(connection: Connection, number: int) -> None:
+        target, body, wanted = f"/{BUCKET}/listed/{number % LISTED:04d}", b"", 200
+        if operation == "LIST":
+            target = f"/{BUCKET}?list-type=2&prefix=listed%2F"
+        if operation == "PUT":
+            target, body = f"/{BUCKET}/new/{number}", b"%08d" % number * (KIB // 8)
+        if operation == "DELETE":
+            target, wanted = f"/{BUCKET}/gone/{number}", 204
+        method = "GET" if operation == "LIST" else operation
+        assert caller.ask(method, target, body, over=connection).status == wanted
+
+    return ask
+
+
+def furnish(counted: Counting, operation: str) -> None:
+    """Put what DELETE will find."""
+    if operation == "DELETE":
+        caller = counted.server.caller
+        for number in range(counted.next_number, counted.next_number + 100):
+            target = f"/{BUCKET}/gone/{number}"
+            assert (
+                caller.ask("PUT", target, b"%08d" % number, over=counted.connection).status == 200
+            )
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("operation", BUDGETS)
+def test_a_request_stays_within_its_budget(counted: Counting, operation: str) -> None:
+    """A request asks the index, the disk, other threads and Python no more than it needs."""
+    furnish(counted, operation)
+    budget, calls = BUDGETS[operation], counted.calls(asking(counted, operation))
+    spent = {
+        "frames": calls.python,
+        "transactions": calls.transactions,
+        "lookups": calls.lookups,
+        "writes": calls.writes,
+        "hops": calls.hops,
+        "syncs": calls.syncs,
+    }
+    over = [f"{name}: {count}" for name, count in spent.items() if count > getattr(budget, name)]
+    assert not over, f"{operation} spends {spent}\n{calls.frequent()}"
+
+
+@pytest.mark.e2e
+@pytest.mark.skipif(
+    shutil.which("strace") is None and not os.environ.get("CI"), reason="strace is not installed"
+)
+@pytest.mark.parametrize("operation", BUDGETS)
+def test_a_reply_is_written_once(counted: Counting, operation: str, tmp_path: Path) -> None:
+    """Head and body of a small reply go to the socket together; a change is synced just once."""
+    furnish(counted, operation)
+    calls = counted.system_calls(asking(counted, operation), tmp_path / "trace")
+    sent = sum(calls[name, "socket"] for name in ("write", "writev", "sendto", "sendmsg"))
+    assert sent == BATCH, calls
+    synced = calls["fdatasync", "journal"]
+    assert synced == (BATCH if operation in {"PUT", "DELETE"} else 0), calls
