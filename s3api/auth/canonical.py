@@ -12,42 +12,50 @@ from s3api.auth.claim import SIGNATURE_PARAMETER
 from s3api.http import percent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from s3api.auth.claim import Claim
     from s3api.http.request import Request
 
+_SIGNATURE: Final = SIGNATURE_PARAMETER.encode()
+_VALUE_BYTES: Final = percent.UNRESERVED + b"%"
 _DEFAULT_PORTS: Final = (b":80", b":443")
 
 
-def canonical_request(request: Request, claim: Claim, payload_hash: bytes) -> bytes:
-    """Build the canonical request as AWS does: whatever a client escaped, one form is signed."""
-    headers = request.header_map
-    lines = [name + b":" + b" ".join(headers.get(name, b"").split()) for name in claim.signed_names]
-    return b"\n".join(
-        (
-            request.method.encode(),
-            percent.encode_path(request.raw_path),
-            _canonical_query(request) if request.query else b"",
-            *lines,
-            b"",
-            claim.signed_headers,
-            payload_hash,
-        )
+def canonical_request(
+    request: Request, claim: Claim, payload_hash: bytes, headers: Mapping[bytes, bytes]
+) -> bytes:
+    """Build the canonical request as AWS does: whatever a client escaped, one form is signed.
+
+    `headers` are those of the request; KeyError when one that was signed is not there.
+    """
+    return claim.signed_headers.canonical(
+        request.method.encode(),
+        percent.encode_path(request.raw_path),
+        _canonical_query(request) if request.query else b"",
+        headers,
+        payload_hash,
     )
 
 
 def _canonical_query(request: Request) -> bytes:
     """Encode names and values afresh and sort them, leaving the signature out."""
-    pairs = sorted(
+    raw = request.query.raw
+    shape = raw.translate(None, _VALUE_BYTES)
+    if shape == b"=&" * (len(shape) // 2) + b"=" and not percent.has_own_escapes(raw):
+        # As most clients send it. A name that another begins with sorts before it: so does NUL.
+        pieces = raw.replace(b"=", b"\0").split(b"&")
+        kept = sorted([piece for piece in pieces if not piece.startswith(_SIGNATURE + b"\0")])
+        return b"&".join(kept).replace(b"\0", b"=")
+    encoded = sorted(
         (percent.encode(name), percent.encode(value))
         for name, value in request.query.items()
         if name != SIGNATURE_PARAMETER
     )
-    return b"&".join(name + b"=" + value for name, value in pairs)
+    return b"&".join(name + b"=" + value for name, value in encoded)
 
 
-def other_forms(request: Request, claim: Claim, payload_hash: bytes) -> Iterator[bytes]:
+def other_forms(request: Request, claim: Claim, payload_hash: bytes) -> Iterable[bytes]:
     """Build what clients sign that differs from AWS in form but not in meaning.
 
     Asked for only when AWS's form did not match: path and query exactly as sent, sorted or not
@@ -56,12 +64,11 @@ def other_forms(request: Request, claim: Claim, payload_hash: bytes) -> Iterator
     spelled out. Each stands for the same bucket, key, parameters and values, so none of them
     widens what a signature allows.
     """
-    targets = dict.fromkeys(_target_forms(request))
-    headers = dict.fromkeys(_header_forms(request, claim))
-    for (path, query), lines in product(targets, headers):
-        yield b"\n".join(
-            (request.method.encode(), path, query, *lines, b"", claim.signed_headers, payload_hash)
-        )
+    method, write = request.method.encode(), claim.signed_headers.canonical
+    forms = product(dict.fromkeys(_target_forms(request)), _header_forms(request))
+    return dict.fromkeys(
+        write(method, path, query, headers, payload_hash) for (path, query), headers in forms
+    )
 
 
 def _target_forms(request: Request) -> Iterator[tuple[bytes, bytes]]:
@@ -74,19 +81,15 @@ def _target_forms(request: Request) -> Iterator[tuple[bytes, bytes]]:
 def _query_as_sent(request: Request) -> bytes:
     """Sort the query's pairs without touching their escapes."""
     pairs = [piece.partition(b"=") for piece in request.query.raw.split(b"&") if piece]
-    signature = SIGNATURE_PARAMETER.encode()
-    kept = sorted((name, value) for name, _, value in pairs if name != signature)
+    kept = sorted((name, value) for name, _, value in pairs if name != _SIGNATURE)
     return b"&".join(name + b"=" + value for name, value in kept)
 
 
-def _header_forms(request: Request, claim: Claim) -> Iterator[tuple[bytes, ...]]:
+def _header_forms(request: Request) -> Iterator[dict[bytes, bytes]]:
     for host in _hosts(request):
         headers = request.header_map | {b"host": host}
-        values = [b" ".join(headers.get(name, b"").split()) for name in claim.signed_names]
-        for spelled in (values, [_as_characters(value) for value in values]):
-            yield tuple(
-                name + b":" + value for name, value in zip(claim.signed_names, spelled, strict=True)
-            )
+        yield headers
+        yield {name: _as_characters(value) for name, value in headers.items()}
 
 
 def _as_characters(value: bytes) -> bytes:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from hashlib import sha256
 from hmac import compare_digest
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from s3api.auth import signing
+
+if TYPE_CHECKING:
+    from s3api.auth.signing import SigningKey
 
 _CHUNK: Final = b"AWS4-HMAC-SHA256-PAYLOAD\n"
 _TRAILER: Final = b"AWS4-HMAC-SHA256-TRAILER\n"
@@ -27,7 +30,13 @@ class SignedChunks:
     __slots__ = ("_access_key", "_canonical_request", "_hash", "_head", "_key", "_previous")
 
     def __init__(
-        self, key: bytes, head: bytes, seed: bytes, *, access_key: str, canonical_request: bytes
+        self,
+        key: SigningKey,
+        head: bytes,
+        seed: bytes,
+        *,
+        access_key: str,
+        canonical_request: bytes,
     ) -> None:
         self._key = key
         self._head = head
@@ -54,7 +63,7 @@ class SignedChunks:
         self._check(b"".join((_TRAILER, self._head, self._previous, b"\n", digest)), signature)
 
     def _check(self, string_to_sign: bytes, signature: str) -> None:
-        expected = signing.sign(self._key, string_to_sign)
+        expected = self._key.sign(string_to_sign)
         if not compare_digest(expected, signature.encode()):
             raise signing.mismatch(
                 self._access_key, signature, string_to_sign, self._canonical_request

@@ -11,6 +11,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
+from s3api.auth.signed_headers import SignedHeaders
 from s3api.auth.signing import ALGORITHM, SERVICE, TERMINAL
 from s3api.errors import S3Error
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 SIGNATURE_PARAMETER: Final = "X-Amz-Signature"
 # One of these makes a request a presigned one; then all of _REQUIRED must be there.
 _PRESIGNED: Final = ("X-Amz-Algorithm", "X-Amz-Credential", SIGNATURE_PARAMETER)
-_REQUIRED: Final = (*_PRESIGNED, "X-Amz-Date", "X-Amz-SignedHeaders", "X-Amz-Expires")
-_CACHED_BYTES_MAX: Final = 512
+_REQUIRED: Final = (*_PRESIGNED, "X-Amz-SignedHeaders", "X-Amz-Date", "X-Amz-Expires")
+_CACHED_BYTES_MAX: Final = 512  # anybody may send a claim: what is kept of each is bounded
 _SIGNATURE_BYTES: Final = 64
 _SCOPE_PARTS: Final = 5
 _WEEK_SECONDS: Final = 604_800
@@ -32,15 +33,13 @@ _DATE: Final = re.compile(r"[0-9]{8}")
 
 
 class Claim(NamedTuple):
-    """The parsed claim; `scope` is `<date>/<region>/s3/aws4_request`, header names lower-case."""
+    """The parsed claim; `scope` is `<date>/<region>/s3/aws4_request`, ended by LF."""
 
     access_key: str
     date: str
     region: str
-    scope: str
-    signed_headers: bytes  # as sent, for the canonical request
-    signed_names: tuple[bytes, ...]
-    signed_set: frozenset[bytes]
+    scope: bytes
+    signed_headers: SignedHeaders
 
 
 def _malformed(reason: str) -> NoReturn:
@@ -74,10 +73,13 @@ def _claim(credential: str, signed_headers: str, refuse: Callable[[str], NoRetur
         refuse(f'incorrect service "{service}". This endpoint belongs to "{SERVICE}".')
     if terminal != TERMINAL:
         refuse(f'incorrect terminal "{terminal}". This endpoint uses "{TERMINAL}".')
-    names = tuple(signed_headers.lower().encode("latin-1", "replace").split(b";"))
-    scope = f"{date}/{region}/{SERVICE}/{TERMINAL}"
-    signed = signed_headers.encode("latin-1", "replace")
-    return Claim(access_key, date, region, scope, signed, names, frozenset(names))
+    scope = f"{date}/{region}/{SERVICE}/{TERMINAL}\n".encode()
+    return Claim(access_key, date, region, scope, SignedHeaders(signed_headers))
+
+
+@lru_cache(maxsize=2048)
+def _claim_of_query(credential: str, signed_headers: str) -> Claim:
+    return _claim(credential, signed_headers, _bad_parameter)
 
 
 def refuse_region(region: str, expected: str, *, is_presigned: bool) -> NoReturn:
@@ -101,22 +103,22 @@ def refuse_date(*, is_presigned: bool, claimed: str, actual: str) -> NoReturn:
     _malformed("Invalid credential date. Date is not the same as X-Amz-Date.")
 
 
-def parse_authorization(value: bytes) -> tuple[Claim, str]:
-    """Read an Authorization header: the claim, and the signature.
+def parse_authorization(value: bytes) -> tuple[Claim, bytes]:
+    """Read an Authorization header: the claim, and the signature as UTF-8.
 
     Raises S3Error AuthorizationHeaderMalformed, InvalidArgument, or InvalidRequest (SigV2).
     """
     head, _, signature = value.rpartition(b"Signature=")
-    if len(signature) == _SIGNATURE_BYTES and len(head) <= _CACHED_BYTES_MAX:
+    if len(signature) == _SIGNATURE_BYTES and len(head) <= _CACHED_BYTES_MAX and value.isascii():
         # All requests of a client on one day share everything before the signature.
-        return _cached_claim(head.rstrip(b", ")), signature.decode("latin-1")
+        return _claim_of_head(head), signature
     components = _components(value)
-    return _claim_of(components), components["Signature"]
+    return _claim_of(components), components["Signature"].encode()
 
 
 @lru_cache(maxsize=2048)
-def _cached_claim(head: bytes) -> Claim:
-    return _claim_of(_components(head + b",Signature=" + b"0" * _SIGNATURE_BYTES))
+def _claim_of_head(head: bytes) -> Claim:
+    return _claim_of(_components(head.rstrip(b", ") + b",Signature=" + b"0" * _SIGNATURE_BYTES))
 
 
 def _claim_of(components: dict[str, str]) -> Claim:
@@ -196,28 +198,31 @@ def bad_field(name: str, value: str, reason: str) -> S3Error:
 
 def is_presigned(query: Query) -> bool:
     """Tell whether the query claims a SigV4 signature."""
-    return any(name in query for name in _PRESIGNED)
+    algorithm, credential, signature = _PRESIGNED
+    return signature in query or algorithm in query or credential in query
 
 
-def parse_query(query: Query) -> tuple[Claim, str]:
-    """Read a presigned URL's parameters: the claim, and the signature.
+def parse_query(query: Query) -> tuple[Claim, bytes]:
+    """Read a presigned URL's parameters: the claim, and the signature as UTF-8.
 
     Raises S3Error AuthorizationQueryParametersError.
     """
-    values = {name: value for name in _REQUIRED if (value := query.get(name)) is not None}
-    if len(values) < len(_REQUIRED):
+    found = [value for name in _REQUIRED if (value := query.get(name)) is not None]
+    if len(found) < len(_REQUIRED):
         raise S3Error(
             "AuthorizationQueryParametersError",
             "Query-string authentication version 4 requires the X-Amz-Algorithm, "
             "X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and "
             "X-Amz-Expires parameters.",
         )
-    if values["X-Amz-Algorithm"] != ALGORITHM:
+    algorithm, credential, signature, names, *_ = found
+    if algorithm != ALGORITHM:
         raise S3Error(
             "AuthorizationQueryParametersError", f'X-Amz-Algorithm only supports "{ALGORITHM}"'
         )
-    claim = _claim(values["X-Amz-Credential"], values["X-Amz-SignedHeaders"], _bad_parameter)
-    return claim, values[SIGNATURE_PARAMETER]
+    is_short = len(credential) + len(names) <= _CACHED_BYTES_MAX
+    read = _claim_of_query if is_short else _claim_of_query.__wrapped__
+    return read(credential, names), signature.encode()
 
 
 def parse_expires(value: str) -> int:

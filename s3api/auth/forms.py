@@ -103,6 +103,6 @@ def _by_version_4(fields: Mapping[str, str], keyring: Keyring, region: str, now:
     credential = sigv2.find(keyring, claim.access_key, now)
     key = signing.signing_key(credential.secret_key, claim.date, claim.region)
     text, signature = fields["policy"].encode(), fields["x-amz-signature"]
-    if not compare_digest(signing.sign(key, text), signature.encode()):
+    if not compare_digest(key.sign(text), signature.encode()):
         raise signing.mismatch(claim.access_key, signature, text)
     return Identity(credential, UNSIGNED_PAYLOAD)

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from s3api.auth.signing import ALGORITHM, SERVICE, TERMINAL, sign, signing_key
+from s3api.auth.signing import ALGORITHM, SERVICE, TERMINAL, signing_key
 from s3api.http import dates
 from s3api.http.percent import encode
 
@@ -67,7 +67,7 @@ def presign(  # noqa: PLR0913  # what a URL says
     )
     to_sign = f"{ALGORITHM}\n{stamp}\n{scope}\n{sha256(canonical).hexdigest()}"
     key = signing_key(signer.secret_key, date, signer.region)
-    signature = sign(key, to_sign.encode())
+    signature = key.sign(to_sign.encode())
     # Signed is what a path means, so that it may be written in this way as well.
     place = b"/" + encode(path[1:]) if SHORTENED.search(path[1:]) else escaped
     return f"{base}{place.decode()}?{written.decode()}&X-Amz-Signature={signature.decode()}"

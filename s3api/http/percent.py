@@ -13,6 +13,10 @@ from s3api.errors import S3Error
 
 UNRESERVED: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 _PATH_BYTES: Final = UNRESERVED + b"/"
+# Escapes other than those that AWS writes: of a byte that needs one, in upper case.
+_OWN_ESCAPE: Final = re.compile(rb"%(?![0189A-F][0-9A-F]|2[0-9A-CF]|3[A-F]|40|5[B-E]|60|7[B-DF])")
+_PERCENT: Final = ord("%")
+_SLASH: Final = b"%2F"
 _BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _NAME_ESCAPED: Final = re.compile(rb"[^A-Za-z0-9_.*/ \n-]+")
 
@@ -29,10 +33,18 @@ def decode(raw: bytes) -> str:
         raise S3Error("InvalidURI") from None
 
 
+def has_own_escapes(raw: bytes) -> bool:
+    """Tell whether a byte is escaped that AWS would not escape, or not as AWS writes it."""
+    return _PERCENT in raw and _OWN_ESCAPE.search(raw) is not None
+
+
 def encode_path(raw: bytes) -> bytes:
     """Rewrite a raw path into the form AWS signs: decoded, then encoded but for `/`."""
-    if not raw.translate(None, _PATH_BYTES):
+    odd = raw.translate(None, _PATH_BYTES)
+    if not odd:
         return raw  # the common case: nothing to decode and nothing to encode
+    if not odd.strip(b"%") and _SLASH not in raw and not has_own_escapes(raw):
+        return raw
     return quote_from_bytes(unquote_to_bytes(raw), safe="/~").encode()
 
 
@@ -56,11 +68,10 @@ def encode_name(name: str, *, keep: str = "") -> str:
 def encode_names(names: list[str]) -> list[str]:
     """Encode each of many keys as `encode_name` does, keeping `/`: all in one, joined by lines."""
     joined = "\n".join(names).encode()
+    if joined.count(b"\n") != len(names) - 1:
+        return [encode_name(name, keep="/") for name in names]
     encoded = _NAME_ESCAPED.sub(_escapes, joined).replace(b" ", b"+")
-    if encoded == joined:
-        return names
-    lines = encoded.decode("ascii").split("\n")
-    return lines if len(lines) == len(names) else [encode_name(name, keep="/") for name in names]
+    return names if encoded == joined else encoded.decode("ascii").split("\n")
 
 
 def _escapes(run: re.Match[bytes]) -> bytes:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
-from s3api.auth import Payload, PayloadKind
+from iam.keyring import Keyring
+from s3api.auth import Payload, PayloadKind, authenticate, claim, clock
 from s3api.errors import S3Error
 from s3api.http.payload import UNSIGNED_PAYLOAD, PayloadReader
 from tests.s3api.auth.clients import (
@@ -18,12 +21,19 @@ from tests.s3api.auth.clients import (
     EXAMPLE_AUTHORIZATION,
     EXAMPLE_SCOPE,
     NOW,
+    PRINCIPAL,
     Client,
     example,
     refused,
     verify,
 )
 from tests.s3api.http.requests import make_request
+from tests.s3api.refusals import refusal_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from s3api.http.request import Request
 
 
 @pytest.mark.parametrize(
@@ -414,3 +424,38 @@ def test_a_digest_in_the_url() -> None:
     """SDKs that sign the payload's form into the URL are understood."""
     query = {"X-Amz-Content-Sha256": "UNSIGNED-PAYLOAD"}
     assert verify(Client(query=query).presign()).payload is UNSIGNED_PAYLOAD
+
+
+@pytest.mark.parametrize("sign", [Client.sign, Client.presign])
+def test_what_is_kept_of_a_client_outlives_no_change_of_its_key(
+    sign: Callable[[Client], Request],
+) -> None:
+    """Once a key's secret is another, or the key is gone or over, its next request is refused."""
+    request, other = sign(Client()), replace(CREDENTIAL, secret_key="another")
+    assert verify(request).credential is CREDENTIAL
+    for credentials, code in (
+        ([other], "SignatureDoesNotMatch"),
+        ([], "InvalidAccessKeyId"),
+        ([replace(CREDENTIAL, expires_ms=int(NOW * 1000))], "InvalidAccessKeyId"),
+    ):
+        keyring = Keyring(credentials, [PRINCIPAL])
+        refusal = refusal_of(authenticate, request, keyring, region="us-east-1", now=NOW)
+        assert refusal is not None
+        assert refusal.code == code
+    renewed = sign(Client(secret_key="another"))
+    keyring = Keyring([other], [PRINCIPAL])
+    assert authenticate(renewed, keyring, region="us-east-1", now=NOW).credential is other
+    assert verify(request).credential is CREDENTIAL
+
+
+def test_what_is_kept_of_clients_is_bounded() -> None:
+    """Claims and dates of many clients do not pile up, and of a long claim nothing is kept."""
+    for kept in (claim._claim_of_head, claim._claim_of_query, clock._basic_moment):
+        assert (kept.cache_parameters()["maxsize"] or 0) <= 2048
+    sizes = [kept.cache_info().currsize for kept in (claim._claim_of_head, claim._claim_of_query)]
+    client = Client(headers={f"x-{'a' * 500}": "", "range": ""})
+    assert verify(client.sign()).credential is CREDENTIAL
+    assert verify(client.presign()).credential is CREDENTIAL
+    assert sizes == [
+        kept.cache_info().currsize for kept in (claim._claim_of_head, claim._claim_of_query)
+    ]
