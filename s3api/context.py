@@ -24,7 +24,6 @@ from s3api.http.percent import encode_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Future
 
     from buckets.configuration import BucketConfiguration
     from buckets.registry import BucketState, Registry
@@ -37,10 +36,12 @@ if TYPE_CHECKING:
     from s3api.protocol import Operation
     from s3api.rates import Rates
     from storage_engine import (
+        Future,
         ObjectInfo,
         ObjectReader,
         RetentionPeriod,
         StorageEngine,
+        Tell,
         Versioning,
     )
 
@@ -221,6 +222,7 @@ class Store:
         self._disk = ThreadPoolExecutor(config.threads, thread_name_prefix="disk")
         self._sql = ThreadPoolExecutor(2, thread_name_prefix="sql")
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="snapshots")  # behind no writer
+        self._loop: asyncio.AbstractEventLoop | None = None  # that mutations are waited for in
 
     async def on_disk(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """Run a blocking call of the engine in a thread, which knows for which request."""
@@ -245,7 +247,19 @@ class Store:
 
     async def committed(self, future: Future[Result]) -> Result:
         """Wait for a mutation to be durable; it is finished even when the client goes away."""
-        return await asyncio.shield(asyncio.wrap_future(future))
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._settle_in(loop)
+        waiter = loop.create_future()
+        if future.tell(self._tell, waiter):
+            await waiter
+        return future.result()
+
+    def _settle_in(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Have mutations carried out in a loop's thread, and their outcomes told there."""
+        self._loop = loop
+        self._tell: Tell = lambda waiters: loop.call_soon_threadsafe(_wake, waiters)
+        self.engine.lend(loop.call_soon_threadsafe)
 
     async def refresh(self) -> None:
         """Bring the snapshots up to date when a generation moved."""
@@ -278,9 +292,18 @@ class Store:
 
     def close(self) -> None:
         """Let the threads end."""
+        self.engine.lend(None)
+        self._loop = None
         self._disk.shutdown(wait=True)
         self._sql.shutdown(wait=True)
         self._reading.shutdown(wait=True)
+
+
+def _wake(waiters: list[asyncio.Future[None]]) -> None:
+    """Let those go on whose mutations have an outcome, but who was cancelled meanwhile."""
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_result(None)
 
 
 def _hear(work: asyncio.Future[Any]) -> None:

@@ -46,6 +46,7 @@ from storage_engine.errors import (
     TargetTooLarge,
     TokenReused,
 )
+from storage_engine.futures import Future, Tell
 from storage_engine.layout import FORMAT_VERSION
 from storage_engine.lifecycle_plan import Fall, LifecycleRules
 from storage_engine.lifecycle_rules import (
@@ -119,6 +120,7 @@ __all__ = [
     "EngineStats",
     "Fall",
     "FormatError",
+    "Future",
     "Guard",
     "Hold",
     "HoldCause",
@@ -185,6 +187,7 @@ __all__ = [
     "StoreInUse",
     "TargetExists",
     "TargetTooLarge",
+    "Tell",
     "TokenReused",
     "UploadInfo",
     "UploadPage",

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from storage_engine import blobs, keys, locks, meta, rows
-from storage_engine.commit import Operation
 from storage_engine.errors import CorruptBlob, IndexNotEmpty
+from storage_engine.operation import Operation
 from storage_engine.staging import StagedBlob
 from storage_engine.transaction import SALVAGING
 from storage_engine.uploads import (

@@ -14,9 +14,9 @@ import msgspec
 from awscrt.checksums import crc32c
 
 from storage_engine import keys, rows
-from storage_engine.commit import Restage
 from storage_engine.errors import CorruptBlob
 from storage_engine.limits import PUNCH_BYTES_MIN
+from storage_engine.operation import Restage
 
 if TYPE_CHECKING:
     import lmdb

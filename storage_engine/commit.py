@@ -11,169 +11,36 @@ from __future__ import annotations
 
 import errno
 import threading
-from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import lmdb
 
 from storage_engine.disk import FULL_CODES, NO_FILES, PASSING_CODES
 from storage_engine.errors import DiskFull, EngineClosed, StorageError
+from storage_engine.futures import Future, tell_all
 from storage_engine.journal import Tail
 from storage_engine.keys import JOURNAL
-from storage_engine.limits import COMMIT_OPERATIONS_MAX, DISK_FULL_BYTES
+from storage_engine.limits import BRIEF_OPERATIONS_MAX, COMMIT_OPERATIONS_MAX, DISK_FULL_BYTES
+from storage_engine.operation import Restage
 from storage_engine.options import wall_clock
+from storage_engine.tickets import Outcome, Outcomes, Round, Ticket, error_code, refuse
 from storage_engine.transaction import Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from storage_engine.checkpoint import Checkpointer
+    from storage_engine.futures import Heirs
     from storage_engine.health import Health
     from storage_engine.index import Index
     from storage_engine.journal import Frame, Journal
+    from storage_engine.operation import Operation
     from storage_engine.options import Clock
+    from storage_engine.tickets import CallSoon
 
 Result = TypeVar("Result")
-TROUBLE_CODES = FULL_CODES | {errno.EIO, errno.EROFS, errno.ENOMEM}
-
-
-class Restage(Exception):  # noqa: N818  # a request to the committer, not an error
-    """Raised in `check`: `Operation.restage` must be called, outside the lock, then try again."""
-
-
-class Operation(Generic[Result]):
-    """A change of the index. Check and mutate may run again when the group has to be re-run."""
-
-    __slots__ = ()
-    needs_room: ClassVar[bool] = True  # refused when the disk is nearly full
-
-    def check(self, transaction: Transaction) -> None:
-        """Read, and raise to refuse. Must not write."""
-
-    def mutate(self, transaction: Transaction) -> Result:
-        """Write. An exception here is a fault, not a refusal: the group is run again without."""
-        raise NotImplementedError
-
-    def settle(self, *, is_committed: bool) -> None:
-        """Let go of what was held for the operation; called once, when its outcome is certain."""
-
-    def restage(self) -> None:
-        """Do the blocking work that Restage asked for."""
-
-
-def error_code(error: lmdb.Error | OSError) -> int | None:
-    """Return the errno behind an error; LMDB has codes of its own besides."""
-    if isinstance(error, lmdb.DiskError):
-        return errno.ENOSPC
-    return error.errno if isinstance(error, OSError) else getattr(error, "code", None)
-
-
-def is_trouble_for_all(error: lmdb.Error) -> bool:
-    """Tell an error of the index as a whole from one that a single operation brought about."""
-    whole = (lmdb.MapFullError, lmdb.PanicError)
-    return isinstance(error, whole) or error_code(error) in TROUBLE_CODES
-
-
-class Answer(Protocol):
-    """Where an operation's outcome goes: a Future, or a place among several."""
-
-    def set_result(self, result: Any) -> None:
-        """Take what the operation returned."""
-
-    def set_exception(self, exception: BaseException) -> None:
-        """Take what it raised."""
-
-
-class Ticket:
-    """An operation in the queue, where its outcome goes, and what became of it this time."""
-
-    __slots__ = ("answer", "error", "is_uncertain", "operation", "result")
-
-    def __init__(self, operation: Operation[Any], answer: Answer) -> None:
-        self.operation = operation
-        self.answer = answer
-        self.result: Any = None
-        self.error: BaseException | None = None
-        self.is_uncertain = False  # refused, and yet perhaps on disk
-
-    def attempt(self, transaction: Transaction, *, has_room: bool) -> bool:
-        """Carry the operation out; False when it failed and may have left changes half made."""
-        self.error = None
-        self.is_uncertain = False
-        is_checked = False
-        if not has_room and self.operation.needs_room:
-            self.error = DiskFull("the disk is nearly full")
-            return True
-        try:
-            self.operation.check(transaction)
-            is_checked = True
-            self.result = self.operation.mutate(transaction)
-        except lmdb.Error as error:
-            if is_trouble_for_all(error):
-                raise
-            self.error = error
-            return False
-        except BaseException as error:  # noqa: BLE001  # guards are the caller's, and so is what they raise
-            self.error = error
-            return not is_checked
-        return True
-
-    def resolve(self) -> None:
-        """Give the caller what became of it.
-
-        What may be on disk keeps its bytes: a dead region is found by the next recount, while an
-        index that names punched bytes has lost an object.
-        """
-        self.operation.settle(is_committed=self.error is None or self.is_uncertain)
-        if self.error is None:
-            self.answer.set_result(self.result)
-        else:
-            self.answer.set_exception(self.error)
-
-
-class Outcomes(Generic[Result]):
-    """Gathers what became of several operations into one future, in their order."""
-
-    def __init__(self, count: int) -> None:
-        self.future = new_future()
-        self._outcomes: list[Any] = [None] * count
-        self._waiting = count
-        if not count:
-            self.future.set_result([])
-
-    def take(self, number: int, outcome: Any) -> None:
-        """Note one outcome; the last completes the future."""
-        self._outcomes[number] = outcome
-        self._waiting -= 1
-        if not self._waiting:
-            self.future.set_result(self._outcomes)
-
-
-class Outcome:
-    """The place of one operation among several."""
-
-    __slots__ = ("_number", "_outcomes")
-
-    def __init__(self, outcomes: Outcomes[Any], number: int) -> None:
-        self._outcomes = outcomes
-        self._number = number
-
-    def set_result(self, result: Any) -> None:
-        """Take what the operation returned."""
-        self._outcomes.take(self._number, result)
-
-    def set_exception(self, exception: BaseException) -> None:
-        """Take what it raised."""
-        self._outcomes.take(self._number, exception)
-
-
-def new_future() -> Future[Any]:
-    """Make a future that cannot be cancelled: what may be on its way to disk has an outcome."""
-    future: Future[Any] = Future()
-    future.set_running_or_notify_cancel()
-    return future
 
 
 class Committer:
@@ -196,12 +63,14 @@ class Committer:
         self._queue: SimpleQueue[list[Ticket] | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._is_closed = False
+        self._has_ended = False  # nothing more will come out of the queue
+        self._call_soon: CallSoon | None = None
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
         self._thread.start()
 
     def submit(self, operation: Operation[Result]) -> Future[Result]:
         """Queue an operation; the future resolves when its group is on disk, or it is refused."""
-        future: Future[Result] = new_future()
+        future: Future[Result] = Future()
         self.enqueue([Ticket(operation, future)])
         return future
 
@@ -214,6 +83,13 @@ class Committer:
             [Ticket(operation, Outcome(outcomes, n)) for n, operation in enumerate(operations)]
         )
         return outcomes.future
+
+    def lend(self, call_soon: CallSoon | None) -> None:
+        """Have what is brief carried out in the thread of an event loop from now on, or no more.
+
+        `call_soon` calls something there, from any thread; RuntimeError once the loop has ended.
+        """
+        self._call_soon = call_soon
 
     def abandon(self) -> None:
         """Refuse everything from now on, in a forked child: the thread stayed with the parent."""
@@ -234,19 +110,18 @@ class Committer:
             if not self._is_closed:
                 self._queue.put(tickets)
                 return
-        for ticket in tickets:
-            ticket.error = EngineClosed("the engine is closed")
-            ticket.resolve()
+        refuse(tickets, EngineClosed("the engine is closed"))
 
     def _run(self) -> None:
-        while (first := self._queue.get()) is not None:
-            is_last = self._commit_group(list(first))
-            if is_last:
+        while not self._has_ended:
+            first = self._queue.get()
+            if first is None:
                 return
+            self._commit_group(first)
 
-    def _commit_group(self, group: list[Ticket]) -> bool:
-        """Commit a group and answer everybody in it; True when the queue has ended."""
-        is_last, running = False, group
+    def _commit_group(self, group: list[Ticket]) -> None:
+        """Commit a group, and what comes while it is formed; answer everybody in it."""
+        faulty: list[Ticket] = []
         began = perf_counter()
         try:
             self._health.check()
@@ -254,47 +129,58 @@ class Committer:
             asked = perf_counter()
             txn = self._begin()
             self._counts.lock_seconds.add(perf_counter() - asked)
-            is_last = self._drain(group)
-            running = list(group)
-            self._carry_out(txn, running, has_room=has_room)
+            self._drain(group)
+            self._carry_out(txn, group, faulty, has_room=has_room)
         except BaseException as error:  # noqa: BLE001  # a dead committer would hang every caller
             # Refusals too are void: they were made on what the group would have brought about.
             refusal = self._explain(error)
-            for ticket in running:
+            for ticket in group:
                 ticket.error = refusal
         else:
             self._counts.commit_seconds.add(perf_counter() - began)
-            self._counts.group_operations.add(len(running))
+            self._counts.group_operations.add(len(group))
             self._counts.commits += 1
-        for ticket in group:
+        self._answer(group + faulty)
+
+    def _answer(self, tickets: list[Ticket]) -> None:
+        """Resolve tickets; who waits in a loop is told in one call with the others there."""
+        heirs: Heirs = {}
+        for ticket in tickets:
             if isinstance(ticket.error, Restage):
                 threading.Thread(target=self._restage, args=(ticket,), name="restage").start()
             else:
-                ticket.resolve()
-        return is_last
+                ticket.resolve(heirs)
+        tell_all(heirs)
 
-    def _drain(self, group: list[Ticket]) -> bool:
-        """Add what waits in the queue to the group; True when the queue has ended."""
-        while len(group) < COMMIT_OPERATIONS_MAX:
+    def _drain(self, group: list[Ticket], *, operations_max: int = COMMIT_OPERATIONS_MAX) -> None:
+        """Add what waits in the queue to the group."""
+        while len(group) < operations_max and not self._has_ended:
             try:
                 tickets = self._queue.get_nowait()
             except Empty:
-                return False
+                return
             if tickets is None:
-                return True
-            group += tickets
-        return False
+                self._has_ended = True
+            else:
+                group += tickets
 
     def _carry_out(
-        self, txn: lmdb.Transaction[bytes], running: list[Ticket], *, has_room: bool
+        self,
+        txn: lmdb.Transaction[bytes],
+        group: list[Ticket],
+        faulty: list[Ticket],
+        *,
+        has_room: bool,
     ) -> None:
         """Run a group and commit it; again without an operation that failed half-way."""
+        call_soon = self._call_soon
         while True:
             try:
-                faulty = self._run_group(txn, running, has_room=has_room)
-                if faulty is None:
+                failed = self._run_group(txn, group, call_soon, has_room=has_room)
+                if failed is None:
                     return
-                running.remove(faulty)
+                group.remove(failed)
+                faulty.append(failed)
                 txn.abort()
             except lmdb.MapFullError:
                 txn.abort()
@@ -302,6 +188,7 @@ class Committer:
             except BaseException:
                 txn.abort()
                 raise
+            call_soon = None
             txn = self._begin()
 
     def _begin(self) -> lmdb.Transaction[bytes]:
@@ -314,16 +201,27 @@ class Committer:
             self._checkpointer.checkpoint()
 
     def _run_group(
-        self, txn: lmdb.Transaction[bytes], group: list[Ticket], *, has_room: bool
+        self,
+        txn: lmdb.Transaction[bytes],
+        group: list[Ticket],
+        call_soon: CallSoon | None,
+        *,
+        has_room: bool,
     ) -> Ticket | None:
         """Run each operation, then commit; return the one that must be left out, if any."""
         transaction = Transaction(txn, self._index.tables, self._clock)
-        for ticket in group:
-            if not ticket.attempt(transaction, has_room=has_room):
-                return ticket
+        work = Round(group, self._drain_briefly, has_room=has_room)
+        if call_soon is not None and group[0].operation.is_brief:
+            work.lend(transaction, call_soon)
+        work.run(transaction)
+        if work.faulty is not None:
+            return work.faulty
         transaction.finish()
         self._commit(transaction, group)
         return None
+
+    def _drain_briefly(self, group: list[Ticket]) -> None:
+        self._drain(group, operations_max=BRIEF_OPERATIONS_MAX)
 
     def _commit(self, transaction: Transaction, group: list[Ticket]) -> None:
         """Make the group durable, then visible; when either fails, neither must remain."""
@@ -400,6 +298,6 @@ class Committer:
             ticket.operation.restage()
         except BaseException as error:  # noqa: BLE001  # whatever it is, the caller waits for it
             ticket.error = error
-            ticket.resolve()
+            self._answer([ticket])
         else:
             self.enqueue([ticket])

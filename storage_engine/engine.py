@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 from storage_engine import blobs, layout, meta, recovery
 from storage_engine.care import Care
 from storage_engine.checkpoint import Checkpointer
-from storage_engine.commit import Committer, Operation, Result
+from storage_engine.commit import Committer
 from storage_engine.disk import RealDisk
 from storage_engine.errors import FormatError, JournalDamaged
 from storage_engine.group_writer import GroupWriter
@@ -49,14 +49,16 @@ from storage_engine.volume_files import VolumeFiles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from concurrent.futures import Future
     from pathlib import Path
 
     import lmdb
 
     from storage_engine.checkpoint import Checkpoint
     from storage_engine.disk import Disk
+    from storage_engine.futures import Future
+    from storage_engine.operation import Operation, Result
     from storage_engine.staging import BlobWriter, StagedBlob
+    from storage_engine.tickets import CallSoon
     from storage_engine.values import (
         Guard,
         ObjectAttributes,
@@ -233,6 +235,14 @@ class StorageEngine(ObjectVerbs, QuotaVerbs, LifecycleVerbs, Upkeep):
 
     def __exit__(self, *args: object) -> None:
         self.close()
+
+    def lend(self, call_soon: CallSoon | None) -> None:
+        """Have brief mutations carried out in the thread of the event loop that waits for them.
+
+        `call_soon` calls something there, from any thread; RuntimeError once the loop has ended.
+        None: the loop is to end.
+        """
+        self._committer.lend(call_soon)
 
     @property
     def failure(self) -> str | None:

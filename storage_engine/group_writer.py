@@ -11,14 +11,14 @@ import threading
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
 
-from storage_engine.commit import Ticket, new_future
 from storage_engine.errors import EngineClosed
+from storage_engine.futures import Future
 from storage_engine.limits import GROUP_BYTES_MAX
+from storage_engine.tickets import Ticket, refuse
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
-    from storage_engine.commit import Committer, Operation
+    from storage_engine.commit import Committer
+    from storage_engine.operation import Operation
     from storage_engine.staging import StagedBlob, Stager
     from storage_engine.volume import Volume
 
@@ -45,13 +45,13 @@ class GroupWriter:
         """Queue an operation behind its payload; the future resolves as the committer's does."""
         if staged.is_ready:
             return self._committer.submit(operation)
-        future: Future[Result] = new_future()
+        future: Future[Result] = Future()
         ticket = Ticket(operation, future)
         with self._lock:
             if not self._is_closed:
                 self._queue.put((ticket, staged))
                 return future
-        _refuse(ticket, EngineClosed("the engine is closed"))
+        refuse([ticket], EngineClosed("the engine is closed"))
         return future
 
     def abandon(self) -> None:
@@ -99,7 +99,7 @@ class GroupWriter:
                 if staged.place is None and staged.sha256 not in begun:
                     self._write(staged)
             except BaseException as error:  # noqa: BLE001  # a dead thread would hang every caller
-                _refuse(ticket, error)
+                refuse([ticket], error)
                 continue
             if staged.region is None:
                 shared.append(ticket)
@@ -120,14 +120,8 @@ def _sync(items: list[tuple[Ticket, StagedBlob]]) -> list[Ticket]:
     try:
         items[0][1].sync()
     except BaseException as error:  # noqa: BLE001  # as above
-        for ticket, _ in items:
-            _refuse(ticket, error)
+        refuse([ticket for ticket, _ in items], error)
         return []
     for _, staged in items:
         staged.is_synced = True
     return [ticket for ticket, _ in items]
-
-
-def _refuse(ticket: Ticket, error: BaseException) -> None:
-    ticket.error = error
-    ticket.resolve()

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, ClassVar
 import msgspec
 
 from storage_engine import blobs, keys, rows
-from storage_engine.commit import Operation
 from storage_engine.disk import try_own, try_seize_range
 from storage_engine.errors import CorruptBlob
 from storage_engine.limits import BLOCK_CHECKS_IN_INDEX_MAX
+from storage_engine.operation import Operation
 from storage_engine.record import block_count
 from storage_engine.stored import StoredRecord
 from storage_engine.volume import volume_path

@@ -12,10 +12,10 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from storage_engine import keys, meta, receipts, rows
-from storage_engine.commit import Operation
 from storage_engine.disk import try_own, try_seize_range
 from storage_engine.leases import Kept
 from storage_engine.limits import HOUSEKEEPING_BATCH, PUNCH_GRACE_MS
+from storage_engine.operation import Operation
 from storage_engine.transaction import LAST_VOLUME, number
 from storage_engine.volume import volume_ids, volume_path
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from storage_engine import keys, lifecycle_looks, locks, meta, rows, uploads
-from storage_engine.commit import Operation
 from storage_engine.errors import ObjectLocked
 from storage_engine.lifecycle_plan import Allowance, LifecycleRules, evaluate
 from storage_engine.lifecycle_rules import LifecycleAction, LifecycleCounts
@@ -20,6 +19,7 @@ from storage_engine.limits import (
     LIFECYCLE_SCAN_VERSIONS_MAX,
     LIFECYCLE_VERSIONS_MAX,
 )
+from storage_engine.operation import Operation
 from storage_engine.values import ObjectRef
 from storage_engine.versions import History
 

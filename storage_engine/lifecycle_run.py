@@ -23,11 +23,11 @@ from storage_engine.namespace import Namespace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from concurrent.futures import Future
 
     import lmdb
 
     from storage_engine.commit import Committer
+    from storage_engine.futures import Future
     from storage_engine.index import Index
     from storage_engine.lifecycle_rules import (
         LifecycleCounts,

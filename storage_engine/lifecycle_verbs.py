@@ -9,8 +9,8 @@ from storage_engine.listing import page_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from concurrent.futures import Future
 
+    from storage_engine.futures import Future
     from storage_engine.journal import Journal
     from storage_engine.lifecycle_rules import (
         LifecycleOptions,

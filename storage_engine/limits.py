@@ -142,6 +142,9 @@ SPARE_READERS_MAX: Final = 16
 COMMIT_OPERATIONS_MAX: Final = 1024
 """Operations that share one commit at most, so that none waits long for its neighbours."""
 
+BRIEF_OPERATIONS_MAX: Final = 64
+"""Of these, what an event loop carries out between two requests: about a millisecond."""
+
 # --- journal, checkpoints, snapshots -----------------------------------------------------------
 
 JOURNAL_PAGE_BYTES: Final = 4096

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
-from storage_engine.commit import Operation
+from storage_engine.operation import Operation
 from storage_engine.transaction import (
     CONFIRMED,
     GENERATION,

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, ClassVar
 import msgspec
 
 from storage_engine import blobs, rows
-from storage_engine.commit import Operation
 from storage_engine.limits import HASTEN_BYTES
+from storage_engine.operation import Operation
 from storage_engine.quarantine import is_at
 
 if TYPE_CHECKING:

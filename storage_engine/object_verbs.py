@@ -25,13 +25,14 @@ from storage_engine.values import NO_ATTRIBUTES, NO_LOCK, Deletion, ObjectRef, V
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from concurrent.futures import Future
 
-    from storage_engine.commit import Committer, Operation
+    from storage_engine.commit import Committer
+    from storage_engine.futures import Future
     from storage_engine.group_writer import GroupWriter
     from storage_engine.index import Index
     from storage_engine.lookup import Lookup
     from storage_engine.object_reads import ObjectReads
+    from storage_engine.operation import Operation
     from storage_engine.reader import ObjectReader
     from storage_engine.staging import StagedBlob
     from storage_engine.values import (

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from storage_engine import blobs, locks, rows
-from storage_engine.commit import Operation
+from storage_engine.operation import Operation
 from storage_engine.values import NO_ATTRIBUTES, NO_LOCK, Versioning
 from storage_engine.versions import History, check_readable, replace
 
@@ -41,6 +41,7 @@ def find(transaction: Transaction, target: ObjectRef, guard: Guard | None) -> Hi
 class PutObject(Operation["ObjectInfo"]):
     """Makes a staged payload the object of a key."""
 
+    is_brief: ClassVar[bool] = True
     target: ObjectRef
     blob: StagedBlob
     attributes: ObjectAttributes
@@ -78,6 +79,7 @@ class PutObject(Operation["ObjectInfo"]):
 class CopyObject(Operation["ObjectInfo"]):
     """Makes an object of another's payload; no payload byte is moved but inline ones."""
 
+    is_brief: ClassVar[bool] = True
     source: ObjectRef
     target: ObjectRef
     attributes: Callable[[ObjectInfo], ObjectAttributes]
@@ -120,6 +122,7 @@ class DeleteObject(Operation["ObjectInfo | None"]):
     """Removes a key, or hides it behind a delete marker; there may be nothing to remove."""
 
     needs_room: ClassVar[bool] = False
+    is_brief: ClassVar[bool] = True
     target: ObjectRef
     guard: Guard | None
     versioning: Versioning = Versioning.UNVERSIONED

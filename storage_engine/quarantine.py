@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from storage_engine import rows
-from storage_engine.commit import Operation
 from storage_engine.limits import QUARANTINE_REASON_CHARACTERS_MAX
+from storage_engine.operation import Operation
 from storage_engine.values import QuarantinedBlob
 
 if TYPE_CHECKING:

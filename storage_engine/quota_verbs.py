@@ -21,11 +21,11 @@ from storage_engine.values import Quota, Usage, Usages, Versioning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Future
 
     import lmdb
 
     from storage_engine.commit import Committer
+    from storage_engine.futures import Future
     from storage_engine.index import Index
     from storage_engine.object_reads import ObjectReads
     from storage_engine.values import Guard

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from storage_engine.commit import Operation
 from storage_engine.errors import QuotaExceeded, QuotaHolder, QuotaMeasure
+from storage_engine.operation import Operation
 
 if TYPE_CHECKING:
     from storage_engine import rows

@@ -11,7 +11,6 @@ from itertools import chain
 from typing import TYPE_CHECKING, ClassVar
 
 from storage_engine import locks, receipts, rows
-from storage_engine.commit import Operation
 from storage_engine.errors import (
     KeyTooLong,
     NoSuchPrefix,
@@ -27,6 +26,7 @@ from storage_engine.limits import (
     RENAME_PARTS_MAX,
     RENAME_VERSIONS_MAX,
 )
+from storage_engine.operation import Operation
 from storage_engine.transaction import MOVED
 from storage_engine.values import ObjectRef
 from storage_engine.version_walk import versions_behind

@@ -67,10 +67,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
-    from storage_engine.commit import Committer, Operation
+    from storage_engine.commit import Committer
     from storage_engine.disk import Disk
     from storage_engine.index import Index
     from storage_engine.layout import Layout
+    from storage_engine.operation import Operation
     from storage_engine.values import Hold, ObjectRef
 
 PAGE_BYTES: Final = 4096  # where the disk cannot read, so much is tried at a time

@@ -13,10 +13,10 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from storage_engine import blobs, keys, rows
-from storage_engine.commit import Operation
 from storage_engine.errors import CorruptBlob, EngineError
 from storage_engine.healing import Healer
 from storage_engine.limits import HOUSEKEEPING_BATCH, SCRUB_NOTE_BYTES
+from storage_engine.operation import Operation
 from storage_engine.pace import Pace, Stopped, ignore, never
 from storage_engine.record import VOLUME_HEADER_BYTES
 from storage_engine.stored import StoredRecord, is_damage

@@ -67,6 +67,7 @@ class Transaction:
         "_shared",
         "changes",
         "entries",
+        "is_brief",
         "markers",
         "now_ms",
         "tables",
@@ -84,6 +85,7 @@ class Transaction:
         self.entries = Namespace(tables.entries)
         self.markers = Namespace(tables.markers)
         self.upload_names = Namespace(tables.upload_names)
+        self.is_brief = False  # an event loop waits meanwhile: see `TakesLong`
         self._sequence: int | None = None
         self._namespaces: dict[int, rows.NamespaceRow] = {}
         self._accounts: dict[int, rows.AccountRow] = {}

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from storage_engine import blobs, keys, lifecycle_looks, locks, rows
-from storage_engine.commit import Operation
 from storage_engine.errors import NamespaceNotEmpty, NoSuchUpload, PartChanged
 from storage_engine.limits import PART_NUMBER_MAX, TOMBSTONE_MS
 from storage_engine.objects import find
+from storage_engine.operation import Operation
 from storage_engine.quotas import check_growth
 from storage_engine.values import (
     NO_LOCK,

@@ -21,6 +21,7 @@ from storage_engine.errors import (
     NoSuchVersion,
     ObjectLocked,
 )
+from storage_engine.operation import TakesLong
 from storage_engine.transaction import SEQUENCE_TIME_SHIFT
 from storage_engine.values import NO_LOCK, Versioning
 from storage_engine.version_ids import NULL_VERSION_ID, version_number
@@ -148,7 +149,7 @@ class History:
     def check_add(self, versioning: Versioning, size: int, *, freed: int = 0) -> None:
         """Refuse what a lock or a quota forbids; `freed` is what goes besides, in bytes."""
         gone = self.replaced(versioning)
-        locks.check_removable(gone, self._transaction.now_ms)
+        self._check_gone(gone)
         if gone is not None:
             freed += gone.size
         versions = 0 if gone else 1
@@ -156,8 +157,15 @@ class History:
 
     def check_delete(self, versioning: Versioning) -> None:
         """Refuse what a lock forbids; a quota never keeps a key from being deleted."""
-        gone = self.current if self.is_erased(versioning) else self.replaced(versioning)
+        self._check_gone(self.current if self.is_erased(versioning) else self.replaced(versioning))
+
+    def _check_gone(self, gone: rows.Entry | None) -> None:
+        """Refuse if a version that would go is locked; TakesLong if it has parts."""
+        if gone is None:
+            return
         locks.check_removable(gone, self._transaction.now_ms)
+        if gone.part_count and self._transaction.is_brief:
+            raise TakesLong
 
     def check_unlocked(self, versions_max: int) -> None:
         """Refuse if any version is locked, or if there are too many to look at each."""

@@ -27,6 +27,7 @@ from tests.storage_engine.engine_steps import (
     put_multipart,
     small_store,
 )
+from tests.storage_engine.loop_thread import LoopThread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,6 +119,9 @@ def run_for_ever(store: Path, name: str) -> None:
     """Work until killed; an error anywhere ends the process, which the test notices."""
     threading.excepthook = _end
     engine = small_store(store, map_bytes=1 << 20)
+    loop = LoopThread()
+    loop.start()
+    engine.lend(loop.call_soon)
     chance = random.Random(name)  # noqa: S311  # moments, not secrets
     threading.Thread(target=care, args=(engine, chance)).start()
     for thread in range(THREADS):

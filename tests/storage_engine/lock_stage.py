@@ -14,10 +14,10 @@ from tests.storage_engine.engine_steps import attributes, noise, problems, small
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from concurrent.futures import Future
     from pathlib import Path
 
     from storage_engine import ObjectInfo, StorageEngine
+    from storage_engine.futures import Future
 
 ENABLED, SUSPENDED, UNVERSIONED = Versioning.ENABLED, Versioning.SUSPENDED, Versioning.UNVERSIONED
 NONE = ObjectLock()

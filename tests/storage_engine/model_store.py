@@ -44,9 +44,8 @@ from tests.storage_engine.version_model import (
 )
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from storage_engine import ObjectAttributes, ObjectInfo, StorageEngine
+    from storage_engine.futures import Future
     from tests.storage_engine.version_model import Refusal
 
 Result = TypeVar("Result")

@@ -11,7 +11,7 @@ import lmdb
 import pytest
 
 from storage_engine import DiskFull, EngineClosed, EngineOptions, StorageError, open_engine
-from storage_engine.commit import Operation
+from storage_engine.operation import Operation
 from tests.storage_engine.bad_disks import FaultyDisk
 from tests.storage_engine.engine_steps import (
     BUCKET,
@@ -26,10 +26,10 @@ from tests.storage_engine.engine_steps import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from concurrent.futures import Future
     from pathlib import Path
 
     from storage_engine import ObjectInfo, StorageEngine
+    from storage_engine.futures import Future
     from storage_engine.transaction import Transaction
 
 
@@ -201,15 +201,6 @@ def test_several_operations_can_share_a_commit_for_sure(plain: StorageEngine) ->
     assert first == last
     assert isinstance(refused, PermissionError)
     assert plain._committer.submit_all([]).result() == []
-
-
-def test_a_mutation_cannot_be_cancelled(plain: StorageEngine) -> None:
-    """A future of the engine refuses to be cancelled: what happens to it is known only later."""
-    gate = threading.Event()
-    future = plain._submit(Note(b"a", waits_for=gate))
-    assert not future.cancel()
-    gate.set()
-    future.result()
 
 
 def test_closing_finishes_what_was_submitted(tmp_path: Path) -> None:

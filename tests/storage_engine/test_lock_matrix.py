@@ -30,8 +30,8 @@ from storage_engine import (
     StorageEngine,
     adoption,
 )
-from storage_engine.commit import Operation
 from storage_engine.lifecycle_rules import LifecycleBucket
+from storage_engine.operation import Operation
 from tests.storage_engine.engine_steps import attributes
 from tests.storage_engine.lock_stage import (
     COMPLIANT,
@@ -44,10 +44,10 @@ from tests.storage_engine.lock_stage import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Future
     from pathlib import Path
 
     from storage_engine import ObjectInfo, Versioning
+    from storage_engine.futures import Future
     from tests.storage_engine.lock_stage import Cell
 
     Going = Callable[[Cell], object]

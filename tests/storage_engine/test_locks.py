@@ -35,10 +35,10 @@ from tests.storage_engine.engine_steps import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Future
     from pathlib import Path
 
     from storage_engine import ObjectInfo, StorageEngine
+    from storage_engine.futures import Future
     from storage_engine.transaction import Transaction
 
 FAR_MS = 10**14

@@ -19,9 +19,8 @@ from storage_engine import Quota, QuotaExceeded, QuotaHolder, Usage
 from tests.storage_engine.engine_steps import attributes, problems, small_store
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from storage_engine import StorageEngine
+    from storage_engine.futures import Future
 
 BUCKETS = (1, 2, 3)
 ACCOUNTS = (1, 2)

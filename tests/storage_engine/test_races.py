@@ -30,6 +30,7 @@ from pathlib import Path
 from storage_engine import checkpoint
 from tests.storage_engine.cut_machine import checkpoint_now
 from tests.storage_engine.engine_steps import attributes, noise, small_store
+from tests.storage_engine.loop_thread import LoopThread
 
 class Taken(Exception):
     pass
@@ -63,6 +64,9 @@ def tidy():
 
 name = sys.argv[2]
 engine = small_store(Path(sys.argv[1]), map_bytes=1 << 18)
+loop = LoopThread()
+loop.start()
+engine.lend(loop.call_soon)
 threading.Thread(target=tidy, daemon=True).start()
 print("ready", flush=True)
 for line in map(str.strip, sys.stdin):

@@ -1,0 +1,47 @@
+"""A thread that stands for an event loop: it does what it is called to, one after the other."""
+
+from __future__ import annotations
+
+import threading
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class LoopThread:
+    """Runs until the block ends; `call_soon` raises RuntimeError then, as a loop's does."""
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._has_ended = False
+
+    def call_soon(self, call: Callable[[], None]) -> None:
+        """Have something called in the thread."""
+        if self._has_ended:
+            raise RuntimeError("the loop has ended")
+        self._calls.put(call)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the caller is in the thread."""
+        return threading.current_thread() is self._thread
+
+    def _run(self) -> None:
+        while (call := self._calls.get()) is not None:
+            call()
+
+    def start(self) -> None:
+        """Begin, for as long as the process lives."""
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._has_ended = True
+        self._calls.put(None)
+        self._thread.join()

@@ -1,0 +1,164 @@
+"""Rounds that are lent to an event loop: brief operations run there, and nothing hangs on it."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+
+from storage_engine.limits import BRIEF_OPERATIONS_MAX
+from storage_engine.operation import Operation
+from tests.storage_engine.engine_steps import (
+    BUCKET,
+    attributes,
+    get,
+    problems,
+    put_multipart,
+    small_store,
+)
+from tests.storage_engine.loop_thread import LoopThread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from storage_engine import ObjectInfo, StorageEngine
+    from storage_engine.transaction import Transaction
+
+KEY = "key"
+
+
+@dataclass(slots=True)
+class Brief(Operation[int]):
+    """Writes one row; returns in which thread. May fail when it has written half."""
+
+    is_brief: ClassVar[bool] = True
+    key: bytes
+    fails: BaseException | None = None
+
+    def mutate(self, transaction: Transaction) -> int:
+        """Write, then fail if told to."""
+        transaction.put(transaction.tables.meta, b"note." + self.key, b"x")
+        if self.fails is not None:
+            raise self.fails
+        return threading.get_ident()
+
+
+@dataclass(slots=True)
+class Long(Brief):
+    """The same, of what no loop should wait for."""
+
+    is_brief: ClassVar[bool] = False
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[StorageEngine]:
+    """Give a store whose index is whole at the end."""
+    with small_store(tmp_path / "store") as made:
+        yield made
+        assert problems(made) == []
+
+
+@pytest.fixture
+def loop(engine: StorageEngine) -> Iterator[LoopThread]:
+    """Give a thread that the store's rounds are lent to."""
+    with LoopThread() as thread:
+        engine.lend(thread.call_soon)
+        yield thread
+
+
+def committer(engine: StorageEngine) -> int | None:
+    """Tell which thread is the committer's."""
+    return engine._committer._thread.ident
+
+
+def test_brief_operations_run_in_the_loop(engine: StorageEngine, loop: LoopThread) -> None:
+    """What is brief is carried out in the loop, up to the first that is not, or too many."""
+    operations = [Brief(b"a"), Brief(b"b"), Long(b"c"), Brief(b"d")]
+    there, own = loop._thread.ident, committer(engine)
+    assert engine._committer.submit_all(operations).result() == [there, there, own, own]
+    many = [Brief(b"%d" % n) for n in range(BRIEF_OPERATIONS_MAX + 3)]
+    done = engine._committer.submit_all(many).result()
+    assert done == [there] * BRIEF_OPERATIONS_MAX + [own] * 3
+    engine.lend(None)
+    assert engine._submit(Brief(b"e")).result() == own
+
+
+def test_objects_are_written_and_deleted_in_the_loop(
+    engine: StorageEngine, loop: LoopThread
+) -> None:
+    """Put and delete come to the same there, guards included."""
+    seen: list[bool] = []
+
+    def guard(_: ObjectInfo | None) -> None:
+        seen.append(loop.is_here)
+
+    blob = engine.stage_bytes(b"one")
+    engine.put_object(BUCKET, KEY, blob, attributes(), guard=guard).result()
+    assert get(engine, KEY) == b"one"
+    engine.delete_object(BUCKET, KEY, guard=guard).result()
+    assert seen == [True, True]
+    assert engine.namespace_counts(BUCKET).objects == 0
+
+
+def test_an_object_of_parts_goes_in_the_committers_thread(
+    engine: StorageEngine, loop: LoopThread
+) -> None:
+    """A put or delete that removes an object of many parts is carried out where nobody waits."""
+    seen: list[bool] = []
+
+    def guard(_: ObjectInfo | None) -> None:
+        seen.append(loop.is_here)
+
+    put_multipart(engine, KEY, [b"one", b"two"])
+    blob = engine.stage_bytes(b"x")
+    engine.put_object(BUCKET, KEY, blob, attributes(), guard=guard).result()
+    put_multipart(engine, KEY, [b"one", b"two"])
+    engine.delete_object(BUCKET, KEY, guard=guard).result()
+    assert seen == [True, False] * 2
+    assert engine.namespace_counts(BUCKET).objects == 0
+
+
+def test_a_fault_in_the_loop_is_its_own(engine: StorageEngine, loop: LoopThread) -> None:
+    """One that fails half-way there is left out; the others are run again, by the committer."""
+    operations = [Brief(b"a"), Brief(b"b", ZeroDivisionError()), Brief(b"c")]
+    first, failed, last = engine._committer.submit_all(operations).result()
+    assert first == last == committer(engine)
+    assert isinstance(failed, ZeroDivisionError)
+    assert engine._submit(Brief(b"d")).result() == loop._thread.ident
+
+
+def test_nothing_hangs_on_the_loop(engine: StorageEngine) -> None:
+    """A loop that does not come in time, or has ended, finds nothing to do any more."""
+    calls: list[Callable[[], None]] = []
+    engine.lend(calls.append)
+    assert engine._submit(Brief(b"a")).result() == committer(engine)
+    (late,) = calls
+    late()
+    with LoopThread() as thread:
+        pass
+    engine.lend(thread.call_soon)
+    assert engine._submit(Brief(b"b")).result() == committer(engine)
+
+
+def test_a_loop_that_is_at_it_is_waited_for(engine: StorageEngine) -> None:
+    """However long a round takes there, the committer does not begin it as well."""
+    gate, begun = threading.Event(), threading.Event()
+    runs: list[Any] = []
+
+    def guard(_: ObjectInfo | None) -> None:
+        runs.append(thread.is_here)
+        begun.set()
+        gate.wait()
+
+    with LoopThread() as thread:
+        engine.lend(thread.call_soon)
+        future = engine.put_object(BUCKET, KEY, engine.stage_bytes(b"x"), attributes(), guard=guard)
+        begun.wait()
+        with pytest.raises(TimeoutError):
+            future.result(timeout=0.05)
+        gate.set()
+        future.result()
+    assert runs == [True]
