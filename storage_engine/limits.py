@@ -28,6 +28,10 @@ RUN_ITEMS_MIN: Final = 4
 """Items in a row after which a listing reads ahead, at first as many: fewer cost more than they
 save."""
 
+RUN_ITEMS_MAX: Final = 256
+"""Items that a listing reads ahead at most, in some 20 pages of the index: between two looks at
+the clock."""
+
 PAGE_ITEMS_MAX: Final = 100_000
 """Items of one page of any listing at most, whatever is asked for: about a second's work."""
 

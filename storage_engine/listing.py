@@ -9,6 +9,8 @@ of the tree and LMDB's cursor; the values are bytes of somebody else.
 
 from __future__ import annotations
 
+import math
+import time
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from itertools import islice
@@ -20,6 +22,7 @@ from storage_engine.limits import (
     KEY_BYTES_MAX,
     NAME_BYTES_MAX,
     PAGE_ITEMS_MAX,
+    RUN_ITEMS_MAX,
     RUN_ITEMS_MIN,
     SCAN_STEPS_MAX,
 )
@@ -58,14 +61,27 @@ def page_limit(limit: int) -> int:
     return min(max(limit, 0), PAGE_ITEMS_MAX)
 
 
+def until(seconds: float) -> float:
+    """Return the deadline that is so many seconds from now."""
+    return seconds if seconds == math.inf else time.perf_counter() + seconds
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What a page is asked for: keys under `prefix` beyond `after`, rolled up at `delimiter`."""
+    """What a page is asked for: keys under `prefix` beyond `after`, rolled up at `delimiter`.
+
+    By `deadline` (as `time.perf_counter` has it) it ends with what there is, if that is anything.
+    """
 
     prefix: bytes
     delimiter: bytes
     after: bytes
     limit: int
+    deadline: float = math.inf
+
+    def is_over(self) -> bool:
+        """Tell whether the time has come to end with what there is."""
+        return self.deadline < math.inf and time.perf_counter() >= self.deadline
 
     def first(self) -> bytes | None:
         """Return the least key that may be listed, or None when there can be none."""
@@ -229,11 +245,12 @@ def read_page(
         reading = _Reading(walk, query, page)
         is_inside = walk.seek(first)
         while is_inside and walk.text.startswith(query.prefix):
-            if len(page.names) == query.limit or walk.steps > SCAN_STEPS_MAX:
-                if not page.names:
-                    raise CorruptBlob(f"the index is damaged: nothing is below {walk.text!r}")
+            is_far = walk.steps > SCAN_STEPS_MAX
+            if page.names and (len(page.names) == query.limit or is_far or query.is_over()):
                 page.is_truncated = True
                 break
+            if is_far:
+                raise CorruptBlob(f"the index is damaged: nothing is below {walk.text!r}")
             is_inside = reading.run() if reading.streak >= RUN_ITEMS_MIN else reading.step()
     page.steps = walk.steps
     return page
@@ -270,7 +287,7 @@ class _Reading:
     def run(self) -> bool:
         """Make items of as many entries as were items before in a row, while they are."""
         walk, page = self._walk, self._page
-        wanted = min(self.streak, self._query.limit - len(page.names))
+        wanted = min(self.streak, RUN_ITEMS_MAX, self._query.limit - len(page.names))
         names, values = walk.ahead(wanted)
         count = self._query.plain_count(walk.path, names)
         pieces, path = names[:count], walk.path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import compress
 from operator import not_
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -158,6 +159,8 @@ class ObjectReads:
             for name, value in zip(page.names, page.values, strict=True):
                 if len(found.names) >= room:
                     break
+                if found.names and query.is_over():
+                    return found.listing(query.limit, is_truncated=True)
                 if value is None:
                     found.add(name, [None], [False])
                     continue
@@ -198,7 +201,7 @@ class ObjectReads:
 
     def _merged(self, txn: lmdb.Transaction[bytes], bucket_id: int, query: Query) -> Page:
         """Read a page from both trees as if they were one; a common prefix of both is one item."""
-        wanted = Query(query.prefix, query.delimiter, query.after, query.limit + 1)
+        wanted = replace(query, limit=query.limit + 1)
         pages = [tree.read(txn, bucket_id, wanted) for tree in (self._entries, self._markers)]
         if not pages[1].names:
             return pages[0]

@@ -7,11 +7,12 @@ and NamespaceClosed, which any mutation may meet.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from storage_engine import rows
 from storage_engine.limits import PART_NUMBER_MAX
-from storage_engine.listing import Query, page_limit
+from storage_engine.listing import Query, page_limit, until
 from storage_engine.objects import (
     CopyObject,
     DeleteObject,
@@ -292,9 +293,15 @@ class ObjectVerbs:
         delimiter: str = "",
         after: str = "",
         limit: int = 1000,
+        seconds: float = math.inf,
     ) -> Listing[ListedVersion]:
-        """List as `list_objects`, of each no more than listings show: at a third of its cost."""
-        query = Query(prefix.encode(), delimiter.encode(), after.encode(), page_limit(limit))
+        """List as `list_objects`, of each no more than listings show: at a third of its cost.
+
+        The page ends, with an item at least, once it has taken so many seconds.
+        """
+        query = Query(
+            prefix.encode(), delimiter.encode(), after.encode(), page_limit(limit), until(seconds)
+        )
         return self._index.view(
             lambda txn: self._objects.listing(txn, bucket_id, query, rows.decode_listed)
         )
@@ -325,14 +332,21 @@ class ObjectVerbs:
         *,
         prefix: str = "",
         delimiter: str = "",
-        after_key: str = "",
-        after_version_id: str = "",
+        after: tuple[str, str] = ("", ""),
         limit: int = 1000,
+        seconds: float = math.inf,
     ) -> Listing[ListedVersion]:
-        """List as `list_versions`, of each no more than listings show."""
-        query = Query(prefix.encode(), delimiter.encode(), after_key.encode(), page_limit(limit))
+        """List as `list_versions`, after a (key, version id); otherwise as `listed_objects`."""
+        key, version_id = after
+        query = Query(
+            prefix.encode(),
+            delimiter.encode(),
+            key.encode(),
+            page_limit(limit),
+            until(seconds),
+        )
         return self._index.view(
             lambda txn: self._objects.version_listing(
-                txn, bucket_id, query, after_version_id, rows.decode_listed
+                txn, bucket_id, query, version_id, rows.decode_listed
             )
         )

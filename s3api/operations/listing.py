@@ -8,14 +8,13 @@ from s3api.context import Answer
 from s3api.errors import S3Error
 from s3api.http.percent import encode_name, encode_names
 from s3api.operations.grants import user_row
+from s3api.operations.listed_pages import read_page
 from s3api.operations.tokens import read_token, write_token
 from s3api.protocol import Table
 
 if TYPE_CHECKING:
     from s3api.context import Call
-    from storage_engine import ListedVersion, Listing
-
-    Page = Listing[ListedVersion]
+    from s3api.operations.listed_pages import Page
 
 PAGE_MAX: Final = 1000
 
@@ -55,7 +54,7 @@ async def list_objects(call: Call) -> Answer:
     """List a page of keys in UTF-8 byte order (the first form of the operation)."""
     arguments, names = call.arguments, Names(call)
     marker, limit = arguments.get("Marker", ""), page_limit(call, "MaxKeys")
-    page = _page(call, past_rolled_up(call, marker), limit)
+    page = await _page(call, past_rolled_up(call, marker), limit)
     output = _common(call, names, page)
     output["Marker"] = names.write(marker)
     if page.is_truncated and arguments.get("Delimiter"):
@@ -70,11 +69,11 @@ async def list_objects_v2(call: Call) -> Answer:
     token, start_after = arguments.get("ContinuationToken"), arguments.get("StartAfter")
     after = read_token(token) if token is not None else start_after or ""
     limit = page_limit(call, "MaxKeys")
-    page = _page(call, after, limit)
+    page = await _page(call, after, limit)
     output = _common(call, names, page)
     output["ContinuationToken"] = token
     output["StartAfter"] = names.optional(start_after)
-    output["KeyCount"] = len(page.keys) + len(page.common_prefixes)
+    output["KeyCount"] = len(page)
     if page.is_truncated:
         output["NextContinuationToken"] = write_token(page.next_key)
     output["Contents"] = _rows(call, names, page, with_owner=bool(arguments.get("FetchOwner")))
@@ -94,14 +93,18 @@ def past_rolled_up(call: Call, marker: str) -> str:
     return prefix + head + found
 
 
-def _page(call: Call, after: str, limit: int) -> Page:
-    return call.engine.listed_objects(
-        call.bucket.id,
-        prefix=call.arguments.get("Prefix", ""),
-        delimiter=call.arguments.get("Delimiter", ""),
-        after=after,
-        limit=limit,
-    )
+async def _page(call: Call, after: str, limit: int) -> Page:
+    def look(after: str, _: str, limit: int, seconds: float) -> Page:
+        return call.engine.listed_objects(
+            call.bucket.id,
+            prefix=call.arguments.get("Prefix", ""),
+            delimiter=call.arguments.get("Delimiter", ""),
+            after=after,
+            limit=limit,
+            seconds=seconds,
+        )
+
+    return await read_page(call.store, look, after, "", limit)
 
 
 def _common(call: Call, names: Names, page: Page) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from s3api.context import Answer
 from s3api.errors import S3Error
+from s3api.operations.listed_pages import read_page
 from s3api.operations.listing import (
     Names,
     Owners,
@@ -19,7 +20,7 @@ from storage_engine import InvalidVersionId
 
 if TYPE_CHECKING:
     from s3api.context import Call
-    from s3api.operations.listing import Page
+    from s3api.operations.listed_pages import Page
 
 
 async def list_object_versions(call: Call) -> Answer:
@@ -32,7 +33,7 @@ async def list_object_versions(call: Call) -> Answer:
     limit = page_limit(call, "MaxKeys")
     key_marker = arguments.get("KeyMarker", "")
     id_marker = arguments.get("VersionIdMarker", "")
-    page = _page(call, key_marker, id_marker, limit)
+    page = await _page(call, key_marker, id_marker, limit)
     return Answer(
         {
             "Name": call.bucket.name,
@@ -51,20 +52,25 @@ async def list_object_versions(call: Call) -> Answer:
     )
 
 
-def _page(call: Call, key_marker: str, id_marker: str, limit: int) -> Page:
+async def _page(call: Call, key_marker: str, id_marker: str, limit: int) -> Page:
     if id_marker and not key_marker:  # as recorded from S3: test_list_objects_versions_markers
         message = "A version-id marker cannot be specified without a key marker."
         raise _refused_marker(id_marker, message)
-    after = past_rolled_up(call, key_marker)
-    try:
+
+    def look(after: str, version_id: str, limit: int, seconds: float) -> Page:
         return call.engine.listed_versions(
             call.bucket.id,
             prefix=call.arguments.get("Prefix", ""),
             delimiter=call.arguments.get("Delimiter", ""),
-            after_key=after,
-            after_version_id=id_marker if after == key_marker else "",
+            after=(after, version_id),
             limit=limit,
+            seconds=seconds,
         )
+
+    after = past_rolled_up(call, key_marker)
+    after_id = id_marker if after == key_marker else ""
+    try:
+        return await read_page(call.store, look, after, after_id, limit)
     except InvalidVersionId as error:
         raise _refused_marker(id_marker, "Invalid version id specified") from error
 

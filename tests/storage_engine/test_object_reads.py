@@ -158,9 +158,7 @@ def test_a_long_history_is_read_from_anywhere_to_anywhere(engine: StorageEngine)
     every = [(key, version_id) for key, ids in made.items() for version_id in ids]
     for start, limit in product((0, 1, 7, 20, 30), (1, 5, 16, 50)):
         key, version_id = every[start]
-        page = engine.listed_versions(
-            BUCKET, after_key=key, after_version_id=version_id, limit=limit
-        )
+        page = engine.listed_versions(BUCKET, after=(key, version_id), limit=limit)
         found = [(row[0], row[1]) for row in shown(page)]
         assert found == every[start + 1 : start + 1 + limit]
         assert page.is_truncated == (start + 1 + limit < len(every))

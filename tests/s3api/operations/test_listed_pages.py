@@ -1,0 +1,65 @@
+"""A page that takes long: begun at once, finished in a thread, and the same page."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import threading
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from s3api.context import S3Config, Store
+from s3api.operations.listed_pages import read_page
+from s3api.rates import lone_rates
+from storage_engine import EngineOptions, Versioning, open_engine
+from tests.storage_engine.engine_steps import BUCKET, put
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from s3api.operations.listed_pages import Page
+    from storage_engine import StorageEngine
+
+KEYS = [f"{folder}{number:02}" for folder in ("a/", "b-", "c/d/") for number in range(30)]
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StorageEngine]:
+    """Fill a store with objects, older versions, and keys behind delete markers."""
+    options = EngineOptions(disk_reserve_bytes=0)
+    with open_engine(tmp_path_factory.mktemp("store") / "s", options) as engine:
+        for key in KEYS:
+            put(engine, key, b"x")
+        doomed = [(key, None) for key in KEYS[::3]]
+        engine.delete_objects(BUCKET, doomed, versioning=Versioning.ENABLED).result()
+        yield engine
+
+
+@pytest.mark.parametrize("verb", ["listed_objects", "listed_versions"])
+@pytest.mark.parametrize("delimiter", ["", "/", "-"])
+@pytest.mark.parametrize("limit", [1, 3, 40, 1000])
+def test_a_slow_page_is_the_page(
+    engine: StorageEngine, verb: str, delimiter: str, limit: int
+) -> None:
+    """Cut short by the clock after its first item, it is finished elsewhere and lacks nothing."""
+    page_of = partial(getattr(engine, verb), BUCKET, delimiter=delimiter)
+    threads = []
+
+    def look(key: str, version_id: str, limit: int, seconds: float) -> Page:
+        threads.append(threading.current_thread())
+        after = (key, version_id) if verb == "listed_versions" else key
+        page: Page = page_of(after=after, limit=limit, seconds=0 if seconds < math.inf else seconds)
+        return page
+
+    store = Store(engine, None, None, S3Config(), lone_rates())  # type: ignore[arg-type]
+    try:
+        whole = page_of(limit=limit)
+        assert asyncio.run(read_page(store, look, "", "", limit)) == whole
+    finally:
+        store.close()
+    is_finished_elsewhere = min(limit, len(whole)) > 2  # the first key may have two versions
+    assert [thread is threading.main_thread() for thread in threads] == (
+        [True, False] if is_finished_elsewhere else [True]
+    )
