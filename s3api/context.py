@@ -328,7 +328,9 @@ class Call:
     source_bucket: BucketState | None = None  # where the object is that is copied
     source_decision: OpenDecision | None = None  # as `decision`, of that object
     form: Form | None = None  # what a browser posted
-    decided: tuple[Callable[[], None], ...] = ()  # decides what was allowed once more
+    # What decides once more what was allowed, with what it is to be given beside the call: one that
+    # held the call would make a circle of it, which only the collector finds.
+    decided: tuple[tuple[Callable[..., None], *tuple[Any, ...]], ...] = ()
     request_id: str = ""
 
     def actor(self) -> Actor:
@@ -397,8 +399,8 @@ class Call:
                 self.bucket_or_none = bucket
         if is_changed:
             decided, self.decided = self.decided, ()
-            for decide in decided:
-                decide()
+            for decide, *given in decided:
+                decide(self, *given)
 
     def _take_credential(self) -> bool:
         """Find the caller's key again and tell whether anything about it or him is new; S3Error.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import unquote
 
 import httptools
@@ -25,6 +25,7 @@ from s4project.stalls import Pace, StallWatch
 if TYPE_CHECKING:
     import asyncio
 
+    from uvicorn._types import HTTPScope
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
@@ -34,6 +35,7 @@ KIB: Final = 1024
 MIB: Final = 1024 * KIB
 VERSIONS: Final = frozenset({"1.1", "1.0"})
 FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
+ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,19 @@ class Limits:
     linger_bytes: int = 16 * MIB  # the same on a connection about to close, so the reply gets there
     linger_seconds: float = 5
     pipelined: int = 256  # requests waiting for their turn on one connection
+
+
+def split_target(target: bytes) -> tuple[bytes, bytes]:
+    """Split a request's target into path and query; httptools.HttpParserInvalidURLError.
+
+    What begins with a slash, as nearly all do, needs no parser: the one that found the target has
+    looked at each byte of it.
+    """
+    if target[:1] == b"/" and b"#" not in target:
+        path, _, query = target.partition(b"?")
+        return path, query
+    url = httptools.parse_url(target)
+    return url.path or b"/", url.query or b""
 
 
 class _Deaf(Exception):  # noqa: N818  # not an error: it stops the parser
@@ -111,10 +126,14 @@ class Edge(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the request in progress, and forget those that wait behind it."""
+        self.connections.discard(self)
         if self.running is not None:
             self.running.disconnect()
         self.queue.clear()
-        super().connection_lost(exc)
+        self.flow.resume_writing()
+        if exc is None:
+            self.transport.close()
+        self.parser = None  # type: ignore[assignment]  # it holds on to this connection
 
     def data_received(self, data: bytes) -> None:
         """Parse what came in, within bounds."""
@@ -178,7 +197,9 @@ class Edge(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin a request."""
-        super().on_message_begin()
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
         self.is_in_head = True
         self.host_count = 0
         self.since = self.loop.time()
@@ -199,7 +220,7 @@ class Edge(HttpToolsProtocol):
         parser = self.parser
         version = parser.get_http_version()
         self._check_head(version)
-        self._complete_scope(version)
+        self._make_scope(version)
         self.is_in_head = False
         self.silent_bytes = 0
         self.skips_end = parser.should_upgrade() and any(
@@ -212,18 +233,26 @@ class Edge(HttpToolsProtocol):
             self.flow.pause_reading()
             self.queue.append(self.cycle)
 
-    def _complete_scope(self, version: str) -> None:
-        """Fill in what the head tells of the request."""
-        scope = self.scope
-        url = httptools.parse_url(self.url)
-        raw_path = url.path or b"/"
+    def _make_scope(self, version: str) -> None:
+        """Write down what the head tells of the request."""
+        raw_path, query = split_target(self.url)
         path = raw_path.decode("ascii")
-        scope["method"] = self.parser.get_method().decode("ascii")
-        scope["path"] = unquote(path) if "%" in path else path
-        scope["raw_path"] = raw_path
-        scope["query_string"] = url.query or b""
+        scope = {
+            "type": "http",
+            "asgi": ASGI,
+            "http_version": version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": "",
+            "headers": self.headers,
+            "method": self.parser.get_method().decode("ascii"),
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": raw_path,
+            "query_string": query,
+        }
+        self.scope = cast("HTTPScope", scope)
         if version != "1.1":
-            scope["http_version"] = version
             self.expect_100_continue = False  # RFC 9110, 10.1.1
         if self.is_from_proxy:
             self._believe()
@@ -267,7 +296,9 @@ class Edge(HttpToolsProtocol):
     def _run(self, exchange: Exchange) -> None:
         """Let the application answer a request."""
         self.running = exchange
-        self._start_asgi_task(exchange, self.app)
+        task = self.loop.create_task(exchange.run_asgi(self.app))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     def on_body(self, body: bytes) -> None:
         """Keep a piece of the body; past the bound, read no more until it was asked for."""

@@ -33,8 +33,8 @@ CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 COPIED_BYTES_MAX: Final = 16_384  # a body up to here is cheaper copied behind its head
 FRAMING: Final = frozenset({b"content-length", b"transfer-encoding", b"connection"})
 BODILESS: Final = frozenset({204, 304})
-# What may stand in a reply's head; the line ends among it are counted as well.
-LEGAL: Final = bytes({*range(32, 127), *range(128, 256), *b"\t\r\n"})
+# What may stand in a line of a reply's head: what else is in it must be the ends of its lines.
+LEGAL: Final = bytes({*range(32, 127), *range(128, 256), *b"\t"})
 
 
 class ClientGone(OSError):  # noqa: N818  # an event: the reply has nobody to go to
@@ -42,18 +42,22 @@ class ClientGone(OSError):  # noqa: N818  # an event: the reply has nobody to go
 
 
 class Cycle(RequestResponseCycle):
-    """uvicorn's task and error handling, to which a client that has gone is no error."""
+    """uvicorn's error handling, to which a client that has gone is no error."""
+
+    app: ASGI3Application
 
     async def run_asgi(self, app: ASGI3Application) -> None:
         """Run the application; that it ends because the client has gone is no error."""
+        self.app = app
+        await super().run_asgi(self._until_gone)
 
-        async def until_gone(
-            scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
-        ) -> None:
-            with suppress(ClientGone):
-                await app(scope, receive, send)
-
-        await super().run_asgi(until_gone)
+    async def _until_gone(
+        self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
+        try:  # contextlib.suppress would cost each request as much as all of this
+            await self.app(scope, receive, send)
+        except ClientGone:
+            return
 
     async def send_500_response(self) -> None:
         """Answer for an application that failed, if there is still somebody to answer."""
@@ -65,20 +69,24 @@ class Exchange(Cycle):
     """One request and its reply; made when the request's head is complete."""
 
     def __init__(self, edge: Edge, *, keep_alive: bool) -> None:
-        super().__init__(
-            edge.scope,
-            edge.transport,
-            edge.flow,
-            edge.logger,
-            edge.access_logger,
-            False,  # noqa: FBT003  # access_log: S4 writes none here
-            edge.server_state.default_headers,
-            asyncio.Event(),
-            edge.expect_100_continue,
-            keep_alive,
-            edge.on_response_complete,
-        )
+        # In place of uvicorn's, which would have an event made for each request.
+        self.scope = edge.scope
+        self.transport = edge.transport
+        self.flow = edge.flow
+        self.logger = edge.logger
+        self.default_headers = edge.server_state.default_headers
+        self.on_response = edge.on_response_complete
+        self.keep_alive = keep_alive
+        self.waiting_for_100_continue = edge.expect_100_continue
+        self.disconnected = False
+        self.more_body = True
+        self.response_started = False
+        self.response_complete = False
+        self.chunked_encoding: bool | None = None
+        self.expected_content_length = 0
         self.unread_bytes_max = edge.limits.unread_bytes
+        self.has_news = False  # for the application that waits for the client
+        self.news: asyncio.Event | None = None  # made by the first that has to wait
         self.chunks: list[bytes] = []
         self.buffered_bytes = 0
         self.received_bytes = 0
@@ -94,7 +102,7 @@ class Exchange(Cycle):
         self.chunks.append(body)
         self.buffered_bytes += len(body)
         self.received_bytes += len(body)
-        self.message_event.set()
+        self.wake()
 
     def finish(self) -> None:
         """Note that the whole body has come.
@@ -103,14 +111,20 @@ class Exchange(Cycle):
         it announced to wait for, reads the next reply of the connection wrongly and hangs.
         """
         self.more_body = False
-        self.message_event.set()
+        self.wake()
 
     def disconnect(self) -> None:
         """Tell the application that there is nobody to answer any more."""
         if not self.response_complete:
             self.disconnected = True
         self.chunks.clear()
-        self.message_event.set()
+        self.wake()
+
+    def wake(self) -> None:
+        """Let the application go on that waits for the client."""
+        self.has_news = True
+        if self.news is not None:
+            self.news.set()
 
     async def receive(self) -> ASGIReceiveEvent:
         """Hand over what has come of the body; ask for it first when the client waits for that."""
@@ -129,13 +143,16 @@ class Exchange(Cycle):
         """Wait until the client has sent more, or all, or has gone."""
         if self.more_body:
             self.flow.resume_reading()
-        if not self.message_event.is_set():
+        if not self.has_news:
             self.awaiting_since = asyncio.get_running_loop().time()
+            if self.news is None:
+                self.news = asyncio.Event()
+            self.news.clear()
             try:
-                await self.message_event.wait()
+                await self.news.wait()
             finally:  # the application may give up waiting
                 self.awaiting_since = 0.0
-        self.message_event.clear()
+        self.has_news = False
 
     # --- the reply's side ---
 
@@ -161,9 +178,7 @@ class Exchange(Cycle):
         if self.more_body or self.waiting_for_100_continue:
             self._settle_unread_body()
         lines = [STATUS_LINE[status]]
-        says_close = self._add_headers(lines, self.default_headers)
-        says_close = self._add_headers(lines, message.get("headers", ())) or says_close
-        if says_close:
+        if self._add_headers(lines, (*self.default_headers, *message.get("headers", ()))):
             self.keep_alive = False
         elif not self.keep_alive:
             lines.append(b"connection: close\r\n")
@@ -171,7 +186,7 @@ class Exchange(Cycle):
             self._frame_unknown_length(lines)
         lines.append(b"\r\n")
         head = b"".join(lines)
-        if head.translate(None, LEGAL) or not head.count(b"\r") == head.count(b"\n") == len(lines):
+        if head.translate(None, LEGAL) != b"\r\n" * len(lines):
             raise RuntimeError("a header of the reply holds a control character")
         self.response_started = True
         self.waiting_for_100_continue = False
@@ -238,7 +253,7 @@ class Exchange(Cycle):
         if not more_body:
             self.response_complete = True
             self.chunks.clear()
-            self.message_event.set()
+            self.wake()
             self.on_response()
 
     def _frame(self, body: bytes, *, is_last: bool) -> bytes:

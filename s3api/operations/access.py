@@ -7,7 +7,6 @@ depends on an object stays open until the operation knows it (`Call.settle`).
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from iam.documents import Effect
@@ -80,7 +79,7 @@ def authorise_operation(call: Call, action: str) -> None:
     if call.request.query and "versionId" in call.request.query:
         action = OF_VERSION.get(action, action)
     bucket = call.bucket_or_none
-    call.decided += (partial(authorise_operation, call, action),)
+    call.decided += ((authorise_operation, action),)
     call.decision = None
     if action in BY_ENTRY and call.target.key is None and bucket and not is_plain(call, bucket):
         return  # a policy speaks of each key: DeleteObjects asks for each of its entries
@@ -96,7 +95,7 @@ def authorise_new(call: Call, action: str) -> None:
     decision = authorise(call, action, call.bucket, call.key)
     if decision is not None:
         decision.settle_attributes(ObjectAttributes(etag="", headers={}, owner=call.caller_id))
-    call.decided += (partial(authorise_new, call, action),)
+    call.decided += ((authorise_new, action),)
 
 
 def authorise_for_good(call: Call, key: str, *, is_prefix: bool = False) -> None:

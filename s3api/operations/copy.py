@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -84,7 +83,7 @@ def _authorise_source(call: Call, bucket_name: str, key: str, version_id: str | 
     action = "s3:GetObject" if version_id is None else OF_VERSION["s3:GetObject"]
     call.source_bucket = bucket = existing_bucket(call, bucket_name)
     call.source_decision = authorise(call, action, bucket, key, version_id)
-    call.decided += (partial(_authorise_source, call, bucket_name, key, version_id),)
+    call.decided += ((_authorise_source, bucket_name, key, version_id),)
 
 
 def settle_source(call: Call, info: ObjectInfo | None) -> None:
