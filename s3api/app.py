@@ -64,6 +64,7 @@ NOWHERE: Final = Target(bucket=None, key=None, is_virtual_host=False, resource="
 NOBODY: Final = Identity(None, Payload(PayloadKind.UNSIGNED))
 FORM: Final = "PostObject"
 HOST_ID: Final = os.urandom(16).hex()
+HOST: Final = (b"x-amz-id-2", HOST_ID.encode())
 
 
 class Reply:
@@ -83,19 +84,18 @@ class Reply:
         self.course.status = status
         self.course.answered = time.perf_counter()
         headers += self.cors
-        headers.append((b"x-amz-request-id", self.request_id.encode()))
-        headers.append((b"x-amz-id-2", HOST_ID.encode()))
-        await self._give({"type": "http.response.start", "status": status, "headers": headers})
+        headers += ((b"x-amz-request-id", self.request_id.encode()), HOST)
+        try:
+            await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        except OSError as error:  # ASGI's word for a client that has gone
+            raise ClientDisconnected from error
 
     async def body(self, data: bytes, *, more: bool = False) -> None:
         """Send a piece of the body; the last one ends the response."""
         self.course.sent_bytes += len(data)
-        await self._give({"type": "http.response.body", "body": data, "more_body": more})
-
-    async def _give(self, message: dict[str, Any]) -> None:
         try:
-            await self._send(message)
-        except OSError as error:  # ASGI's word for a client that has gone
+            await self._send({"type": "http.response.body", "body": data, "more_body": more})
+        except OSError as error:
             raise ClientDisconnected from error
 
 
@@ -140,9 +140,9 @@ class S3App:
         """Let the worker's threads end; the engine is its opener's to close."""
         self.store.close()
 
-    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one HTTP request of who has signed it."""
-        await self._live(scope, receive, send, None)
+        return self._live(scope, receive, send, None)
 
     async def serve_for(
         self, guest: Guest, scope: dict[str, Any], receive: Receive, send: Send
@@ -248,7 +248,8 @@ class S3App:
             reply.cors = _cors_headers(store, request, target.bucket)
         operation = route(request.method, _level(target), request.query, request)
         course.operation = operation.name
-        await store.refresh()
+        if not store.snapshots.is_current:
+            await store.refresh()
         form = None
         if guest is not None:
             identity = _identity_of_guest(store, request, operation, guest)
@@ -316,7 +317,7 @@ def _identity_of_guest(
     if operation.name == FORM:
         raise S3Error("MethodNotAllowed")
     identity = _identity_without_key(store, guest.canonical_id)
-    if request.query:
+    if request.query.raw:
         request.adopt_query_headers()
     return identity
 

@@ -64,21 +64,19 @@ class TwoSides:
         self.metrics: WorkerMetrics | None = None
         self.probes = ConsoleProbes(self._s3)
         self.minio = MinioProbes(self._s3)
+        self._console_port = 0  # known when the sockets listen
 
-    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        """Serve one connection scope."""
+    def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> Awaitable[None]:
+        """Serve one connection scope: what is awaited is the room's own, with nothing around it."""
         if scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
-        elif scope["type"] != "http":
-            return
-        elif scope["server"][1] != settings.S4_CONSOLE_PORT:
+            return self._lifespan(receive, send)
+        assert scope["type"] == "http", "no other protocol is spoken here"
+        if scope["server"][1] != self._console_port:
             if MinioProbes.is_for(scope["raw_path"]):
-                await self.minio(scope, receive, send)
-            else:
-                await self._s3()(scope, receive, send)
-        else:
-            request_id.set(secrets.token_hex(8).upper())
-            await self._room(scope["raw_path"])(scope, receive, send)
+                return self.minio(scope, receive, send)
+            return self._s3()(scope, receive, send)
+        request_id.set(secrets.token_hex(8).upper())
+        return self._room(scope["raw_path"])(scope, receive, send)
 
     def _room(self, path: bytes) -> Room:
         """Find out whose a path of the console's port is."""
@@ -103,6 +101,7 @@ class TwoSides:
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         """Open the engine when the worker starts; write and close when the worker stops."""
         await receive()
+        self._console_port = settings.S4_CONSOLE_PORT
         engine, directory = get_engine(), settings.S4.data_dir
         uses, notes = KeyUses(), RecordQueue("audit notes", write_notes, weigh=weight)
         note_box.take = notes.put

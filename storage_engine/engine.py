@@ -114,6 +114,7 @@ class StorageEngine(ObjectVerbs, QuotaVerbs, LifecycleVerbs, Upkeep):
     def __init__(self, place: layout.Layout, options: EngineOptions, disk: Disk) -> None:
         self._place = place
         self._disk = disk
+        self._seen_generation = -1, -1  # up to which commit, and what it was there
         with ExitStack() as undo:
             self._open_index(options, undo)
             self._open_parts(options, undo)
@@ -399,8 +400,12 @@ class StorageEngine(ObjectVerbs, QuotaVerbs, LifecycleVerbs, Upkeep):
         self._submit(meta.ConfirmGeneration(generation)).result()
 
     def generation(self) -> int:
-        """Return how often any topic has changed: under a microsecond."""
-        return self._index.view(self._read_generation)
+        """Return how often any topic has changed; it is only looked up after a commit."""
+        commit, generation = self._seen_generation
+        if commit != self._index.last_txn_id():
+            self._seen_generation = self._index.view(self._read_generation)
+            _, generation = self._seen_generation
+        return generation
 
     def confirmed_generation(self) -> int:
         """Return the newest generation whose change was done; later ones may come to nothing."""
@@ -419,8 +424,8 @@ class StorageEngine(ObjectVerbs, QuotaVerbs, LifecycleVerbs, Upkeep):
         tables = self._index.tables
         return self._index.view(lambda txn: blobs.find_sound(txn, tables, sha256)) is not None
 
-    def _read_generation(self, txn: lmdb.Transaction[bytes]) -> int:
-        return meta.read_generation(txn, self._index.tables)
+    def _read_generation(self, txn: lmdb.Transaction[bytes]) -> tuple[int, int]:
+        return txn.id(), meta.read_generation(txn, self._index.tables)
 
 
 def _abandon_inherited() -> None:

@@ -5,6 +5,8 @@ Strict: what cannot be decoded is refused, so that no two readers of a query can
 
 from __future__ import annotations
 
+from typing import Final
+
 from s3api.http import percent
 
 
@@ -40,3 +42,6 @@ class Query:
     def items(self) -> list[tuple[str, str]]:
         """List every (name, value), decoded, in the order sent."""
         return self._items
+
+
+NO_QUERY: Final = Query(b"")

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from s3api.errors import S3Error
 from s3api.http.body import Body
-from s3api.http.query import Query
+from s3api.http.query import NO_QUERY, Query
 
 # Parameters of the signature itself, and those that AWS ignores in a URL.
 NOT_HEADERS: Final = (
@@ -71,7 +71,8 @@ class Request:
         self.header_map = dict(self.header_items)  # lower-case name: value
         if len(self.header_map) != len(self.header_items):
             self.header_map = _join_repeated(self.header_items)
-        self.query = Query(scope["query_string"])
+        query_string: bytes = scope["query_string"]
+        self.query = Query(query_string) if query_string else NO_QUERY
         self.body = Body(
             receive, idle_seconds=idle_seconds, awaits_continue=b"expect" in self.header_map
         )
@@ -106,7 +107,7 @@ class Request:
         for name, value in items:
             _check_field(name.decode(errors="replace"), name, value)
         request = copy(self)
-        request.query = Query(b"")
+        request.query = NO_QUERY
         request.header_items, request.header_map = items, _join_repeated(items)
         return request
 

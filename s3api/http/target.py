@@ -5,9 +5,10 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
+
+import msgspec
 
 from s3api.errors import S3Error
 from s3api.http import percent
@@ -15,8 +16,7 @@ from s3api.http import percent
 KEY_BYTES_MAX: Final = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True, gc=False):
     """What a request addresses; `resource` is the path as error replies print it.
 
     `bucket` None is the service, `key` None the bucket itself.

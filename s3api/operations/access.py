@@ -76,7 +76,8 @@ def is_plain(call: Call, bucket: BucketState) -> bool:
 
 def authorise_operation(call: Call, action: str) -> None:
     """Refuse the call unless its operation's own action is allowed, or may turn out to be."""
-    if call.request.query and "versionId" in call.request.query:
+    query = call.request.query
+    if query.raw and "versionId" in query:
         action = OF_VERSION.get(action, action)
     bucket = call.bucket_or_none
     call.decided += ((authorise_operation, action),)

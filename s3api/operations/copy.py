@@ -6,7 +6,7 @@ A copy costs metadata only: the engine counts one more reference to the same byt
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -64,7 +64,7 @@ def reading_source(call: Call, source: Source) -> Iterator[None]:
             "version id.",
         ) from error
     except NoSuchKey as error:
-        raise s3_error(error, replace(call.target, key=source.key)) from error
+        raise s3_error(error, msgspec.structs.replace(call.target, key=source.key)) from error
 
 
 def find_source(call: Call) -> Source:

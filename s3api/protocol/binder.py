@@ -85,7 +85,7 @@ def compile_binder(operation: OperationModel) -> Bind:
                 _put(bound, slot, value.decode("latin-1"))
             elif metadata and name.startswith(METADATA_PREFIX):
                 _put_metadata(bound, metadata, name.decode("latin-1"), value.decode("latin-1"))
-        if query:
+        if query.raw:
             _bind_query(bound, plan, query)
         if plan.document is not None:
             bound |= plan.document(body)

@@ -22,6 +22,7 @@ from iam.acl import (
 )
 from iam.keyring import Keyring, Principal, RoleName
 from s3api.errors import S3Error
+from s3api.http.query import NO_QUERY
 from s3api.operations.grants import GRANT_HEADERS, AskedAcl, document_acl, header_grants
 from s3api.protocol import OPERATIONS
 from tests.s3api.refusals import code_of, refusal_of
@@ -109,13 +110,9 @@ def _grant(kind: str, inner: str, permission: str = "READ") -> str:
 
 def _read(grants: str, owner: str = f"<Owner><ID>{ADA}</ID></Owner>") -> AskedAcl:
     body = f"<AccessControlPolicy>{owner}{grants}</AccessControlPolicy>"
-    bound = OPERATIONS["PutBucketAcl"].bind("b", None, _NoQuery(), [], body.encode())
+    bound = OPERATIONS["PutBucketAcl"].bind("b", None, NO_QUERY, [], body.encode())
     document: dict[str, Any] = bound["AccessControlPolicy"]
     return document_acl(KEYRING, document)
-
-
-class _NoQuery(dict[str, str]):
-    """A request without parameters."""
 
 
 def _list(*grants: str) -> str:
