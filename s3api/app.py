@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("s3api")
 
-STEP_BYTES: Final = 512 * 1024
+STEP_BYTES: Final = 1 << 20  # of a body: in steps of a quarter, 1 MiB costs a quarter more
 OK: Final = 200
 TROUBLE: Final = 500  # statuses from here on tell of the server, not of the request
 XML: Final = (b"content-type", b"application/xml")
@@ -90,7 +90,7 @@ class Reply:
         except OSError as error:  # ASGI's word for a client that has gone
             raise ClientDisconnected from error
 
-    async def body(self, data: bytes, *, more: bool = False) -> None:
+    async def body(self, data: bytes | memoryview, *, more: bool = False) -> None:
         """Send a piece of the body; the last one ends the response."""
         self.course.sent_bytes += len(data)
         try:
@@ -422,6 +422,7 @@ async def _stream(
             await reply.body(data, more=left > 0)
             if not left:
                 return
+            del data  # what is read next may take its place in memory, and in the processor's cache
             await call.catch_up()
             if call.decision is not None and not call.decision.is_settled:
                 call.settle(reader.info)

@@ -79,7 +79,14 @@ MOVES_FOLLOWED_MAX: Final = 8
 """How often one step of a read looks a payload up again that was moved under it."""
 
 READ_BYTES_MAX: Final = 1024 * 1024
-"""Most that one call reads from a volume."""
+"""Most that one call reads from a volume where nobody waits for all of it."""
+
+BUFFER_BYTES: Final = READ_BYTES_MAX + BLOCK_BYTES
+"""Most that it reads of a payload: the blocks of a MiB, wherever in one that begins."""
+
+BUFFERS_MAX: Final = 16
+"""Buffers of that size that a thread keeps. Clients may take their time with what is in them; each
+more of these costs what he is sent."""
 
 # --- volumes -----------------------------------------------------------------------------------
 
@@ -247,7 +254,7 @@ SAMPLE_KEYS_MAX: Final = 5
 """Keys that a report of salvage names for each bucket, so that people recognise it."""
 
 assert BLOCK_BYTES % RECORD_ALIGNMENT == 0
-assert READ_BYTES_MAX % BLOCK_BYTES == 0
+assert BUFFER_BYTES % BLOCK_BYTES == 0
 assert INLINE_BYTES_MAX < PUNCH_BYTES_MIN
 assert RECORD_HEADER_BYTES_MAX < VOLUME_BYTES_MAX
 assert PART_NUMBER_MAX < 1 << 16

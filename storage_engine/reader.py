@@ -12,16 +12,17 @@ import errno
 import threading
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from typing import TYPE_CHECKING, Final, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from awscrt.checksums import crc32c
 
+from storage_engine.buffers import lend
 from storage_engine.errors import CorruptBlob, NoSuchKey, StorageError
 from storage_engine.limits import (
     BLOCK_BYTES,
+    BUFFER_BYTES,
     MOVES_FOLLOWED_MAX,
     PUNCH_BYTES_MIN,
-    READ_BYTES_MAX,
 )
 from storage_engine.record import check_blocks, checks_bytes
 
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     from storage_engine.values import ObjectInfo
     from storage_engine.volume_files import VolumeFile, VolumeFiles
 
-_scratch: Final = threading.local()
+    Bytes = bytes | memoryview  # it does not change as long as anybody refers to it
+    Read = Callable[["Extent", int, int], Bytes | None]  # from an offset on; None: it would block
 
 
 class Gone(Exception):  # noqa: N818  # not an error: look again
@@ -113,7 +115,7 @@ class ObjectReader(ABC):
         self.whole = whole  # all of its bytes, verified, where they came with its entry
 
     @abstractmethod
-    def read_cached(self, offset: int, length: int) -> bytes | None:
+    def read_cached(self, offset: int, length: int) -> Bytes | None:
         """Return verified bytes that are in memory, or None when reading them would block."""
 
     @abstractmethod
@@ -171,7 +173,7 @@ class PlacedReader(ObjectReader):
         self._users = 0
         self._is_closed = False
 
-    def read_cached(self, offset: int, length: int) -> bytes | None:
+    def read_cached(self, offset: int, length: int) -> Bytes | None:
         """Ask the page cache alone."""
         data = self._read(offset, length, self._cached_blocks)
         if data is None:
@@ -183,7 +185,7 @@ class PlacedReader(ObjectReader):
     def read(self, offset: int, length: int) -> bytes:
         """Ask the disk."""
         data = self._read(offset, length, self._stored_blocks)
-        assert data is not None
+        assert isinstance(data, bytes)
         return data
 
     def close(self) -> None:
@@ -203,9 +205,7 @@ class PlacedReader(ObjectReader):
 
     # --- taking apart --------------------------------------------------------------------------
 
-    def _read(
-        self, offset: int, length: int, read_blocks: Callable[[Extent, int, int], bytes | None]
-    ) -> bytes | None:
+    def _read(self, offset: int, length: int, read_blocks: Read) -> Bytes | None:
         stop = min(offset + length, self.info.size)
         self._enter()
         try:
@@ -228,13 +228,13 @@ class PlacedReader(ObjectReader):
         extent: Extent,
         at: int,
         length: int,
-        read_blocks: Callable[[Extent, int, int], bytes | None],
-    ) -> bytes | None:
+        read_blocks: Read,
+    ) -> Bytes | None:
         """Return some bytes from `at` on: as many as wanted, as there are, or as one step reads."""
         if extent.data is not None:
             return extent.data[at : at + length]
         start = at - at % BLOCK_BYTES
-        stop = min(at + length, extent.size, start + READ_BYTES_MAX)
+        stop = min(at + length, extent.size, start + BUFFER_BYTES)
         end = min(stop + -stop % BLOCK_BYTES, extent.size)
         data = self._read_verified(extent, start, end, read_blocks)
         if data is None or (start, end) == (at, stop):
@@ -246,8 +246,8 @@ class PlacedReader(ObjectReader):
         extent: Extent,
         start: int,
         end: int,
-        read_blocks: Callable[[Extent, int, int], bytes | None],
-    ) -> bytes | None:
+        read_blocks: Read,
+    ) -> Bytes | None:
         """Return whole blocks from where the payload lies now; None when that blocks."""
         for _ in range(MOVES_FOLLOWED_MAX):
             try:
@@ -356,9 +356,7 @@ class PlacedReader(ObjectReader):
 
     # --- bytes ---------------------------------------------------------------------------------
 
-    def _load_checks(
-        self, extent: Extent, read_blocks: Callable[[Extent, int, int], bytes | None]
-    ) -> bool:
+    def _load_checks(self, extent: Extent, read_blocks: Read) -> bool:
         """Read a large blob's block checksums, which follow its payload; False if that blocks."""
         checks = read_blocks(extent, extent.size, checks_bytes(extent.size))
         if checks is None:
@@ -366,7 +364,7 @@ class PlacedReader(ObjectReader):
         assert extent.blob is not None
         if crc32c(checks) != extent.blob.checks_crc:
             raise CorruptBlob(f"block checksums of {extent.sha256.hex()} fail their own")
-        extent.checks = checks
+        extent.checks = bytes(checks)
         return True
 
     def _stored_blocks(self, extent: Extent, start: int, length: int) -> bytes:
@@ -376,12 +374,10 @@ class PlacedReader(ObjectReader):
             raise CorruptBlob(f"blob {extent.sha256.hex()} is cut off")
         return data
 
-    def _cached_blocks(self, extent: Extent, start: int, length: int) -> bytes | None:
+    def _cached_blocks(self, extent: Extent, start: int, length: int) -> memoryview | None:
         file, offset = self._place(extent, start)
-        buffer = _scratch_buffer(length)
-        if file.read_cached(buffer, offset) < length:
-            return None
-        return bytes(buffer)
+        buffer = lend(length)
+        return buffer if file.read_cached(buffer, offset) == length else None
 
     def _place(self, extent: Extent, start: int) -> tuple[VolumeFile, int]:
         assert extent.file is not None
@@ -398,11 +394,3 @@ def _is_at(found: rows.Blob | None, place: rows.Blob) -> bool:
     if found is None:
         return False
     return (found.volume_id, found.offset) == (place.volume_id, place.offset)
-
-
-def _scratch_buffer(length: int) -> memoryview:
-    """Return this thread's buffer, at least this long: a new one each time would be zeroed."""
-    buffer: bytearray | None = getattr(_scratch, "buffer", None)
-    if buffer is None or len(buffer) < length:
-        buffer = _scratch.buffer = bytearray(max(length, READ_BYTES_MAX))
-    return memoryview(buffer)[:length]

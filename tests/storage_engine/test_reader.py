@@ -23,6 +23,7 @@ from storage_engine.disk import RealDisk, release_range, try_seize_range
 from storage_engine.limits import (
     BLOCK_BYTES,
     BLOCK_CHECKS_IN_INDEX_MAX,
+    BUFFER_BYTES,
     EXTENTS_RESOLVED_MAX,
     PUNCH_GRACE_MS,
     READ_BYTES_MAX,
@@ -406,5 +407,5 @@ def test_a_large_read_is_made_in_steps(tmp_path: Path) -> None:
         data = noise(5 * MIB + 3)
         engine.put_object(BUCKET, "k", engine.stage_bytes(data), attributes()).result()
         assert get(engine, "k") == data
-    assert max(lengths) == READ_BYTES_MAX
+    assert max(lengths) == BUFFER_BYTES
     assert len(lengths) <= 8
