@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 
 COPY_SOURCE: Final = "x-amz-copy-source-"
 RENAME_SOURCE: Final = "x-amz-rename-source-"
+_NAMES: Final = {
+    prefix: frozenset(
+        f"{prefix}if-{condition}".encode()
+        for condition in ("match", "none-match", "modified-since", "unmodified-since")
+    )
+    for prefix in ("", COPY_SOURCE, RENAME_SOURCE)
+}
 # Digits enough for any size; a longer number is no byte range but an attempt to make us count.
 _RANGE: Final = re.compile(r"bytes\s*=\s*(\d{0,30})\s*-\s*(\d{0,30})", re.IGNORECASE | re.ASCII)
 _COPY_RANGE: Final = re.compile(r"bytes=(\d{1,30})-(\d{1,30})", re.ASCII)
@@ -43,10 +50,7 @@ def read_conditions(request: Request, prefix: str = "") -> Conditions | None:
     What is no date is ignored (RFC 9110 13.1.3), and so is If-Modified-Since in the future, as AWS
     was seen to do.
     """
-    headers = request.header_map
-    names = (b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since")
-    before = prefix.encode()
-    if not any(before + name in headers for name in names):
+    if _NAMES[prefix].isdisjoint(request.header_map):
         return None
     since = parse_http_date(request.header(f"{prefix}if-modified-since") or "")
     return Conditions(

@@ -128,14 +128,13 @@ def _caching_headers(info: ObjectInfo) -> list[tuple[bytes, bytes]]:
 def _object_headers(call: Call, info: ObjectInfo) -> list[tuple[bytes, bytes]]:
     """Write the stored headers, with the overrides the caller asked for."""
     headers = info.attributes.headers
-    overrides = {
-        header: call.arguments[member]
-        for member, header in OVERRIDES.items()
-        if member in call.arguments
-    }
-    if overrides:
+    if not OVERRIDES.keys().isdisjoint(call.arguments):
         _check_overrides(call)
-        headers = headers | {name: _as_text(call, name, overrides[name]) for name in overrides}
+        headers = headers | {
+            header: _as_text(call, header, call.arguments[member])
+            for member, header in OVERRIDES.items()
+            if member in call.arguments
+        }
     return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
 
 

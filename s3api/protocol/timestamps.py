@@ -15,7 +15,18 @@ SECOND_MS: Final = 1000
 MINUTE_MS: Final = 60 * SECOND_MS
 SECONDS: Final = tuple(f"{second:02d}.000Z" for second in range(60))
 
-http_date = lru_cache(4096)(format_http_date)
+_OF_MINUTE: Final = tuple(f"{second:02d} GMT" for second in range(60))
+
+
+@lru_cache(4096)
+def _http_minute(minutes: int) -> str:
+    """Write minutes since the epoch as an HTTP date up to its seconds."""
+    return format_http_date(minutes * MINUTE_MS).removesuffix(_OF_MINUTE[0])
+
+
+def http_date(epoch_ms: int) -> str:
+    """Write a time as `Mon, 12 Oct 2009 17:50:30 GMT`; the minute is cached, as for `iso_date`."""
+    return _http_minute(epoch_ms // MINUTE_MS) + _OF_MINUTE[epoch_ms // SECOND_MS % 60]
 
 
 @lru_cache(4096)

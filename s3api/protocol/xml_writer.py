@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from s3api.protocol import quirks
 from s3api.protocol.model import is_streamed, payload_of
@@ -35,8 +34,7 @@ JSON_TYPE: Final = (b"Content-Type", b"application/json")
 _UNPRINTABLE: Final = re.compile("[^\t\x20-\x7e\x80-\xff]")
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(NamedTuple):
     """A response but for its streamed payload: `body` is None where there is none to send here."""
 
     status: int
@@ -149,6 +147,8 @@ def header_value(text: str) -> bytes:
 
     Control characters become words too, so no value can end its line and begin another header.
     """
+    if text.isascii() and text.isprintable():  # three times as fast as the search
+        return text.encode()
     return _word(text) if _UNPRINTABLE.search(text) else text.encode("latin-1")
 
 
@@ -194,11 +194,12 @@ def compile_renderer(operation: OperationModel) -> Callable[[dict[str, Any]], Re
     status, document = operation.status, _document(operation)
 
     def render(output: dict[str, Any]) -> Rendered:
-        assert output.keys() <= known, f"{operation.name} has no {output.keys() - known}"
         headers: list[tuple[bytes, bytes]] = []
         for name, value in output.items():
             slot = slots.get(name)
-            if slot is not None and value is not None:
+            if slot is None:
+                assert name in known, f"{operation.name} has no {name}"
+            elif value is not None:
                 headers.append((slot[0], slot[1](value)))
         metadata = output.get("Metadata")
         if metadata:
