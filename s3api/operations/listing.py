@@ -148,7 +148,7 @@ def object_columns(names: Names, page: Page, owners: Owners | None) -> dict[str,
     columns: dict[str, list[Any]] = {
         "Key": names.write_all(page.keys),
         "LastModified": [version.modified_ms for version in page.versions],
-        "ETag": [f'"{attributes.etag}"' for attributes in held],
+        "ETag": [attributes.etag for attributes in held],
         "ChecksumAlgorithm": [tuple(attributes.checksums) for attributes in held],
         "ChecksumType": [attributes.checksum_type or None for attributes in held],
         "Size": [version.size for version in page.versions],

@@ -106,6 +106,9 @@ ROWS: Final[dict[str, frozenset[str]]] = {
     ),
 }
 
+# Members whose values are always in quotation marks: REF API_Object, sample responses.
+QUOTED: Final = frozenset({"ETag"})
+
 # Rows of two members that stand in one order: REF API_ListObjectVersions, sample responses. The
 # rows of both are given as the first member, those of the second as {its name: row}.
 INTERLEAVED: Final = {"Versions": "DeleteMarkers"}

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 class Table:
     """Rows given as columns by member name, each as long as the table; None is left out.
 
-    Values of lists are tuples. `guests` tells which rows are of the other kind, where there are
-    two (`quirks.INTERLEAVED`): of those only the members are written that such rows have.
+    Values of lists are tuples, and what always stands in quotation marks (`quirks.QUOTED`) is given
+    without. `guests` tells which rows are of the other kind, where there are two
+    (`quirks.INTERLEAVED`): of those only the members are written that such rows have.
     """
 
     columns: dict[str, list[Any]]
@@ -43,7 +44,8 @@ class Table:
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Walk the rows, as the values of members by name."""
         for values in zip(*self.columns.values(), strict=True):
-            yield dict(zip(self.columns, values, strict=True))
+            row = dict(zip(self.columns, values, strict=True))
+            yield row | {name: f'"{row[name]}"' for name in quirks.QUOTED & row.keys()}
 
 
 class TableWriter:
@@ -58,8 +60,9 @@ class TableWriter:
         for member in shape.members:
             name, wire = member.name, member.wire
             if name in self._required:
+                quote = escape('"') if name in quirks.QUOTED else ""
                 self._columns[name] = _plain(member.shape)
-                self._layout.append((name, f"<{wire}>", f"</{wire}>"))
+                self._layout.append((name, f"<{wire}>{quote}", f"{quote}</{wire}>"))
             else:
                 self._columns[name] = _rare(member.shape, write_member(member))
                 self._layout.append((name, "", ""))
