@@ -11,7 +11,7 @@ from s3api.operations.expiry import abortion
 from s3api.operations.grants import user_row
 from s3api.operations.listing import Names, owner_row, page_limit, past_rolled_up
 from s3api.operations.multipart import settle_upload
-from s3api.operations.put import checksum_members
+from s3api.protocol import Table
 
 if TYPE_CHECKING:
     from s3api.context import Call
@@ -41,7 +41,7 @@ async def list_parts(call: Call) -> Answer:
         "NextPartNumberMarker": page.parts[-1].number if page.parts else 0,
         "MaxParts": limit,
         "IsTruncated": page.is_truncated,
-        "Parts": [_part_row(part, held.checksum_algorithm) for part in page.parts],
+        "Parts": _part_rows(page.parts, held.checksum_algorithm),
         **_people(call, held),
         "StorageClass": held.storage_class,
         **abortion(call, upload),
@@ -73,16 +73,16 @@ def _marker(call: Call) -> int:
     return number
 
 
-def _part_row(part: PartInfo, algorithm: str) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "PartNumber": part.number,
-        "LastModified": part.modified_ms,
-        "ETag": f'"{part.etag}"',
-        "Size": part.size,
+def _part_rows(parts: list[PartInfo], algorithm: str) -> Table:
+    columns: dict[str, list[Any]] = {
+        "PartNumber": [part.number for part in parts],
+        "LastModified": [part.modified_ms for part in parts],
+        "ETag": [part.etag for part in parts],
+        "Size": [part.size for part in parts],
     }
-    if algorithm in part.checksums:
-        row |= checksum_members({algorithm: part.checksums[algorithm]}, "")
-    return row
+    if algorithm:
+        columns[f"Checksum{algorithm}"] = [part.checksums.get(algorithm) for part in parts]
+    return Table(columns)
 
 
 async def list_multipart_uploads(call: Call) -> Answer:

@@ -36,6 +36,7 @@ class Element:
 
     member: str  # its name in the parent's dict
     kind: str  # structure, list, or the kind of a scalar
+    is_scalar: bool
     convert: Callable[[str], Any] | None = None  # of a scalar
     repeats: bool = False  # it is an item: of its parent, or of a flattened list
     children: dict[str, Element] = field(default_factory=dict)
@@ -73,7 +74,8 @@ def compile_reader(root: str, shape: Shape) -> Callable[[bytes], dict[str, Any]]
 
 def _element(member: str, shape: Shape, *, repeats: bool = False) -> Element:
     required = shape.required - quirks.OPTIONAL_ELEMENTS.get(shape.name, frozenset())
-    element = Element(member, shape.kind, repeats=repeats, required=required)
+    is_scalar = shape.kind not in {"structure", "list"}
+    element = Element(member, shape.kind, is_scalar, repeats=repeats, required=required)
     if shape.kind == "structure":
         for child in shape.members:
             places = element.attributes if child.is_attribute else element.children
@@ -152,6 +154,7 @@ class _Reading:
         self._schema = schema
         self._open: list[tuple[Element, Any]] = []  # the path from the root, and what it holds
         self._text: list[str] = []
+        self._names: dict[str, str] = {}  # of tags, without their namespaces
         self._result: dict[str, Any] | None = None
         self._parser = expat.ParserCreate("utf-8", SEPARATOR)
         self._tag = ""  # the last one that was read
@@ -159,7 +162,8 @@ class _Reading:
     @property
     def place(self) -> str:
         """Say, for people, how far it was read."""
-        near = f", near <{self._tag}>" if self._tag else ""
+        name = self._tag.rpartition(SEPARATOR)[2]
+        near = f", near <{name}>" if name else ""
         return f"line {self._parser.CurrentLineNumber}{near}"
 
     def read(self, document: bytes) -> dict[str, Any]:
@@ -186,55 +190,59 @@ class _Reading:
         raise MalformedDocumentError
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
-        self._tag = name = tag.rpartition(SEPARATOR)[2]
-        if not self._open:
-            if name != self._root:
-                raise MalformedDocumentError
-            element = self._schema
+        self._tag = tag
+        name = self._names.get(tag)
+        if name is None:
+            name = self._names[tag] = tag.rpartition(SEPARATOR)[2]
+        if self._open:
+            element = self._open[-1][0].children.get(name)
         else:
-            parent, _ = self._open[-1]
-            child = parent.children.get(name)
-            if child is None:
-                raise MalformedDocumentError
-            element = child
-        self._check_text(is_scalar=False)
-        value: Any = [] if element.kind == "list" else {}
+            element = self._schema if name == self._root else None
+        if element is None:
+            raise MalformedDocumentError
+        if self._text:
+            self._drop_blanks()
+        value: Any = None if element.is_scalar else [] if element.kind == "list" else {}
         for attribute, text in attributes.items():
             known = element.attributes.get(attribute.rpartition(SEPARATOR)[2])
             if known is not None:
                 value[known.member] = known.convert(text) if known.convert else text
         self._open.append((element, value))
 
-    def _check_text(self, *, is_scalar: bool) -> str:
-        """Take the text read since the last tag; between elements only blanks may stand."""
+    def _drop_blanks(self) -> None:
+        """Take the text read since the last tag: between elements only blanks may stand."""
         text = "".join(self._text)
         self._text.clear()
-        if not is_scalar and text.strip():
+        if text.strip():
             raise MalformedDocumentError
-        return text
 
     def _end(self, tag: str) -> None:
-        self._tag = tag.rpartition(SEPARATOR)[2]
+        self._tag = tag
         element, value = self._open.pop()
-        is_scalar = element.kind not in {"structure", "list"}
-        text = self._check_text(is_scalar=is_scalar)
-        if is_scalar:
-            value = element.convert(text) if element.convert else text
-        elif element.kind == "structure" and not element.required <= value.keys():
-            raise MalformedDocumentError
-        if self._open:
+        if element.is_scalar:
+            value = "".join(self._text)
+            self._text.clear()
+            if element.convert is not None:
+                value = element.convert(value)
+        else:
+            if self._text:
+                self._drop_blanks()
+            if element.kind == "structure" and not element.required <= value.keys():
+                raise MalformedDocumentError
+        if not self._open:
+            self._result = value
+        elif element.repeats:
             self._attach(element, value)
         else:
-            self._result = value
-
-    def _attach(self, element: Element, value: Any) -> None:
-        _, holder = self._open[-1]
-        if not element.repeats:
+            holder = self._open[-1][1]
             if element.member in holder:
                 raise MalformedDocumentError
             holder[element.member] = value
-            return
+
+    def _attach(self, element: Element, item: Any) -> None:
+        """Add an item to its list, or to the flattened one in its parent."""
+        _, holder = self._open[-1]
         items = holder if isinstance(holder, list) else holder.setdefault(element.member, [])
         if len(items) >= ITEMS_MAX:
             raise MalformedDocumentError
-        items.append(value)
+        items.append(item)

@@ -25,7 +25,12 @@ columns = {
     "Owner": st.none() | owners,
 }
 named = {"VersionId": texts, "IsLatest": st.booleans()}
-RARE = ["ChecksumAlgorithm", "ChecksumType", "Owner"]
+parts = {
+    "PartNumber": st.integers(1, 10_000),
+    **{name: columns[name] for name in ("LastModified", "ETag", "Size")},
+    "ChecksumSHA256": st.none() | texts,
+}
+RARE = ["ChecksumAlgorithm", "ChecksumType", "ChecksumSHA256", "Owner"]
 OF_MARKERS = ["Key", "VersionId", "IsLatest", "LastModified", "Owner"]
 
 
@@ -67,6 +72,13 @@ def test_common_prefixes_are_what_their_rows_are(prefixes: list[str]) -> None:
     table, render = Table({"Prefix": prefixes}), OPERATIONS["ListObjectsV2"].render
     assert len(table) == len(prefixes)
     assert render({"CommonPrefixes": table}) == render({"CommonPrefixes": list(table)})
+
+
+@given(tables(parts))
+def test_parts_are_what_their_rows_are(table: Table) -> None:
+    """And parts of an upload, with checksums that some of them lack."""
+    render = OPERATIONS["ListParts"].render
+    assert render({"Parts": table}) == render({"Parts": list(table)})
 
 
 @given(st.lists(texts, max_size=4))
