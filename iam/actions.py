@@ -7,6 +7,7 @@ have (access points, batch jobs, Storage Lens ...) may be named: nobody asks for
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 PREFIX: Final = "s3:"
@@ -180,6 +181,7 @@ def is_condition_key(key: str) -> bool:
     return ":" in key
 
 
+@lru_cache(maxsize=4096)
 def may_have(action: str, key: str) -> bool:
     """Whether a request for an action can have a value for a key, given in lower case."""
     actions = ACTIONS_OF_KEY.get(key.partition("/")[0])

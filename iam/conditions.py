@@ -12,6 +12,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from operator import eq, ge, gt, le, lt
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -47,11 +48,12 @@ class InvalidCondition(ValueError):  # noqa: N818  # AWS says so
 class Template:
     """A text with variables, read once; ValueError where one has no end or no name."""
 
-    __slots__ = ("_pieces", "keys", "text")
+    __slots__ = ("_texts", "_variables", "keys", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._pieces: list[str | tuple[str, str | None]] = []  # texts; keys with their defaults
+        self._texts: list[str] = []  # with gaps, in which the variables stand
+        self._variables: list[tuple[int, str, str | None]] = []  # of a gap, key and default
         if VARIABLE.sub("", text).count("${") or "${}" in text:
             raise ValueError(text)
         at = 0
@@ -59,14 +61,15 @@ class Template:
             name, _, rest = match[1].partition(",")
             default, key = rest.strip(), name.strip().lower()
             is_quoted = len(default) > 1 and default[0] == default[-1] == "'"
-            self._pieces.append(text[at : match.start()])
+            self._texts += (text[at : match.start()], "")
+            gap = len(self._texts) - 1
             if name in SYMBOLS:
-                self._pieces.append(("", SYMBOLS[name]))
+                self._variables.append((gap, "", SYMBOLS[name]))
             else:
-                self._pieces.append((key, default[1:-1] if is_quoted else None))
+                self._variables.append((gap, key, default[1:-1] if is_quoted else None))
             at = match.end()
-        self._pieces.append(text[at:])
-        self.keys = {piece[0] for piece in self._pieces if isinstance(piece, tuple)} - {""}
+        self._texts.append(text[at:])
+        self.keys = {key for _, key, _ in self._variables} - {""}
 
     def fill(self, context: Context, quote: Callable[[str], str] = str) -> str | None:
         """Put a request's values in the place of the variables; None: it has not all of them.
@@ -74,16 +77,13 @@ class Template:
         `quote` makes a value safe from being read as a pattern. A key with several values is none
         that may stand for one: reference_policies_variables.html.
         """
-        made = []
-        for piece in self._pieces:
-            if isinstance(piece, str):
-                made.append(piece)
-                continue
-            values = context.get(piece[0], ())
-            value = values[0] if len(values) == 1 else piece[1]
+        made = self._texts.copy()
+        for gap, key, default in self._variables:
+            values = context.get(key, ())
+            value = values[0] if len(values) == 1 else default
             if value is None:
                 return None
-            made.append(quote(value))
+            made[gap] = quote(value)
         return "".join(made)
 
 
@@ -138,26 +138,28 @@ def _binary(text: str) -> bytes:
     return base64.b64decode(text, validate=True)
 
 
-def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    return ipaddress.ip_network(text, strict=False)
+def _network(text: str) -> tuple[int, int, int]:
+    """Read a network as its version, its bits, and those that it holds addresses to."""
+    network = ipaddress.ip_network(text, strict=False)
+    return network.version, int(network.network_address), int(network.netmask)
 
 
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """Read an address; one of IPv4 in IPv6's clothes is one of IPv4."""
+@lru_cache(maxsize=1024)
+def _address(text: str) -> tuple[int, int]:
+    """Read an address as its version and bits; one of IPv4 in IPv6's clothes is one of IPv4."""
     address = ipaddress.ip_address(text)
-    return getattr(address, "ipv4_mapped", None) or address
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.version, int(address)
 
 
-def _is_in(
-    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
-    network: ipaddress.IPv4Network | ipaddress.IPv6Network,
-) -> bool:
-    return address in network
+def _is_in(address: tuple[int, int], network: tuple[int, int, int]) -> bool:
+    version, bits, mask = network
+    return address[0] == version and address[1] & mask == bits
 
 
 def _is_narrow(network: str) -> bool:
     """Tell whether a network is less than the public: S3 draws the line at /8 and at /32."""
-    found = _network(network)
+    found = ipaddress.ip_network(network, strict=False)
     return found.prefixlen >= (8 if found.version == IPV4 else 32)
 
 
@@ -240,11 +242,16 @@ class Condition:
             if self.if_exists and not actual:
                 return True
             return self.quantifier == FOR_ALL if self.quantifier else operator.is_negated
-        wanted = self._filled(context, operator) if self.templates else self.fixed
-        if self.templates and operator.takes_patterns:
-            actual = [as_itself(value) for value in actual]
-        met = (_meets(operator, value, wanted) for value in actual)
-        return all(met) if self.quantifier == FOR_ALL else any(met)
+        wanted: Sequence[Any] = self.fixed
+        if self.templates:
+            wanted = self._filled(context, operator)
+            if operator.takes_patterns:
+                actual = [as_itself(value) for value in actual]
+        is_for_all = self.quantifier == FOR_ALL
+        for value in actual:  # a loop, and another below: generators would cost as much again
+            if _meets(operator, value, wanted) is not is_for_all:
+                return not is_for_all
+        return is_for_all
 
     def fixes(self, keys: frozenset[str]) -> bool:
         """Tell whether it holds one of `keys` to values that are written out, and not too wide."""
@@ -281,7 +288,10 @@ def _meets(operator: Operator, actual: str, wanted: Iterable[Any]) -> bool:
     except ValueError:  # none that the operator can take
         return operator.is_negated
     test = operator.test
-    return any(test(value, each) for each in wanted) is not operator.is_negated
+    for each in wanted:
+        if test(value, each):
+            return not operator.is_negated
+    return operator.is_negated
 
 
 # --- reading -------------------------------------------------------------------------------------

@@ -8,7 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from iam.conditions import Template
 from iam.grammar import (
@@ -61,7 +64,7 @@ class Effect(Enum):
     DENY = "deny"
 
 
-class Question(NamedTuple):
+class Question(msgspec.Struct, frozen=True):
     """What a policy is asked about.
 
     `names` are all names that a principal element may call the caller by; nobody has none. The keys
@@ -75,7 +78,7 @@ class Question(NamedTuple):
     is_prefix: bool = False  # it is about everything whose ARN begins with `resource`
 
 
-class Answer(NamedTuple):
+class Answer(msgspec.Struct, frozen=True):
     """An effect, and the statement it comes from: by its Sid, or by its place from 1 on.
 
     `source` says in words which of several policies it is a statement of.
@@ -87,6 +90,15 @@ class Answer(NamedTuple):
 
 
 SILENT: Final = Answer(Effect.NONE)
+
+
+def places_of(question: Question) -> tuple[str, ...]:
+    """Name the places that a question is within, as resources do; none: it may be in any."""
+    resource = question.resource
+    if question.is_prefix or not resource.startswith(ARN):
+        return ()
+    bucket, _, key = resource[len(ARN) :].partition("/")
+    return EVERYWHERE, bucket, f"{bucket}/{key.partition('/')[0]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +128,7 @@ class Statement:
     actions: Names
     resources: Resources
     conditions: tuple[Condition, ...]
+    number: int = 0  # in its policy
 
     @property
     def keys(self) -> set[str]:
@@ -136,7 +149,14 @@ class Statement:
             return False
         if question.is_prefix:
             return not any(self._misses(question))
-        return all(condition.holds(question.context) for condition in self.conditions)
+        for condition in self.conditions:  # noqa: SIM110  # a loop: see `Names.holds`
+            if not condition.holds(question.context):
+                return False
+        return True
+
+    def answer(self, source: str = "") -> Answer:
+        """Say what it says where it applies."""
+        return Answer(Effect.ALLOW if self.is_allow else Effect.DENY, self.sid, source)
 
     def lacks(self, question: Question) -> list[str]:
         """Name the keys of the conditions that alone keep the statement from applying."""
@@ -175,31 +195,50 @@ class Statement:
                 yield condition.key
 
 
-class _Chosen:
+class Chosen:
     """The statements on one action; where they are many, by the place that they are about."""
 
-    __slots__ = ("_by_place", "all")
+    __slots__ = ("_by_place", "_places", "all")
 
     def __init__(self, statements: tuple[Statement, ...]) -> None:
         self.all = statements
+        self._places: frozenset[str] = frozenset().union(
+            *(each.resources.places for each in statements)
+        )
         self._by_place: dict[str, list[Statement]] = {}
         if len(statements) > FEW:
             for statement in statements:
                 for place in statement.resources.places:
                     self._by_place.setdefault(place, []).append(statement)
 
-    def near(self, question: Question) -> Sequence[Statement]:
-        """List all that may be about what is asked, and perhaps some more."""
-        resource, by_place = question.resource, self._by_place
-        if not by_place or question.is_prefix or not resource.startswith(ARN):
-            return self.all
-        bucket, _, key = resource[len(ARN) :].partition("/")
-        found = by_place.get(EVERYWHERE, [])
-        for place in (bucket, f"{bucket}/{key.partition('/')[0]}"):
-            more = by_place.get(place)
-            if more is not None:
-                found = found + more
+    def find(self, question: Question, places: tuple[str, ...]) -> Statement | None:
+        """Find the statement that decides: one that denies before any that allows.
+
+        `places` are those of the question.
+        """
+        if places and self._places.isdisjoint(places):
+            return None
+        found = None
+        for statement in self._near(places):
+            if found is not None and statement.is_allow:
+                continue
+            if statement.speaks_of(question):
+                if not statement.is_allow:
+                    return statement
+                found = statement
         return found
+
+    def _near(self, places: tuple[str, ...]) -> Sequence[Statement]:
+        """List all that may be about what is in these places, in their order, and perhaps more."""
+        if not places or not self._by_place:
+            return self.all
+        found = [self._by_place[place] for place in places if place in self._by_place]
+        if len(found) == 1:
+            return found[0]
+        return sorted({each.number: each for some in found for each in some}.values(), key=_NUMBER)
+
+
+_NUMBER: Final = attrgetter("number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,24 +248,17 @@ class Policy:
     statements: tuple[Statement, ...]
     keys: frozenset[str] = frozenset()  # of the request, in lower case: all it may depend on
     text: str = field(default="", repr=False)  # as it was written
-    _by_action: dict[str, _Chosen] = field(default_factory=dict, repr=False, compare=False)
+    _by_action: dict[str, Chosen] = field(default_factory=dict, repr=False, compare=False)
 
     def ask(self, question: Question) -> Answer:
         """Say what the policy says: an explicit deny before any allow."""
-        found = SILENT
-        for statement in self._about(question.action).near(question):
-            if found.effect is Effect.ALLOW and statement.is_allow:
-                continue
-            if statement.speaks_of(question):
-                if not statement.is_allow:
-                    return Answer(Effect.DENY, statement.sid)
-                found = Answer(Effect.ALLOW, statement.sid)
-        return found
+        found = self.on(question.action).find(question, places_of(question))
+        return SILENT if found is None else found.answer()
 
     def might(self, question: Question) -> Effect:
         """Say whether it may allow something that is asked about, or denies all of it."""
         found = Effect.NONE
-        for statement in self._about(question.action).all:
+        for statement in self.on(question.action).all:
             if statement.might(question):
                 if not statement.is_allow:
                     return Effect.DENY
@@ -235,7 +267,7 @@ class Policy:
 
     def lacks(self, question: Question) -> dict[str, list[str]]:
         """Name the statements that only conditions keep from allowing it, and the keys of these."""
-        allowing = (each for each in self._about(question.action).all if each.is_allow)
+        allowing = (each for each in self.on(question.action).all if each.is_allow)
         found = {each.sid: each.lacks(question) for each in allowing}
         return {sid: keys for sid, keys in found.items() if keys}
 
@@ -247,12 +279,12 @@ class Policy:
         """
         return any(each.is_allow and each.is_for_everybody for each in self.statements)
 
-    def _about(self, action: str) -> _Chosen:
+    def on(self, action: str) -> Chosen:
         """Choose the statements on an action, once for each action."""
         chosen = self._by_action.get(action)
         if chosen is None:
             folded = action.lower()
-            chosen = _Chosen(tuple(each for each in self.statements if each.actions.holds(folded)))
+            chosen = Chosen(tuple(each for each in self.statements if each.actions.holds(folded)))
             self._by_action[action] = chosen
         return chosen
 
@@ -328,4 +360,5 @@ def _statement(number: int, fields: dict[str, Any], document: Document) -> State
             tuple(resources),
         ),
         conditions=document.conditions(fields),
+        number=number,
     )

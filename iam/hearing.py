@@ -6,17 +6,18 @@ may depend on make a `Hearing`; it puts the question, hears every side and decid
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import structs
 
 from iam import policy
 from iam.acl import ANONYMOUS_ID
 from iam.actions import OF_OBJECT, may_have
-from iam.documents import Effect, Question
+from iam.documents import SILENT, Effect, Question
 from iam.grammar import ARN
 from iam.policy import BY_OBJECT, Said, Verdict
 from iam.resources import OBJECT_TAG
-from iam.rights import NO_RIGHTS, Rights
+from iam.rights import NO_RIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 LIST_BUCKET: Final = "s3:ListBucket"
 ANYTHING: Final = f"{ARN}*"  # the resource of what concerns no bucket: ListAllMyBuckets
-NOTHING_SAID: Final = Said()
 NO_NAMES: Final = frozenset[str]()
 ACCOUNT_KEYS: Final = frozenset({"aws:resourceaccount", "s3:resourceaccount"})
 # Keys that say who asks, by the field of a principal that has the value.
@@ -57,92 +57,114 @@ _WITH_OBJECT: Final = frozenset(
 )
 
 
-@dataclass(slots=True)
+class _Context(dict[str, Any]):
+    """The condition keys of one question: each is found out when a policy first asks for it."""
+
+    __slots__ = ("_find",)
+
+    def __init__(self, find: Callable[[str], Sequence[str] | None]) -> None:
+        self._find = find
+
+    def __missing__(self, key: str) -> Sequence[str] | None:
+        value = self[key] = self._find(key)
+        return value
+
+    def get(self, key: str, default: Any = None) -> Any:
+        value = self[key]
+        return default if value is None else value
+
+
 class Hearing:
     """Everybody who has a say in what one caller may do in one place.
 
     The caller is a user, perhaps by a key with a policy of its own (`narrowing`); None did not
     sign. `bucket` is None where there is none yet: then `name` is what it would be called, None for
     what concerns no bucket. `is_prefix`: it is about whatever keys there are that begin with `key`.
+    `keyring` knows whose account is whose.
     """
 
-    principal: Principal | None
-    narrowing: Policy | None
-    bucket: Place | None
-    name: str | None
-    key: str | None
-    keyring: Keyring  # whose account is whose
-    look: Look
-    is_prefix: bool = False
-    is_plain: bool = field(init=False)  # no policy may speak of some keys and not of others
-    _document: Policy | None = field(init=False)
-    _asked: frozenset[str] | None = field(init=False, default=None)
+    __slots__ = (
+        *("_document", "bucket", "is_plain", "is_prefix", "key", "keyring", "look", "name"),
+        *("narrowing", "principal", "rights"),
+    )
 
-    def __post_init__(self) -> None:
-        self._document = None if self.bucket is None else self.bucket.policy
-        self.is_plain = (
-            self._document is None
-            and self.narrowing is None
-            and (self.principal is None or self.principal.rights.is_plain)
-        )
-
-    @property
-    def rights(self) -> Rights:
-        """What all policies of the user say together."""
-        return NO_RIGHTS if self.principal is None else self.principal.rights
+    def __init__(  # noqa: PLR0913  # all that is heard
+        self,
+        principal: Principal | None,
+        narrowing: Policy | None,
+        bucket: Place | None,
+        name: str | None,
+        key: str | None,
+        keyring: Keyring,
+        look: Look,
+        is_prefix: bool = False,  # noqa: FBT001, FBT002
+    ) -> None:
+        self.principal, self.narrowing, self.bucket = principal, narrowing, bucket
+        self.name, self.key, self.is_prefix = name, key, is_prefix
+        self.keyring, self.look = keyring, look
+        # What all policies of the user say together.
+        self.rights = rights = NO_RIGHTS if principal is None else principal.rights
+        self._document = document = None if bucket is None else bucket.policy
+        # Whether no policy may speak of some keys and not of others.
+        self.is_plain = document is None and narrowing is None and rights.is_plain
 
     @property
     def caller_id(self) -> str:
         """Canonical id of who asks; nobody has one too."""
         return ANONYMOUS_ID if self.principal is None else self.principal.canonical_id
 
-    @property
-    def _keys(self) -> frozenset[str]:
-        """Name the condition keys that any of the policies may depend on; found out once."""
-        if self._asked is None:
-            asked = (self._document, self.narrowing)
-            more = (each.keys for each in asked if each is not None)
-            self._asked = self.rights.keys.union(*more)
-        return self._asked
-
     # --- asking --------------------------------------------------------------------------------
 
     def question(self, action: str, tags: Tags | None = None, owner: str | None = None) -> Question:
-        """Put a question about `action` in the words of policies.
+        """Put a question about `action` in the words of policies, with all that they may ask for.
 
         `tags` are those of the object that is there, where that is known; `owner` is the canonical
         id of whose it is, None: the bucket's owner's.
         """
+        question = self._question(action, tags, owner)
+        asked = (each.keys for each in (self._document, self.narrowing) if each is not None)
+        keys = self.rights.keys.union(question.context, *asked)
+        found = {key: question.context.get(key) for key in keys}
+        known = {key: values for key, values in found.items() if values is not None}
+        return structs.replace(question, context=known)
+
+    def _question(self, action: str, tags: Tags | None, owner: str | None) -> Question:
+        """As `question`, of which nothing is known yet."""
         resource = ANYTHING if self.name is None else ARN + self.name
         if self.key is not None and action in OF_OBJECT:
             resource = f"{resource}/{self.key}"
-        principal = self.principal
-        context = {}
-        for key in self._keys:
-            values = self._value(key, tags, owner) if may_have(action, key) else None
-            if values is not None:
-                context[key] = values
+
+        def find(key: str) -> Sequence[str] | None:
+            return self._value(key, tags, owner) if may_have(action, key) else None
+
+        context = _Context(find)
         if action == LIST_BUCKET and self.key is not None:
             context["s3:prefix"] = (self.key,)  # whether a key is there: a list of its name
-        names = NO_NAMES if principal is None else principal.names
+        names = NO_NAMES if self.principal is None else self.principal.names
         return Question(action, resource, names, context, self.is_prefix)
 
     def ask(self, action: str, tags: Tags | None = None, owner: str | None = None) -> Said:
         """Hear what all policies say of an action."""
-        if self.is_plain:
-            return self._ask_plain(action, owner)
-        question = self.question(action, tags, owner)
-        return policy.hear(self.principal, self.narrowing, self.bucket, question)
-
-    def _ask_plain(self, action: str, owner: str | None) -> Said:
-        """Hear S4's own roles where there is nothing else, which is most often so."""
-        principal = self.principal
+        principal, rights = self.principal, self.rights
+        question = None if self.is_plain else self._question(action, tags, owner)
         if principal is None:
-            return NOTHING_SAID
-        if owner is None and self.bucket is not None:
+            identity = SILENT
+        elif question is None or rights.is_plain:
+            identity = rights.ask_plain(action, is_own=self._is_own(principal, owner))
+        else:
+            identity = rights.ask(question)
+        if question is None:
+            return Said(identity)
+        key = None if self.narrowing is None else self.narrowing.ask(question)
+        return Said(identity, policy.ask_bucket(principal, self.bucket, question), key)
+
+    def _is_own(self, principal: Principal, owner: str | None) -> bool:
+        """Tell whether what is asked about is the user's; what is not there yet is."""
+        if owner is None:
+            if self.bucket is None:
+                return True
             owner = self.bucket.owner_canonical_id
-        is_own = owner is None or owner == principal.canonical_id
-        return Said(principal.rights.ask_plain(action, is_own=is_own))
+        return owner == principal.canonical_id
 
     def _value(self, key: str, tags: Tags | None, owner: str | None) -> Sequence[str] | None:
         """Find the values of a condition key; None: there are none."""
@@ -214,7 +236,7 @@ class Hearing:
         if self.decide_bucket(action).verdict is not Verdict.DENY:
             return True
         is_prefix = self.is_prefix and action in OF_OBJECT
-        question = self.question(action)._replace(is_prefix=is_prefix)
+        question = structs.replace(self.question(action), is_prefix=is_prefix)
         policies = (self._document, self.narrowing, *(each.policy for each in self.rights))
         said = {each.might(question) for each in policies if each is not None}
         return Effect.ALLOW in said and Effect.DENY not in said
@@ -230,6 +252,21 @@ class Hearing:
         if principal.is_super or principal.canonical_id == bucket.owner_canonical_id:
             return True
         return self.ask(action).identity.effect is Effect.ALLOW
+
+
+def is_plainly_allowed(principal: Principal, action: str, bucket: Place) -> bool:
+    """Whether S4's own roles allow a user something in a bucket where nobody else has a say.
+
+    So it is most often, and then it is allowed whatever key it is about. Whatever else has to be
+    heard is no: it takes a `Hearing`.
+    """
+    if bucket.policy is not None or bucket.has_acls:
+        return False
+    rights = principal.rights
+    if not rights.is_plain:
+        return False
+    is_own = principal.canonical_id == bucket.owner_canonical_id
+    return rights.ask_plain(action, is_own=is_own).effect is Effect.ALLOW
 
 
 def find_tag(tags: Tags, folded: str) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from iam.rights import NO_RIGHTS, Rights
@@ -57,8 +58,12 @@ class Principal:
     @property
     def names(self) -> frozenset[str]:
         """Every name a policy's principal element may call the user by, or his account."""
-        account = f"arn:aws:iam::{self.account_id}:root"
-        return frozenset({self.arn, account, self.account_id, self.canonical_id})
+        return _names(self.arn, self.account_id, self.canonical_id)
+
+
+@lru_cache(maxsize=1024)
+def _names(arn: str, account_id: str, canonical_id: str) -> frozenset[str]:
+    return frozenset({arn, f"arn:aws:iam::{account_id}:root", account_id, canonical_id})
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,13 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_res
 from __future__ import annotations
 
 import re
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+KEPT_CHARACTERS_MAX: Final = 256
 WILD: Final = re.compile(r"[*?]")
 
 
@@ -30,9 +31,17 @@ def as_itself(text: str) -> str:
 def compile_pattern(pattern: str) -> Callable[[str], bool]:
     """Make the test of a text against a pattern, case-sensitive and as a whole.
 
-    Nothing is kept of it: requests bring values of their own into patterns with variables. Only `?`
-    needs a regular expression. There each run up to the next literal is atomic, so that no text
-    takes more time than its length times the pattern's.
+    Of many short ones the last are kept: requests bring the same values into patterns with
+    variables, and new ones of any length.
+    """
+    return _kept(pattern) if len(pattern) <= KEPT_CHARACTERS_MAX else _compile(pattern)
+
+
+def _compile(pattern: str) -> Callable[[str], bool]:
+    """Make a test. Only `?` needs a regular expression.
+
+    There each run up to the next literal is atomic, so that no text takes more time than its length
+    times the pattern's.
     """
     if pattern == "*":
         return lambda _text: True
@@ -44,6 +53,9 @@ def compile_pattern(pattern: str) -> Callable[[str], bool]:
     if not tail and not any(runs):
         return lambda text: text.startswith(head)
     return partial(_holds, head, runs, tail)
+
+
+_kept: Final = lru_cache(maxsize=1024)(_compile)
 
 
 def _holds(head: str, runs: list[str], tail: str, text: str) -> bool:

@@ -16,7 +16,9 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-auth-workfl
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
+
+import msgspec
 
 from iam.acl import ANONYMOUS_ID, Permission, grants_to
 from iam.documents import SILENT, Answer, Effect
@@ -93,7 +95,7 @@ class Cause(Enum):
     NOBODY = "nobody"  # nothing allows it
 
 
-class Said(NamedTuple):
+class Said(msgspec.Struct, frozen=True):
     """What the policies say of an action: of who asks, of the bucket, of a key that has one."""
 
     identity: Answer = SILENT
@@ -101,7 +103,7 @@ class Said(NamedTuple):
     key: Answer | None = None
 
 
-class Decision(NamedTuple):
+class Decision(msgspec.Struct, frozen=True):
     """A verdict, and why: whose word it follows, and where in it."""
 
     verdict: Verdict
@@ -153,24 +155,31 @@ def hear(
     question: Question,
 ) -> Said:
     """Ask the policies of who asks, of a bucket, and of an access key that has one."""
+    return Said(
+        SILENT if principal is None else principal.rights.ask(question),
+        ask_bucket(principal, bucket, question),
+        None if narrowing is None else narrowing.ask(question),
+    )
+
+
+def ask_bucket(principal: Principal | None, bucket: Place | None, question: Question) -> Answer:
+    """Ask the policy of a bucket, if it has one.
+
+    access-control-block-public-access.html, RestrictPublicBuckets: "only AWS service principals and
+    authorized users within the bucket owner's account".
+    """
     document = bucket.policy if bucket is not None else None
-    answer = SILENT if document is None else document.ask(question)
-    # access-control-block-public-access.html, RestrictPublicBuckets: "only AWS service principals
-    # and authorized users within the bucket owner's account".
+    if bucket is None or document is None:
+        return SILENT
+    answer = document.ask(question)
     if (
         answer.effect is Effect.ALLOW
-        and bucket is not None
-        and document is not None
         and bucket.restricts_public_policy
         and document.is_public
         and not _owns(principal, bucket)
     ):
-        answer = answer._replace(effect=Effect.NONE)
-    return Said(
-        SILENT if principal is None else principal.rights.ask(question),
-        answer,
-        None if narrowing is None else narrowing.ask(question),
-    )
+        return msgspec.structs.replace(answer, effect=Effect.NONE)
+    return answer
 
 
 def decide(principal: Principal | None, action: str, bucket: Place | None, said: Said) -> Decision:

@@ -61,13 +61,15 @@ class Resources:
         if not self.variable:
             return self.fixed.holds(question.resource)
         fixed, context = self.fixed, question.context
+        if fixed.holds(question.resource) is not fixed.is_not:
+            return not fixed.is_not
         resource = as_itself(question.resource)
-        # One with a variable that the request lacks fits nothing: reference_policies_variables.
-        texts = (each.fill(context, as_itself) for each in self.variable)
-        is_met = any(test(question.resource) for test in fixed.tests) or any(
-            compile_pattern(text)(resource) for text in texts if text is not None
-        )
-        return is_met is not fixed.is_not
+        for each in self.variable:
+            text = each.fill(context, as_itself)
+            # One with a variable that the request lacks fits nothing: reference_policies_variables.
+            if text is not None and compile_pattern(text)(resource):
+                return not fixed.is_not
+        return fixed.is_not
 
     def _hold_below(self, question: Question, *, is_whole: bool) -> bool:
         """Tell whether they hold for everything below a prefix, or else for anything there."""

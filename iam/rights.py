@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from iam.documents import SILENT, Effect, Question, load_policy
+from iam.documents import SILENT, Question, load_policy, places_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from iam.documents import Answer, Policy
+    from iam.documents import Answer, Chosen, Policy
 
 
 class Attached(NamedTuple):
@@ -29,7 +29,7 @@ class Attached(NamedTuple):
 class Rights:
     """Policies that are asked as one. Never changes once made."""
 
-    __slots__ = ("_attached", "_plain", "is_plain", "keys")
+    __slots__ = ("_attached", "_by_action", "_plain", "is_plain", "keys")
 
     def __init__(self, attached: Iterable[Attached] = ()) -> None:
         self._attached = tuple(attached)
@@ -38,6 +38,7 @@ class Rights:
         )
         # S4's own roles look at nothing but whose a thing is, and let who may read also list.
         self.is_plain = all(each.is_builtin for each in self._attached)
+        self._by_action: dict[str, list[tuple[str, Chosen]]] = {}
         self._plain: dict[tuple[str, bool], Answer] = {}
 
     def __iter__(self) -> Iterator[Attached]:
@@ -45,14 +46,24 @@ class Rights:
 
     def ask(self, question: Question) -> Answer:
         """Say what the policies say: an explicit deny of any before any allow."""
-        found = SILENT
-        for source, policy, _ in self._attached:
-            answer = policy.ask(question)
-            if answer.effect is Effect.DENY:
-                return answer._replace(source=source)
-            if found is SILENT and answer.effect is Effect.ALLOW:
-                found = answer._replace(source=source)
+        found, places = SILENT, places_of(question)
+        for source, chosen in self._on(question.action):
+            statement = chosen.find(question, places)
+            if statement is None:
+                continue
+            if not statement.is_allow:
+                return statement.answer(source)
+            if found is SILENT:
+                found = statement.answer(source)
         return found
+
+    def _on(self, action: str) -> list[tuple[str, Chosen]]:
+        """Choose the policies that have something on an action, once for each action."""
+        chosen = self._by_action.get(action)
+        if chosen is None:
+            each = ((source, policy.on(action)) for source, policy, _ in self._attached)
+            chosen = self._by_action[action] = [pair for pair in each if pair[1].all]
+        return chosen
 
     def ask_plain(self, action: str, *, is_own: bool) -> Answer:
         """Say what S4's own roles say of what is the user's own, or another's: as `ask`, once."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from iam.documents import Effect
+from iam.hearing import is_plainly_allowed
 from iam.policy import Cause, Decision, Verdict
 from s3api.decision import OpenDecision, denial
 from s3api.errors import S3Error
@@ -50,6 +51,14 @@ def authorise(
     `version_id` is for a version that the request names elsewhere than in its query. Returns the
     decision that remains open because it depends on the object; None: it is allowed.
     """
+    credential = call.identity.credential
+    if (
+        credential is not None
+        and bucket is not None
+        and credential.policy is None
+        and is_plainly_allowed(credential.principal, action, bucket)
+    ):
+        return None
     return _decide(hear(call, bucket, key, version_id), action)
 
 
@@ -178,10 +187,11 @@ def may_also(call: Call, action: str, info: ObjectInfo) -> bool:
 
 
 def check_settled(call: Call) -> None:
-    """Refuse to answer what nobody decided."""
+    """Refuse to answer what nobody decided; what is settled is let go, for it knows the call."""
     for decision in (call.decision, call.source_decision):
         if decision is not None and not decision.is_settled:
             raise S3Error("AccessDenied")
+    call.decision = call.source_decision = None
 
 
 def check_missing(call: Call, refusal: S3Error) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import astuple
 
 from iam.documents import (
     Effect,
@@ -54,9 +55,8 @@ def said(
 ) -> tuple[Effect, str]:
     """Ask the policy of the bucket photos."""
     keys = {name.replace("__", ":"): (value,) for name, value in context.items()}
-    return tuple(  # type: ignore[return-value]
-        read_bucket_policy(text, "photos", is_known).ask(Question(action, resource, names, keys))
-    )
+    question = Question(action, resource, names, keys)
+    return astuple(read_bucket_policy(text, "photos", is_known).ask(question))
 
 
 def effect(*arguments: Any, **context: str) -> Effect:

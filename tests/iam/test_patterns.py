@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from iam import patterns
 from iam.documents import DOCUMENT_BYTES_MAX
 from iam.patterns import as_itself, compile_pattern
 from s3api.operations.policy_question import VALUE_CHARACTERS_MAX
@@ -78,3 +79,15 @@ def test_the_longest_pattern_ends_soon_on_the_longest_value() -> None:
 def test_a_value_as_itself_is_no_pattern(value: str, text: str) -> None:
     """A value put into a pattern is met by itself only, whatever characters it has."""
     assert bool(compile_pattern(as_itself(value))(as_itself(text))) is (value == text)
+
+
+def test_what_is_kept_of_patterns_is_bounded() -> None:
+    """Of patterns that requests make with their values few are kept, and no long one."""
+    kept = patterns._kept
+    for number in range((kept.cache_parameters()["maxsize"] or 0) + 10):
+        assert compile_pattern(f"home/{number}/*")(f"home/{number}/x")
+    before = kept.cache_info()
+    assert before.currsize == before.maxsize
+    long = "a" * patterns.KEPT_CHARACTERS_MAX + "*"
+    assert compile_pattern(long)(long)
+    assert kept.cache_info() == before

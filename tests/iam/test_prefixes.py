@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from iam.documents import Effect, Policy, Question, read_identity_policy
 from iam.hearing import Hearing
@@ -177,7 +178,7 @@ def test_rights_of_several_policies_hold_together() -> None:
     )
     question = Question("s3:DeleteObject", ARN + PREFIX, frozenset(), {}, is_prefix=True)
     assert rights.ask(question).effect is Effect.DENY
-    assert rights.ask(question._replace(resource=f"{ARN}free/")).effect is Effect.ALLOW
+    assert rights.ask(structs.replace(question, resource=f"{ARN}free/")).effect is Effect.ALLOW
 
 
 ANN = {"Condition": {"StringEquals": {"aws:username": "ann"}}}
