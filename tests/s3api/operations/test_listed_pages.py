@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
+import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ import pytest
 
 from s3api.context import S3Config, Store
 from s3api.operations.listed_pages import read_page
+from s3api.protocol import OPERATIONS, Table
 from s3api.rates import lone_rates
 from storage_engine import EngineOptions, Versioning, open_engine
 from tests.storage_engine.engine_steps import BUCKET, put
@@ -63,3 +66,35 @@ def test_a_slow_page_is_the_page(
     assert [thread is threading.main_thread() for thread in threads] == (
         [True, False] if is_finished_elsewhere else [True]
     )
+
+
+def test_no_step_of_python_is_taken_for_a_key(engine: StorageEngine) -> None:
+    """Ten times as many keys in a row are read and written by hardly more calls of functions."""
+    with ThreadPoolExecutor() as pool:
+        wait([pool.submit(put, engine, f"row/{number:03}", b"x") for number in range(400)])
+
+    def listed(limit: int) -> int:
+        calls = 0
+
+        def count(_frame: object, event: str, _argument: object) -> None:
+            nonlocal calls
+            calls += event == "call"
+
+        sys.setprofile(count)
+        try:
+            page = engine.listed_objects(BUCKET, prefix="row/", limit=limit)
+            columns = {
+                "Key": page.keys,
+                "LastModified": [version.modified_ms for version in page.versions],
+                "ETag": [version.attributes.etag for version in page.versions],
+                "Size": [version.size for version in page.versions],
+                "StorageClass": [version.attributes.storage_class for version in page.versions],
+            }
+            OPERATIONS["ListObjectsV2"].render({"Contents": Table(columns)})
+        finally:
+            sys.setprofile(None)
+        assert len(page) == limit
+        return calls
+
+    listed(1)
+    assert listed(400) - listed(40) < 60
