@@ -70,21 +70,20 @@ HOST: Final = (b"x-amz-id-2", HOST_ID.encode())
 class Reply:
     """Writes one response, and remembers whether it has begun."""
 
-    def __init__(self, send: Send, number: str, *, is_head: bool) -> None:
+    has_begun = False
+    cors: Headers | tuple[()] = ()
+
+    def __init__(self, send: Send, course: Course, *, is_head: bool) -> None:
         self._send = send
         self.is_head = is_head
-        self.request_id = number
-        self.has_begun = False
-        self.course = Course(self.request_id)
-        self.cors: Headers = []
+        self.course = course
 
     async def start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         """Send status and headers, with the ids every S3 reply carries."""
         self.has_begun = True
-        self.course.status = status
-        self.course.answered = time.perf_counter()
-        headers += self.cors
-        headers += ((b"x-amz-request-id", self.request_id.encode()), HOST)
+        course = self.course
+        course.status, course.answered = status, time.perf_counter()
+        headers += (*self.cors, (b"x-amz-request-id", course.request_id.encode()), HOST)
         try:
             await self._send({"type": "http.response.start", "status": status, "headers": headers})
         except OSError as error:  # ASGI's word for a client that has gone
@@ -163,19 +162,18 @@ class S3App:
         if not number:
             number = f"{next(self._numbers):016X}"
             request_id.set(number)
-        reply = Reply(send, number, is_head=scope["method"] == "HEAD")
-        reply.course.scope = scope
-        reply.course.is_errand = guest is not None
+        course = Course(number, is_errand=guest is not None, scope=scope)
+        reply = Reply(send, course, is_head=scope["method"] == "HEAD")
         target = NOWHERE
         self.in_flight += 1
         try:
             request = Request(scope, receive)
             domains = self.store.config.domains if guest is None else None
             target = parse_target(request.header("host"), request.raw_path, domains)
-            reply.course.request, reply.course.target = request, target
+            course.request, course.target = request, target
             await self._serve(request, target, reply, guest)
         except ClientDisconnected:
-            reply.course.code = GONE  # nobody is left to answer
+            course.code = GONE  # nobody is left to answer
         except S3Error as error:
             await _refuse(reply, error, target)
         except EngineError as error:
@@ -188,7 +186,7 @@ class S3App:
             await _refuse(reply, S3Error("InternalError"), target)
         finally:
             self.in_flight -= 1
-            self._tell(reply.course)
+            self._tell(course)
 
     async def perform(
         self, errand: Errand, serve: Callable[[Call], Awaitable[Answer]] | None = None
@@ -261,7 +259,7 @@ class S3App:
         if guest is None and identity.credential is not None:
             store.notes.note_use(identity.credential.access_key, now_ms)
         call = Call(store, request, target, operation, identity, None, {}, now_ms, form=form)
-        call.request_id = reply.request_id
+        call.request_id = course.request_id
         course.call = call
         if guest is None:
             set_scene(call.actor)
@@ -448,7 +446,7 @@ async def _refuse(reply: Reply, error: S3Error, target: Target) -> None:
     ]
     if not reply.is_head and error.status not in BODILESS:
         body = render_error(
-            error, resource=target.resource, request_id=reply.request_id, host_id=HOST_ID
+            error, resource=target.resource, request_id=reply.course.request_id, host_id=HOST_ID
         )
         headers += [XML, (b"content-length", b"%d" % len(body))]
     with suppress(ClientDisconnected):

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from buckets.naming import bucket_arn
 from iam.audit.acting import Actor, Via, current_actor, refusal_is_told
@@ -52,8 +53,7 @@ class DataAccess(StrEnum):
     ALL = "all"
 
 
-@dataclass(slots=True)
-class Course:
+class Course(msgspec.Struct):
     """What became of one request, as far as it got; status 0: nothing was answered."""
 
     request_id: str
@@ -68,7 +68,7 @@ class Course:
     reason: str = ""
     sent_bytes: int = 0
     is_errand: bool = False  # done for one who came through another door, which knows him
-    began: float = field(default_factory=time.perf_counter)
+    began: float = msgspec.field(default_factory=time.perf_counter)
     answered: float = 0.0  # as `began`: when the reply began; 0: it did not
     scope: dict[str, Any] | None = None  # ASGI's, of a request that came by HTTP
 

@@ -10,7 +10,7 @@ import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
@@ -312,8 +312,7 @@ def _hear(work: asyncio.Future[Any]) -> None:
         work.exception()
 
 
-@dataclass(slots=True)
-class Call:
+class Call(msgspec.Struct):
     """One request on its way through the rooms; `arguments` are AWS member names to values."""
 
     store: Store
@@ -445,8 +444,7 @@ class Call:
         return principal.canonical_id if principal is not None else ANONYMOUS_ID
 
 
-@dataclass(slots=True)
-class Piece:
+class Piece(msgspec.Struct):
     """`length` bytes of an open object from `offset`, to be streamed as the body."""
 
     reader: ObjectReader
@@ -454,11 +452,10 @@ class Piece:
     length: int
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(msgspec.Struct):
     """What an operation returns: output members, headers kept as stored, and perhaps a body."""
 
-    output: dict[str, Any] = field(default_factory=dict)
-    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    output: dict[str, Any] = {}
+    headers: list[tuple[bytes, bytes]] = []
     piece: Piece | None = None
     status: int | None = None

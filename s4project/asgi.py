@@ -75,8 +75,12 @@ class TwoSides:
             if MinioProbes.is_for(scope["raw_path"]):
                 return self.minio(scope, receive, send)
             return self._s3()(scope, receive, send)
+        return self._serve_console(scope, receive, send)
+
+    async def _serve_console(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Serve a request of the console's port, under an id that its own task knows."""
         request_id.set(secrets.token_hex(8).upper())
-        return self._room(scope["raw_path"])(scope, receive, send)
+        await self._room(scope["raw_path"])(scope, receive, send)
 
     def _room(self, path: bytes) -> Room:
         """Find out whose a path of the console's port is."""

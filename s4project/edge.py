@@ -35,6 +35,7 @@ KIB: Final = 1024
 MIB: Final = 1024 * KIB
 VERSIONS: Final = frozenset({"1.1", "1.0"})
 FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
+DROPPED: Final = cast("list[tuple[bytes, bytes]]", deque(maxlen=0))  # keeps none of what is added
 ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
 
 
@@ -80,7 +81,7 @@ class _Deaf(Exception):  # noqa: N818  # not an error: it stops the parser
 class Edge(HttpToolsProtocol):
     """One connection."""
 
-    cycle: Exchange  # the request being parsed, or parsed last; None before the first
+    cycle: Exchange  # type: ignore[assignment]  # the request being parsed, or parsed last, if any
 
     def __init__(
         self,
@@ -102,7 +103,6 @@ class Edge(HttpToolsProtocol):
         self.has_served = False
         self.is_excess = False  # one connection too many: its request is refused
         self.is_in_head = False
-        self.host_count = 0
         self.silent_bytes = 0  # fed to the parser since it last completed a head or gave a body
         self.dropped_bytes = 0  # read of a body nobody wants
         self.skips_end = False  # the parser is about to end a message too early: see `_splice`
@@ -180,7 +180,7 @@ class Edge(HttpToolsProtocol):
         if self.skips_end:
             self.skips_end = False
             self.cycle.keep_alive = False
-            lines = [b"%b: %b\r\n" % pair for pair in self.headers if pair[0] in FRAMING]
+            lines = [b"%b: %b\r\n" % pair for pair in self._framing()]
             ears = SimpleNamespace(on_body=self.on_body, on_message_complete=self._end_splice)
             self.parser = httptools.HttpRequestParser(ears)
             rest = b"PUT / HTTP/1.1\r\n%b\r\n%b" % (b"".join(lines), rest)
@@ -201,19 +201,11 @@ class Edge(HttpToolsProtocol):
         self.headers = []
         self.expect_100_continue = False
         self.is_in_head = True
-        self.host_count = 0
         self.since = self.loop.time()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header. Trailers are dropped: they must not pass for signed headers."""
-        if not self.is_in_head:
-            return
-        name = name.lower()
-        if name == b"host":
-            self.host_count += 1
-        elif name == b"expect":
-            self.expect_100_continue = value.lower() == b"100-continue"
-        self.headers.append((name, value))
+        """Keep a header. Trailers come when `headers` keeps nothing: see `on_headers_complete`."""
+        self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """Start the request, or queue it behind the one that is being answered."""
@@ -223,9 +215,8 @@ class Edge(HttpToolsProtocol):
         self._make_scope(version)
         self.is_in_head = False
         self.silent_bytes = 0
-        self.skips_end = parser.should_upgrade() and any(
-            name in FRAMING for name, _ in self.headers
-        )
+        self.skips_end = parser.should_upgrade() and bool(self._framing())
+        self.headers = DROPPED  # what comes now are trailers: they must not pass for signed headers
         self.cycle = Exchange(self, keep_alive=version == "1.1" and parser.should_keep_alive())
         if self.running is None or self.running.response_complete:
             self._run(self.cycle)
@@ -252,8 +243,6 @@ class Edge(HttpToolsProtocol):
             "query_string": query,
         }
         self.scope = cast("HTTPScope", scope)
-        if version != "1.1":
-            self.expect_100_continue = False  # RFC 9110, 10.1.1
         if self.is_from_proxy:
             self._believe()
 
@@ -269,18 +258,32 @@ class Edge(HttpToolsProtocol):
             self.scope["scheme"] = scheme
 
     def _check_head(self, version: str) -> None:
-        """Refuse a head that is too large, not HTTP/1, without Host, or one too many."""
+        """Refuse a head that is too large, not HTTP/1, without Host, or one too many.
+
+        Finds out as well whether the client waits to be asked for its body.
+        """
         limits = self.limits
         if self.silent_bytes > limits.head_bytes and self._head_bytes() > limits.head_bytes:
             raise S3Error("RequestHeaderSectionTooLarge")
         if version not in VERSIONS:
             raise S3Error("BadRequest", "S4 speaks HTTP/1.1 here.")
-        if self.host_count != 1 and (self.host_count or version == "1.1"):  # RFC 9112, 3.2
+        fields = dict(self.headers)
+        hosts = int(b"host" in fields)
+        if len(fields) != len(self.headers):
+            hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts != 1 and (hosts or version == "1.1"):  # RFC 9112, 3.2
             raise S3Error("BadRequest", "A request must have one Host header.")
+        # RFC 9110, 10.1.1: one of HTTP/1.0 does not wait.
+        if b"expect" in fields and version == "1.1":
+            self.expect_100_continue = fields[b"expect"].lower() == b"100-continue"
         if self.is_excess:
             raise S3Error("SlowDown")
         if len(self.queue) >= limits.pipelined:
             self._hear_no_more()
+
+    def _framing(self) -> list[tuple[bytes, bytes]]:
+        """List the headers of the request just parsed that tell how long its body is."""
+        return [pair for pair in self.scope["headers"] if pair[0] in FRAMING]
 
     def _head_bytes(self) -> int:
         """Measure the request line and headers of the head just parsed."""
@@ -296,9 +299,10 @@ class Edge(HttpToolsProtocol):
     def _run(self, exchange: Exchange) -> None:
         """Let the application answer a request."""
         self.running = exchange
-        task = self.loop.create_task(exchange.run_asgi(self.app))
+        running = self.app(exchange.scope, exchange.receive, exchange.send)
+        task = self.loop.create_task(running)
         self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        task.add_done_callback(exchange.end)
 
     def on_body(self, body: bytes) -> None:
         """Keep a piece of the body; past the bound, read no more until it was asked for."""

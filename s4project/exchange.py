@@ -1,98 +1,105 @@
 """One request and its reply on a connection: what the application receives and sends.
 
-Keeps uvicorn's task and error handling, and replaces its two ASGI callables: a body is handed over
-without being copied twice, a reply that comes before the body was read says whether the connection
-lives on, and header bytes are checked in one pass. Knows nothing of S3.
+In place of uvicorn's: a body is handed over without being copied twice, a reply that comes before
+the body was read says whether the connection lives on, the head is made and checked in a few calls
+for all of it, and nothing stands around the application's own coroutine. Knows nothing of S3.
 """
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from uvicorn._types import (
-        ASGI3Application,
-        ASGIReceiveCallable,
         ASGIReceiveEvent,
-        ASGISendCallable,
         ASGISendEvent,
         HTTPResponseBodyEvent,
         HTTPResponseStartEvent,
-        Scope,
     )
 
     from s4project.edge import Edge
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 COPIED_BYTES_MAX: Final = 16_384  # a body up to here is cheaper copied behind its head
-FRAMING: Final = frozenset({b"content-length", b"transfer-encoding", b"connection"})
+LINE: Final = b": ".join  # of a name and a value
+# How a header begins that frames the reply, in a head in lower case.
+LENGTH: Final = b"\r\ncontent-length:"
+CODING: Final = b"\r\ntransfer-encoding:"
+CONNECTION: Final = b"\r\nconnection:"
 BODILESS: Final = frozenset({204, 304})
 # What may stand in a line of a reply's head: what else is in it must be the ends of its lines.
 LEGAL: Final = bytes({*range(32, 127), *range(128, 256), *b"\t"})
+FAILED: Final = b"Internal Server Error"
+FAILURE: Final[HTTPResponseStartEvent] = {
+    "type": "http.response.start",
+    "status": 500,
+    "headers": [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", b"%d" % len(FAILED)),
+        (b"connection", b"close"),
+    ],
+}
 
 
 class ClientGone(OSError):  # noqa: N818  # an event: the reply has nobody to go to
     """The connection is closed; an OSError, as ASGI says that `send` raises."""
 
 
-class Cycle(RequestResponseCycle):
-    """uvicorn's error handling, to which a client that has gone is no error."""
-
-    app: ASGI3Application
-
-    async def run_asgi(self, app: ASGI3Application) -> None:
-        """Run the application; that it ends because the client has gone is no error."""
-        self.app = app
-        await super().run_asgi(self._until_gone)
-
-    async def _until_gone(
-        self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
-    ) -> None:
-        try:  # contextlib.suppress would cost each request as much as all of this
-            await self.app(scope, receive, send)
-        except ClientGone:
-            return
-
-    async def send_500_response(self) -> None:
-        """Answer for an application that failed, if there is still somebody to answer."""
-        with suppress(ClientGone):
-            await super().send_500_response()
+def _value(name: bytes, text: bytes) -> bytes:
+    """Find the first value of a header that is in a head, both in lower case."""
+    return text.partition(name)[2].partition(b"\r\n")[0]
 
 
-class Exchange(Cycle):
+def _says_close(text: bytes) -> bool:
+    """Tell whether a head that speaks of its connection, in lower case, closes it."""
+    return b"close" in [token.strip() for token in _value(CONNECTION, text).split(b",")]
+
+
+class Exchange:
     """One request and its reply; made when the request's head is complete."""
 
+    more_body = True
+    disconnected = False
+    response_started = False
+    response_complete = False
+    buffered_bytes = 0
+    received_bytes = 0
+    awaiting_since = 0.0  # when the application began to wait for the client; 0: it is not
+    has_news = False  # for the application that waits for the client
+    news: asyncio.Event | None = None  # made by the first that has to wait
+    head = b""
+    chunked_encoding: bool | None = None
+    expected_content_length = 0
+    until_close = False  # the reply's end is the connection's end (HTTP/1.0)
+
     def __init__(self, edge: Edge, *, keep_alive: bool) -> None:
-        # In place of uvicorn's, which would have an event made for each request.
+        self.edge = edge
         self.scope = edge.scope
         self.transport = edge.transport
-        self.flow = edge.flow
-        self.logger = edge.logger
-        self.default_headers = edge.server_state.default_headers
-        self.on_response = edge.on_response_complete
         self.keep_alive = keep_alive
         self.waiting_for_100_continue = edge.expect_100_continue
-        self.disconnected = False
-        self.more_body = True
-        self.response_started = False
-        self.response_complete = False
-        self.chunked_encoding: bool | None = None
-        self.expected_content_length = 0
-        self.unread_bytes_max = edge.limits.unread_bytes
-        self.has_news = False  # for the application that waits for the client
-        self.news: asyncio.Event | None = None  # made by the first that has to wait
         self.chunks: list[bytes] = []
-        self.buffered_bytes = 0
-        self.received_bytes = 0
-        self.awaiting_since = 0.0  # when the application began to wait for the client; 0: it is not
-        self.head = b""
-        self.until_close = False  # the reply's end is the connection's end (HTTP/1.0)
+
+    def end(self, task: asyncio.Task[None]) -> None:
+        """Answer for an application that ended without answering, if somebody is there to know."""
+        self.edge.tasks.discard(task)
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if isinstance(error, ClientGone) or (error is None and self.response_complete):
+            return
+        if error is not None:
+            self.edge.logger.error("Exception in ASGI application\n", exc_info=error)
+        elif not self.disconnected:
+            self.edge.logger.error("ASGI callable returned without completing response.")
+        if self.disconnected:
+            return
+        if self.response_started:
+            self.transport.close()
+        else:
+            self._send_head(FAILURE)
+            self._send_body({"type": "http.response.body", "body": FAILED, "more_body": False})
 
     # --- the request's side ---
 
@@ -142,7 +149,7 @@ class Exchange(Cycle):
     async def _wait(self) -> None:
         """Wait until the client has sent more, or all, or has gone."""
         if self.more_body:
-            self.flow.resume_reading()
+            self.edge.flow.resume_reading()
         if not self.has_news:
             self.awaiting_since = asyncio.get_running_loop().time()
             if self.news is None:
@@ -161,8 +168,9 @@ class Exchange(Cycle):
 
         ClientGone: an application that went on would read and make all of a reply for nobody.
         """
-        if self.flow.write_paused and not self.disconnected:
-            await self.flow.drain()
+        flow = self.edge.flow
+        if flow.write_paused and not self.disconnected:
+            await flow.drain()
         if self.disconnected:
             raise ClientGone
         if message["type"] == "http.response.body" and self.response_started:
@@ -177,52 +185,36 @@ class Exchange(Cycle):
         status = message["status"]
         if self.more_body or self.waiting_for_100_continue:
             self._settle_unread_body()
-        lines = [STATUS_LINE[status]]
-        if self._add_headers(lines, (*self.default_headers, *message.get("headers", ()))):
-            self.keep_alive = False
-        elif not self.keep_alive:
-            lines.append(b"connection: close\r\n")
-        if self.chunked_encoding is None and status not in BODILESS:
-            self._frame_unknown_length(lines)
-        lines.append(b"\r\n")
-        head = b"".join(lines)
+        defaults = self.edge.server_state.default_headers
+        lines = [*map(LINE, defaults), *map(LINE, message.get("headers", ())), b""]
+        head = STATUS_LINE[status] + b"\r\n".join(lines)
         if head.translate(None, LEGAL) != b"\r\n" * len(lines):
             raise RuntimeError("a header of the reply holds a control character")
+        text = head.lower()
+        if CONNECTION in text and _says_close(text):
+            self.keep_alive = False
+        elif not self.keep_alive:
+            head += b"connection: close\r\n"
+        if CODING in text:
+            self.chunked_encoding = True
+        elif LENGTH in text:
+            self.chunked_encoding = False
+            self.expected_content_length = int(_value(LENGTH, text))
+        elif status not in BODILESS:
+            head += self._frame_unknown_length()
         self.response_started = True
         self.waiting_for_100_continue = False
-        self.head = head
+        self.head = head + b"\r\n"
 
-    def _add_headers(self, lines: list[bytes], headers: Iterable[tuple[bytes, bytes]]) -> bool:
-        """Append header lines; tell whether one of them closes the connection."""
-        says_close = False
-        for raw_name, value in headers:
-            name = raw_name.lower()
-            if name in FRAMING:
-                says_close = self._note_framing(name, value) or says_close
-            lines.append(b"%b: %b\r\n" % (name, value))
-        return says_close
-
-    def _note_framing(self, name: bytes, value: bytes) -> bool:
-        """Note how the application frames its reply; tell whether it closes the connection."""
-        if name == b"connection":
-            return b"close" in [token.strip() for token in value.lower().split(b",")]
-        if name == b"transfer-encoding":
-            self.chunked_encoding = True
-            self.expected_content_length = 0
-        elif self.chunked_encoding is None:
-            self.chunked_encoding = False
-            self.expected_content_length = int(value)
-        return False
-
-    def _frame_unknown_length(self, lines: list[bytes]) -> None:
+    def _frame_unknown_length(self) -> bytes:
         """Frame a reply of unknown length: in chunks, or by the end of the connection."""
         if self.scope["method"] == "HEAD":
-            return
+            return b""
         if self.scope["http_version"] == "1.0":
             self.until_close = True
-            return
+            return b""
         self.chunked_encoding = True
-        lines.append(b"transfer-encoding: chunked\r\n")
+        return b"transfer-encoding: chunked\r\n"
 
     def _settle_unread_body(self) -> None:
         """Decide, before the reply's head goes out, whether the connection outlives its body.
@@ -235,7 +227,7 @@ class Exchange(Cycle):
             return
         lengths = [value for name, value in self.scope["headers"] if name == b"content-length"]
         rest = int(lengths[0]) - self.received_bytes if lengths else None
-        if rest is None or rest > self.unread_bytes_max:
+        if rest is None or rest > self.edge.limits.unread_bytes:
             self.keep_alive = False
 
     def _send_body(self, message: HTTPResponseBodyEvent) -> None:
@@ -254,7 +246,7 @@ class Exchange(Cycle):
             self.response_complete = True
             self.chunks.clear()
             self.wake()
-            self.on_response()
+            self.edge.on_response_complete()
 
     def _frame(self, body: bytes, *, is_last: bool) -> bytes:
         """Return the bytes to send for a piece of the body; check the promised length."""

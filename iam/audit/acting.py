@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+import msgspec
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -45,8 +47,7 @@ class Actor:
     request_id: str = ""
 
 
-@dataclass(slots=True)
-class Scene:
+class Scene(msgspec.Struct):
     """One request or the like; `ask` tells who acts in it, as far as is known by then."""
 
     ask: Callable[[], Actor]

@@ -7,9 +7,12 @@ windows and its turn among the connection's streams allow.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from s4project.exchange import LEGAL, ClientGone, Cycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from s4project.exchange import LEGAL, ClientGone
 from s4project.http2.limits import FIRST_WINDOW_BYTES
 from s4project.stalls import Pace
 
@@ -17,10 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from uvicorn._types import (
+        ASGI3Application,
+        ASGIReceiveCallable,
         ASGIReceiveEvent,
+        ASGISendCallable,
         ASGISendEvent,
         HTTPResponseBodyEvent,
         HTTPResponseStartEvent,
+        Scope,
     )
 
     from s4project.http2.connection import Http2
@@ -31,6 +38,30 @@ BODILESS: Final = frozenset({204, 304})
 OF_CONNECTIONS: Final = frozenset(
     {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
 )
+
+
+class Cycle(RequestResponseCycle):
+    """uvicorn's error handling, to which a client that has gone is no error."""
+
+    app: ASGI3Application
+
+    async def run_asgi(self, app: ASGI3Application) -> None:
+        """Run the application; that it ends because the client has gone is no error."""
+        self.app = app
+        await super().run_asgi(self._until_gone)
+
+    async def _until_gone(
+        self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
+        try:  # contextlib.suppress would cost each request as much as all of this
+            await self.app(scope, receive, send)
+        except ClientGone:
+            return
+
+    async def send_500_response(self) -> None:
+        """Answer for an application that failed, if there is still somebody to answer."""
+        with suppress(ClientGone):
+            await super().send_500_response()
 
 
 class Stream(Cycle):
