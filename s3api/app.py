@@ -78,19 +78,28 @@ class Reply:
         self.is_head = is_head
         self.course = course
 
-    async def start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-        """Send status and headers, with the ids every S3 reply carries."""
+    async def begin(
+        self,
+        status: int,
+        headers: list[tuple[bytes, bytes]],
+        data: bytes | memoryview,
+        *,
+        more: bool = False,
+    ) -> None:
+        """Send status, headers with the ids every S3 reply carries, and a first piece, or all."""
         self.has_begun = True
         course = self.course
         course.status, course.answered = status, time.perf_counter()
+        course.sent_bytes = len(data)
         headers += (*self.cors, (b"x-amz-request-id", course.request_id.encode()), HOST)
         try:
             await self._send({"type": "http.response.start", "status": status, "headers": headers})
+            await self._send({"type": "http.response.body", "body": data, "more_body": more})
         except OSError as error:  # ASGI's word for a client that has gone
             raise ClientDisconnected from error
 
-    async def body(self, data: bytes | memoryview, *, more: bool = False) -> None:
-        """Send a piece of the body; the last one ends the response."""
+    async def go_on(self, data: bytes | memoryview, *, more: bool) -> None:
+        """Send another piece of the body; the last one ends the response."""
         self.course.sent_bytes += len(data)
         try:
             await self._send({"type": "http.response.body", "body": data, "more_body": more})
@@ -392,8 +401,7 @@ async def _respond(reply: Reply, call: Call, answer: Answer) -> None:
     body = b"" if status in BODILESS else rendered.body or b""
     if not reply.is_head and status not in BODILESS:
         headers.append((b"content-length", b"%d" % len(body)))
-    await reply.start(status, headers)
-    await reply.body(body)
+    await reply.begin(status, headers, body)
 
 
 BODILESS: Final = {204, 304}
@@ -415,9 +423,10 @@ async def _stream(
             if data is None:
                 data = await call.store.on_disk(reader.read, offset, step)
             offset, left = offset + step, left - step
-            if not reply.has_begun:
-                await reply.start(status, headers)
-            await reply.body(data, more=left > 0)
+            if reply.has_begun:
+                await reply.go_on(data, more=left > 0)
+            else:
+                await reply.begin(status, headers, data, more=left > 0)
             if not left:
                 return
             del data  # what is read next may take its place in memory, and in the processor's cache
@@ -450,5 +459,4 @@ async def _refuse(reply: Reply, error: S3Error, target: Target) -> None:
         )
         headers += [XML, (b"content-length", b"%d" % len(body))]
     with suppress(ClientDisconnected):
-        await reply.start(error.status, headers)
-        await reply.body(body)
+        await reply.begin(error.status, headers, body)

@@ -30,7 +30,7 @@ from s4project.meters.counters import Counters
 from s4project.meters.gauges import Sampler
 from s4project.meters.ring import NAME, Ring
 from s4project.metrics.worker import start_metrics
-from s4project.probes import ConsoleProbes, MinioProbes
+from s4project.probes import MINIO, ConsoleProbes, MinioProbes
 from s4project.s3side import close_s3_app, open_s3_app
 from s4project.scribe import RecordQueue, Scribe
 from s4project.session_gateway import SessionGateway
@@ -71,11 +71,12 @@ class TwoSides:
         if scope["type"] == "lifespan":
             return self._lifespan(receive, send)
         assert scope["type"] == "http", "no other protocol is spoken here"
-        if scope["server"][1] != self._console_port:
-            if MinioProbes.is_for(scope["raw_path"]):
-                return self.minio(scope, receive, send)
-            return self._s3()(scope, receive, send)
-        return self._serve_console(scope, receive, send)
+        if scope["server"][1] == self._console_port:
+            return self._serve_console(scope, receive, send)
+        if scope["raw_path"].startswith(MINIO):
+            return self.minio(scope, receive, send)
+        assert self.s3 is not None, "no request before start-up"
+        return self.s3(scope, receive, send)
 
     async def _serve_console(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Serve a request of the console's port, under an id that its own task knows."""

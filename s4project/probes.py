@@ -91,11 +91,6 @@ class MinioProbes:
     def __init__(self, get_app: Callable[[], S3App]) -> None:
         self._get_app = get_app
 
-    @staticmethod
-    def is_for(path: bytes) -> bool:
-        """Whether a raw path of S3's port may be one of health."""
-        return path.startswith(MINIO)
-
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Serve one request."""
         app = self._get_app()
