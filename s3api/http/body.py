@@ -28,6 +28,7 @@ class Body:
 
     __slots__ = (
         "_awaits_continue",
+        "_idle_seconds",
         "_receive",
         "_watch",
         "finished",
@@ -40,7 +41,8 @@ class Body:
     ) -> None:
         """Wrap `receive`; `awaits_continue`: the client may hold its body back (Expect)."""
         self._receive = receive
-        self._watch = _Watch(idle_seconds)
+        self._idle_seconds = idle_seconds
+        self._watch: _Watch | None = None  # made by the first wait, which most bodies never need
         self._awaits_continue = awaits_continue
         self.is_finished = False  # the last byte has arrived
         self.finished = 0.0  # when, by time.perf_counter
@@ -78,17 +80,27 @@ class Body:
     async def _next(self) -> bytes:
         """Receive one message; its bytes may be empty before the end."""
         self._awaits_continue = False
-        message = await _Watched(self._receive, self._watch)
+        message = await _Watched(self._receive, self.watch)
         if message["type"] != "http.request":
-            self._watch.end()
+            self._end_watch()
             raise ClientDisconnected
         if not message.get("more_body", False):
             self.is_finished = True
             self.finished = perf_counter()
-            self._watch.end()
+            self._end_watch()
         piece: bytes = message.get("body", b"")
         self.received_bytes += len(piece)
         return piece
+
+    def watch(self) -> _Watch:
+        """Have the waits of this body watched."""
+        if self._watch is None:
+            self._watch = _Watch(self._idle_seconds)
+        return self._watch
+
+    def _end_watch(self) -> None:
+        if self._watch is not None:
+            self._watch.end()
 
 
 class _Watched:
@@ -99,7 +111,7 @@ class _Watched:
 
     __slots__ = ("_receive", "_watch")
 
-    def __init__(self, receive: Receive, watch: _Watch) -> None:
+    def __init__(self, receive: Receive, watch: Callable[[], _Watch]) -> None:
         self._receive = receive
         self._watch = watch
 
@@ -110,7 +122,7 @@ class _Watched:
         except StopIteration as arrived:
             message: Message = arrived.value
             return message
-        return (yield from self._watch.wait(steps, awaited))
+        return (yield from self._watch().wait(steps, awaited))
 
 
 class _Watch:
