@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 CRASH_SUITES := $(addprefix tests/storage_engine/test_,power_cut.py crash.py races.py model.py lifecycle_crash.py lifecycle_model.py) tests/e2e/test_server_key.py
 
-.PHONY: test-postgresql screenshots messages serve test test-long test-clients clients test-console test-package test-crash test-scale conformance fuzz pages docs coverage check format lock bench soak help clean
+.PHONY: test-postgresql screenshots messages serve test test-long test-clients clients test-console test-package test-crash test-scale conformance fuzz pages docs coverage check format lock bench growth figures soak help clean
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -132,6 +132,15 @@ lock: $(STAMP)
 #: make bench     how fast S4 is and what that costs: table, bench.json, pictures (ARGS="--against main", --rival NAME=PATH, --quick, ...)
 bench: $(STAMP)
 	@$(BIN)/python benchmarks/bench.py --json bench.json --plots bench-plots $(ARGS)
+
+#: make growth    what grows with the number of objects, buckets, users, statements, connections: table, growth.json (OBJECTS=10000000)
+OBJECTS ?= 10000000
+growth: $(STAMP)
+	@$(BIN)/python benchmarks/growth.py --objects $(OBJECTS) --json growth.json --plots bench-plots $(ARGS)
+
+#: make figures   write bench.json, growth.json and rivals.json, those that there are, into docs/performance.md and docs/images
+figures: $(STAMP)
+	@$(BIN)/python benchmarks/page.py
 
 #: make soak      mixed load for MINUTES=30, watched: memory, files, failures, and what S4 costs at rest after
 MINUTES ?= 30

@@ -71,6 +71,7 @@ class Bench:
                     "kernel": platform.release(),
                     "cores": len(self.cores),
                     "filesystem": processes.filesystem(self.directory),
+                    "load": round(os.getloadavg()[0], 1),  # of others, when it began
                 },
                 "seconds_per_stage": options.seconds,
                 "limits": limits.measure(self.directory),

@@ -25,6 +25,7 @@ class Bars:
     names: Sequence[str]
     rows: Sequence[tuple[str, dict[str, float]]]
     digits: int = 0
+    left: int = LEFT  # where the labels end
 
 
 def svg(chart: Bars) -> str:
@@ -34,13 +35,15 @@ def svg(chart: Bars) -> str:
     top = TOP
     for label, values in chart.rows:
         middle = top + len(values) * BAR / 2 + 4
-        parts.append(f'<text x="{LEFT - 8}" y="{middle}" text-anchor="end">{escape(label)}</text>')
+        parts.append(
+            f'<text x="{chart.left - 8}" y="{middle}" text-anchor="end">{escape(label)}</text>'
+        )
         for name, value in values.items():
-            length = (WIDTH - LEFT - RIGHT) * value / (highest or 1)
+            length = (WIDTH - chart.left - RIGHT) * value / (highest or 1)
             colour = COLOURS[chart.names.index(name) % len(COLOURS)]
             parts.append(
-                f'<rect x="{LEFT}" y="{top}" width="{length:.1f}" height="{BAR - 2}"'
-                f' fill="{colour}"/><text x="{LEFT + length + 5:.1f}" y="{top + BAR - 3}"'
+                f'<rect x="{chart.left}" y="{top}" width="{length:.1f}" height="{BAR - 2}"'
+                f' fill="{colour}"/><text x="{chart.left + length + 5:.1f}" y="{top + BAR - 3}"'
                 f' font-size="11">{value:,.{chart.digits}f}</text>'
             )
             top += BAR
@@ -49,11 +52,11 @@ def svg(chart: Bars) -> str:
     head = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="12">',
         f'<rect width="{WIDTH}" height="{top}" fill="#ffffff"/>',
-        f'<text x="{LEFT}" y="20" font-size="15">{escape(chart.title)}</text>',
+        f'<text x="{chart.left}" y="20" font-size="15">{escape(chart.title)}</text>',
     ]
     if len(chart.names) > 1:
         head += [
-            f'<text x="{LEFT + 150 * number}" y="42" fill="{COLOURS[number % len(COLOURS)]}">'
+            f'<text x="{chart.left + 200 * number}" y="42" fill="{COLOURS[number % len(COLOURS)]}">'
             f"{escape(name)}</text>"
             for number, name in enumerate(chart.names)
         ]
@@ -71,7 +74,11 @@ def write(report: dict[str, Any], directory: Path) -> None:
 def charts(report: dict[str, Any]) -> dict[str, Bars]:
     """Choose what is drawn: the works over a usual number of connections, and what they cost."""
     rows = [row for section in report["sections"][:1] for row in section["rows"]]
-    names = list(report["durability"])
+    shown = {
+        name: name if text.startswith("synced") else f"{name} ({text.partition(' before')[0]})"
+        for name, text in report["durability"].items()
+    }
+    names = list(shown.values())
     counts = sorted({row["connections"] for row in rows})
     usual = TYPICAL_CONNECTIONS if TYPICAL_CONNECTIONS in counts else max(counts, default=1)
     chosen = [row for row in rows if row["connections"] == usual or row["group"] == "lists"]
@@ -85,7 +92,7 @@ def charts(report: dict[str, Any]) -> dict[str, Bars]:
             (
                 _label(row, usual),
                 {
-                    name: figures[figure] / scale
+                    shown[name]: figures[figure] / scale
                     for name, figures in row["measured"].items()
                     if figure in figures
                 },

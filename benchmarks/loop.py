@@ -48,11 +48,11 @@ class Answer:
 class Connection:
     """One connection, with one request at a time."""
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, room: int = CHUNK_BYTES) -> None:
         name, _, port = host.rpartition(":")
         self.socket = socket.create_connection((name, int(port)), WAIT_SECONDS)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.buffer = bytearray(CHUNK_BYTES)
+        self.buffer = bytearray(room)
         self.sent = self.first = 0.0
         self._head = b""
         self._answer: Answer | None = None
