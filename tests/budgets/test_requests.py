@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 BUCKET: Final = "budgets"
 KIB: Final = 1024
+MIB: Final = 1024 * KIB
 LISTED: Final = 100
 
 
@@ -123,3 +124,45 @@ def test_a_reply_is_written_once(counted: Counting, operation: str, tmp_path: Pa
     assert sent == BATCH, calls
     synced = calls["fdatasync", "journal"]
     assert synced == (BATCH if operation in {"PUT", "DELETE"} else 0), calls
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """Bytes of an object from an offset on, and in how many calls they are read."""
+
+    size: int
+    first: int
+    length: int
+    reads: int = 1
+
+
+BODIES: Final = {
+    "64 KiB": Body(64 * KIB, 0, 64 * KIB),
+    "1 MiB": Body(MIB, 0, MIB),
+    "1 MiB, inside blocks": Body(2 * MIB, KIB, MIB, reads=2),  # with the checksums of 32 blocks
+}
+
+
+@pytest.mark.e2e
+@pytest.mark.skipif(
+    shutil.which("strace") is None and not os.environ.get("CI"), reason="strace is not installed"
+)
+@pytest.mark.parametrize("name", BODIES)
+def test_a_body_in_memory_is_read_once(counted: Counting, name: str, tmp_path: Path) -> None:
+    """What the page cache has is read in one call and in no thread; 64 KiB go out in one, too."""
+    body = BODIES[name]
+    caller, target = counted.server.caller, f"/{BUCKET}/body"
+    whole = os.urandom(body.size)
+    wanted = whole[body.first : body.first + body.length]
+    assert caller.ask("PUT", target, whole, over=counted.connection).status == 200
+    headers = {"Range": f"bytes={body.first}-{body.first + body.length - 1}"}
+
+    def ask(connection: Connection, _number: int) -> None:
+        assert caller.ask("GET", target, headers=headers, over=connection).body == wanted
+
+    assert counted.calls(ask).hops == 0
+    calls = counted.system_calls(ask, tmp_path / "trace")
+    assert calls["preadv2", "volumes"] == BATCH * body.reads, calls
+    assert not calls["pread64", "volumes"], calls
+    if body.length <= 64 * KIB:
+        assert sum(calls[call, "socket"] for call in ("write", "writev")) == BATCH, calls
