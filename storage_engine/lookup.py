@@ -39,7 +39,7 @@ class Lookup:
         """Return a reader of a version; raises as `ObjectReads.entry` does, and CorruptBlob."""
         for _ in range(MOVES_FOLLOWED_MAX):
             reader = self._index.view(self._find, bucket_id, key, version_id)
-            if not isinstance(reader, PlacedReader):
+            if isinstance(reader, WholeReader):
                 return reader
             try:
                 reader.open()
@@ -75,7 +75,7 @@ class Lookup:
 
     def _find(
         self, txn: lmdb.Transaction[bytes], bucket_id: int, key: str, version_id: str | None
-    ) -> ObjectReader:
+    ) -> WholeReader | PlacedReader:
         entry, is_latest = self._objects.entry(txn, bucket_id, key, version_id)
         info = entry.info(key, is_latest=is_latest)
         if entry.part_count:
