@@ -176,7 +176,7 @@ class StorageEngine(ObjectVerbs, QuotaVerbs, LifecycleVerbs, Upkeep):
         self._files = VolumeFiles(
             disk, place.volumes, options.descriptors_max, self._journal.counts
         )
-        self._stager = Stager(self._appender, self._health, self._knows, options.inline_bytes_max)
+        self._stager = Stager(self._appender, self._health, self._known, options.inline_bytes_max)
         self._group_writer = GroupWriter(self._stager, self._committer)
         undo.callback(self._group_writer.close)
         self._objects = ObjectReads(tables, Namespace(tables.entries), Namespace(tables.markers))
@@ -420,9 +420,13 @@ class StorageEngine(ObjectVerbs, QuotaVerbs, LifecycleVerbs, Upkeep):
     def _submit(self, operation: Operation[Result]) -> Future[Result]:
         return self._committer.submit(operation)
 
-    def _knows(self, sha256: bytes) -> bool:
+    def _known(self, sha256s: Sequence[bytes]) -> set[bytes]:
         tables = self._index.tables
-        return self._index.view(lambda txn: blobs.find_sound(txn, tables, sha256)) is not None
+
+        def look(txn: lmdb.Transaction[bytes]) -> set[bytes]:
+            return {name for name in sha256s if blobs.find_sound(txn, tables, name) is not None}
+
+        return self._index.view(look)
 
     def _read_generation(self, txn: lmdb.Transaction[bytes]) -> tuple[int, int]:
         return txn.id(), meta.read_generation(txn, self._index.tables)

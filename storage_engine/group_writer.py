@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from storage_engine.errors import EngineClosed
 from storage_engine.futures import Future
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from storage_engine.volume import Volume
 
 Result = TypeVar("Result")
+Item: TypeAlias = "tuple[Ticket, StagedBlob]"
 
 
 class GroupWriter:
@@ -75,7 +76,7 @@ class GroupWriter:
             if is_last:
                 return
 
-    def _drain(self, group: list[tuple[Ticket, StagedBlob]]) -> bool:
+    def _drain(self, group: list[Item]) -> bool:
         """Add what waits in the queue to the group; True when the queue has ended."""
         size = group[0][1].size
         while size < GROUP_BYTES_MAX:
@@ -89,33 +90,53 @@ class GroupWriter:
             size += item[1].size
         return False
 
-    def _make_durable(self, group: list[tuple[Ticket, StagedBlob]]) -> None:
+    def _make_durable(self, group: list[Item]) -> None:
         """Write and sync a group, and hand on all in it that this succeeded for."""
-        written: dict[Volume, list[tuple[Ticket, StagedBlob]]] = {}
+        try:
+            new = self._not_known(group)
+        except BaseException as error:  # noqa: BLE001  # a dead thread would hang every caller
+            refuse([ticket for ticket, _ in group], error)
+            return
+        refused = self._write(new)
+        written: dict[Volume, list[Item]] = {}
         shared: list[Ticket] = []  # by content
-        begun: set[bytes] = set()
         for ticket, staged in group:
-            try:
-                if staged.place is None and staged.sha256 not in begun:
-                    self._write(staged)
-            except BaseException as error:  # noqa: BLE001  # a dead thread would hang every caller
-                refuse([ticket], error)
-                continue
-            if staged.region is None:
-                shared.append(ticket)
-            else:
-                begun.add(staged.sha256)
+            if staged.region is not None:
                 written.setdefault(staged.region.volume, []).append((ticket, staged))
+            elif ticket not in refused:
+                shared.append(ticket)
         ready = [ticket for items in written.values() for ticket in _sync(items)]
         if ready or shared:
             self._committer.enqueue(ready + shared)  # what they share is there when they look
 
-    def _write(self, staged: StagedBlob) -> None:
-        if not self._stager.knows(staged.sha256):
-            staged.write()
+    def _not_known(self, group: list[Item]) -> list[Item]:
+        """Return what has to be written: one payload of each content that is not in the store."""
+        waiting = {staged.sha256: (ticket, staged) for ticket, staged in group if not staged.place}
+        known = self._stager.known(list(waiting)) if waiting else set()
+        return [item for sha256, item in waiting.items() if sha256 not in known]
+
+    def _write(self, items: list[Item]) -> set[Ticket]:
+        """Write payloads, together if that can be; refuse those that cannot be written at all."""
+        refused: set[Ticket] = set()
+        if len(items) > 1 and self._try(items) is None:
+            return refused
+        for item in items:
+            error = self._try([item])
+            if error is not None:
+                refuse([item[0]], error)
+                refused.add(item[0])
+        return refused
+
+    def _try(self, items: list[Item]) -> BaseException | None:
+        """Write payloads, or none of them; return why not."""
+        try:
+            self._stager.write([staged for _, staged in items])
+        except BaseException as error:  # noqa: BLE001  # as above
+            return error
+        return None
 
 
-def _sync(items: list[tuple[Ticket, StagedBlob]]) -> list[Ticket]:
+def _sync(items: list[Item]) -> list[Ticket]:
     """Sync what was written to one volume; return whose payload is durable now."""
     try:
         items[0][1].sync()

@@ -307,6 +307,7 @@ class Index:
         if not self._is_closed:
             self._env.close()
             self._is_closed = True
+            self._numbers.release()  # and with it the file: nothing else refers to its pages
 
     def abandon(self) -> None:
         """Refuse in a forked child, and close nothing: that would free the parent's readers."""

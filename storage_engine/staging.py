@@ -37,7 +37,7 @@ from storage_engine.record import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from storage_engine.health import Health
     from storage_engine.values import Origin
@@ -48,12 +48,12 @@ class StagedBlob:
     """A payload that belongs to no object yet. Used up by the first operation that is given it."""
 
     __slots__ = (
-        "_origin",
         "_sha256",
         "_stager",
         "data",
         "is_synced",
         "is_used",
+        "origin",
         "place",
         "region",
         "size",
@@ -76,7 +76,7 @@ class StagedBlob:
         self.is_used = False  # whether the place went into the index
         self._sha256 = sha256
         self._stager = stager
-        self._origin = origin
+        self.origin = origin  # of one that is in memory
 
     @property
     def sha256(self) -> bytes:
@@ -96,11 +96,6 @@ class StagedBlob:
         """Whether a commit may name the payload: nothing of it has to be written or synced."""
         return self.is_synced or self.is_inline
 
-    def write(self) -> None:
-        """Write a payload that is in memory, without a sync; DiskFull, StorageError."""
-        assert self._stager is not None
-        self._stager.write(self, self._origin)
-
     def sync(self) -> None:
         """Make what was written durable; StorageError, after which nothing is taken any more."""
         assert self._stager is not None
@@ -110,7 +105,8 @@ class StagedBlob:
 
     def restage(self) -> None:
         """Write and sync a payload that the store was thought to have; DiskFull, StorageError."""
-        self.write()
+        assert self._stager is not None
+        self._stager.write([self])
         self.sync()
 
     def settle(self, *, is_committed: bool) -> None:
@@ -125,18 +121,18 @@ class StagedBlob:
 
 
 class Stager:
-    """Makes staged payloads. `knows` tells whether the index has a blob of that SHA-256."""
+    """Makes staged payloads. `known` tells which SHA-256s the index has sound blobs of."""
 
     def __init__(
         self,
         appender: Appender,
         health: Health,
-        knows: Callable[[bytes], bool],
+        known: Callable[[Sequence[bytes]], set[bytes]],
         inline_bytes_max: int,
     ) -> None:
         self.appender = appender
         self.health = health
-        self.knows = knows
+        self.known = known
         self._inline_bytes_max = inline_bytes_max
 
     def is_inline(self, size: int, origin: Origin | None = None) -> bool:
@@ -182,16 +178,45 @@ class Stager:
         file = self._reserve(size, describe(origin, room))
         return BlobWriter(self, size, file, origin, is_bound=is_bound)
 
-    def write(self, staged: StagedBlob, origin: Origin | None) -> None:
-        """Write a payload that is in memory; DiskFull, StorageError."""
-        assert staged.data is not None
-        file = self._reserve(staged.size, describe(origin))
+    def write(self, payloads: Sequence[StagedBlob]) -> None:
+        """Write payloads that are in memory, in one call for all that come to lie side by side.
+
+        DiskFull or StorageError, after which none is written. Nothing is synced yet.
+        """
+        descriptions = [describe(staged.origin) for staged in payloads]
+        regions = self.appender.reserve_all(
+            [
+                record_bytes(len(description), staged.size)
+                for description, staged in zip(descriptions, payloads, strict=True)
+            ]
+        )
+        files = [BlobFile(self, *parts) for parts in zip(regions, descriptions, strict=True)]
         try:
-            file.add(staged.data)
-            file.finish(staged)
+            records = [file.record(staged) for file, staged in zip(files, payloads, strict=True)]
+            self._write_records(regions, records)
         except BaseException:
-            file.give_back()
+            for file in files:
+                file.give_back()
             raise
+        for file, staged in zip(files, payloads, strict=True):
+            file.give_place(staged)
+
+    def _write_records(self, regions: list[Region], records: list[list[bytes]]) -> None:
+        """Write records that fill their regions."""
+        first, waiting = regions[0], list(records[0])
+        for before, region, buffers in zip(regions, regions[1:], records[1:], strict=False):
+            if not region.follows(before):
+                self.write_at(first, waiting, 0)
+                first, waiting = region, []
+            waiting += buffers
+        self.write_at(first, waiting, 0)
+
+    def write_at(self, region: Region, buffers: Sequence[bytes], at: int) -> None:
+        """Write from a place in a region on; StorageError when the disk refuses."""
+        try:
+            region.volume.write(buffers, region.offset + at)
+        except OSError as error:
+            raise self.health.explain("a volume could not be written", error) from error
 
     def _reserve(self, size: int, description: bytes) -> BlobFile:
         region = self.appender.reserve(record_bytes(len(description), size))
@@ -210,6 +235,7 @@ class BlobFile:
         self._waiting = 0  # bytes in pieces
         self._at = RECORD_FIXED_BYTES + len(description)
         self._hastened = 0  # up to here the disk was asked to begin
+        self._place: rows.Blob | None = None  # once the record is complete
 
     def add(self, data: bytes) -> None:
         """Write the next bytes, or gather them; StorageError when the disk refuses."""
@@ -234,9 +260,30 @@ class BlobFile:
         When nothing was written yet, all goes in one call: small blobs come this way. Room that
         the payload did not need is given back. Nothing is synced yet.
         """
-        checks = self._checks.finish()
-        region = self._region
-        region.shrink(record_bytes(len(self._description), staged.size))
+        self._region.shrink(record_bytes(len(self._description), staged.size))
+        header, checks = self._end(staged)
+        if self._at == len(header):
+            self._write([header, *self._pieces, checks], 0)
+        else:
+            self._write([*self._pieces, checks], self._at)
+            self._write([header], 0)
+        self.give_place(staged)
+
+    def record(self, staged: StagedBlob) -> list[bytes]:
+        """Return the whole record of a payload that is in memory, as long as its region."""
+        assert staged.data is not None
+        self._checks.update(staged.data)
+        header, checks = self._end(staged)
+        rest = self._region.length - len(header) - staged.size - len(checks)
+        return [header, staged.data, checks, bytes(rest)]
+
+    def give_place(self, staged: StagedBlob) -> None:
+        """Let a payload lie where its record was written."""
+        staged.region, staged.place, staged.data = self._region, self._place, None
+
+    def _end(self, staged: StagedBlob) -> tuple[bytes, bytes]:
+        """Make up the header and the checksums, and the row that names them."""
+        checks, region = self._checks.finish(), self._region
         header = RecordHeader(
             volume_id=region.volume.id,
             offset=region.offset,
@@ -247,14 +294,8 @@ class BlobFile:
             description=self._description,
         )
         packed = header.pack(self._stager.appender.seed)
-        if self._at == len(packed):
-            self._write([packed, *self._pieces, checks], 0)
-        else:
-            self._write([*self._pieces, checks], self._at)
-            self._write([packed], 0)
         is_in_index = block_count(staged.size) <= BLOCK_CHECKS_IN_INDEX_MAX
-        staged.region = region
-        staged.place = rows.Blob(
+        self._place = rows.Blob(
             volume_id=region.volume.id,
             offset=region.offset,
             header_bytes=len(packed),
@@ -264,17 +305,15 @@ class BlobFile:
             checks_crc=header.checks_crc,
             checks=checks if is_in_index else b"",
         )
-        staged.data = None
+        return packed, checks
 
     def give_back(self) -> None:
         """Return the region; nothing may be written any more."""
         self._region.give_back()
 
     def _write(self, buffers: list[bytes], at: int) -> None:
-        try:
-            self._region.write(buffers, at)
-        except OSError as error:
-            raise self._stager.health.explain("a volume could not be written", error) from error
+        assert at + sum(map(len, buffers)) <= self._region.length
+        self._stager.write_at(self._region, buffers, at)
 
 
 class BlobWriter:

@@ -251,6 +251,10 @@ class Region:
         assert at + sum(map(len, buffers)) <= self.length
         self.volume.write(buffers, self.offset + at)
 
+    def follows(self, other: Region) -> bool:
+        """Tell whether it begins where the other one ends."""
+        return self.volume is other.volume and self.offset == other.offset + other.length
+
     def hasten(self, at: int, length: int) -> None:
         """Let the disk begin to write out what was written from `at` on."""
         self.volume.hasten(self.offset + at, length)
@@ -313,13 +317,23 @@ class Appender:
 
     def reserve(self, length: int) -> Region:
         """Reserve a region; DiskFull or StorageError when there can be none."""
+        return self.reserve_all([length])[0]
+
+    def reserve_all(self, lengths: Sequence[int]) -> list[Region]:
+        """Reserve regions, side by side where nobody comes between; all, or as `reserve` none."""
         self._health.check()
-        if not self.has_room(length):
+        if not self.has_room(sum(lengths)):
             raise DiskFull("the disk is nearly full")
-        region = self._active.reserve(length) if self._active is not None else None
-        if region is None:
-            region = self._reserve_in_next(length)
-        return region
+        regions: list[Region] = []
+        try:
+            for length in lengths:
+                region = self._active.reserve(length) if self._active is not None else None
+                regions.append(self._reserve_in_next(length) if region is None else region)
+        except BaseException:
+            for region in regions:
+                region.give_back()
+            raise
+        return regions
 
     def sync(self, region: Region) -> None:
         """Make a region's bytes durable; after a failure the engine takes no more writes."""

@@ -83,6 +83,20 @@ def stage(engine: StorageEngine, data: bytes) -> StagedBlob:
     return engine.stage_bytes(data)
 
 
+def test_payloads_that_wait_together_are_written_in_one_call(
+    engine: StorageEngine, disk: FaultyDisk
+) -> None:
+    """However many records lie side by side, they are one write, and each can be read."""
+    held, writes = hold(engine, disk), disk.writes
+    futures = [submit(engine, f"{n}", engine.stage_bytes(noise(700 * n, n))) for n in range(1, 9)]
+    disk.before_sync.set()
+    for future in [held, *futures]:
+        future.result()
+    assert disk.writes == writes + 1
+    assert [get(engine, f"{n}") for n in range(1, 9)] == [noise(700 * n, n) for n in range(1, 9)]
+    assert problems(engine) == []
+
+
 def test_equal_contents_of_a_group_are_written_once(
     engine: StorageEngine, disk: FaultyDisk
 ) -> None:

@@ -253,3 +253,13 @@ def test_an_index_that_cannot_be_opened_is_an_error_of_storage(tmp_path: Path) -
     (tmp_path / "data.mdb").mkdir()
     with pytest.raises(StorageError, match="Is a directory"):
         Index(tmp_path, 1 << 20)
+
+
+def test_a_closed_index_keeps_no_file_open(tmp_path: Path) -> None:
+    """What was mapped or opened is let go of, so that the file system can be unmounted."""
+    index = Index(tmp_path, 1 << 20)
+    index.last_txn_id()
+    index.close()
+    assert str(tmp_path) not in Path("/proc/self/maps").read_text()
+    links = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    assert not [link for link in links if link.is_relative_to(tmp_path)]
