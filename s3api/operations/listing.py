@@ -130,16 +130,28 @@ def _rows(call: Call, names: Names, page: Page, *, with_owner: bool) -> Table:
     return Table(object_columns(names, page, Owners(call) if with_owner else None))
 
 
-class Owners(dict[str, dict[str, str]]):
-    """The owners of a page, by canonical id; each is looked up once."""
+class Users(dict[str, dict[str, str]]):
+    """Descriptions of users, by canonical id; each is looked up once for a page."""
 
     def __init__(self, call: Call) -> None:
         super().__init__()
-        self._call = call
+        self.call = call
 
     def __missing__(self, canonical_id: str) -> dict[str, str]:
-        row = self[canonical_id] = owner_row(self._call, canonical_id)
+        row = self[canonical_id] = self.describe(canonical_id)
         return row
+
+    def describe(self, canonical_id: str) -> dict[str, str]:
+        """Describe one."""
+        return user_row(self.call, canonical_id)
+
+
+class Owners(Users):
+    """Of those whom an id in the bucket makes an owner: see `owner_row`."""
+
+    def describe(self, canonical_id: str) -> dict[str, str]:
+        """Describe the owner of what has that id."""
+        return owner_row(self.call, canonical_id)
 
 
 def object_columns(names: Names, page: Page, owners: Owners | None) -> dict[str, list[Any]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from s3api.context import Answer
 from s3api.errors import S3Error
 from s3api.operations.expiry import abortion
 from s3api.operations.grants import user_row
-from s3api.operations.listing import Names, owner_row, page_limit, past_rolled_up
+from s3api.operations.listing import Names, Owners, Users, owner_row, page_limit, past_rolled_up
 from s3api.operations.multipart import settle_upload
 from s3api.protocol import Table
 
@@ -92,7 +93,8 @@ async def list_multipart_uploads(call: Call) -> Answer:
     id_marker = _id_marker(arguments) if key_marker else ""
     after = past_rolled_up(call, key_marker)
     limit = page_limit(call, "MaxUploads")
-    page = call.engine.list_uploads(
+    look = partial(
+        call.engine.list_uploads,
         call.bucket.id,
         prefix=arguments.get("Prefix", ""),
         delimiter=arguments.get("Delimiter", ""),
@@ -100,6 +102,7 @@ async def list_multipart_uploads(call: Call) -> Answer:
         after_upload_id=id_marker if after == key_marker else "",
         limit=limit,
     )
+    page = await call.store.on_disk(look)  # each upload is looked up by itself
     next_key, next_id = _next_markers(page)
     return Answer(
         {
@@ -113,8 +116,8 @@ async def list_multipart_uploads(call: Call) -> Answer:
             "MaxUploads": limit,
             "IsTruncated": page.is_truncated,
             "EncodingType": names.encoding,
-            "Uploads": [_upload_row(call, names, upload) for upload in page.uploads],
-            "CommonPrefixes": [{"Prefix": names.write(name)} for name in page.common_prefixes],
+            "Uploads": _upload_rows(call, names, page.uploads),
+            "CommonPrefixes": Table({"Prefix": names.write_all(page.common_prefixes)}),
         }
     )
 
@@ -139,16 +142,18 @@ def _next_markers(page: UploadPage) -> tuple[str, str]:
     return (page.uploads[-1].key, page.uploads[-1].upload_id) if page.uploads else ("", "")
 
 
-def _upload_row(call: Call, names: Names, upload: UploadInfo) -> dict[str, Any]:
-    held = upload.attributes
-    row: dict[str, Any] = {
-        "Key": names.write(upload.key),
-        "UploadId": upload.upload_id,
-        "Initiated": upload.initiated_ms,
-        "StorageClass": held.storage_class,
-        **_people(call, held),
-    }
-    if held.checksum_algorithm:
-        row["ChecksumAlgorithm"] = held.checksum_algorithm
-        row["ChecksumType"] = held.checksum_type
-    return row
+def _upload_rows(call: Call, names: Names, uploads: list[UploadInfo]) -> Table:
+    held = [upload.attributes for upload in uploads]
+    users, owners = Users(call), Owners(call)
+    return Table(
+        {
+            "Key": names.write_all([upload.key for upload in uploads]),
+            "UploadId": [upload.upload_id for upload in uploads],
+            "Initiated": [upload.initiated_ms for upload in uploads],
+            "StorageClass": [one.storage_class for one in held],
+            "Initiator": [users[one.initiator or one.owner] for one in held],
+            "Owner": [owners[one.owner] for one in held],
+            "ChecksumAlgorithm": [one.checksum_algorithm or None for one in held],
+            "ChecksumType": [one.checksum_type if one.checksum_algorithm else None for one in held],
+        }
+    )

@@ -100,6 +100,7 @@ ELEMENT_ORDER: Final[dict[str, tuple[str, ...]]] = {
 ROWS: Final[dict[str, frozenset[str]]] = {
     "CommonPrefix": frozenset({"Prefix"}),
     "DeleteMarkerEntry": frozenset({"Key", "VersionId", "IsLatest", "LastModified"}),
+    "MultipartUpload": frozenset({"Key", "UploadId", "StorageClass", "Initiated"}),
     "Part": frozenset({"PartNumber", "LastModified", "ETag", "Size"}),
     "Object": frozenset({"Key", "LastModified", "ETag", "Size", "StorageClass"}),
     "ObjectVersion": frozenset(
