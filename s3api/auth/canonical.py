@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from s3api.http.request import Request
 
 _SIGNATURE: Final = SIGNATURE_PARAMETER.encode()
+_SIGNATURE_PIECE: Final = _SIGNATURE + b"\0"
 _VALUE_BYTES: Final = percent.UNRESERVED + b"%"
 _DEFAULT_PORTS: Final = (b":80", b":443")
 
@@ -32,7 +33,7 @@ def canonical_request(
     return claim.signed_headers.canonical(
         request.method.encode(),
         percent.encode_path(request.raw_path),
-        _canonical_query(request) if request.query else b"",
+        _canonical_query(request) if request.query.raw else b"",
         headers,
         payload_hash,
     )
@@ -45,7 +46,7 @@ def _canonical_query(request: Request) -> bytes:
     if shape == b"=&" * (len(shape) // 2) + b"=" and not percent.has_own_escapes(raw):
         # As most clients send it. A name that another begins with sorts before it: so does NUL.
         pieces = raw.replace(b"=", b"\0").split(b"&")
-        kept = sorted([piece for piece in pieces if not piece.startswith(_SIGNATURE + b"\0")])
+        kept = sorted([piece for piece in pieces if not piece.startswith(_SIGNATURE_PIECE)])
         return b"&".join(kept).replace(b"\0", b"=")
     encoded = sorted(
         (percent.encode(name), percent.encode(value))

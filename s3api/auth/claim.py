@@ -28,6 +28,7 @@ _CACHED_BYTES_MAX: Final = 512  # anybody may send a claim: what is kept of each
 _SIGNATURE_BYTES: Final = 64
 _SCOPE_PARTS: Final = 5
 _WEEK_SECONDS: Final = 604_800
+_WEEK_DIGITS: Final = len(str(_WEEK_SECONDS))
 _INT64_MAX: Final = 2**63 - 1
 _DATE: Final = re.compile(r"[0-9]{8}")
 
@@ -227,6 +228,10 @@ def parse_query(query: Query) -> tuple[Claim, bytes]:
 
 def parse_expires(value: str) -> int:
     """Read X-Amz-Expires, seconds up to a week; S3Error AuthorizationQueryParametersError."""
+    if len(value) <= _WEEK_DIGITS and value.isascii() and value.isdigit():
+        seconds = int(value)
+        if seconds <= _WEEK_SECONDS:
+            return seconds
     digits = value.removeprefix("-")
     significant = digits.lstrip("0") or "0"  # thousands of zeros are more than int() takes
     reason = None

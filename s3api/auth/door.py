@@ -34,6 +34,6 @@ def identify(
         identity = sigv2.authenticate(request, target, keyring, now=now)
     else:
         identity = sigv4.authenticate(request, keyring, region=region, now=now)
-    if request.query:
+    if request.query.raw:
         request.adopt_query_headers()
     return identity

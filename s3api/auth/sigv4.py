@@ -68,7 +68,7 @@ def authenticate(
     """
     query, authorization = request.query, request.header_map.get(b"authorization")
     terms = keyring, region, now, allowed_skew
-    if query and (claims.is_presigned(query) or "AWSAccessKeyId" in query):
+    if query.raw and (claims.is_presigned(query) or "AWSAccessKeyId" in query):
         return _by_query(request, authorization, terms)
     if authorization:
         return _by_header(request, authorization, terms)

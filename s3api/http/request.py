@@ -28,6 +28,11 @@ NOT_HEADERS: Final = (
     "x-amz-checksum-",
     "x-amz-sdk-checksum-",
 )
+# The first of them as clients spell them: what every presigned URL has is passed over at once.
+OF_SIGNATURE: Final = frozenset(
+    f"X-Amz-{name}"
+    for name in ("Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Signature")
+)
 # What a header's name and its value are made of: RFC 9110, 5.6.2 and 5.5.
 TOKEN: Final = b"!#$%&'*+-.^_`|~" + (ascii_letters + digits).encode()
 FIELD_VALUE: Final = bytes({*range(32, 127), *range(128, 256), *b"\t"})
@@ -90,6 +95,8 @@ class Request:
         could hold is refused (InvalidArgument): kept as metadata, it could never be answered.
         """
         for name, value in self.query.items():
+            if name in OF_SIGNATURE:
+                continue
             header = name.lower()
             if not header.startswith("x-amz-") or header.startswith(NOT_HEADERS):
                 continue
