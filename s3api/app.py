@@ -267,9 +267,18 @@ class S3App:
             identity = _identity(store, request, target, operation, now)
         if guest is None and identity.credential is not None:
             store.notes.note_use(identity.credential.access_key, now_ms)
-        call = Call(store, request, target, operation, identity, None, {}, now_ms, form=form)
-        call.request_id = course.request_id
-        course.call = call
+        call = course.call = Call(
+            store,
+            request,
+            target,
+            operation,
+            identity,
+            None,
+            {},
+            now_ms,
+            form=form,
+            request_id=course.request_id,
+        )
         if guest is None:
             set_scene(call.actor)
         handler = _admit(call)

@@ -217,8 +217,9 @@ class Edge(HttpToolsProtocol):
         self.silent_bytes = 0
         self.skips_end = parser.should_upgrade() and bool(self._framing())
         self.headers = DROPPED  # what comes now are trailers: they must not pass for signed headers
-        self.cycle = Exchange(self, keep_alive=version == "1.1" and parser.should_keep_alive())
-        if self.running is None or self.running.response_complete:
+        keep_alive = version == "1.1" and parser.should_keep_alive()
+        running, self.cycle = self.running, Exchange(self, keep_alive=keep_alive)
+        if running is None or running.response_complete:
             self._run(self.cycle)
         else:
             self.flow.pause_reading()
@@ -267,10 +268,11 @@ class Edge(HttpToolsProtocol):
             raise S3Error("RequestHeaderSectionTooLarge")
         if version not in VERSIONS:
             raise S3Error("BadRequest", "S4 speaks HTTP/1.1 here.")
-        fields = dict(self.headers)
+        headers = self.headers
+        fields = dict(headers)
         hosts = int(b"host" in fields)
-        if len(fields) != len(self.headers):
-            hosts = sum(name == b"host" for name, _ in self.headers)
+        if len(fields) != len(headers):
+            hosts = sum(name == b"host" for name, _ in headers)
         if hosts != 1 and (hosts or version == "1.1"):  # RFC 9112, 3.2
             raise S3Error("BadRequest", "A request must have one Host header.")
         # RFC 9110, 10.1.1: one of HTTP/1.0 does not wait.

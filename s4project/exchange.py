@@ -87,7 +87,9 @@ class Exchange:
         """Answer for an application that ended without answering, if somebody is there to know."""
         self.edge.tasks.discard(task)
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
-        if isinstance(error, ClientGone) or (error is None and self.response_complete):
+        if error is None and self.response_complete:
+            return
+        if isinstance(error, ClientGone):
             return
         if error is not None:
             self.edge.logger.error("Exception in ASGI application\n", exc_info=error)

@@ -71,16 +71,15 @@ class Request:
         self.method: str = scope["method"]
         self.scheme: str = scope["scheme"]
         self.raw_path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
-        self.header_items: list[tuple[bytes, bytes]] = scope["headers"]
         self._client = scope.get("client")
-        self.header_map = dict(self.header_items)  # lower-case name: value
-        if len(self.header_map) != len(self.header_items):
-            self.header_map = _join_repeated(self.header_items)
+        items: list[tuple[bytes, bytes]] = scope["headers"]
+        fields = dict(items)
+        if len(fields) != len(items):
+            fields = _join_repeated(items)
+        self.header_items, self.header_map = items, fields  # the map: lower-case name to value
         query_string: bytes = scope["query_string"]
         self.query = Query(query_string) if query_string else NO_QUERY
-        self.body = Body(
-            receive, idle_seconds=idle_seconds, awaits_continue=b"expect" in self.header_map
-        )
+        self.body = Body(receive, idle_seconds=idle_seconds, awaits_continue=b"expect" in fields)
 
     def header(self, name: str) -> str | None:
         """Answer a header by lower-case name; the lines of a repeated one are joined by `,`."""

@@ -125,6 +125,12 @@ PARAMETERS: Final = frozenset(
 )
 PREFLIGHT: Final = "OptionsObject"
 FORM: Final = "PostObject"
+# What stands alone in its cell without a sub-resource, and demands nothing.
+PLAIN: Final = {
+    (method, level): routes[0].name
+    for (method, level, flag), routes in CELLS.items()
+    if not flag and len(routes) == 1 and routes[0].weight == 0 and routes[0].name != FORM
+}
 
 
 def find_operation(method: str, level: Level, query: Query, headers: Headers) -> str:
@@ -134,6 +140,8 @@ def find_operation(method: str, level: Level, query: Query, headers: Headers) ->
     InvalidArgument or InvalidRequest for a query that the operation does not take,
     PreconditionFailed for a POST to a bucket that is no form, BadRequest for an unknown method.
     """
+    if not query.raw and (plain := PLAIN.get((method, level))):
+        return plain
     if method == "OPTIONS":
         return PREFLIGHT  # it asks about a path, whatever the query
     flag = _select(query) if query.raw else ""

@@ -91,8 +91,8 @@ class Counters:
         row[TIMES + bisect_left(BOUNDS, seconds)] += 1
         row[SENT] += course.sent_bytes
         request = course.request
-        if request is not None:
-            row[RECEIVED] += request.body.received_bytes
+        if request is not None and (received := request.body.received_bytes):
+            row[RECEIVED] += received
 
     def attach(self, ring: Callable[[], None]) -> None:
         """Take the bell."""

@@ -54,8 +54,8 @@ class Tally:
         row[0] += 1
         row[1] += course.sent_bytes
         request = course.request
-        if request is not None:
-            row[2] += request.body.received_bytes
+        if request is not None and (received := request.body.received_bytes):
+            row[2] += received
         seconds = perf_counter() - course.began
         bars[bisect_left(BOUNDS, seconds)] += 1
         bars[-1] += seconds
