@@ -256,10 +256,13 @@ class Store:
         return future.result()
 
     def _settle_in(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Have mutations carried out in a loop's thread, and their outcomes told there."""
+        """Have mutations carried out in a loop's thread, and their outcomes told there.
+
+        Not before it has come round: what lies in the sockets by now is in the same group then.
+        """
         self._loop = loop
         self._tell: Tell = lambda waiters: loop.call_soon_threadsafe(_wake, waiters)
-        self.engine.lend(loop.call_soon_threadsafe)
+        self.engine.lend(lambda call: loop.call_soon_threadsafe(_after_a_round, loop, call))
 
     async def refresh(self) -> None:
         """Bring the snapshots up to date when a generation moved."""
@@ -297,6 +300,11 @@ class Store:
         self._disk.shutdown(wait=True)
         self._sql.shutdown(wait=True)
         self._reading.shutdown(wait=True)
+
+
+def _after_a_round(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+    """Call once the loop has looked into its sockets, and what that brought has run."""
+    loop.call_soon(loop.call_soon, call)
 
 
 def _wake(waiters: list[asyncio.Future[None]]) -> None:

@@ -8,7 +8,7 @@ are never looked into; directory entries are told apart by their names.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from storage_engine import keys, links
 from storage_engine.limits import KEY_BYTES_MAX, SCAN_STEPS_MAX
@@ -16,6 +16,12 @@ from storage_engine.listing import Page, Query, Walk, read_page
 
 if TYPE_CHECKING:
     import lmdb
+
+
+Way = list[bytes]
+"""Where the entries on the way to a key are, its own at the end."""
+
+_ROOT: Final = keys.sequence(keys.ROOT_DIRECTORY)
 
 
 class Writer(Protocol):
@@ -55,16 +61,48 @@ class Namespace:
         trail = self._trail(txn, bucket_id, keys.path_names(key))
         return None if trail is None else trail[-1]
 
-    def put(self, writer: Writer, bucket_id: int, key: bytes, value: bytes) -> None:
-        """Set the value of a key (1 .. 1024 bytes); creates the directories on the way."""
+    def look(
+        self, txn: lmdb.Transaction[bytes], bucket_id: int, key: bytes
+    ) -> tuple[bytes | None, Way | None]:
+        """Return the value of a key, and the way there unless it has to be made or widened."""
+        bucket = keys.sequence(bucket_id)
+        directory = bucket + _ROOT
+        *directories, last = keys.path_names(key)
+        trail, left, is_wide = [], len(key), True
+        for name in directories:
+            trail.append(directory + name)
+            link = txn.get(trail[-1], db=self._entries)
+            if link is None:
+                return None, None
+            left -= len(keys.path_piece(name))
+            is_wide = is_wide and links.longest(link) >= left
+            directory = bucket + links.child(link)
+        trail.append(directory + last)
+        return txn.get(trail[-1], db=self._entries), trail if is_wide else None
+
+    def put(
+        self, writer: Writer, bucket_id: int, key: bytes, value: bytes, way: Way | None = None
+    ) -> None:
+        """Set the value of a key (1 .. 1024 bytes); creates the directories on the way.
+
+        `way` is as `look` found it, if nothing was changed in the tree since.
+        """
+        if way is not None:
+            writer.put(self._entries, way[-1], value)
+            return
         assert 0 < len(key) <= KEY_BYTES_MAX
         *directories, object_name = keys.path_names(key)
         directory = self._go_down(writer, bucket_id, directories, len(key))
         writer.put(self._entries, directory + object_name, value)
 
-    def delete(self, writer: Writer, bucket_id: int, key: bytes) -> bytes | None:
-        """Remove a key and the directories this empties; return its value, or None."""
-        trail = self._trail(writer.txn, bucket_id, keys.path_names(key))
+    def delete(
+        self, writer: Writer, bucket_id: int, key: bytes, way: Way | None = None
+    ) -> bytes | None:
+        """Remove a key and the directories this empties; return its value, or None.
+
+        `way` as for `put`.
+        """
+        trail = way or self._trail(writer.txn, bucket_id, keys.path_names(key))
         value = None if trail is None else writer.pop(self._entries, trail[-1])
         if trail is None or value is None:
             return None
@@ -178,8 +216,10 @@ class Namespace:
 
     def _remove_vacant(self, writer: Writer, trail: list[bytes]) -> None:
         """Remove the directories left empty by the last entry of a trail, which is gone already."""
-        while len(trail) > 1 and self._is_vacant(writer.txn, trail.pop()[: keys.DIRECTORY_BYTES]):
-            writer.delete(self._entries, trail[-1])
+        for parent, entry in zip(trail[-2::-1], trail[:0:-1], strict=True):
+            if not self._is_vacant(writer.txn, entry[: keys.DIRECTORY_BYTES]):
+                return
+            writer.delete(self._entries, parent)
 
     def _is_vacant(self, txn: lmdb.Transaction[bytes], directory: bytes) -> bool:
         """Tell whether nothing is in a directory, given what its entries' keys begin with."""

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import lmdb
 
     from storage_engine.index import Tables
-    from storage_engine.namespace import Namespace
+    from storage_engine.namespace import Namespace, Way
     from storage_engine.transaction import Transaction
     from storage_engine.values import ObjectAttributes, ObjectInfo, ObjectLock, ObjectRef
 
@@ -93,7 +93,16 @@ class History:
     (`is_looked_at`). NamespaceClosed, InvalidKey.
     """
 
-    __slots__ = ("_name", "_transaction", "bucket_id", "current", "is_looked_at", "key", "totals")
+    __slots__ = (
+        "_name",
+        "_transaction",
+        "_way",
+        "bucket_id",
+        "current",
+        "is_looked_at",
+        "key",
+        "totals",
+    )
 
     def __init__(
         self, transaction: Transaction, target: ObjectRef, *, is_looked_at: bool = False
@@ -102,6 +111,7 @@ class History:
         self.totals = transaction.open_namespace(self.bucket_id)
         self._transaction = transaction
         self._name = target.name()
+        self._way: Way | None = None  # to the key in `entries`, until something is changed there
         self.current = self._read_current()
         self.is_looked_at = is_looked_at
 
@@ -135,9 +145,10 @@ class History:
 
     def replaced(self, versioning: Versioning) -> rows.Entry | None:
         """Return the version that goes when another is added: the null version, or none."""
-        if versioning is Versioning.ENABLED:
+        current = self.current
+        if versioning is Versioning.ENABLED or current is None:
             return None
-        return self.find(NULL_VERSION_ID)
+        return current if current.is_null else self.find(NULL_VERSION_ID)
 
     def is_erased(self, versioning: Versioning) -> bool:
         """Tell whether deleting the key leaves nothing, not even a marker."""
@@ -188,12 +199,11 @@ class History:
         object_id = old.object_id if old is not None else 0
         if is_kept and not object_id:
             object_id = self._transaction.next_sequence()
-        entry = replace(
-            entry,
-            object_id=object_id,
-            version=self._transaction.next_sequence() if object_id else 0,
-            is_null=not is_kept,
-        ).locked(lock)
+        if object_id:  # else it is as it was made: the null version, of a key without others
+            version = self._transaction.next_sequence()
+            entry = replace(entry, object_id=object_id, version=version, is_null=not is_kept)
+        if lock != NO_LOCK:
+            entry = entry.locked(lock)
         if old is not None and old is not gone:
             self._put_behind(old, object_id)
         if is_kept and old is not None:
@@ -286,9 +296,10 @@ class History:
     def move(self, target: History) -> None:
         """Give the key, with all its versions, the name of a target that has none."""
         assert target.current is None
+        target._way = None  # of its own class; what is moved may have been on it
         current = self.current
         self._set_current(None)
-        target._set_current(current)  # of its own class
+        target._set_current(current)
         target._schedule()
 
     # --- within --------------------------------------------------------------------------------
@@ -306,7 +317,7 @@ class History:
 
     def _read_current(self) -> rows.Entry | None:
         transaction = self._transaction
-        value = transaction.entries.get(transaction.txn, self.bucket_id, self._name)
+        value, self._way = transaction.entries.look(transaction.txn, self.bucket_id, self._name)
         if value is None and self.totals.markers:
             value = transaction.markers.get(transaction.txn, self.bucket_id, self._name)
         return None if value is None else rows.decode_entry(value)
@@ -320,13 +331,17 @@ class History:
     def _set_current(self, entry: rows.Entry | None) -> None:
         """Write what the key's name leads to, in the tree it belongs into."""
         transaction, old = self._transaction, self.current
+        way, self._way = self._way, None
         if old is not None and (entry is None or entry.is_marker != old.is_marker):
-            self._tree(old).delete(transaction, self.bucket_id, self._name)
+            there = None if old.is_marker else way
+            self._tree(old).delete(transaction, self.bucket_id, self._name, there)
         if entry is not None:
-            self._tree(entry).put(transaction, self.bucket_id, self._name, rows.encode(entry))
-        self.totals.objects -= self.visible is not None
+            there = None if entry.is_marker else way
+            value = rows.encode(entry)
+            self._tree(entry).put(transaction, self.bucket_id, self._name, value, there)
+        self.totals.objects -= old is not None and not old.is_marker
+        self.totals.objects += entry is not None and not entry.is_marker
         self.current = entry
-        self.totals.objects += self.visible is not None
 
     def _put_behind(self, entry: rows.Entry, object_id: int) -> None:
         entry = replace(entry, object_id=object_id, null_behind=None)

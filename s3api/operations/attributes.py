@@ -51,6 +51,31 @@ REFUSALS: Final[tuple[tuple[bytes, str, str], ...]] = (
     (b"x-amz-write-offset-bytes", "NotImplemented", "Appending to objects is not implemented."),
 )
 _REFUSED: Final = tuple(prefix for prefix, _, _ in REFUSALS)
+# What nearly every request has, and says nothing of the object that it writes.
+_SILENT: Final = frozenset(
+    {
+        b"host",
+        b"user-agent",
+        b"accept",
+        b"accept-encoding",
+        b"connection",
+        b"content-length",
+        b"content-md5",
+        b"content-type",
+        b"expect",
+        b"authorization",
+        b"amz-sdk-invocation-id",
+        b"amz-sdk-request",
+        b"x-amz-content-sha256",
+        b"x-amz-date",
+        b"x-amz-security-token",
+        b"x-amz-sdk-checksum-algorithm",
+        b"x-amz-checksum-crc32",
+        b"x-amz-checksum-crc32c",
+        b"x-amz-checksum-crc64nvme",
+        b"x-amz-checksum-sha256",
+    }
+)
 ACCOUNT: Final = re.compile(r"[0-9]{12}|[0-9a-f]{64}")
 
 
@@ -99,9 +124,13 @@ def new_attributes(call: Call, **fields: Any) -> ObjectAttributes:
 
     Refuses (S3Error) what the request asks for and S4 would not keep.
     """
-    refuse_unkept(call.request)
-    headers = stored_headers(call.request)
-    tagging = call.request.header(tags.HEADER)
+    request = call.request
+    if _SILENT.issuperset(request.header_map):  # but for its type, which is looked up
+        headers = {"content-type": request.header("content-type") or DEFAULT_TYPE}
+        return ObjectAttributes(etag="", headers=headers, owner=new_owner(call), **fields)
+    refuse_unkept(request)
+    headers = stored_headers(request)
+    tagging = request.header(tags.HEADER)
     if tagging is not None:
         fields["tags"] = tags.read_tagging_header(tagging)
         authorise_new(call, "s3:PutObjectTagging")

@@ -107,11 +107,15 @@ class Cell:
         )
 
     def build(self) -> None:
-        """Submit what makes the version, and what is above it."""
+        """Submit what makes the version."""
         versioning = UNVERSIONED if self.place.is_null else ENABLED
         self.pending.append(self.put(self.key, self.data, versioning, STATES[self.state]))
+
+    def cover(self) -> None:
+        """Submit what is above it, once it is there."""
+        self.info = self.pending.pop().result()
         if self.place.above == "version":
-            self.put(self.key, b"above")
+            self.pending.append(self.put(self.key, b"above"))
         elif self.place.above == "marker":
             self.engine.delete_object(self.bucket_id, self.key, versioning=ENABLED)
 
@@ -145,7 +149,9 @@ def staged(path: Path) -> Iterator[tuple[Clock, list[Cell]]]:
         for cell in cells:
             cell.build()
         for cell in cells:
-            cell.info = cell.pending.pop().result()
+            cell.cover()
+        for future in [future for cell in cells for future in cell.pending]:
+            future.result()
         clock.now_ms += DAY_MS
         yield clock, cells
         assert problems(engine) == []

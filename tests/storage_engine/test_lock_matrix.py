@@ -430,6 +430,7 @@ READS: Final = (
 )
 OUTSIDE: Final = (  # of a commit, or of an index that holds no version
     *("stage_bytes", "begin_blob", "stage_completion", "discard", "close", "abandon", "salvage"),
+    "lend",
 )
 WITHOUT_VERSIONS: Final = (  # operations that touch no row of a version
     *(

@@ -280,3 +280,22 @@ def test_measuring_ends_after_so_many_steps(
         store.namespace.put(store.writer(txn), BUCKET, b"a/b/" + b"x" * 1000, b"value")
         store.namespace.delete(store.writer(txn), BUCKET, b"a/b/" + b"x" * 1000)
         assert store.namespace.longest_below(txn, BUCKET, b"a/", 500) is None
+
+
+def test_a_way_that_was_found_is_walked_again(store: NamespaceStore) -> None:
+    """Put and delete by the way that `look` found come to the same; too narrow a one is no way."""
+    namespace = store.namespace
+    with store.env.begin(write=True) as txn:
+        writer = store.writer(txn)
+        assert namespace.look(txn, BUCKET, b"a/b/key") == (None, None), "it has to be made"
+        namespace.put(writer, BUCKET, b"a/b/key", b"1")
+        value, way = namespace.look(txn, BUCKET, b"a/b/new")
+        assert value is None
+        assert way is not None
+        namespace.put(writer, BUCKET, b"a/b/new", b"2", way)
+        assert namespace.get(txn, BUCKET, b"a/b/new") == b"2"
+        assert namespace.look(txn, BUCKET, b"a/b/longer") == (None, None), "it has to be widened"
+        for key, other in ((b"a/b/new", b"a/b/key"), (b"a/b/key", None)):
+            _, way = namespace.look(txn, BUCKET, key)
+            assert namespace.delete(writer, BUCKET, key, way) is not None
+            assert namespace.is_empty(txn, BUCKET) == (other is None)
