@@ -192,7 +192,8 @@ class Index:
         It is handed what is given: every lookup passes here, and would make a closure for that.
         """
         while True:
-            self._check_usable()
+            if self._is_closed:
+                raise _unusable()
             resizes = self._resizes
             try:
                 txn = self._env.begin()
@@ -327,7 +328,7 @@ class Index:
 
     def _check_usable(self) -> None:
         if self._is_closed:
-            raise EngineClosed("the engine is closed, or was opened before a fork")
+            raise _unusable()
 
     def _follow(self, resizes: int) -> None:
         """Take on the size that another process gave the map, unless another thread just did.
@@ -348,6 +349,10 @@ class Index:
     def _open_tables(self) -> Tables:
         with self.begin_write() as txn:  # another process may outgrow our map at this very moment
             return Tables(*(self._env.open_db(name.encode(), txn=txn) for name in Tables._fields))
+
+
+def _unusable() -> EngineClosed:
+    return EngineClosed("the engine is closed, or was opened before a fork")
 
 
 def _abandon_inherited() -> None:

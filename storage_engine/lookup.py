@@ -39,7 +39,7 @@ class Lookup:
         """Return a reader of a version; raises as `ObjectReads.entry` does, and CorruptBlob."""
         for _ in range(MOVES_FOLLOWED_MAX):
             reader = self._index.view(self._find, bucket_id, key, version_id)
-            if isinstance(reader, WholeReader):
+            if type(reader) is WholeReader:  # the class is final; `isinstance` would ask `ABCMeta`
                 return reader
             try:
                 reader.open()

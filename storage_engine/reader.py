@@ -12,7 +12,7 @@ import errno
 import threading
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self, final
 
 from awscrt.checksums import crc32c
 
@@ -133,20 +133,19 @@ class ObjectReader(ABC):
         self.close()
 
 
+@final
 class WholeReader(ObjectReader):
     """An object that is in memory: empty, or kept in the index."""
 
     __slots__ = ()
-
-    def read_cached(self, offset: int, length: int) -> bytes:
-        """Return some of the bytes."""
-        return self.read(offset, length)
 
     def read(self, offset: int, length: int) -> bytes:
         """Return some of the bytes."""
         if self.whole is None:
             raise _closed()
         return self.whole[offset : offset + length]
+
+    read_cached = read
 
     def close(self) -> None:
         """Let go of the bytes."""
@@ -251,7 +250,8 @@ class PlacedReader(ObjectReader):
         """Return whole blocks from where the payload lies now; None when that blocks."""
         for _ in range(MOVES_FOLLOWED_MAX):
             try:
-                self._acquire(extent)
+                if extent.file is None:
+                    self._acquire(extent)
                 self._hold(extent)
                 if not extent.checks and not self._load_checks(extent, read_blocks):
                     return None

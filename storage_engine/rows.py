@@ -67,7 +67,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     @property
     def lock(self) -> ObjectLock:
         """What is laid on the version."""
-        if not (self.is_locked or self.had_hold):
+        if self.retain_mode is LockMode.NONE and not self.has_hold and not self.had_hold:
             return NO_LOCK
         return ObjectLock(self.retain_mode, self.retain_until_ms, self.has_hold, self.had_hold)
 
