@@ -45,8 +45,8 @@ class Budget:
 BUDGETS: Final = {
     "GET": Budget(frames=180, transactions=1, lookups=2),
     "HEAD": Budget(frames=170, transactions=1, lookups=1),
-    "PUT": Budget(frames=430, transactions=2, lookups=11, writes=11, hops=1, syncs=1),
-    "DELETE": Budget(frames=320, transactions=2, lookups=10, writes=9, hops=1, syncs=1),
+    "PUT": Budget(frames=390, transactions=2, lookups=10, writes=12, hops=1, syncs=1),
+    "DELETE": Budget(frames=300, transactions=2, lookups=10, writes=9, hops=1, syncs=1),
     # A thread: a page that takes over 2 ms is finished in one, be it that the processor is busy.
     "LIST": Budget(frames=400, transactions=2, lookups=9, hops=1),
 }
