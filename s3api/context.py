@@ -222,7 +222,8 @@ class Store:
         self._disk = ThreadPoolExecutor(config.threads, thread_name_prefix="disk")
         self._sql = ThreadPoolExecutor(2, thread_name_prefix="sql")
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="snapshots")  # behind no writer
-        self._loop: asyncio.AbstractEventLoop | None = None  # that mutations are waited for in
+        # In which loop mutations are waited for, and how it is told: replaced together.
+        self._home: tuple[asyncio.AbstractEventLoop | None, Tell] = (None, _wake)
 
     async def on_disk(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """Run a blocking call of the engine in a thread, which knows for which request."""
@@ -248,21 +249,23 @@ class Store:
     async def committed(self, future: Future[Result]) -> Result:
         """Wait for a mutation to be durable; it is finished even when the client goes away."""
         loop = asyncio.get_running_loop()
-        if loop is not self._loop:
-            self._settle_in(loop)
+        home, tell = self._home
+        if loop is not home:
+            tell = self._settle_in(loop)
         waiter = loop.create_future()
-        if future.tell(self._tell, waiter):
+        if future.tell(tell, waiter):
             await waiter
         return future.result()
 
-    def _settle_in(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _settle_in(self, loop: asyncio.AbstractEventLoop) -> Tell:
         """Have mutations carried out in a loop's thread, and their outcomes told there.
 
         Not before it has come round: what lies in the sockets by now is in the same group then.
         """
-        self._loop = loop
-        self._tell: Tell = lambda waiters: loop.call_soon_threadsafe(_wake, waiters)
+        tell: Tell = lambda waiters: loop.call_soon_threadsafe(_wake, waiters)  # noqa: E731
+        self._home = loop, tell
         self.engine.lend(lambda call: loop.call_soon_threadsafe(_after_a_round, loop, call))
+        return tell
 
     async def refresh(self) -> None:
         """Bring the snapshots up to date when a generation moved."""
@@ -296,7 +299,7 @@ class Store:
     def close(self) -> None:
         """Let the threads end."""
         self.engine.lend(None)
-        self._loop = None
+        self._home = None, _wake
         self._disk.shutdown(wait=True)
         self._sql.shutdown(wait=True)
         self._reading.shutdown(wait=True)

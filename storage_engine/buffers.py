@@ -14,7 +14,9 @@ from typing import Final
 
 from storage_engine.limits import BUFFER_BYTES, BUFFERS_MAX
 
-UNLENT: Final = 3  # references to a buffer that is looked at: from the list, the loop, the count
+UNLENT: Final = next(map(getrefcount, [mmap.mmap(-1, 1)]))
+"""References to a buffer that nobody has, counted as `lend` does: how many an interpreter holds
+while it counts is its own affair, and to be wrong by one would be to lend what is lent."""
 
 
 class _Kept(threading.local):
@@ -31,9 +33,9 @@ def lend(length: int) -> memoryview:
     """Return memory to write into, which stays the caller's as long as he refers to it."""
     if length <= BUFFER_BYTES:
         buffers = _kept.buffers
-        for buffer in buffers:
-            if getrefcount(buffer) == UNLENT:
-                return memoryview(buffer)[:length]
+        for place, references in enumerate(map(getrefcount, buffers)):
+            if references == UNLENT:
+                return memoryview(buffers[place])[:length]
         if len(buffers) < BUFFERS_MAX:
             buffers.append(mmap.mmap(-1, BUFFER_BYTES, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
             return memoryview(buffers[-1])[:length]

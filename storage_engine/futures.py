@@ -15,7 +15,9 @@ from typing import Any, Generic, TypeVar
 Result = TypeVar("Result")
 
 Tell = Callable[[list[Any]], object]
-"""Tells those who wait in one place, all at once; called in whichever thread resolves."""
+"""Tells those who wait in one place, all at once; called in whichever thread resolves.
+
+RuntimeError, as a loop's that has ended, where nobody waits any more."""
 
 Heirs = dict[Tell, list[Any]]
 """Who is to be told, by how: gathered from a group, then told by `tell_all`."""
@@ -88,7 +90,8 @@ class Future(Generic[Result]):
 def tell_all(heirs: Heirs) -> None:
     """Tell all who were gathered."""
     for tell, waiting in heirs.items():
-        tell(waiting)
+        with suppress(RuntimeError):  # others wait elsewhere, and the thread has more to do
+            tell(waiting)
 
 
 def _ring(bells: list[threading.Lock]) -> None:

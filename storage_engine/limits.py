@@ -154,7 +154,10 @@ COMMIT_OPERATIONS_MAX: Final = 1024
 """Operations that share one commit at most, so that none waits long for its neighbours."""
 
 BRIEF_OPERATIONS_MAX: Final = 64
-"""Of these, what an event loop carries out between two requests: about a millisecond."""
+"""Of these, what an event loop is given between two requests: about a millisecond."""
+
+BRIEF_SECONDS: Final = 0.002
+"""After which it leaves the rest: what the guards of callers take is theirs to say."""
 
 # --- journal, checkpoints, snapshots -----------------------------------------------------------
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import threading
 from collections.abc import Callable
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 import lmdb
@@ -18,7 +19,7 @@ import lmdb
 from storage_engine.disk import FULL_CODES
 from storage_engine.errors import DiskFull
 from storage_engine.futures import Future, tell_all
-from storage_engine.limits import BRIEF_OPERATIONS_MAX
+from storage_engine.limits import BRIEF_SECONDS
 from storage_engine.operation import TakesLong
 
 if TYPE_CHECKING:
@@ -164,11 +165,12 @@ class Round:
         self._error: BaseException | None = None
 
     def run(self, transaction: Transaction) -> None:
-        """Carry out what is left, as long as nothing fails half-way."""
+        """Carry out what is left, as long as nothing fails half-way; in a loop, for a while."""
         group, is_brief = self._group, transaction.is_brief
+        end = perf_counter() + BRIEF_SECONDS
         while self._at < len(group) and self.faulty is None:
             ticket = group[self._at]
-            if is_brief and (self._at == BRIEF_OPERATIONS_MAX or not ticket.operation.is_brief):
+            if is_brief and (perf_counter() > end or not ticket.operation.is_brief):
                 return
             if not ticket.attempt(transaction, has_room=self._has_room):
                 self.faulty = ticket
@@ -181,11 +183,12 @@ class Round:
         """
         self._claims.append(transaction)
         self._bell.acquire()
+        patience = LOAN_SECONDS
         try:
             call_soon(self._run_in_loop)
         except RuntimeError:  # it has ended
-            return
-        if not self._bell.acquire(timeout=LOAN_SECONDS):
+            patience = 0
+        if not self._bell.acquire(timeout=patience):
             try:
                 self._claims.pop()
             except IndexError:  # it is at it

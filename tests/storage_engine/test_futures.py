@@ -73,3 +73,18 @@ def test_whoever_comes_as_it_resolves_is_told_once() -> None:
         thread.join()
         assert told == (["heir"] if waits else [])
         assert future.result() == 7
+
+
+def test_a_place_that_is_no_more_keeps_nobody_from_being_told() -> None:
+    """Who waits elsewhere is told although a loop ended before its own could be."""
+    told: list[Any] = []
+
+    def ended(_: list[Any]) -> None:
+        raise RuntimeError
+
+    future, heirs = Future[int](), {}
+    assert future.tell(told.extend, "heir")
+    assert future.tell(ended, "nobody")
+    future.resolve(7, None, heirs)
+    tell_all(heirs)
+    assert told == ["heir"]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from storage_engine.limits import BRIEF_OPERATIONS_MAX
+from storage_engine import tickets
+from storage_engine.limits import BRIEF_SECONDS
 from storage_engine.operation import Operation
 from tests.storage_engine.engine_steps import (
     BUCKET,
@@ -74,16 +77,28 @@ def committer(engine: StorageEngine) -> int | None:
     return engine._committer._thread.ident
 
 
-def test_brief_operations_run_in_the_loop(engine: StorageEngine, loop: LoopThread) -> None:
-    """What is brief is carried out in the loop, up to the first that is not, or too many."""
+def test_brief_operations_run_in_the_loop(
+    engine: StorageEngine, loop: LoopThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is brief is carried out in the loop, up to the first that is not."""
+    monkeypatch.setattr(tickets, "BRIEF_SECONDS", math.inf)
     operations = [Brief(b"a"), Brief(b"b"), Long(b"c"), Brief(b"d")]
     there, own = loop._thread.ident, committer(engine)
     assert engine._committer.submit_all(operations).result() == [there, there, own, own]
-    many = [Brief(b"%d" % n) for n in range(BRIEF_OPERATIONS_MAX + 3)]
-    done = engine._committer.submit_all(many).result()
-    assert done == [there] * BRIEF_OPERATIONS_MAX + [own] * 3
     engine.lend(None)
     assert engine._submit(Brief(b"e")).result() == own
+
+
+def test_a_loop_is_not_kept_from_others(engine: StorageEngine, loop: LoopThread) -> None:
+    """What guards take counts: a loop that has been at it for long leaves the rest."""
+    seen: list[bool] = []
+
+    def guard(_: ObjectInfo | None) -> None:
+        seen.append(loop.is_here)
+        time.sleep(2 * BRIEF_SECONDS)
+
+    engine.delete_objects(BUCKET, [(f"{n}", guard) for n in range(3)]).result()
+    assert seen == [True, False, False]
 
 
 def test_objects_are_written_and_deleted_in_the_loop(
@@ -162,3 +177,30 @@ def test_a_loop_that_is_at_it_is_waited_for(engine: StorageEngine) -> None:
         gate.set()
         future.result()
     assert runs == [True]
+
+
+def test_what_a_loop_was_called_to_as_it_ended_is_done_once(engine: StorageEngine) -> None:
+    """A loop may say that it has ended, and come all the same: it finds nothing."""
+    calls: list[Callable[[], None]] = []
+
+    def call_soon(call: Callable[[], None]) -> None:
+        calls.append(call)
+        raise RuntimeError
+
+    engine.lend(call_soon)
+    assert engine._submit(Brief(b"a")).result() == committer(engine)
+    engine.lend(None)
+    begun, gate = threading.Event(), threading.Event()
+
+    def guard(_: ObjectInfo | None) -> None:
+        begun.set()
+        gate.wait()
+
+    held = engine.delete_object(BUCKET, KEY, guard=guard)
+    begun.wait()
+    queued = engine._submit(Brief(b"b"))
+    (late,) = calls
+    late()  # were the round still to be had, it would take what is queued along
+    gate.set()
+    held.result()
+    assert queued.result(timeout=60) == committer(engine)
