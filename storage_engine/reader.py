@@ -377,7 +377,7 @@ class PlacedReader(ObjectReader):
     def _cached_blocks(self, extent: Extent, start: int, length: int) -> memoryview | None:
         file, offset = self._place(extent, start)
         buffer = lend(length)
-        return buffer if file.read_cached(buffer, offset) == length else None
+        return buffer.toreadonly() if file.read_cached(buffer, offset) == length else None
 
     def _place(self, extent: Extent, start: int) -> tuple[VolumeFile, int]:
         assert extent.file is not None

@@ -81,3 +81,4 @@ def test_what_was_read_stays_as_it_was(engine: StorageEngine, kept: list[mmap.mm
         [data[:BLOCK_BYTES], data[7:]] for data in wanted.values()
     ]
     assert len(kept) == 8
+    assert all(view.readonly for views in read.values() for view in map(memoryview, views))
