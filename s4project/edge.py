@@ -55,6 +55,7 @@ class Limits:
     stall_seconds: float = 120  # for the client to take as much of a reply that waits for him
     pace_bytes: int = 64 * KIB  # what comes slower is no slow line (a modem does 1 KiB/s): it drips
     buffered_bytes: int = 64 * KIB  # of a body the application has not asked for yet
+    asked_bytes: int = 512 * KIB  # of one it waits for: it is woken once for what comes at once
     unread_bytes: int = MIB  # of a body nobody wants, read to keep the connection
     linger_bytes: int = 16 * MIB  # the same on a connection about to close, so the reply gets there
     linger_seconds: float = 5
@@ -317,7 +318,9 @@ class Edge(HttpToolsProtocol):
                 raise _Deaf
             return
         exchange.take(body)
-        if exchange.buffered_bytes > self.limits.buffered_bytes:
+        limits = self.limits
+        is_asked = exchange.awaiting_since  # it comes to fetch what is there
+        if exchange.buffered_bytes > (limits.asked_bytes if is_asked else limits.buffered_bytes):
             self.flow.pause_reading()
 
     def on_message_complete(self) -> None:

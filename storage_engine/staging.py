@@ -258,7 +258,8 @@ class BlobFile:
         """Write what is left, the checksums and the header, and give the place to `staged`.
 
         When nothing was written yet, all goes in one call: small blobs come this way. Room that
-        the payload did not need is given back. Nothing is synced yet.
+        the payload did not need is given back. Nothing is synced yet, but a large one is written
+        out: who is synced with it shall not wait for that.
         """
         self._region.shrink(record_bytes(len(self._description), staged.size))
         header, checks = self._end(staged)
@@ -267,6 +268,8 @@ class BlobFile:
         else:
             self._write([*self._pieces, checks], self._at)
             self._write([header], 0)
+        if self._hastened:
+            self._stager.appender.write_out(self._region)
         self.give_place(staged)
 
     def record(self, staged: StagedBlob) -> list[bytes]:

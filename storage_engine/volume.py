@@ -155,6 +155,10 @@ class Volume:
         """Let the disk begin to write a range out."""
         self.disk.hasten(self._descriptor, offset, length)
 
+    def write_out(self, offset: int, length: int) -> None:
+        """Have the disk write a range out, and wait for it."""
+        self.disk.write_out(self._descriptor, offset, length)
+
     def let_go(self, region: Region, *, is_used: bool) -> None:
         """End a region: its bytes are an object's, or free for the next one if it was the last."""
         with self._ending:
@@ -341,6 +345,13 @@ class Appender:
             region.volume.sync()
         except OSError as error:
             raise self._health.fail("a volume could not be synced", error) from error
+
+    def write_out(self, region: Region) -> None:
+        """Wait until a region's bytes are on their way, which promises nothing; as `sync` fails."""
+        try:
+            region.volume.write_out(region.offset, region.length)
+        except OSError as error:
+            raise self._health.fail("a volume could not be written out", error) from error
 
     def close(self) -> None:
         """Give up every volume; writers that are still open write to no purpose."""
