@@ -269,7 +269,7 @@ class BlobFile:
             self._write([*self._pieces, checks], self._at)
             self._write([header], 0)
         if self._hastened:
-            self._stager.appender.write_out(self._region)
+            self._region.write_out()
         self.give_place(staged)
 
     def record(self, staged: StagedBlob) -> list[bytes]:

@@ -156,8 +156,17 @@ class Volume:
         self.disk.hasten(self._descriptor, offset, length)
 
     def write_out(self, offset: int, length: int) -> None:
-        """Have the disk write a range out, and wait for it."""
-        self.disk.write_out(self._descriptor, offset, length)
+        """Have the disk write a range out, and wait for it; what fails is for the sync to tell.
+
+        Through an opening of its own: the system tells an error once through each, and it must not
+        be kept from those who sync what they have written meanwhile.
+        """
+        with suppress(OSError):
+            descriptor = self.disk.open(self.path)
+            try:
+                self.disk.write_out(descriptor, offset, length)
+            finally:
+                self.disk.close(descriptor)
 
     def let_go(self, region: Region, *, is_used: bool) -> None:
         """End a region: its bytes are an object's, or free for the next one if it was the last."""
@@ -263,6 +272,10 @@ class Region:
         """Let the disk begin to write out what was written from `at` on."""
         self.volume.hasten(self.offset + at, length)
 
+    def write_out(self) -> None:
+        """Wait until the disk has what was written; that promises nothing."""
+        self.volume.write_out(self.offset, self.length)
+
     def shrink(self, length: int) -> None:
         """Give back what lies behind the first `length` bytes; nothing was written there."""
         if length < self.length:
@@ -345,13 +358,6 @@ class Appender:
             region.volume.sync()
         except OSError as error:
             raise self._health.fail("a volume could not be synced", error) from error
-
-    def write_out(self, region: Region) -> None:
-        """Wait until a region's bytes are on their way, which promises nothing; as `sync` fails."""
-        try:
-            region.volume.write_out(region.offset, region.length)
-        except OSError as error:
-            raise self._health.fail("a volume could not be written out", error) from error
 
     def close(self) -> None:
         """Give up every volume; writers that are still open write to no purpose."""

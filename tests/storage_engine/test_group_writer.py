@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import os
 import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
-from storage_engine import DiskFull, EngineClosed, StorageError
+from storage_engine import DiskFull, EngineClosed, StorageError, staging
 from tests.storage_engine.bad_disks import FaultyDisk
 from tests.storage_engine.engine_steps import (
     BUCKET,
@@ -30,6 +31,32 @@ if TYPE_CHECKING:
     from storage_engine import ObjectInfo, StagedBlob, StorageEngine
 
 WAITING = 20
+
+
+class ForgettingDisk(FaultyDisk):
+    """A disk that has lost bytes, and tells so once through each opening of the file."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_lost = False
+        self.told: set[int] = set()
+        self.writes_out = threading.Event()
+        self.before_told = threading.Event()
+
+    def write_out(self, descriptor: int, offset: int, length: int) -> None:
+        """Fail, though whoever called is slow to hear of it."""
+        super().write_out(descriptor, offset, length)
+        if self.has_lost:
+            self.told.add(descriptor)
+            self.writes_out.set()
+            self.before_told.wait()
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def sync(self, descriptor: int) -> None:
+        """Fail where that was not told yet."""
+        if self.has_lost and descriptor in self._watched and descriptor not in self.told:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        super().sync(descriptor)
 
 
 @pytest.fixture
@@ -170,3 +197,22 @@ def test_closing_finishes_what_was_submitted(tmp_path: Path) -> None:
         submit(engine, "late", engine.stage_bytes(noise(2000))).result()
     with small_store(tmp_path / "closing") as again:
         assert all(get(again, f"{n}") == noise(2000, n) for n in range(WAITING))
+
+
+def test_an_error_told_to_a_large_payload_is_told_to_its_neighbours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the disk says as a large one is written out is not kept from the others' sync."""
+    monkeypatch.setattr(staging, "HASTEN_BYTES", 64 * KIB)
+    disk = ForgettingDisk()
+    with small_store(tmp_path / "store", disk=disk, volume_bytes_max=1 << 30) as engine:
+        put(engine, "first", noise(1000, 999))
+        disk.has_lost = True
+        large = threading.Thread(target=written, args=(engine, noise(600 * KIB)), daemon=True)
+        large.start()
+        disk.writes_out.wait()
+        small = submit(engine, "small", engine.stage_bytes(noise(1000)))
+        with pytest.raises(StorageError):
+            small.result()
+        disk.before_told.set()
+        large.join()
