@@ -222,11 +222,15 @@ async def _receive_large(
     try:
         await _pump(call, reader, writer, digests)
         expectations.check(digests, reader, writer.sha256.digest())
-        await call.catch_up()
         etag, sums = digests.md5.hex(), digests.checksums()
         blob = await call.store.on_disk(writer.finish, etag, sums)
     except BaseException:
         await call.store.on_disk(writer.abort)
+        raise
+    try:
+        await call.catch_up()  # not before: the disk may have taken its time over the rest
+    except BaseException:
+        await call.store.on_disk(call.engine.discard, blob)
         raise
     return Received(blob, etag, sums)
 
