@@ -23,7 +23,7 @@ from awscrt.checksums import crc32c
 
 from storage_engine.disk import PASSING_CODES
 from storage_engine.errors import EngineError, FormatError
-from storage_engine.index import DATA_FILE, META_PAGE_BYTES
+from storage_engine.index import DATA_FILE, META_PAGE_BYTES, leave
 from storage_engine.journal import Tail
 from storage_engine.keys import JOURNAL
 from storage_engine.limits import (
@@ -248,7 +248,7 @@ class Checkpointer:
         try:
             self._journal.settle(Tail.unpack(txn.get(JOURNAL, db=self._index.tables.meta)))
         finally:
-            txn.abort()
+            leave(txn)
 
     def checkpoint(self) -> Checkpoint:
         """Make one now, of everything committed so far; StorageError, OSError, lmdb.Error."""
@@ -320,7 +320,7 @@ class Checkpointer:
                 txn_id, meta_page = self._index.newest_meta_page()
                 pin = self._pins.take()
             finally:
-                txn.abort()
+                leave(txn)
         assert pin.txn_id == txn_id
         return Checkpoint(pin.txn_id, time.time_ns() // 1_000_000, tail, meta_page), pin, resizes
 
@@ -378,7 +378,7 @@ class Checkpointer:
         if self._pins.stand:
             txn = self._index.begin_write()  # behind the last group, if one is under way
             self._pins.release()
-            txn.abort()
+            leave(txn)
 
     def _keep_up(self, last_txn_id: int) -> None:
         """Make a checkpoint unless somebody else did lately; follow the newest with the pins."""

@@ -20,6 +20,7 @@ import lmdb
 from storage_engine.disk import FULL_CODES, NO_FILES, PASSING_CODES
 from storage_engine.errors import DiskFull, EngineClosed, StorageError
 from storage_engine.futures import Future, tell_all
+from storage_engine.index import leave
 from storage_engine.journal import Tail
 from storage_engine.keys import JOURNAL
 from storage_engine.limits import BRIEF_OPERATIONS_MAX, COMMIT_OPERATIONS_MAX, DISK_FULL_BYTES
@@ -197,7 +198,7 @@ class Committer:
             txn = self._index.begin_write()
             if self._checkpointer.is_pinned:
                 return txn
-            txn.abort()
+            leave(txn)
             self._checkpointer.checkpoint()
 
     def _run_group(
@@ -231,7 +232,7 @@ class Committer:
         if not body:
             # What the group found absent must stay so: a dead writer's frame could bring it back.
             self._journal.settle(tail)
-            txn.abort()
+            leave(txn)
             return
         frame = self._journal.plan(tail, body)
         txn.put(JOURNAL, frame.after.pack(), db=meta)
@@ -270,7 +271,7 @@ class Committer:
                 tail = Tail.unpack(txn.get(JOURNAL, db=self._index.tables.meta))
                 return self._journal.settle(tail)
             finally:
-                txn.abort()
+                leave(txn)
         except (OSError, lmdb.Error) as error:
             self._health.fail("the journal could not be settled", error)
             return False

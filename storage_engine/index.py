@@ -129,6 +129,16 @@ def _open(path: Path, map_bytes: int) -> lmdb.Environment:
             ) from error
 
 
+def leave(txn: lmdb.Transaction[bytes]) -> None:
+    """Let go of the write lock after a transaction in which nothing was changed.
+
+    A commit of nothing writes nothing. An abort would wait, with the lock held, until all other
+    calls of this process into the index have returned, a copy of the whole of it among them
+    (py-lmdb 3, `trans_abort`): meanwhile nobody could write.
+    """
+    txn.commit()
+
+
 class Tables(NamedTuple):
     """The open tables; the names are those of `keys.Table`."""
 

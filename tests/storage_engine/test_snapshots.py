@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import select
 import threading
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from storage_engine import Busy, DiskFull, StorageError
+from storage_engine import Busy, DiskFull, NoSuchKey, StorageError
 from storage_engine.pace import Stopped
 from storage_engine.snapshots import NEW, is_whole, snapshots, stands_at
 from tests.storage_engine.bad_disks import FaultyDisk
 from tests.storage_engine.engine_steps import BUCKET, KIB, noise, put, small_store
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from storage_engine import StorageEngine
 
 LONG_MS = 10**12
+PATIENCE_SECONDS: Final = 10.0
 
 
 def test_a_snapshot_stands_where_the_journal_was(engine: StorageEngine) -> None:
@@ -230,3 +235,47 @@ def test_one_snapshot_is_made_at_a_time(engine: StorageEngine) -> None:
     assert refused
     assert snapshots(made.path.parent) == [made]
     assert engine.snapshot().path == made.path
+
+
+def test_nobody_waits_for_a_copy_to_end(tmp_path: Path) -> None:
+    """While the index is copied, changes, refusals and checkpoints of the same process go on."""
+    with small_store(tmp_path / "store", inline_bytes_max=128 * KIB) as engine, copying(engine):
+        done = threading.Event()
+
+        def go_on() -> None:
+            put(engine, "new", noise(100))
+            with suppress(NoSuchKey):
+                engine.rename_object(BUCKET, "missing", "other").result()
+            engine._checkpointer.checkpoint()
+            put(engine, "newer", noise(100))
+            done.set()
+
+        threading.Thread(target=go_on).start()
+        assert done.wait(PATIENCE_SECONDS)
+
+
+@contextmanager
+def copying(engine: StorageEngine) -> Iterator[None]:
+    """Have the index copied in a thread, no further than a pipe takes, until the block ends."""
+    for n in range(50):
+        put(engine, f"{n}", noise(100 * KIB, n))
+    reading, writing = os.pipe()
+    copier = threading.Thread(target=engine._index.copy, args=(writing,))
+    copier.start()
+    try:
+        assert select.select([reading], [], [], PATIENCE_SECONDS)[0]
+        assert copier.is_alive()
+        yield
+    finally:
+        drain = threading.Thread(target=read_all, args=(reading,))
+        drain.start()
+        copier.join()
+        os.close(writing)
+        drain.join()
+        os.close(reading)
+
+
+def read_all(descriptor: int) -> None:
+    """Read to the end."""
+    while os.read(descriptor, 64 * KIB):
+        pass
