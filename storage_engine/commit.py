@@ -147,9 +147,7 @@ class Committer:
         """Resolve tickets; who waits in a loop is told in one call with the others there."""
         heirs: Heirs = {}
         for ticket in tickets:
-            if isinstance(ticket.error, Restage):
-                threading.Thread(target=self._restage, args=(ticket,), name="restage").start()
-            else:
+            if not (isinstance(ticket.error, Restage) and self._begin_to_restage(ticket)):
                 ticket.resolve(heirs)
         tell_all(heirs)
 
@@ -293,6 +291,15 @@ class Committer:
         if code in NO_FILES:
             return StorageError(f"no more files can be opened now: {error}")
         return self._health.fail("the index could not be written", error)
+
+    def _begin_to_restage(self, ticket: Ticket) -> bool:
+        """Have a thread do it; False, and a refusal, where the system gives no more of them."""
+        try:
+            threading.Thread(target=self._restage, args=(ticket,), name="restage").start()
+        except RuntimeError as error:
+            ticket.error = StorageError(f"no more threads can be started now: {error}")
+            return False
+        return True
 
     def _restage(self, ticket: Ticket) -> None:
         try:

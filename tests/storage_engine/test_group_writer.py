@@ -147,15 +147,41 @@ def test_equal_content_is_kept_though_the_put_that_wrote_it_is_refused(
         raise PermissionError
 
     held = hold(engine, disk)
-    blob = engine.stage_bytes(noise(2000))
-    refused = engine.put_object(BUCKET, "refused", blob, attributes(), guard=refuse)
     kept = submit(engine, "kept", engine.stage_bytes(noise(2000)))
+    blob = engine.stage_bytes(noise(2000))  # the last of its content is the one that is written
+    refused = engine.put_object(BUCKET, "refused", blob, attributes(), guard=refuse)
     disk.before_sync.set()
     held.result()
     with pytest.raises(PermissionError):
         refused.result()
     kept.result()
     assert get(engine, "kept") == noise(2000)
+    assert problems(engine) == []
+
+
+def test_where_no_thread_can_be_started_only_that_put_is_refused(
+    engine: StorageEngine, disk: FaultyDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who would have to be written after all is refused, and the next is served."""
+
+    def refuse(_current: object) -> None:
+        raise PermissionError
+
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError
+
+    held = hold(engine, disk)
+    others = [submit(engine, "other", engine.stage_bytes(noise(2000))) for _ in range(2)]
+    blob = engine.stage_bytes(noise(2000))  # the last of its content is the one that is written
+    refused = engine.put_object(BUCKET, "refused", blob, attributes(), guard=refuse)
+    monkeypatch.setattr(threading.Thread, "start", start)
+    disk.before_sync.set()
+    held.result()
+    assert isinstance(refused.exception(timeout=60), PermissionError)
+    for other in others:
+        assert isinstance(other.exception(timeout=60), StorageError)
+    put(engine, "next", noise(2000))
+    assert get(engine, "next") == noise(2000)
     assert problems(engine) == []
 
 
