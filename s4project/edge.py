@@ -134,7 +134,9 @@ class Edge(HttpToolsProtocol):
         self.flow.resume_writing()
         if exc is None:
             self.transport.close()
-        self.parser = None  # type: ignore[assignment]  # it holds on to this connection
+        # These hold on to this connection, and it to them: only the collector would find that.
+        self.running = None
+        self.cycle = self.parser = None  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
         """Parse what came in, within bounds."""

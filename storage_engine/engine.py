@@ -401,11 +401,11 @@ class StorageEngine(ObjectVerbs, QuotaVerbs, LifecycleVerbs, Upkeep):
 
     def generation(self) -> int:
         """Return how often any topic has changed; it is only looked up after a commit."""
-        commit, generation = self._seen_generation
-        if commit != self._index.last_txn_id():
-            self._seen_generation = self._index.view(self._read_generation)
-            _, generation = self._seen_generation
-        return generation
+        seen = self._seen_generation
+        if seen[0] != self._index.last_txn_id():
+            # Another thread may write down an older one meanwhile: its answer is not ours.
+            seen = self._seen_generation = self._index.view(self._read_generation)
+        return seen[1]
 
     def confirmed_generation(self) -> int:
         """Return the newest generation whose change was done; later ones may come to nothing."""

@@ -176,15 +176,22 @@ class _Reading:
         parser.StartElementHandler = self._start
         parser.CharacterDataHandler = self._text.append
         parser.EndElementHandler = self._end
-        end = STEP_BYTES
+        try:
+            self._feed(document)
+        finally:  # they make a circle with the parser, which only the collector would find
+            parser.StartDoctypeDeclHandler = parser.StartElementHandler = None
+            parser.CharacterDataHandler = parser.EndElementHandler = None
+        assert self._result is not None, "a well-formed document has a root"
+        return self._result
+
+    def _feed(self, document: bytes) -> None:
+        parser, end = self._parser, STEP_BYTES
         while end < len(document):
             parser.Parse(document[end - STEP_BYTES : end], False)  # noqa: FBT003  # by position only
             if end - parser.CurrentByteIndex > STEP_BYTES:
                 raise MalformedDocumentError  # a tag without an end
             end += STEP_BYTES
         parser.Parse(document[end - STEP_BYTES :], True)  # noqa: FBT003
-        assert self._result is not None, "a well-formed document has a root"
-        return self._result
 
     def _refuse_doctype(self, *_: object) -> None:
         raise MalformedDocumentError
