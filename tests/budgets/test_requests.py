@@ -126,6 +126,23 @@ def test_a_reply_is_written_once(counted: Counting, operation: str, tmp_path: Pa
     assert synced == (BATCH if operation in {"PUT", "DELETE"} else 0), calls
 
 
+@pytest.mark.e2e
+@pytest.mark.parametrize(("parts", "hops"), [(100, 0), (10_000, 1)])
+def test_a_long_document_is_read_in_a_thread(counted: Counting, parts: int, hops: int) -> None:
+    """Nobody waits while ten thousand parts are read, and a short document needs no thread."""
+    caller, target = counted.server.caller, f"/{BUCKET}/none?uploadId={'0' * 32}"
+    rows = (
+        f"<Part><PartNumber>{number}</PartNumber><ETag>{number:032x}</ETag></Part>"
+        for number in range(1, parts + 1)
+    )
+    document = f"<CompleteMultipartUpload>{''.join(rows)}</CompleteMultipartUpload>".encode()
+
+    def ask(connection: Connection, _number: int) -> None:
+        assert caller.ask("POST", target, document, over=connection).code == "NoSuchUpload"
+
+    assert counted.calls(ask).hops == hops
+
+
 @dataclass(frozen=True, slots=True)
 class Body:
     """Bytes of an object from an offset on, and in how many calls they are read."""
