@@ -10,9 +10,8 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-# No deadline: how long an example takes says more of the neighbours than of the code.
-settings.register_profile("everyday", deadline=None)
-settings.register_profile(
-    "long", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow]
-)
+# No deadline, nor one for making examples: how long one takes says more of the neighbours than of
+# the code.
+settings.register_profile("everyday", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("long", settings.get_profile("everyday"), max_examples=2000)
 settings.load_profile("long" if os.environ.get("S4_TEST_LONG") else "everyday")
