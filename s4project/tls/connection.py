@@ -157,10 +157,12 @@ class TlsConnection(asyncio.Protocol):
         self.server_state.connections.discard(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the protocol inside."""
+        """Tell the protocol inside, and let go of it: its transport knows this connection."""
         self._forget()
         if self.inner is not None:
-            self.inner.connection_lost(exc)
+            inner, self.inner = self.inner, None
+            del self.transport
+            inner.connection_lost(exc)
 
     def eof_received(self) -> None:
         """Close as well: nothing that is asked after this can be answered."""

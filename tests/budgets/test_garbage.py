@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import gc
+import ssl
 from hashlib import md5
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,11 @@ from uvicorn.server import ServerState
 
 from s4project.edge import Edge, Limits
 from s4project.forwarding import Proxies
+from s4project.tls.connection import TlsConnection
+from s4project.tls.keeper import Keeper
 from tests.e2e.signing import UNSIGNED, Signer
 from tests.fuzz.world import KEYS, SECRET, living
+from tests.s4project.tls.test_certificate import write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,17 +81,27 @@ async def answer(_scope: Any, _receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def leave_for_the_collector(count: int) -> int:
-    """Serve so many connections one after the other; return what they leave."""
+async def edges_left_by(count: int, keeper: Keeper | None) -> int:
+    """Serve so many connections one after the other; return how many of them are still there."""
     config, state = Config(answer, log_config=None), ServerState()
     config.load()
-    loop = asyncio.get_running_loop()
+    loop, limits = asyncio.get_running_loop(), Limits()
+    trusting = None
+    if keeper is not None:
+        trusting = ssl.create_default_context(
+            cafile=keeper.pair.certificate.with_name("authority.crt")
+        )
 
-    def speak() -> Edge:
-        return Edge(config, state, {}, loop, limits=Limits(), proxies=Proxies())
+    def speak(_protocol: str | None = None) -> Edge:
+        return Edge(config, state, {}, loop, limits=limits, proxies=Proxies())
+
+    def begin() -> asyncio.Protocol:
+        return TlsConnection(keeper, limits, state, {}, speak) if keeper else speak()
 
     async def visit() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        name = "s3.test" if trusting else None
+        there = ("127.0.0.1", port)
+        reader, writer = await asyncio.open_connection(*there, ssl=trusting, server_hostname=name)
         writer.write(b"GET / HTTP/1.1\r\nHost: s3.test\r\n\r\n")
         await reader.readuntil(b"\r\n\r\n")
         writer.close()
@@ -97,7 +111,7 @@ async def leave_for_the_collector(count: int) -> int:
                 break
             await asyncio.sleep(0.001)
 
-    async with await loop.create_server(speak, "127.0.0.1", 0) as server:
+    async with await loop.create_server(begin, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         await visit()
         gc.collect()
@@ -105,13 +119,14 @@ async def leave_for_the_collector(count: int) -> int:
         try:
             for _ in range(count):
                 await visit()
-            edges = sum(isinstance(each, Edge) for each in gc.get_objects())
+            return sum(isinstance(each, Edge) for each in gc.get_objects())
         finally:
             gc.enable()
-    return edges
 
 
-def test_a_connection_makes_no_circles() -> None:
+@pytest.mark.parametrize("has_tls", [False, True], ids=["plain", "TLS"])
+def test_a_connection_makes_no_circles(tmp_path: Path, *, has_tls: bool) -> None:
     """What a connection held is free when it has ended: its head alone may have 64 KiB."""
+    keeper = Keeper(write(tmp_path, "s3.test", days=9)) if has_tls else None
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        assert runner.run(leave_for_the_collector(10)) < 3
+        assert runner.run(edges_left_by(10, keeper)) < 3
