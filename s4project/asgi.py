@@ -7,6 +7,7 @@ The engine is opened when a worker starts (after fork) and closed when it stops.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import secrets
 from typing import TYPE_CHECKING, Any
@@ -132,6 +133,10 @@ class TwoSides:
         if self.metrics is not None:
             self.metrics.end()
             self.metrics = None
+        # SQL's connections of threads that have ended are closed with their circles, and the last
+        # one gives back the room of SQLite's log: on a full disk the engine ends in order by that.
+        gc.unfreeze()
+        gc.collect()
         close_engine()
         await send({"type": "lifespan.shutdown.complete"})
 

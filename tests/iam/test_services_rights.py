@@ -230,8 +230,10 @@ def test_what_s4s_own_roles_say_depends_on_nothing_but_the_account(store: Storag
         assert principal.rights.keys <= {"aws:resourceaccount", "aws:principalaccount"}
         for action in ACTIONS:
             own, others = said(user, action, user.account_id), said(user, action)
-            assert principal.rights.ask_plain(action, is_own=True)[::2] == own
-            assert principal.rights.ask_plain(action, is_own=False)[::2] == others
+            answers = (
+                principal.rights.ask_plain(action, is_own=is_own) for is_own in (True, False)
+            )
+            assert [(each.effect, each.source) for each in answers] == [own, others]
 
 
 def test_s4s_own_roles_are_mended_at_each_start(store: StorageEngine, ada: User) -> None:

@@ -10,12 +10,13 @@ import pytest
 from storage_engine import NamespaceClosed, NamespaceCounts, ObjectRef
 from storage_engine.objects import PutObject
 from storage_engine.transaction import SEQUENCE, Transaction, number
-from tests.storage_engine.engine_steps import BUCKET, attributes, noise, put
+from tests.storage_engine.engine_steps import BUCKET, attributes, noise, put, written
 
 if TYPE_CHECKING:
     import lmdb
 
     from storage_engine import StorageEngine
+    from storage_engine.staging import StagedBlob
 
 
 class Counted:
@@ -45,12 +46,15 @@ def run(engine: StorageEngine, operations: list[PutObject]) -> Counter[str]:
     return counted.calls
 
 
+def staged(engine: StorageEngine, data: bytes) -> StagedBlob:
+    """Stage a payload that a group may count on: in the index, or written."""
+    return engine.stage_bytes(data) if engine.is_inline(len(data)) else written(engine, data)
+
+
 def puts(engine: StorageEngine, count: int, size: int) -> list[PutObject]:
     """Make puts of new keys in one directory of a new bucket."""
     return [
-        PutObject(
-            ObjectRef(BUCKET, f"dir/{n}"), engine.stage_bytes(noise(size, n)), attributes(), None
-        )
+        PutObject(ObjectRef(BUCKET, f"dir/{n}"), staged(engine, noise(size, n)), attributes(), None)
         for n in range(count)
     ]
 
