@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import errno
 import threading
-from queue import Empty, SimpleQueue
+from queue import Empty
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 
@@ -28,6 +28,7 @@ from storage_engine.operation import Restage
 from storage_engine.options import wall_clock
 from storage_engine.tickets import Outcome, Outcomes, Round, Ticket, error_code, refuse
 from storage_engine.transaction import Transaction
+from storage_engine.work_queue import WorkQueue
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 
-class Committer:
+class Committer(WorkQueue["list[Ticket]"]):
     """The queue and its thread. An item of the queue is what must share one commit."""
 
     def __init__(
@@ -61,13 +62,9 @@ class Committer:
         self._journal = journal
         self._counts = journal.counts
         self._checkpointer = checkpointer
-        self._queue: SimpleQueue[list[Ticket] | None] = SimpleQueue()
-        self._lock = threading.Lock()
-        self._is_closed = False
         self._has_ended = False  # nothing more will come out of the queue
         self._call_soon: CallSoon | None = None
-        self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
-        self._thread.start()
+        super().__init__("committer")
 
     def submit(self, operation: Operation[Result]) -> Future[Result]:
         """Queue an operation; the future resolves when its group is on disk, or it is refused."""
@@ -92,26 +89,10 @@ class Committer:
         """
         self._call_soon = call_soon
 
-    def abandon(self) -> None:
-        """Refuse everything from now on, in a forked child: the thread stayed with the parent."""
-        self._lock = threading.Lock()  # the parent's may have been held just then
-        self._is_closed = True
-
-    def close(self) -> None:
-        """Finish what is queued, then end; later submissions raise EngineClosed."""
-        with self._lock:
-            if not self._is_closed:
-                self._is_closed = True
-                self._queue.put(None)
-        self._thread.join()
-
     def enqueue(self, tickets: list[Ticket]) -> None:
         """Queue operations that share one commit."""
-        with self._lock:
-            if not self._is_closed:
-                self._queue.put(tickets)
-                return
-        refuse(tickets, EngineClosed("the engine is closed"))
+        if not self._take_in(tickets):
+            refuse(tickets, EngineClosed("the engine is closed"))
 
     def _run(self) -> None:
         while not self._has_ended:

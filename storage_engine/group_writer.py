@@ -7,14 +7,14 @@ operations go to the committer, together: so no row ever names bytes that a powe
 
 from __future__ import annotations
 
-import threading
-from queue import Empty, SimpleQueue
+from queue import Empty
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from storage_engine.errors import EngineClosed
 from storage_engine.futures import Future
 from storage_engine.limits import GROUP_BYTES_MAX
 from storage_engine.tickets import Ticket, refuse
+from storage_engine.work_queue import WorkQueue
 
 if TYPE_CHECKING:
     from storage_engine.commit import Committer
@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 Item: TypeAlias = "tuple[Ticket, StagedBlob]"
 
 
-class GroupWriter:
+class GroupWriter(WorkQueue["Item"]):
     """The queue of payloads and its thread; what is ready already goes straight to the committer.
 
     Content that two of a group have, or that the index has, is written once: should what it counts
@@ -36,11 +36,7 @@ class GroupWriter:
     def __init__(self, stager: Stager, committer: Committer) -> None:
         self._stager = stager
         self._committer = committer
-        self._queue: SimpleQueue[tuple[Ticket, StagedBlob] | None] = SimpleQueue()
-        self._lock = threading.Lock()
-        self._is_closed = False
-        self._thread = threading.Thread(target=self._run, name="group-writer", daemon=True)
-        self._thread.start()
+        super().__init__("group-writer")
 
     def submit(self, operation: Operation[Result], staged: StagedBlob) -> Future[Result]:
         """Queue an operation behind its payload; the future resolves as the committer's does."""
@@ -48,25 +44,9 @@ class GroupWriter:
             return self._committer.submit(operation)
         future: Future[Result] = Future()
         ticket = Ticket(operation, future)
-        with self._lock:
-            if not self._is_closed:
-                self._queue.put((ticket, staged))
-                return future
-        refuse([ticket], EngineClosed("the engine is closed"))
+        if not self._take_in((ticket, staged)):
+            refuse([ticket], EngineClosed("the engine is closed"))
         return future
-
-    def abandon(self) -> None:
-        """Refuse everything from now on, in a forked child: the thread stayed with the parent."""
-        self._lock = threading.Lock()  # the parent's may have been held just then
-        self._is_closed = True
-
-    def close(self) -> None:
-        """Hand on what is queued, then end; later submissions raise EngineClosed."""
-        with self._lock:
-            if not self._is_closed:
-                self._is_closed = True
-                self._queue.put(None)
-        self._thread.join()
 
     def _run(self) -> None:
         while (first := self._queue.get()) is not None:
