@@ -1,7 +1,8 @@
 -- Sends the signed requests of a file one after the other, and reports as one line of JSON.
--- wrk ... -- FILE SIZE READ_HEAD WRITE_HEAD MODE
+-- wrk ... -- FILE FILLER READ_HEAD WRITE_HEAD MODE
 --   FILE   a line per request: method, path and query, signature, mark, proof
 --          (the mark opens a PUT's body; the proof is its hash or checksum, where the mode wants one)
+--   FILLER a file with what follows the mark, the same in every body
 --   HEADs  files with the headers that all requests without and with a body share; @PROOF@ and
 --          the signature, which is missing at the end, are set in here
 --   MODE   fresh: a mark is changed each time the list begins anew, so that no body comes twice
@@ -17,8 +18,7 @@ local function read(name)
 end
 
 function init(arguments)
-  local size = tonumber(arguments[2])
-  read_head, mode = read(arguments[3]), arguments[5]
+  filler, read_head, mode = read(arguments[2]), read(arguments[3]), arguments[5]
   local write_head = read(arguments[4])
   local from, to = write_head:find("@PROOF@", 1, true)
   if from then
@@ -30,8 +30,7 @@ function init(arguments)
     count = count + 1
     requests[count] = line
   end
-  filler = string.rep("S4", math.ceil(size / 2)):sub(1, math.max(size - 16, 0))
-  chunk_head = string.format("%x\r\n", size)
+  chunk_head = string.format("%x\r\n", 16 + #filler)
 end
 
 function request()

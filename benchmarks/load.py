@@ -9,10 +9,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import subprocess
 import zlib
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,8 +83,13 @@ class Stage:
 
     def body(self, index: int) -> bytes:
         """Make a body as the script does."""
-        filler = ("S4" * (self.size // 2 + 1))[: max(self.size - BODY_BYTES_MIN, 0)]
-        return (self.mark(index) + filler).encode()
+        return self.mark(index).encode() + filler(self.size)
+
+
+@cache
+def filler(size: int) -> bytes:
+    """Make what follows the mark in each body: noise, for some servers store zeros in no room."""
+    return os.urandom(max(size - BODY_BYTES_MIN, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +112,8 @@ class Load:
 
 def write_requests(stage: Stage, signer: Signer, directory: Path) -> list[str]:
     """Sign the stage's requests; answer the script's arguments."""
-    lines, head, put_head = (directory / name for name in ("requests", "head", "put-head"))
+    names = ("requests", "head", "put-head", "filler")
+    lines, head, put_head, rest = (directory / name for name in names)
     methods = [stage.method_of(index) for index in range(len(stage.paths))]
     signatures = [""] * len(methods)
     proofs = [_proof(stage, index) for index in range(len(methods))]
@@ -125,7 +133,8 @@ def write_requests(stage: Stage, signer: Signer, directory: Path) -> list[str]:
     head.write_bytes(_head(signer.headers("")))
     declared = _declared(stage, PROOF if stage.payload is Payload.SIGNED else "")
     put_head.write_bytes(_head(_length(stage) | signer.headers("", declared, more)))
-    return [str(lines), str(stage.size), str(head), str(put_head), _mode(stage)]
+    rest.write_bytes(filler(stage.size))
+    return [str(lines), str(rest), str(head), str(put_head), _mode(stage)]
 
 
 def _mode(stage: Stage) -> str:

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from load import Load, LoadError
+from load import Load, LoadError, filler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,11 +112,11 @@ def requests(stage: Stage, signer: Signer) -> list[tuple[bytes, bytes]]:
     if stage.method == "PUT":
         headers = {"Content-Length": str(stage.size)} | headers
     shared = "\r\n".join(f"{name}: {text}" for name, text in headers.items())
-    filler = stage.body(0)[16:] if stage.method == "PUT" else b""
+    rest = filler(stage.size) if stage.method == "PUT" else b""
     return [
         (
             f"{stage.method} {path}{target} HTTP/1.1\r\n{shared}{signature}\r\n\r\n".encode(),
-            (stage.mark(index).encode() + filler)[: stage.size] if stage.method == "PUT" else b"",
+            (stage.mark(index).encode() + rest)[: stage.size] if stage.method == "PUT" else b"",
         )
         for index, (path, signature) in enumerate(zip(stage.paths, signatures, strict=True))
     ]
