@@ -107,12 +107,8 @@ class Bench:
         """Measure one worker against one for each core, with nobody pinned."""
         counts = [1, len(self.cores)]
         measured = [contenders.s4(f"{count} worker(s)", count) for count in counts]
-        most = [max(self.options.connections)]
-        plan = [
-            work
-            for work in works.works([Group.SMALL], self.options.sizes, most)
-            if work.operation in {works.Operation.PUT, works.Operation.GET}
-        ]
+        options = self.options
+        plan = works.shared_cores(options.only, options.sizes, options.connections)
         self.section("workers, not pinned", measured, plan, is_pinned=False)
 
     def section(
@@ -130,7 +126,7 @@ class Bench:
                 for each in measured
             ]
             for work in plan:
-                rows.append(self.row(work, [each for each in subjects if each.can(work)]))
+                rows.append(self.row(work, subjects))
                 for line in tables.lines(rows[-1]):
                     self.say(line)
                 self.write()
@@ -151,12 +147,13 @@ class Bench:
         return subject
 
     def row(self, work: Work, subjects: Sequence[Subject]) -> dict[str, Any]:
-        """Measure a work on all, there and back, and answer the medians."""
-        order = [*subjects, *reversed(subjects)] if len(subjects) > 1 else [*subjects]
-        turns: dict[str, list[Figures]] = {each.contender.name: [] for each in subjects}
+        """Measure a work on all that can do it, there and back, and answer the medians."""
+        able = [each for each in subjects if each.can(work)]
+        order = [*able, *reversed(able)] if len(able) > 1 else able
+        turns: dict[str, list[Figures]] = {each.contender.name: [] for each in able}
         for subject in order * self.options.rounds:
             taken = turns[subject.contender.name]
-            taken.append(subject.measure(work, counts_syncs=not taken))
+            taken.append(subject.measure(work, subjects, counts_syncs=not taken))
         return {
             "group": work.group,
             "operation": work.operation,
@@ -172,7 +169,7 @@ class Bench:
         """Time the programs that people use, each alone with a fresh server."""
         self.say("\nprograms, not pinned")
         os.sched_setaffinity(0, self.cores)
-        found: dict[str, dict[str, float]] = {}
+        found: dict[str, dict[str, Figures]] = {}
         self.report["felt"] = found
         for contender in measured:
             if contender.is_bare:
@@ -200,7 +197,8 @@ def medians(turns: Sequence[Figures]) -> Figures:
         name: statistics.median(figures[name] for figures in turns if name in figures)
         for name in names
     }
-    return found | {name: sum(figures[name] for figures in turns) for name in ("refused", "broken")}
+    summed = ("refused", "broken", "unrested")
+    return found | {name: sum(figures[name] for figures in turns) for name in summed}
 
 
 def troubles(report: dict[str, Any]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 from soak_plot import COLOURS
+from works import usual_connections
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
 WIDTH, LEFT, RIGHT, TOP = 960, 210, 90, 56
 BAR, GAP = 13, 9
-TYPICAL_CONNECTIONS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def charts(report: dict[str, Any]) -> dict[str, Bars]:
     }
     names = list(shown.values())
     counts = sorted({row["connections"] for row in rows})
-    usual = TYPICAL_CONNECTIONS if TYPICAL_CONNECTIONS in counts else max(counts, default=1)
+    usual = usual_connections(counts)
     chosen = [row for row in rows if row["connections"] == usual or row["group"] == "lists"]
     moving = [row for row in rows if row["size"] >= 2**16 and row in [*chosen, *_large(rows)]]
     small = [row for row in chosen if row["size"] <= 2**16]
@@ -113,6 +113,7 @@ def charts(report: dict[str, Any]) -> dict[str, Bars]:
         "throughput": bars("Megabytes a second", moving, "bytes_per_second", 1e6),
         "p99": bars(f"99 of 100 are answered within, milliseconds, {over}", small, "p99_ms", 1, 1),
         "workers": _workers(report),
+        "felt": _felt(report, shown),
     }
 
 
@@ -137,3 +138,17 @@ def _workers(report: dict[str, Any]) -> Bars:
         for row in rows
     ]
     return Bars("Operations a second by workers, all cores shared with the client", names, found)
+
+
+def _felt(report: dict[str, Any], shown: dict[str, str]) -> Bars:
+    """Draw how long the programs took that people use."""
+    times = report.get("felt", {})
+    whats = dict.fromkeys(what for found in times.values() for what in found)
+    rows = [
+        (
+            what,
+            {shown[name]: found[what]["seconds"] for name, found in times.items() if what in found},
+        )
+        for what in whats
+    ]
+    return Bars("Seconds a program takes", list(shown.values()), rows, digits=1, left=360)

@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import random
+import select
 import shutil
 import statistics
 import subprocess
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 import charts
 import loop
 import processes
+import protocols
 import scale_keys
 import servers
 from load import LoadError, Stage
@@ -43,6 +45,7 @@ STATEMENTS_A_POLICY = 70
 CONNECTIONS = 32
 OBJECT_BYTES = 100
 LIST_ROWS = 1000
+REST_SECONDS = 2.5  # a checkpoint comes within two of a change
 CHANGES = 20
 STARTS = 3
 STAGES = servers.ROOT / "benchmarks" / "scale_stages.py"
@@ -74,13 +77,15 @@ class Growth:
     # --- servers ---------------------------------------------------------------------------------
 
     @contextmanager
-    def server(self, directory: Path, workers: int = 1) -> Iterator[Server]:
+    def server(
+        self, directory: Path, workers: int = 1, certificates: Path | None = None
+    ) -> Iterator[Server]:
         """Run S4 on a directory, pinned where there are cores for it."""
         directory.mkdir(parents=True, exist_ok=True)
         os.sched_setaffinity(0, self.cores)
         served = ",".join(map(str, self.cores[:-1]))
         prefix = ["taskset", "-c", served] if served else []
-        with servers.s4(directory, workers, prefix) as server:
+        with servers.s4(directory, workers, prefix, certificates) as server:
             os.sched_setaffinity(0, self.cores[-1:])
             yield server
 
@@ -91,8 +96,10 @@ class Growth:
         taken: dict[str, list[Figures]] = {"small": [], "large": []}
         for side in (small, large):
             self.measure(method, side, is_once=method in {"GET", "HEAD"})  # it warms up
+        pids = [small.server.pid, large.server.pid]
         for name in ("small", "large", "large", "small") * self.options.rounds:
             side = small if name == "small" else large
+            self.rest(pids)
             taken[name].append(self.measure(method, side))
         self.keep(case, method, {name: medians(figures) for name, figures in taken.items()})
 
@@ -101,9 +108,10 @@ class Growth:
         self.cases.setdefault(case, {})[what] = found
         small, large = found["small"], found["large"]
         ratios = "  ".join(
-            f"{name} {small[name]:,.2f} -> {large[name]:,.2f} ({large[name] / small[name]:.2f}x)"
-            for name in small
-            if small[name] and name in large
+            f"{name} {small[name]:,.2f} -> {value:,.2f} ({value / small[name]:.2f}x)"
+            if small.get(name)
+            else f"{name} {value:,.2f}"
+            for name, value in large.items()
         )
         print(f"{case:<48}{what:<7}{ratios}", flush=True)
         if self.options.json:
@@ -136,7 +144,9 @@ class Growth:
             query=query,
         )
         before = processes.cost(side.server.pid)
-        seen = loop.run(stage, side.server.signer())
+        seen = loop.run(stage, side.server.signer(), side.server.tls())
+        if method == "PUT":
+            self.rest([side.server.pid])  # what puts leave to do is their cost too
         spent = processes.cost(side.server.pid).since(before)
         if seen.refused:
             raise LoadError(f"{seen.refused} of {seen.requests} {method} were refused")
@@ -147,6 +157,11 @@ class Growth:
             "p99 ms": seen.p99_ms,
             **first,
         }
+
+    def rest(self, pids: Sequence[int]) -> None:
+        """Wait until servers do nothing by themselves, checkpoints of what was put among that."""
+        if not processes.rest(pids, REST_SECONDS):
+            print("not at rest when a stage begins", file=sys.stderr, flush=True)
 
     # --- the cases -------------------------------------------------------------------------------
 
@@ -257,7 +272,12 @@ class Growth:
 
         Two workers hold them: one takes 4,096 at most.
         """
-        with self.server(self.directory / "idle", workers=2) as server:
+        self._idle(f"0 and {IDLE:,} idle connections", self.directory / "idle", None)
+        certificates = protocols.make_certificates(self.directory / "certificates")
+        self._idle(f"0 and {IDLE:,} idle connections, TLS", self.directory / "tls", certificates)
+
+    def _idle(self, case: str, directory: Path, certificates: Path | None) -> None:
+        with self.server(directory, 2, certificates) as server:
             server.demand("PUT", f"/{BUCKET}")
             server.demand("PUT", f"/{BUCKET}/key", b"x" * OBJECT_BYTES)
             side = Side(server, [f"/{BUCKET}/key"])
@@ -266,26 +286,44 @@ class Growth:
             for name in ("small", "large", "large", "small") * self.options.rounds:
                 opened: list[loop.Connection] = []
                 if name == "large":
-                    opened = self._open_idle(server)
+                    opened = open_idle(server)
+                self.rest([server.pid])
                 figures = self.measure("GET", side)
                 figures["MB"] = processes.cost(server.pid).anonymous_bytes / 1e6
                 taken[name].append(figures)
-                for connection in opened:
-                    connection.socket.close()
+                close_idle(opened)
             found = {name: medians(figures) for name, figures in taken.items()}
-            self.keep(f"0 and {IDLE:,} idle connections", "GET", found)
+            # The first time: what connections have left behind is used again by the next ones.
+            first = {name: figures[0]["MB"] for name, figures in taken.items()}
+            for name, megabytes in first.items():
+                found[name]["MB"] = round(megabytes, 1)
+            found["large"]["kB each"] = round((first["large"] - first["small"]) / IDLE * 1e3, 1)
+            self.keep(case, "GET", found)
 
-    def _open_idle(self, server: Server) -> list[loop.Connection]:
-        """Open connections and ask once over each."""
-        signer = server.signer()
-        path = f"/{BUCKET}/key"
-        stage = Stage(number=0, method="GET", paths=[path], connections=1, seconds=0)
-        ((head, body),) = loop.requests(stage, signer)
-        opened = []
-        for _ in range(IDLE):
-            opened.append(loop.Connection(signer.host, room=1 << 12))
-            opened[-1].ask(head, body)
-        return opened
+
+def open_idle(server: Server) -> list[loop.Connection]:
+    """Open connections and ask once over each."""
+    signer, tls = server.signer(), server.tls()
+    stage = Stage(number=0, method="GET", paths=[f"/{BUCKET}/key"], connections=1, seconds=0)
+    ((head, body),) = loop.requests(stage, signer)
+    opened = []
+    for _ in range(IDLE):
+        opened.append(loop.Connection(signer.host, 1 << 12, tls))
+        if opened[-1].ask(head, body).status != 200:
+            raise LoadError("a request was refused before its connection was idle")
+    return opened
+
+
+def close_idle(opened: Sequence[loop.Connection]) -> None:
+    """Close connections; raises LoadError where the server had closed one before."""
+    poll = select.poll()
+    for connection in opened:
+        poll.register(connection.socket, select.POLLRDHUP)
+    gone = len(poll.poll(0))
+    for connection in opened:
+        connection.socket.close()
+    if gone:
+        raise LoadError(f"{gone} of {len(opened)} idle connections were closed by the server")
 
 
 @dataclass(frozen=True, slots=True)

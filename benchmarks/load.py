@@ -102,6 +102,7 @@ class Load:
     p99_ms: float
     refused: int  # answers of 400 and above
     broken: int  # connections that failed, requests that timed out
+    client_seconds: float  # of CPU that the load generator itself took
     first_byte_ms: float | None = None  # the median, where the client looked
 
     @property
@@ -201,4 +202,5 @@ def run(stage: Stage, signer: Signer, directory: Path, prefix: Sequence[str] = (
         p99_ms=figures["p99_us"] / 1e3,
         refused=figures["refused"],
         broken=figures["broken"],
+        client_seconds=figures["client_us"] / 1e6,
     )

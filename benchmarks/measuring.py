@@ -16,7 +16,7 @@ from load import LoadError, Stage
 from works import GIB, KIB, LIST_ROWS, MIB, WRITING, Operation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from contenders import Contender
@@ -30,12 +30,13 @@ FILL_BYTES_MAX = 256 * MIB
 FILL_COUNT_MAX = 2000
 FOLDER_KEYS = 100
 SYNC_SECONDS = 1
+RESTLESS_SECONDS_MAX = 2.0
 DELETES_A_SECOND = 6000  # until the first stage tells better
 ASKS_A_SECOND_MAX = 25_000
 LISTS_A_SECOND_MAX = 1500
 MIX = ("GET", "GET", "PUT", "GET", "GET", "PUT", "GET", "PUT", "GET", "DELETE")
 MIX_LAG = 1000  # a DELETE follows its PUT by so many requests
-LARGE_TURNS = {Operation.MULTIPART: 8, Operation.STREAM_PUT: 1, Operation.STREAM_GET: 2}
+LARGE_TURNS = {Operation.MULTIPART: 8, Operation.STREAM_PUT: 2, Operation.STREAM_GET: 4}
 
 Figures = dict[str, float]
 
@@ -52,6 +53,7 @@ class Subject:
     stages: int = 0
     stored: dict[int, list[str]] = field(default_factory=dict)  # size -> paths surely there
     has_lists: bool = False
+    is_restless: bool = False
     delete_rates: dict[int, float] = field(default_factory=dict)  # by connections
 
     def prepare(self) -> None:
@@ -72,17 +74,21 @@ class Subject:
         plain = {Operation.PUT, Operation.GET, Operation.HEAD}
         return not self.contender.is_bare or (work.operation in plain and bool(work.size))
 
-    def measure(self, work: Work, *, counts_syncs: bool) -> Figures:
-        """Measure a work; the syncs are counted in a run of their own, after the timed one."""
+    def measure(self, work: Work, neighbours: Sequence[Subject], *, counts_syncs: bool) -> Figures:
+        """Measure a work; the syncs are counted in a run of their own, after the timed one.
+
+        It begins when neither this server nor one beside it does anything by itself.
+        """
         with self._complaining():
             self._furnish(work)
+            is_rested = self._rest(neighbours)
             data = self.server.data_dir
             has_files = data is not None and work.operation in {*WRITING, *LARGE_TURNS}
             disk = processes.disk_use(data) if data is not None and has_files else (0, 0)
             before = processes.cost(self.server.pid)
             seen = self._load(work, self.seconds)
             spent = processes.cost(self.server.pid).since(before)
-            figures = _figures(work, seen, spent)
+            figures = _figures(work, seen, spent) | {"unrested": float(not is_rested)}
             figures["memory_bytes"] = processes.memory(self.server.pid)
             if data is not None and has_files:
                 files, occupied = processes.disk_use(data)
@@ -99,6 +105,14 @@ class Subject:
         if not counted:
             return {}
         return {"syncs_per_1000": round(sum(counted.values()) / seen.requests * 1000, 1)}
+
+    def _rest(self, neighbours: Sequence[Subject]) -> bool:
+        """Wait for rest; not for long again where there was none before."""
+        pids = [each.server.pid for each in neighbours]
+        wait = RESTLESS_SECONDS_MAX if self.is_restless else processes.REST_SECONDS_MAX
+        is_rested = processes.rest(pids, seconds_max=wait)
+        self.is_restless = not is_rested
+        return is_rested
 
     @contextmanager
     def _complaining(self) -> Iterator[None]:
@@ -150,7 +164,7 @@ class Subject:
 
     def _put_large(self, path: str, size: int) -> None:
         connection = loop.Connection(self.server.signer().host)
-        status = streams.put_once(connection, self.server, path, size)
+        status = streams.put_once(connection, self.server, path, streams.Body(size))
         connection.socket.close()
         if status != 200:
             raise LoadError(f"a PUT of {size} bytes was answered {status}")
@@ -260,6 +274,8 @@ def _figures(work: Work, seen: Load, spent: processes.Cost) -> Figures:
         "p50_ms": seen.p50_ms,
         "p99_ms": seen.p99_ms,
         "cpu_seconds_per_1000": round(spent.cpu_seconds / seen.requests * 1000, 4),
+        "server_cores": round(spent.cpu_seconds / seen.seconds, 3),
+        "client_cores": round(seen.client_seconds / seen.seconds, 3),
         "refused": seen.refused,
         "broken": seen.broken,
     }

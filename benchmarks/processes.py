@@ -7,19 +7,23 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 PROC = Path("/proc")
 TICKS = os.sysconf("SC_CLK_TCK")
 KIB = 1024
 BLOCK_BYTES = 512  # of st_blocks
 SYNCS = ("fdatasync", "fsync", "msync", "syncfs", "sync")
+REST_SECONDS = 0.5
+REST_SECONDS_MAX = 15.0
+REST_SHARE = 0.02  # of a core, all processes of one server together
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,29 @@ def cost(pid: int) -> Cost:
         anonymous_bytes=sum(_field(f"{one}/status", "RssAnon") for one in pids) * KIB,
         processes=len(pids),
     )
+
+
+def rest(
+    pids: Sequence[int], seconds: float = REST_SECONDS, seconds_max: float = REST_SECONDS_MAX
+) -> bool:
+    """Wait until trees of processes have used next to no CPU for so long; tell whether they did.
+
+    What a server does by itself, its start above all, would be counted as what requests cost, and
+    take the core from a neighbour.
+    """
+    deadline = time.monotonic() + seconds_max
+    used = [_tree_seconds(pid) for pid in pids]
+    while time.monotonic() < deadline:
+        time.sleep(seconds)
+        before, used = used, [_tree_seconds(pid) for pid in pids]
+        ticks = [(now - then) * TICKS for now, then in zip(used, before, strict=True)]
+        if round(max(ticks)) <= REST_SHARE * seconds * TICKS:
+            return True
+    return False
+
+
+def _tree_seconds(pid: int) -> float:
+    return sum(map(_cpu_seconds, tree(pid)))
 
 
 def memory(pid: int) -> int:

@@ -76,8 +76,13 @@ class Server:
     def _connect(self) -> http.client.HTTPConnection:
         if self.authority is None:
             return http.client.HTTPConnection(HOST, self.port, timeout=30)
-        tls = ssl.create_default_context(cafile=self.authority)
-        return http.client.HTTPSConnection(HOST, self.port, timeout=30, context=tls)
+        return http.client.HTTPSConnection(HOST, self.port, timeout=30, context=self.tls())
+
+    def tls(self) -> ssl.SSLContext | None:
+        """Make what a client needs to trust it; None where it speaks no TLS."""
+        if self.authority is None:
+            return None
+        return ssl.create_default_context(cafile=self.authority)
 
     def demand(self, method: str, path: str, body: bytes = b"", query: str = "") -> bytes:
         """Send one signed request that must succeed; raises ServerError."""

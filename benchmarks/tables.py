@@ -9,7 +9,8 @@ if TYPE_CHECKING:
 
 HEADING = (
     f"{'':<32}{'conn':>5} {'who':<14}|{'op/s':>9}{'MB/s':>7}{'p50 ms':>9}{'p99 ms':>9}"
-    f"{'1st byte':>9} |{'CPU s/1k':>9}{'syncs/1k':>9}{'disk B/op':>11}{'files/1k':>9}"
+    f"{'1st byte':>9} |{'CPU s/1k':>9}{'server':>7}{'client':>7}{'syncs/1k':>9}{'disk B/op':>11}"
+    f"{'files/1k':>9}"
     f"{'mem MB':>7} |{'speed':>6}{'CPU':>6}"
 )
 
@@ -35,7 +36,8 @@ def _line(
         f"{row['work']:<32}{row['connections']:>5} {who:<14}|"
         f"{rate:>9,.{0 if rate >= 100 else 1}f}{cell('bytes_per_second', 7, 0, 1e6)}"
         f"{cell('p50_ms', 9, 2)}{cell('p99_ms', 9, 2)}{cell('first_byte_ms', 9, 2)} |"
-        f"{cell('cpu_seconds_per_1000', 9, 3)}{cell('syncs_per_1000', 9, 0)}"
+        f"{cell('cpu_seconds_per_1000', 9, 3)}{cell('server_cores', 7, 2)}"
+        f"{cell('client_cores', 7, 2)}{cell('syncs_per_1000', 9, 0)}"
         f"{cell('disk_bytes_per_operation', 11, 0)}{cell('files_per_1000', 9, 1)}"
         f"{cell('memory_bytes', 7, 0, 1e6)} |"
     )
@@ -43,7 +45,9 @@ def _line(
         line += f"{ratio(figures, first, 'requests_per_second'):>6}"
         line += f"{ratio(figures, first, 'cpu_seconds_per_1000'):>6}"
     trouble = figures["refused"] + figures["broken"]
-    return line.rstrip() + (f"  NOT 2xx: {trouble:.0f}" if trouble else "")
+    words = [f"NOT 2xx: {trouble:.0f}"] if trouble else []
+    words += ["busy by itself before"] if figures["unrested"] else []
+    return "  ".join([line.rstrip(), *words])
 
 
 def ratio(figures: dict[str, float], first: dict[str, float], name: str) -> str:
@@ -68,8 +72,12 @@ def heading(report: dict[str, Any]) -> str:
     return "\n".join([place, disk, hashes, *who])
 
 
-def felt(rows: dict[str, dict[str, float]], say: Callable[[str], None]) -> None:
+def felt(rows: dict[str, dict[str, dict[str, float]]], say: Callable[[str], None]) -> None:
     """Write how long the programs took that people use."""
+    say(f"{'':<60}{'':<14}{'s':>8}{'files/s':>9}{'CPU s':>8}")
     for name, times in rows.items():
-        for what, seconds in times.items():
-            say(f"{what:<60}{name:<14}{seconds:>8.1f} s")
+        for what, found in times.items():
+            say(
+                f"{what:<60}{name:<14}{found['seconds']:>8.1f}"
+                f"{found['files_per_second']:>9,.0f}{found['cpu_seconds']:>8.1f}"
+            )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 KIB, MIB, GIB = 2**10, 2**20, 2**30
 SIZES = (KIB, 4 * KIB, 64 * KIB, MIB)
 CONNECTIONS = (1, 16, 32, 64)
+USUAL_CONNECTIONS = 32
 TINY_BYTES = 100
 PART_BYTES = 8 * MIB
 LIST_ROWS = 1000
@@ -97,6 +98,25 @@ def works(groups: Sequence[Group], sizes: Sequence[int], connections: Sequence[i
         Group.PAYLOADS: lambda: _payloads(sizes, max(connections)),
     }
     return [work for group in groups if group in makers for work in makers[group]()]
+
+
+def shared_cores(
+    groups: Sequence[str], sizes: Sequence[int], connections: Sequence[int]
+) -> list[Work]:
+    """List the works that are measured once more where servers and clients share all cores."""
+    usual = usual_connections(connections)
+    found = [
+        work for work in _small(sizes, [usual]) if work.operation in {Operation.PUT, Operation.GET}
+    ]
+    if 1 in connections:
+        lone = Work(group=Group.SMALL, operation=Operation.PUT, size=min(sizes), connections=1)
+        found.insert(0, lone)
+    return found + (_large() if Group.LARGE in groups else [])
+
+
+def usual_connections(counts: Sequence[int]) -> int:
+    """Choose over how many connections works are compared."""
+    return USUAL_CONNECTIONS if USUAL_CONNECTIONS in counts else max(counts, default=1)
 
 
 def _small(sizes: Sequence[int], connections: Sequence[int]) -> list[Work]:
