@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NEVER_SYNCED = "NOT synced before the answer"
+# What is synced is reached by a name that is not: a power cut may undo what was answered.
+CONTENTS_SYNCED = "contents synced before the answer, names and DELETE NOT"
 FURNISH_SECONDS_MAX = 60
 REGION = "us-east-1"
 
@@ -69,7 +71,8 @@ class Rival:
 
 
 def _minio(place: Place) -> Launch:
-    # Data and metadata are written O_DSYNC or fdatasynced before the rename that commits.
+    # Data and metadata are written O_DSYNC or fdatasynced before the rename that commits; the
+    # directories of that rename are not, and neither is what a DELETE does.
     console = f"{HOST}:{servers.free_port()}"
     return Launch(
         arguments=[
@@ -103,6 +106,7 @@ def _rustfs(place: Place) -> Launch:
 
 def _garage(place: Place) -> Launch:
     # https://garagehq.deuxfleurs.fr/documentation/reference-manual/configuration/
+    # LMDB is opened with MDB_NOMETASYNC all the same: a power cut may undo its last commit.
     rpc = f"{HOST}:{servers.free_port()}"
     settings = place.write(
         "garage.toml",
@@ -123,23 +127,20 @@ api_bind_addr = "{place.bind}"
 """,
     )
 
-    def tell(*arguments: str) -> str:
-        command = [str(place.binary), "-c", str(settings), *arguments]
-        return _demand(command)
-
-    def furnish() -> None:
-        node = tell("node", "id", "-q").partition("@")[0].strip()
-        tell("layout", "assign", "-z", "here", "-c", "100G", node)
-        tell("layout", "apply", "--version", "1")
-        tell("key", "import", "--yes", "-n", "bench", place.access_key, place.secret_key)
-        tell("key", "allow", "--create-bucket", "bench")
-
-    return Launch(arguments=["-c", str(settings), "server"], furnish=furnish)
+    return Launch(
+        arguments=["-c", str(settings), "server", "--single-node", "--default-access-key"],
+        environment={
+            "GARAGE_DEFAULT_ACCESS_KEY": place.access_key,
+            "GARAGE_DEFAULT_SECRET_KEY": place.secret_key,
+            "RUST_LOG": "garage=warn",
+        },
+    )
 
 
 def _seaweedfs(place: Place) -> Launch:
     # https://github.com/seaweedfs/seaweedfs/wiki: Amazon S3 API, Path Specific Configuration.
-    # Each port has another for gRPC, ten thousand above unless it is named.
+    # Each port has another for gRPC, ten thousand above unless it is named. The filer's names lie
+    # in LevelDB, whose log is not synced (4.48).
     names = ("master", "volume", "filer")
     ports = {name: servers.free_port() for name in names}
     grpc = {name: servers.free_port() for name in (*names, "s3")}
@@ -154,7 +155,7 @@ def _seaweedfs(place: Place) -> Launch:
         *(f"-{name}.port={port}" for name, port in ports.items()),
         *(f"-{name}.port.grpc={port}" for name, port in grpc.items()),
         *(f"-s3.port={place.port}", f"-s3.config={settings}", "-master.volumeSizeLimitMB=1024"),
-        "-volume.max=0",
+        *("-volume.max=0", "-master.telemetry=false", "-s3.port.iceberg=0", "-s3.port.lance=0"),
     ]
 
     def furnish() -> None:
@@ -178,7 +179,8 @@ def _versitygw(place: Place) -> Launch:
 
 
 def _s4core(place: Place) -> Launch:
-    # Its configuration's strict_sync is on unless told otherwise.
+    # Its strict_sync is on, and no setting turns it off. Unless told otherwise it logs each
+    # request in detail, and looks for volumes to compact while it serves.
     return Launch(
         arguments=[],
         environment={
@@ -187,6 +189,8 @@ def _s4core(place: Place) -> Launch:
             "S4_ACCESS_KEY_ID": place.access_key,
             "S4_SECRET_ACCESS_KEY": place.secret_key,
             "S4_LIFECYCLE_ENABLED": "false",
+            "S4_COMPACTION_ENABLED": "false",
+            "RUST_LOG": "warn",
         },
     )
 
@@ -203,10 +207,10 @@ def _rclone(place: Place) -> Launch:
 
 
 RIVALS: dict[str, Rival] = {
-    "minio": Rival(_minio),
+    "minio": Rival(_minio, CONTENTS_SYNCED),
     "rustfs": Rival(_rustfs),
-    "garage": Rival(_garage),
-    "seaweedfs": Rival(_seaweedfs),
+    "garage": Rival(_garage, "all but the last commit synced before the answer"),
+    "seaweedfs": Rival(_seaweedfs, CONTENTS_SYNCED),
     "versitygw": Rival(_versitygw, NEVER_SYNCED),
     "s4core": Rival(_s4core),
     "rclone": Rival(_rclone, NEVER_SYNCED),

@@ -13,6 +13,15 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+# The program of each rival, as its makers call it.
+RIVALS = {
+    "minio": "minio",
+    "rustfs": "rustfs",
+    "garage": "garage",
+    "seaweedfs": "weed",
+    "versitygw": "versitygw",
+    "s4core": "s4-server",
+}
 NEEDS_WRK = pytest.mark.skipif(
     shutil.which("wrk") is None and not os.environ.get("CI"),
     reason="the load generator is not installed (apt install wrk)",
@@ -72,6 +81,26 @@ def test_every_kind_of_work_is_done_on_two_commits(tmp_path: Path) -> None:
         *("small", "large", "lists", "mixed", "alike", "payloads")
     }
     assert all(len(row["measured"]) == 2 for row in section["rows"])
+
+
+@pytest.mark.e2e
+@NEEDS_WRK
+@pytest.mark.skipif("S4_TEST_LONG" not in os.environ, reason="S4_TEST_LONG: make test-long")
+@pytest.mark.parametrize("name", RIVALS)
+def test_a_rival_that_is_installed_does_all_that_it_is_compared_in(
+    tmp_path: Path, name: str
+) -> None:
+    """Every kind of work goes through on a rival beside S4, in its own way of being started."""
+    binary = shutil.which(RIVALS[name])
+    if binary is None:
+        pytest.skip(f"{RIVALS[name]} is not installed")
+    report = measured(
+        tmp_path,
+        *("--only", "small,large,lists,mixed,alike,payloads", "--rival", f"{name}={binary}"),
+        *("--seconds", "1", "--connections", "4", "--sizes", "1024,65536", "--listed", "3000"),
+    )
+    (section,) = report["sections"]
+    assert all(list(row["measured"]) == ["S4", name] for row in section["rows"])
 
 
 @pytest.mark.e2e
