@@ -153,7 +153,9 @@ class S3App:
 
     def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one HTTP request of who has signed it."""
-        return self._live(scope, receive, send, None)
+        turns = self.store.turns
+        turns.come += 1
+        return self._live(scope, receive, send, None, turns.come)
 
     async def serve_for(
         self, guest: Guest, scope: dict[str, Any], receive: Receive, send: Send
@@ -164,12 +166,15 @@ class S3App:
         door has given it its id.
         """
         set_scene(guest.ask)
-        await self._live(scope, receive, send, guest)
+        turns = self.store.turns
+        turns.come += 1
+        await self._live(scope, receive, send, guest, turns.come)
 
     async def _live(
-        self, scope: dict[str, Any], receive: Receive, send: Send, guest: Guest | None
+        self, scope: dict[str, Any], receive: Receive, send: Send, guest: Guest | None, turn: int
     ) -> None:
         """Answer a request, whatever comes of it."""
+        self.store.turns.begun = turn
         number = "" if guest is None else request_id.get()
         if not number:
             number = f"{next(self._numbers):016X}"
@@ -249,7 +254,7 @@ class S3App:
     ) -> None:
         """Take one request through the rooms."""
         store, course = self.store, reply.course
-        if self.in_flight > store.config.requests_max:
+        if self.in_flight - store.turns.held > store.config.requests_max:
             raise too_many()
         now = time.time()
         course.now_ms = now_ms = int(now * 1000)
@@ -420,6 +425,8 @@ async def _respond(reply: Reply, call: Call, answer: Answer) -> None:
         await _stream(reply, call, status, headers, answer.piece)
         return
     body = b"" if status in BODILESS else rendered.body or b""
+    if call.store.turns.is_crowd:
+        await call.store.turns.let_others()
     if not reply.is_head and status not in BODILESS:
         headers.append((b"content-length", b"%d" % len(body)))
     await reply.begin(status, headers, body)
@@ -438,6 +445,8 @@ async def _stream(
     """
     reader, offset, left = piece.reader, piece.offset, piece.length
     try:
+        if call.store.turns.is_crowd:
+            await call.store.turns.let_others()
         while True:
             step = min(left, STEP_BYTES)
             data = reader.read_cached(offset, step) if step else b""

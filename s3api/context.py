@@ -21,6 +21,7 @@ from iam.acl import ANONYMOUS_ID
 from iam.audit.acting import Actor, Via
 from s3api.errors import S3Error
 from s3api.http.percent import encode_name
+from s3api.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -218,6 +219,7 @@ class Store:
         self.notes = notes
         self.config = config
         self.rates = rates
+        self.turns = Turns()
         self.snapshots = Snapshots(engine, control)
         self._disk = ThreadPoolExecutor(config.threads, thread_name_prefix="disk")
         self._sql = ThreadPoolExecutor(2, thread_name_prefix="sql")

@@ -147,14 +147,14 @@ class Counting:
 
 
 @contextmanager
-def counting(directory: Path) -> Iterator[Counting]:
+def counting(directory: Path, **settings: str) -> Iterator[Counting]:
     """Run a server that counts."""
     told = directory / "told"
     told.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BUDGET_DIRECTORY", str(told))
         patch.setenv("PYTHONPATH", str(INSTRUMENT))
-        with running(directory / "server", workers="1") as server:
+        with running(directory / "server", workers="1", **settings) as server:
             found = Counting(server, told)
             yield found
             found.connection.close()

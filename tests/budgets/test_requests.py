@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from s3api import turns
 from tests.budgets.counting import BATCH, Counting, counting
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ BUCKET: Final = "budgets"
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
 LISTED: Final = 100
+CROWD: Final = 32  # of requests, each over a connection of its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +59,8 @@ BUDGETS: Final = {
 @pytest.fixture(scope="module")
 def counted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counting]:
     """Run a server that counts, with a bucket and some objects in it."""
-    with counting(tmp_path_factory.mktemp("budgets")) as found:
+    settings = {"requests_max": str(CROWD // 4)}
+    with counting(tmp_path_factory.mktemp("budgets"), **settings) as found:
         caller = found.server.caller
         assert caller.ask("PUT", f"/{BUCKET}").status == 200
         for number in range(LISTED):
@@ -183,3 +188,58 @@ def test_a_body_in_memory_is_read_once(counted: Counting, name: str, tmp_path: P
     assert not calls["pread64", "volumes"], calls
     if body.length <= 64 * KIB:
         assert sum(calls[call, "socket"] for call in ("write", "writev")) == BATCH, calls
+
+
+@contextmanager
+def standing(pid: int) -> Iterator[None]:
+    """Halt a process for a block: what it is sent meanwhile comes to it all at once."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_crowd_is_decided_before_it_is_answered(counted: Counting, method: str) -> None:
+    """Requests that came at once wait for each other; not in line before them, nor one alone."""
+    caller, target = counted.server.caller, f"/{BUCKET}/crowd"
+    whole = os.urandom(64 * KIB)
+    assert caller.ask("PUT", target, whole, over=counted.connection).status == 200
+    with ExitStack() as stack:
+        crowd = [stack.enter_context(caller.connect()) for _ in range(CROWD)]
+
+        def ask_at_once(_connection: Connection, _number: int) -> None:
+            with standing(counted.worker):
+                for connection in crowd:
+                    connection.send(caller.request(method, target))
+            for connection in crowd:
+                reply = connection.reply(method)
+                assert (reply.status, reply.body) == (200, whole if method == "GET" else b"")
+
+        def ask_alone(connection: Connection, _number: int) -> None:
+            assert caller.ask(method, target, over=connection).status == 200
+
+        calls = counted.calls(ask_at_once)
+        steps = 2 * (CROWD - turns.CROWD)  # to wait, and to go on; behind the last few nobody waits
+        assert calls.named("Turns.let_others") == steps, calls.frequent()
+        assert not counted.calls(ask_alone).named("Turns.let_others")
+
+
+@pytest.mark.e2e
+def test_who_left_a_crowd_takes_nothing_from_the_others(counted: Counting) -> None:
+    """Of requests that came at once, those whose clients have gone keep no other from its reply."""
+    caller, target = counted.server.caller, f"/{BUCKET}/left"
+    whole = os.urandom(64 * KIB)
+    assert caller.ask("PUT", target, whole, over=counted.connection).status == 200
+    for leave in ("close", "reset"):
+        with ExitStack() as stack:
+            crowd = [stack.enter_context(caller.connect()) for _ in range(CROWD)]
+            with standing(counted.worker):
+                for number, connection in enumerate(crowd):
+                    connection.send(caller.request("GET", target))
+                    if number % 2:
+                        getattr(connection, leave)()
+            for connection in crowd[::2]:
+                assert connection.reply("GET").body == whole
