@@ -144,7 +144,6 @@ class S3App:
     ) -> None:
         self.store = Store(engine, control, notes, config, rates or lone_rates())
         self._numbers = itertools.count(int.from_bytes(os.urandom(7)))  # no other worker's
-        self.in_flight = 0  # requests that are being served
         self.tellers: list[Callable[[Course], None]] = [] if audit is None else [audit.tell]
 
     def close(self) -> None:
@@ -182,10 +181,11 @@ class S3App:
         course = Course(number, is_errand=guest is not None, scope=scope)
         reply = Reply(send, course, is_head=scope["method"] == "HEAD")
         target = NOWHERE
-        self.in_flight += 1
+        store = self.store
+        store.in_flight += 1
         try:
             request = Request(scope, receive)
-            domains = self.store.config.domains if guest is None else None
+            domains = store.config.domains if guest is None else None
             target = parse_target(request.header("host"), request.raw_path, domains)
             course.request, course.target = request, target
             await self._serve(request, target, reply, guest)
@@ -202,7 +202,7 @@ class S3App:
             log.exception("internal_error", path=target.resource)
             await _refuse(reply, S3Error("InternalError"), target)
         finally:
-            self.in_flight -= 1
+            store.in_flight -= 1
             self._tell(course)
 
     async def perform(
@@ -254,7 +254,7 @@ class S3App:
     ) -> None:
         """Take one request through the rooms."""
         store, course = self.store, reply.course
-        if self.in_flight - store.turns.held > store.config.requests_max:
+        if store.in_flight - store.turns.held > store.config.requests_max:
             raise too_many()
         now = time.time()
         course.now_ms = now_ms = int(now * 1000)

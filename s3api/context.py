@@ -20,6 +20,7 @@ from buckets.configuration import AS_NEW
 from iam.acl import ANONYMOUS_ID
 from iam.audit.acting import Actor, Via
 from s3api.errors import S3Error
+from s3api.home import Home
 from s3api.http.percent import encode_name
 from s3api.turns import Turns
 
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
         ObjectReader,
         RetentionPeriod,
         StorageEngine,
-        Tell,
         Versioning,
     )
 
@@ -224,8 +224,8 @@ class Store:
         self._disk = ThreadPoolExecutor(config.threads, thread_name_prefix="disk")
         self._sql = ThreadPoolExecutor(2, thread_name_prefix="sql")
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="snapshots")  # behind no writer
-        # In which loop mutations are waited for, and how it is told: replaced together.
-        self._home: tuple[asyncio.AbstractEventLoop | None, Tell] = (None, _wake)
+        self.in_flight = 0  # requests that are being served
+        self._home: Home | None = None  # where mutations are waited for
 
     async def on_disk(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """Run a blocking call of the engine in a thread, which knows for which request."""
@@ -250,24 +250,20 @@ class Store:
 
     async def committed(self, future: Future[Result]) -> Result:
         """Wait for a mutation to be durable; it is finished even when the client goes away."""
-        loop = asyncio.get_running_loop()
-        home, tell = self._home
-        if loop is not home:
-            tell = self._settle_in(loop)
-        waiter = loop.create_future()
-        if future.tell(tell, waiter):
+        home = self._home
+        if home is None or not home.is_here():
+            home = self._settle_in()
+        waiter = home.loop.create_future()
+        if future.tell(home.tell, waiter):
+            home.waiting += 1
             await waiter
         return future.result()
 
-    def _settle_in(self, loop: asyncio.AbstractEventLoop) -> Tell:
-        """Have mutations carried out in a loop's thread, and their outcomes told there.
-
-        Not before it has come round: what lies in the sockets by now is in the same group then.
-        """
-        tell: Tell = lambda waiters: loop.call_soon_threadsafe(_wake, waiters)  # noqa: E731
-        self._home = loop, tell
-        self.engine.lend(lambda call: loop.call_soon_threadsafe(_after_a_round, loop, call))
-        return tell
+    def _settle_in(self) -> Home:
+        """Have mutations carried out in this loop's thread, and their outcomes told there."""
+        self._home = home = Home(asyncio.get_running_loop(), lambda: self.in_flight)
+        self.engine.lend(home)
+        return home
 
     async def refresh(self) -> None:
         """Bring the snapshots up to date when a generation moved."""
@@ -301,22 +297,10 @@ class Store:
     def close(self) -> None:
         """Let the threads end."""
         self.engine.lend(None)
-        self._home = None, _wake
+        self._home = None
         self._disk.shutdown(wait=True)
         self._sql.shutdown(wait=True)
         self._reading.shutdown(wait=True)
-
-
-def _after_a_round(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
-    """Call once the loop has looked into its sockets, and what that brought has run."""
-    loop.call_soon(loop.call_soon, call)
-
-
-def _wake(waiters: list[asyncio.Future[None]]) -> None:
-    """Let those go on whose mutations have an outcome, but who was cancelled meanwhile."""
-    for waiter in waiters:
-        if not waiter.done():
-            waiter.set_result(None)
 
 
 def _hear(work: asyncio.Future[Any]) -> None:

@@ -98,7 +98,7 @@ class TwoSides:
     def each_second(self, connections: int) -> None:
         """Take the worker's tick, and how many connections it has."""
         if self.metrics is not None:
-            self.metrics.tick(self._s3().in_flight, connections)
+            self.metrics.tick(self._s3().store.in_flight, connections)
 
     def _s3(self) -> S3App:
         assert self.s3 is not None, "no request before start-up"

@@ -102,7 +102,7 @@ class _Reading:
 def _look_at_worker(app: S3App) -> Look:
     if _ending.is_set():
         return Look("worker", "it is about to end")
-    is_full = app.in_flight - app.store.turns.held >= app.store.config.requests_max
+    is_full = app.store.in_flight - app.store.turns.held >= app.store.config.requests_max
     return Look("worker", "it serves as many requests as it may" if is_full else "")
 
 

@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from storage_engine.checkpoint import Checkpointer
     from storage_engine.futures import Heirs
     from storage_engine.health import Health
+    from storage_engine.host import Host
     from storage_engine.index import Index
     from storage_engine.journal import Frame, Journal
     from storage_engine.operation import Operation
     from storage_engine.options import Clock
-    from storage_engine.tickets import CallSoon
 
 Result = TypeVar("Result")
 
@@ -63,7 +63,7 @@ class Committer(WorkQueue["list[Ticket]"]):
         self._counts = journal.counts
         self._checkpointer = checkpointer
         self._has_ended = False  # nothing more will come out of the queue
-        self._call_soon: CallSoon | None = None
+        self._host: Host | None = None
         super().__init__("committer")
 
     def submit(self, operation: Operation[Result]) -> Future[Result]:
@@ -82,12 +82,9 @@ class Committer(WorkQueue["list[Ticket]"]):
         )
         return outcomes.future
 
-    def lend(self, call_soon: CallSoon | None) -> None:
-        """Have what is brief carried out in the thread of an event loop from now on, or no more.
-
-        `call_soon` calls something there, from any thread; RuntimeError once the loop has ended.
-        """
-        self._call_soon = call_soon
+    def lend(self, host: Host | None) -> None:
+        """Have what is brief carried out in the thread of an event loop from now on, or no more."""
+        self._host = host
 
     def enqueue(self, tickets: list[Ticket]) -> None:
         """Queue operations that share one commit."""
@@ -153,10 +150,12 @@ class Committer(WorkQueue["list[Ticket]"]):
         has_room: bool,
     ) -> None:
         """Run a group and commit it; again without an operation that failed half-way."""
-        call_soon = self._call_soon
+        host = self._host
+        if host is not None and host.is_at_rest():  # there and back are two wake-ups
+            host = None
         while True:
             try:
-                failed = self._run_group(txn, group, call_soon, has_room=has_room)
+                failed = self._run_group(txn, group, host, has_room=has_room)
                 if failed is None:
                     return
                 group.remove(failed)
@@ -168,7 +167,7 @@ class Committer(WorkQueue["list[Ticket]"]):
             except BaseException:
                 txn.abort()
                 raise
-            call_soon = None
+            host = None
             txn = self._begin()
 
     def _begin(self) -> lmdb.Transaction[bytes]:
@@ -184,15 +183,15 @@ class Committer(WorkQueue["list[Ticket]"]):
         self,
         txn: lmdb.Transaction[bytes],
         group: list[Ticket],
-        call_soon: CallSoon | None,
+        host: Host | None,
         *,
         has_room: bool,
     ) -> Ticket | None:
         """Run each operation, then commit; return the one that must be left out, if any."""
         transaction = Transaction(txn, self._index.tables, self._clock)
         work = Round(group, self._drain_briefly, has_room=has_room)
-        if call_soon is not None and group[0].operation.is_brief:
-            work.lend(transaction, call_soon)
+        if host is not None and group[0].operation.is_brief:
+            work.lend(transaction, host)
         work.run(transaction)
         if work.faulty is not None:
             return work.faulty

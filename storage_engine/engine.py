@@ -56,9 +56,9 @@ if TYPE_CHECKING:
     from storage_engine.checkpoint import Checkpoint
     from storage_engine.disk import Disk
     from storage_engine.futures import Future
+    from storage_engine.host import Host
     from storage_engine.operation import Operation, Result
     from storage_engine.staging import BlobWriter, StagedBlob
-    from storage_engine.tickets import CallSoon
     from storage_engine.values import (
         Guard,
         ObjectAttributes,
@@ -237,13 +237,13 @@ class StorageEngine(ObjectVerbs, QuotaVerbs, LifecycleVerbs, Upkeep):
     def __exit__(self, *args: object) -> None:
         self.close()
 
-    def lend(self, call_soon: CallSoon | None) -> None:
+    def lend(self, host: Host | None) -> None:
         """Have brief mutations carried out in the thread of the event loop that waits for them.
 
-        `call_soon` calls something there, from any thread; RuntimeError once the loop has ended.
         None: the loop is to end.
         """
-        self._committer.lend(call_soon)
+        self._committer.lend(host)
+        self._group_writer.lend(host)
 
     @property
     def failure(self) -> str | None:

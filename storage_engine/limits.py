@@ -75,6 +75,10 @@ payload's sync waits for all that large ones have written beside it."""
 GROUP_BYTES_MAX: Final = 32 * 1024 * 1024
 """Payloads that are written and synced together at most: none waits long for its neighbours."""
 
+GATHER_BYTES: Final = 1024 * 1024
+"""Payloads that the requests of a busy loop gather before they are handed on to be written: so
+the loop goes on receiving while the disk has something to do."""
+
 MOVES_FOLLOWED_MAX: Final = 8
 """How often one step of a read looks a payload up again that was moved under it."""
 

@@ -3,14 +3,14 @@
 A round runs the operations of a group one after the other in one transaction. Where the process
 has an event loop it is lent to its thread: there nothing competes with it for the interpreter,
 while in a thread of its own each look into the index would hand that over, and back. What is not
-brief, and what a loop is too busy for, is carried out by the committer itself.
+brief, what a loop is too busy for, and what a loop that sleeps would have to be woken for, is
+carried out by the committer itself.
 """
 
 from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
@@ -23,14 +23,14 @@ from storage_engine.limits import BRIEF_SECONDS
 from storage_engine.operation import TakesLong
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from storage_engine.futures import Heirs
+    from storage_engine.host import Host
     from storage_engine.operation import Operation
     from storage_engine.transaction import Transaction
 
 Result = TypeVar("Result")
-CallSoon = Callable[[Callable[[], None]], object]
 TROUBLE_CODES: Final = FULL_CODES | {errno.EIO, errno.EROFS, errno.ENOMEM}
 LOAN_SECONDS: Final = 0.005  # how long the write lock is held for a loop that does not come
 
@@ -176,7 +176,7 @@ class Round:
                 self.faulty = ticket
             self._at += 1
 
-    def lend(self, transaction: Transaction, call_soon: CallSoon) -> None:
+    def lend(self, transaction: Transaction, host: Host) -> None:
         """Have the brief operations that come first carried out in a loop's thread, if it comes.
 
         Whoever takes the claim runs them: a loop that is late, or has ended, finds none.
@@ -185,7 +185,7 @@ class Round:
         self._bell.acquire()
         patience = LOAN_SECONDS
         try:
-            call_soon(self._run_in_loop)
+            host.call_soon(self._run_in_loop)
         except RuntimeError:  # it has ended
             patience = 0
         if not self._bell.acquire(timeout=patience):

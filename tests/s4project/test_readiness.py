@@ -161,10 +161,10 @@ def test_a_checkpoint_that_does_not_come_is_told(
 
 def test_a_worker_that_is_full_is_not_ready(app: S3App) -> None:
     """Who serves as many requests as he may is sent no more, while there are others."""
-    app.in_flight = app.store.config.requests_max
+    app.store.in_flight = app.store.config.requests_max
     assert list(failing(app)) == ["worker"]
     assert minio(app) == (200, 503, 503, 503)
-    app.in_flight -= 1
+    app.store.in_flight -= 1
     assert failing(app) == {}
 
 

@@ -121,7 +121,7 @@ def run_for_ever(store: Path, name: str) -> None:
     engine = small_store(store, map_bytes=1 << 20)
     loop = LoopThread()
     loop.start()
-    engine.lend(loop.call_soon)
+    engine.lend(loop)
     chance = random.Random(name)  # noqa: S311  # moments, not secrets
     threading.Thread(target=care, args=(engine, chance)).start()
     for thread in range(THREADS):

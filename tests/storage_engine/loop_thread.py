@@ -17,6 +17,7 @@ class LoopThread:
         self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._has_ended = False
+        self.rests = False
 
     def call_soon(self, call: Callable[[], None]) -> None:
         """Have something called in the thread."""
@@ -24,10 +25,13 @@ class LoopThread:
             raise RuntimeError("the loop has ended")
         self._calls.put(call)
 
-    @property
     def is_here(self) -> bool:
         """Whether the caller is in the thread."""
         return threading.current_thread() is self._thread
+
+    def is_at_rest(self) -> bool:
+        """Whether it sleeps: it is always busy, unless a test says otherwise."""
+        return self.rests
 
     def _run(self) -> None:
         while (call := self._calls.get()) is not None:

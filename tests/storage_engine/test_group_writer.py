@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from storage_engine import DiskFull, EngineClosed, StorageError, staging
+from storage_engine import DiskFull, EngineClosed, StorageError, group_writer, staging
 from tests.storage_engine.bad_disks import FaultyDisk
 from tests.storage_engine.engine_steps import (
     BUCKET,
@@ -24,7 +24,7 @@ from tests.storage_engine.engine_steps import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -103,6 +103,111 @@ def test_all_who_come_while_one_is_synced_share_the_next_sync(
         future.result()
     assert disk.syncs == syncs + 1
     assert [get(engine, f"{n}") for n in range(WAITING)] == [noise(2000, n) for n in range(WAITING)]
+
+
+class Rounds:
+    """A loop that the test is in, and whose rounds it makes."""
+
+    def __init__(self) -> None:
+        self.calls: list[Callable[[], None]] = []
+
+    def call_soon(self, call: Callable[[], None]) -> None:
+        """Keep a call for the next round."""
+        self.calls.append(call)
+
+    def is_here(self) -> bool:
+        """Whether the caller is in the loop: the test itself is."""
+        return threading.current_thread() is threading.main_thread()
+
+    def is_at_rest(self) -> bool:
+        """Whether it sleeps: so that nothing is carried out in it."""
+        return True
+
+    def pass_round(self) -> None:
+        """Call what was to be called."""
+        calls, self.calls = self.calls, []
+        for call in calls:
+            call()
+
+
+def load(engine: StorageEngine, disk: FaultyDisk) -> Rounds:
+    """Lend the store a loop, and have it see that several wait at once."""
+    host = Rounds()
+    engine.lend(host)
+    held = hold(engine, disk)
+    futures = [submit(engine, f"load/{n}", stage(engine, noise(2000, 900 + n))) for n in range(2)]
+    disk.before_sync.set()
+    for future in [held, *futures]:
+        future.result()
+    return host
+
+
+def test_under_load_a_loop_gathers_until_a_round_brings_no_more(
+    engine: StorageEngine, disk: FaultyDisk
+) -> None:
+    """What requests hand in one after the other is one write and one sync, not one for each."""
+    host = load(engine, disk)
+    writes, syncs = disk.writes, disk.syncs
+    futures = []
+    for n in range(3):
+        futures.append(submit(engine, f"{n}", stage(engine, noise(2000, n))))
+        host.pass_round()
+    assert disk.writes == writes
+    host.pass_round()
+    for future in futures:
+        future.result()
+    assert (disk.writes, disk.syncs) == (writes + 1, syncs + 1)
+    assert [get(engine, f"{n}") for n in range(3)] == [noise(2000, n) for n in range(3)]
+
+
+def test_what_is_gathered_is_handed_on_once_it_is_much(
+    engine: StorageEngine, disk: FaultyDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is not kept waiting for a loop that has ever more to receive."""
+    monkeypatch.setattr(group_writer, "GATHER_BYTES", 4000)
+    load(engine, disk)
+    futures = [submit(engine, f"{n}", stage(engine, noise(2000, n))) for n in range(2)]
+    for future in futures:
+        future.result()
+
+
+def test_who_comes_alone_waits_for_nobody(engine: StorageEngine, disk: FaultyDisk) -> None:
+    """After a group of one the next is handed on at once, whatever was before."""
+    host = load(engine, disk)
+    first = submit(engine, "first alone", stage(engine, noise(2000, 1)))
+    host.pass_round()
+    host.pass_round()
+    first.result()
+    submit(engine, "second alone", stage(engine, noise(2000, 2))).result()
+    assert not host.calls
+
+
+def test_what_a_loop_gathered_outlives_it(engine: StorageEngine, disk: FaultyDisk) -> None:
+    """A loop that ends, and a store that is closed, leave nothing behind that was handed in."""
+    host = load(engine, disk)
+    ones = [submit(engine, f"{n}", stage(engine, noise(2000, n))) for n in range(2)]
+    engine.lend(None)
+    for one in ones:
+        one.result()
+    engine.lend(host)
+    two = submit(engine, "two", stage(engine, noise(2000, 12)))
+    three = submit(engine, "three", stage(engine, noise(2000, 13)))
+    engine.close()
+    two.result()
+    three.result()
+
+
+def test_a_loop_that_outlives_the_store_is_told_so(tmp_path: Path) -> None:
+    """What is gathered after the store was closed is refused, as all that comes later."""
+    disk = FaultyDisk()
+    with small_store(tmp_path / "store", disk=disk, volume_bytes_max=1 << 30) as engine:
+        put(engine, "first", noise(1000, 999))
+        host = load(engine, disk)
+    late = submit(engine, "late", stage(engine, noise(2000, 1)))
+    host.pass_round()
+    host.pass_round()
+    with pytest.raises(EngineClosed):
+        late.result()
 
 
 def stage(engine: StorageEngine, data: bytes) -> StagedBlob:

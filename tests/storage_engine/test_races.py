@@ -66,7 +66,7 @@ name = sys.argv[2]
 engine = small_store(Path(sys.argv[1]), map_bytes=1 << 18)
 loop = LoopThread()
 loop.start()
-engine.lend(loop.call_soon)
+engine.lend(loop)
 threading.Thread(target=tidy, daemon=True).start()
 print("ready", flush=True)
 for line in map(str.strip, sys.stdin):
