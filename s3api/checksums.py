@@ -32,7 +32,7 @@ _DIGEST_BYTES: Final = {
 ALGORITHMS: Final = tuple(_DIGEST_BYTES)
 _HEADER_NAMES: Final = {name: f"x-amz-checksum-{name.lower()}" for name in ALGORITHMS}
 _ALGORITHMS_BY_HEADER: Final = {header: name for name, header in _HEADER_NAMES.items()}
-_CRC: Final[dict[str, Callable[[bytes, int], int]]] = {
+_CRC: Final[dict[str, Callable[[bytes | memoryview, int], int]]] = {
     "CRC32": crt.crc32,
     "CRC32C": crt.crc32c,
     "CRC64NVME": crt.crc64nvme,
@@ -55,7 +55,7 @@ _SECURE: Final = frozenset({"SHA256", "SHA512"})
 class Hasher(Protocol):
     """One running checksum."""
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes | memoryview) -> None:
         """Take the next bytes."""
 
     def digest(self) -> bytes:
@@ -75,7 +75,7 @@ class _CrcHasher:
         self._size = _DIGEST_BYTES[algorithm]
         self._value = 0
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes | memoryview) -> None:
         self._value = self._crc(data, self._value)
 
     def digest(self) -> bytes:
@@ -93,7 +93,9 @@ class _DigestHasher:
     def __init__(self, algorithm: str) -> None:
         if algorithm in _XXHASH:
             xxhash = _XXHASH[algorithm]()
-            self.update, self.digest = xxhash.update, xxhash.finalize
+            # Which takes bytes alone.
+            self.update = lambda data: xxhash.update(bytes(data))
+            self.digest = xxhash.finalize
         else:
             digest = hashlib.new(algorithm, usedforsecurity=algorithm in _SECURE)
             self.update, self.digest = digest.update, digest.digest

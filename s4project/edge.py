@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from uvicorn.server import ServerState
 
     from s4project.forwarding import Proxies
+    from s4project.intake import Intake
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
@@ -109,6 +110,7 @@ class Edge(HttpToolsProtocol):
         self.skips_end = False  # the parser is about to end a message too early: see `_splice`
         self.is_deaf = False  # what comes is not parsed any more
         self.is_lingering = False  # nothing is left to send; waits for the client to close
+        self.intake: Intake | None = None  # of the body that goes past the parser
         self.refusal: bytes | None = None  # to be sent when the replies before it are out
         self.stalls = StallWatch()
         self.pace = Pace()
@@ -135,13 +137,15 @@ class Edge(HttpToolsProtocol):
         if exc is None:
             self.transport.close()
         # These hold on to this connection, and it to them: only the collector would find that.
-        self.running = None
+        self.running = self.intake = None
         self.cycle = self.parser = None  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
         """Parse what came in, within bounds."""
         if self.is_deaf:
             self._drop(len(data))
+            return
+        if self.intake is not None and not (data := self._pass_by(data)):
             return
         self.silent_bytes += len(data)
         try:
@@ -153,6 +157,31 @@ class Edge(HttpToolsProtocol):
         else:
             if self.silent_bytes > self.limits.head_bytes:
                 self._refuse(S3Error("RequestHeaderSectionTooLarge"))
+
+    def begin_intake(self, intake: Intake) -> None:
+        """Let the rest of a body go past the parser."""
+        self.intake = intake
+        self.transport.set_protocol(intake)
+
+    def end_intake(self) -> None:
+        """Go on behind such a body, with a parser that never heard of it."""
+        self.intake = None
+        self.transport.set_protocol(self)
+        self.parser = httptools.HttpRequestParser(self)
+        self.on_message_complete()
+
+    def _pass_by(self, data: bytes) -> bytes:
+        """Drop what is left of a body that nobody wants any more; answer what is behind it."""
+        assert self.intake is not None
+        body = data[: self.intake.rest]
+        self.intake.rest -= len(body)
+        try:
+            self.on_body(body)
+        except _Deaf:
+            return b""
+        if not self.intake.rest:
+            self.end_intake()
+        return data[len(body) :]
 
     def _drop(self, byte_count: int) -> None:
         """Read on without parsing, so that the client gets to read the reply."""
@@ -183,6 +212,7 @@ class Edge(HttpToolsProtocol):
         if self.skips_end:
             self.skips_end = False
             self.cycle.keep_alive = False
+            self.cycle.is_spliced = True
             lines = [b"%b: %b\r\n" % pair for pair in self._framing()]
             ears = SimpleNamespace(on_body=self.on_body, on_message_complete=self._end_splice)
             self.parser = httptools.HttpRequestParser(ears)
@@ -342,6 +372,8 @@ class Edge(HttpToolsProtocol):
         self.since = self.loop.time()
         self.has_served = True
         self.dropped_bytes = 0
+        if self.intake is not None:
+            self.transport.set_protocol(self)
         if not self.running.keep_alive:
             self._end()
         elif self.queue:
@@ -410,6 +442,8 @@ class Edge(HttpToolsProtocol):
 
     def sweep(self, now: float) -> None:
         """Close the connection if the client has kept it waiting too long."""
+        if self.intake is not None:
+            self.intake.hurry(now)
         if self.stalls.is_stalled(self.transport, now, self.limits):
             self.transport.abort()
         elif not self.transport.is_closing():

@@ -8,9 +8,11 @@ for all of it, and nothing stands around the application's own coroutine. Knows 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from s4project.intake import LARGE_BYTES, Intake
 
 if TYPE_CHECKING:
     from uvicorn._types import (
@@ -74,6 +76,8 @@ class Exchange:
     chunked_encoding: bool | None = None
     expected_content_length = 0
     until_close = False  # the reply's end is the connection's end (HTTP/1.0)
+    is_spliced = False  # the parser is not told where the body began
+    intake: Intake | None = None  # where a large body goes past the parser
 
     def __init__(self, edge: Edge, *, keep_alive: bool) -> None:
         self.edge = edge
@@ -126,8 +130,23 @@ class Exchange:
         """Tell the application that there is nobody to answer any more."""
         if not self.response_complete:
             self.disconnected = True
-        self.chunks.clear()
+        self._forget_body()
         self.wake()
+
+    def take_chunks(self) -> list[bytes]:
+        """Give away what the parser has found of the body."""
+        chunks, self.chunks, self.buffered_bytes = self.chunks, [], 0
+        return chunks
+
+    def rest(self) -> int | None:
+        """Tell how many bytes of the body are still to come; None: the client has not said."""
+        lengths = [value for name, value in self.scope["headers"] if name == b"content-length"]
+        return int(lengths[0]) - self.received_bytes if lengths else None
+
+    def _forget_body(self) -> None:
+        """Let go of what came of the body: nobody will ask for it."""
+        self.chunks.clear()
+        self.intake = None
 
     def wake(self) -> None:
         """Let the application go on that waits for the client."""
@@ -136,7 +155,10 @@ class Exchange:
             self.news.set()
 
     async def receive(self) -> ASGIReceiveEvent:
-        """Hand over what has come of the body; ask for it first when the client waits for that."""
+        """Hand over what has come of the body; ask for it first when the client waits for that.
+
+        Of a large body it is memory, in large pieces, where ASGI speaks of bytes.
+        """
         if self.waiting_for_100_continue and not self.transport.is_closing():
             self.waiting_for_100_continue = False
             self.transport.write(CONTINUE)
@@ -144,13 +166,19 @@ class Exchange:
             await self._wait()
         if self.disconnected or self.response_complete:
             return {"type": "http.disconnect"}
-        chunks, self.chunks, self.buffered_bytes = self.chunks, [], 0
-        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        body: Any
+        if self.intake is not None:
+            body = self.intake.take()
+        else:
+            chunks = self.take_chunks()
+            body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         return {"type": "http.request", "body": body, "more_body": self.more_body}
 
     async def _wait(self) -> None:
         """Wait until the client has sent more, or all, or has gone."""
         if self.more_body:
+            if self.intake is None and not self.is_spliced:
+                self._begin_intake()
             self.edge.flow.resume_reading()
         if not self.has_news:
             self.awaiting_since = asyncio.get_running_loop().time()
@@ -162,6 +190,14 @@ class Exchange:
             finally:  # the application may give up waiting
                 self.awaiting_since = 0.0
         self.has_news = False
+
+    def _begin_intake(self) -> None:
+        """Have what is still to come, if it is much, received past the parser."""
+        rest = self.rest()
+        if rest is not None and rest >= LARGE_BYTES:
+            self.intake = Intake(self.edge, self, rest)
+            self.edge.begin_intake(self.intake)
+            self.has_news = False  # what has come goes with what comes
 
     # --- the reply's side ---
 
@@ -227,8 +263,7 @@ class Exchange:
         if self.waiting_for_100_continue:
             self.keep_alive = False
             return
-        lengths = [value for name, value in self.scope["headers"] if name == b"content-length"]
-        rest = int(lengths[0]) - self.received_bytes if lengths else None
+        rest = self.rest()
         if rest is None or rest > self.edge.limits.unread_bytes:
             self.keep_alive = False
 
@@ -246,7 +281,7 @@ class Exchange:
             self.transport.writelines((head, body))
         if not more_body:
             self.response_complete = True
-            self.chunks.clear()
+            self._forget_body()
             self.wake()
             self.edge.on_response_complete()
 

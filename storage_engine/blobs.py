@@ -45,7 +45,7 @@ def add_staged(transaction: Transaction, staged: StagedBlob) -> rows.Payload:
         return None
     if staged.is_inline:
         assert staged.data is not None
-        return _add_inline(transaction, staged.data)
+        return _add_inline(transaction, bytes(staged.data))
     sound = find_sound(transaction.txn, transaction.tables, staged.sha256)
     staged.is_used = sound is None
     if sound is not None:

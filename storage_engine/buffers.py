@@ -14,29 +14,38 @@ from typing import Final
 
 from storage_engine.limits import BUFFER_BYTES, BUFFERS_MAX
 
+PAGED_BYTES: Final = 128 * 1024  # memory of less is cheaper from the heap
+
 UNLENT: Final = next(map(getrefcount, [mmap.mmap(-1, 1)]))
 """References to a buffer that nobody has, counted as `lend` does: how many an interpreter holds
 while it counts is its own affair, and to be wrong by one would be to lend what is lent."""
 
 
-class _Kept(threading.local):
+class Buffers(threading.local):
     """The buffers of a thread: between two others none could be told to be free."""
 
-    def __init__(self) -> None:
-        self.buffers: list[mmap.mmap] = []
+    def __init__(self, kept_max: int) -> None:
+        """Keep so many for use again; what is lent beyond is new memory each time."""
+        self.kept: list[mmap.mmap] = []
+        self._kept_max = kept_max
+
+    def lend(self, length: int) -> memoryview:
+        """Return memory to write into, which stays the caller's as long as he refers to it."""
+        if length <= BUFFER_BYTES:
+            kept = self.kept
+            for place, references in enumerate(map(getrefcount, kept)):
+                if references == UNLENT:
+                    return memoryview(kept[place])[:length]
+            if len(kept) < self._kept_max:
+                kept.append(_pages(BUFFER_BYTES))
+                return memoryview(kept[-1])[:length]
+        return memoryview(_pages(length) if length >= PAGED_BYTES else bytearray(length))
 
 
-_kept: Final = _Kept()
+def _pages(length: int) -> mmap.mmap:
+    """Make memory of whole pages, of which only those are taken that are written to."""
+    return mmap.mmap(-1, length, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 
 
-def lend(length: int) -> memoryview:
-    """Return memory to write into, which stays the caller's as long as he refers to it."""
-    if length <= BUFFER_BYTES:
-        buffers = _kept.buffers
-        for place, references in enumerate(map(getrefcount, buffers)):
-            if references == UNLENT:
-                return memoryview(buffers[place])[:length]
-        if len(buffers) < BUFFERS_MAX:
-            buffers.append(mmap.mmap(-1, BUFFER_BYTES, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
-            return memoryview(buffers[-1])[:length]
-    return memoryview(bytearray(length))
+lend: Final = Buffers(BUFFERS_MAX).lend
+"""Buffers for what is read."""

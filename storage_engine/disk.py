@@ -56,7 +56,7 @@ class Disk(Protocol):
     def is_unlinked(self, descriptor: int) -> bool:
         """Tell whether an open file has lost its name."""
 
-    def write(self, descriptor: int, buffers: Sequence[bytes], offset: int) -> None:
+    def write(self, descriptor: int, buffers: Sequence[bytes | memoryview], offset: int) -> None:
         """Write every byte of the buffers, one after the other, from `offset` on."""
 
     def read(self, descriptor: int, length: int, offset: int) -> bytes:
@@ -129,7 +129,7 @@ class RealDisk:
         """Tell whether an open file has lost its name."""
         return not os.fstat(descriptor).st_nlink
 
-    def write(self, descriptor: int, buffers: Sequence[bytes], offset: int) -> None:
+    def write(self, descriptor: int, buffers: Sequence[bytes | memoryview], offset: int) -> None:
         """Write every byte of the buffers, in as many calls as the system wants."""
         waiting = [memoryview(buffer) for buffer in buffers]
         while waiting:

@@ -49,6 +49,7 @@ from storage_engine.volume_files import VolumeFiles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from hashlib import _Hash as Hash
     from pathlib import Path
 
     import lmdb
@@ -257,7 +258,7 @@ class StorageEngine(ObjectVerbs, QuotaVerbs, LifecycleVerbs, Upkeep):
         return self._stager.is_inline(size, origin)
 
     def stage_bytes(
-        self, data: bytes, sha256: bytes | None = None, origin: Origin | None = None
+        self, data: bytes | memoryview, sha256: bytes | None = None, origin: Origin | None = None
     ) -> StagedBlob:
         """Stage a payload that is in memory; it is written by the mutation that it is given to.
 
@@ -266,13 +267,18 @@ class StorageEngine(ObjectVerbs, QuotaVerbs, LifecycleVerbs, Upkeep):
         return self._stager.stage_bytes(data, sha256, origin)
 
     def begin_blob(
-        self, size: int, origin: Origin | None = None, *, is_bound: bool = False
+        self,
+        size: int,
+        origin: Origin | None = None,
+        *,
+        is_bound: bool = False,
+        sha256: Hash | None = None,
     ) -> BlobWriter:
         """Reserve room for a payload that arrives in pieces, as `stage_bytes` does.
 
-        With `is_bound` it may turn out to be shorter than `size`.
+        With `is_bound` it may turn out to be shorter than `size`. `sha256` is fed what is written.
         """
-        return self._stager.begin_blob(size, origin, is_bound=is_bound)
+        return self._stager.begin_blob(size, origin, is_bound=is_bound, sha256=sha256)
 
     def stage_completion(self, origin: Origin, parts: Sequence[PartInfo]) -> StagedBlob | None:
         """Write what tells salvage that an upload was completed; None when the disk is full."""

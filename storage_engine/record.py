@@ -190,7 +190,7 @@ class BlockChecks:
         self._crc = 0
         self._filled = 0
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes | memoryview) -> None:
         """Take the next bytes."""
         view = memoryview(data)
         at = 0

@@ -38,6 +38,7 @@ from storage_engine.record import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from hashlib import _Hash as Hash
 
     from storage_engine.health import Health
     from storage_engine.values import Origin
@@ -64,7 +65,7 @@ class StagedBlob:
         size: int,
         sha256: bytes | None,
         *,
-        data: bytes | None = None,
+        data: bytes | memoryview | None = None,
         stager: Stager | None = None,
         origin: Origin | None = None,
     ) -> None:
@@ -144,7 +145,7 @@ class Stager:
         return not size or (size < self._inline_bytes_max and not is_part)
 
     def stage_bytes(
-        self, data: bytes, sha256: bytes | None = None, origin: Origin | None = None
+        self, data: bytes | memoryview, sha256: bytes | None = None, origin: Origin | None = None
     ) -> StagedBlob:
         """Stage a payload that is in memory, where it stays for the time being."""
         size = len(data)
@@ -162,21 +163,26 @@ class Stager:
         return staged
 
     def begin_blob(
-        self, size: int, origin: Origin | None = None, *, is_bound: bool = False
+        self,
+        size: int,
+        origin: Origin | None = None,
+        *,
+        is_bound: bool = False,
+        sha256: Hash | None = None,
     ) -> BlobWriter:
         """Begin a payload that arrives in pieces; DiskFull when there is no room for it.
 
-        With `is_bound` it may turn out to be shorter than `size`.
+        With `is_bound` it may turn out to be shorter than `size`. `sha256` is fed what is written.
         """
         if not 0 <= size <= BLOB_BYTES_MAX:
             raise ValueError(f"no payload can have {size} bytes")
         if self.is_inline(size, origin):
-            return BlobWriter(self, size, None, is_bound=is_bound)
+            return BlobWriter(self, size, None, is_bound=is_bound, sha256=sha256)
         room = 0
         if origin is not None:  # the digests are known when the payload has passed
             room = min(len(describe(origin)) + DIGESTS_BYTES, DESCRIPTION_BYTES_MAX)
         file = self._reserve(size, describe(origin, room))
-        return BlobWriter(self, size, file, origin, is_bound=is_bound)
+        return BlobWriter(self, size, file, origin, is_bound=is_bound, sha256=sha256)
 
     def write(self, payloads: Sequence[StagedBlob]) -> None:
         """Write payloads that are in memory, in one call for all that come to lie side by side.
@@ -201,7 +207,9 @@ class Stager:
         for file, staged in zip(files, payloads, strict=True):
             file.give_place(staged)
 
-    def _write_records(self, regions: list[Region], records: list[list[bytes]]) -> None:
+    def _write_records(
+        self, regions: list[Region], records: list[list[bytes | memoryview]]
+    ) -> None:
         """Write records that fill their regions."""
         first, waiting = regions[0], list(records[0])
         for before, region, buffers in zip(regions, regions[1:], records[1:], strict=False):
@@ -211,7 +219,7 @@ class Stager:
             waiting += buffers
         self.write_at(first, waiting, 0)
 
-    def write_at(self, region: Region, buffers: Sequence[bytes], at: int) -> None:
+    def write_at(self, region: Region, buffers: Sequence[bytes | memoryview], at: int) -> None:
         """Write from a place in a region on; StorageError when the disk refuses."""
         try:
             region.volume.write(buffers, region.offset + at)
@@ -231,18 +239,21 @@ class BlobFile:
         self._region = region
         self._description = description
         self._checks = BlockChecks()
-        self._pieces: list[bytes] = []
+        self._pieces: list[bytes | memoryview] = []
         self._waiting = 0  # bytes in pieces
         self._at = RECORD_FIXED_BYTES + len(description)
         self._hastened = 0  # up to here the disk was asked to begin
         self._place: rows.Blob | None = None  # once the record is complete
 
-    def add(self, data: bytes) -> None:
-        """Write the next bytes, or gather them; StorageError when the disk refuses."""
+    def add(self, data: bytes | memoryview, *, is_last: bool = False) -> None:
+        """Write the next bytes, or gather them; StorageError when the disk refuses.
+
+        The last ones wait for what goes with them: `finish`.
+        """
         self._checks.update(data)
         self._pieces.append(data)
         self._waiting += len(data)
-        if self._waiting >= PIECES_BYTES_MAX:
+        if self._waiting >= PIECES_BYTES_MAX and not is_last:
             self._write(self._pieces, self._at)
             self._at += self._waiting
             self._pieces, self._waiting = [], 0
@@ -272,7 +283,7 @@ class BlobFile:
             self._region.write_out()
         self.give_place(staged)
 
-    def record(self, staged: StagedBlob) -> list[bytes]:
+    def record(self, staged: StagedBlob) -> list[bytes | memoryview]:
         """Return the whole record of a payload that is in memory, as long as its region."""
         assert staged.data is not None
         self._checks.update(staged.data)
@@ -314,7 +325,7 @@ class BlobFile:
         """Return the region; nothing may be written any more."""
         self._region.give_back()
 
-    def _write(self, buffers: list[bytes], at: int) -> None:
+    def _write(self, buffers: Sequence[bytes | memoryview], at: int) -> None:
         assert at + sum(map(len, buffers)) <= self._region.length
         self._stager.write_at(self._region, buffers, at)
 
@@ -333,6 +344,7 @@ class BlobWriter:
         origin: Origin | None = None,
         *,
         is_bound: bool = False,
+        sha256: Hash | None = None,
     ) -> None:
         self._stager = stager
         self._size = size
@@ -340,12 +352,12 @@ class BlobWriter:
         self._origin = origin
         self._received = 0
         self._file = file  # None: the payload is inline
-        self._pieces: list[bytes] = []
-        self.sha256 = hashlib.sha256()  # of what came so far
+        self._pieces: list[bytes | memoryview] = []
+        self.sha256 = sha256 or hashlib.sha256()  # of what came so far
         self._is_open = True
         self._lock = threading.RLock()  # an abort must wait for a write that is under way
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Take the next bytes; ValueError (and abort) when they are more than promised."""
         with self._lock, self._abort_on_error():
             if not self._is_open:
@@ -357,7 +369,7 @@ class BlobWriter:
             if self._file is None:
                 self._pieces.append(data)
             else:
-                self._file.add(data)
+                self._file.add(data, is_last=self._received == self._size)
 
     def finish(self, etag: str = "", checksums: dict[str, str] | None = None) -> StagedBlob:
         """Write the payload's end; ValueError (and abort) when it is not as long as promised.

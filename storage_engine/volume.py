@@ -147,7 +147,7 @@ class Volume:
         with self._lock:
             self._give_back(region.offset + length, region.offset + region.length)
 
-    def write(self, buffers: Sequence[bytes], offset: int) -> None:
+    def write(self, buffers: Sequence[bytes | memoryview], offset: int) -> None:
         """Write at a place inside a reserved region."""
         self.disk.write(self._descriptor, buffers, offset)
 
@@ -259,7 +259,7 @@ class Region:
         self.length = length
         self._is_open = True
 
-    def write(self, buffers: Sequence[bytes], at: int) -> None:
+    def write(self, buffers: Sequence[bytes | memoryview], at: int) -> None:
         """Write buffers from `at` on, counted from the region's start."""
         assert at + sum(map(len, buffers)) <= self.length
         self.volume.write(buffers, self.offset + at)

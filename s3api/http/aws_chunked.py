@@ -65,7 +65,7 @@ class ChunkedDecoder:
         self._verifier = verifier
         self._trailer_names = frozenset(trailer_names)
         self._has_signed_trailer = has_signed_trailer
-        self._step: Callable[[ChunkedDecoder, bytes, int], int] = ChunkedDecoder._read_size
+        self._step: Callable[[ChunkedDecoder, memoryview, int], int] = ChunkedDecoder._read_size
         self._held = b""  # the beginning of a line whose end has not arrived
         self._pieces: list[memoryview] = []
         self._signature = ""
@@ -76,15 +76,15 @@ class ChunkedDecoder:
         self._trailer_bytes = 0
         self._trailer_signature: str | None = None
 
-    def feed(self, data: bytes) -> list[memoryview]:
+    def feed(self, given: bytes | memoryview) -> list[memoryview]:
         """Decode the next bytes of the body into pieces of the payload."""
-        if self._held:
-            data, self._held = self._held + data, b""
+        data = memoryview(self._held + given if self._held else given)
+        self._held = b""
         position = 0
         while position < len(data):
             reached = self._step(self, data, position)
             if reached == _NEEDS_MORE:
-                self._held = data[position:]
+                self._held = bytes(data[position:])
                 break
             position = reached
         pieces, self._pieces = self._pieces, []
@@ -97,16 +97,15 @@ class ChunkedDecoder:
         if self._step is not ChunkedDecoder._read_epilogue or self._held:
             raise _incomplete()
 
-    def _line(self, data: bytes, position: int) -> bytes | None:
+    def _line(self, data: memoryview, position: int) -> bytes | None:
         """Return the line from `position` to CRLF; None: its end has not arrived."""
-        end = data.find(_CRLF, position, position + LINE_BYTES_MAX)
-        if end >= 0:
-            return data[position:end]
-        if len(data) - position >= LINE_BYTES_MAX:
+        text = bytes(data[position : position + LINE_BYTES_MAX])
+        line, end, _ = text.partition(_CRLF)
+        if not end and len(text) == LINE_BYTES_MAX:
             raise _incomplete()
-        return None
+        return line if end else None
 
-    def _read_size(self, data: bytes, position: int) -> int:
+    def _read_size(self, data: memoryview, position: int) -> int:
         """Read a chunk's first line."""
         line = self._line(data, position)
         if line is None:
@@ -151,10 +150,10 @@ class ChunkedDecoder:
             self._finish_chunk()
             self._step = ChunkedDecoder._read_trailer
 
-    def _read_data(self, data: bytes, position: int) -> int:
+    def _read_data(self, data: memoryview, position: int) -> int:
         """Hand on the bytes of a chunk."""
         reached = min(position + self._chunk_bytes_left, len(data))
-        piece = memoryview(data)[position:reached]
+        piece = data[position:reached]
         if self._verifier is not None:
             self._verifier.update(piece)
         self._pieces.append(piece)
@@ -168,16 +167,16 @@ class ChunkedDecoder:
         if self._verifier is not None:
             self._verifier.finish_chunk(self._signature)
 
-    def _read_chunk_end(self, data: bytes, position: int) -> int:
+    def _read_chunk_end(self, data: memoryview, position: int) -> int:
         """Read the CRLF after a chunk's bytes."""
         if len(data) - position < len(_CRLF):
             return _NEEDS_MORE
-        if not data.startswith(_CRLF, position):
+        if bytes(data[position : position + len(_CRLF)]) != _CRLF:
             raise _incomplete()
         self._step = ChunkedDecoder._read_size
         return position + len(_CRLF)
 
-    def _read_trailer(self, data: bytes, position: int) -> int:
+    def _read_trailer(self, data: memoryview, position: int) -> int:
         """Read one line of the trailer; an empty one ends it."""
         line = self._line(data, position)
         if line is None:
@@ -219,7 +218,7 @@ class ChunkedDecoder:
         lines = (f"{name}:{self.trailers[name]}\n" for name in sorted(self.trailers))
         self._verifier.finish_trailer("".join(lines).encode("latin-1"), signature)
 
-    def _read_epilogue(self, data: bytes, position: int) -> int:
+    def _read_epilogue(self, data: memoryview, position: int) -> int:
         """Let empty lines follow the end, as AWS does; other bytes belong to nothing."""
         line = self._line(data, position)
         if line is None:

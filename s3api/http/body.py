@@ -16,6 +16,7 @@ from s3api.errors import S3Error
 STEP_BYTES: Final = 1 << 20
 
 Message = dict[str, Any]
+Bytes = bytes | memoryview  # memory, where a large body was received into its own
 Receive = Callable[[], Awaitable[Message]]
 
 
@@ -48,12 +49,13 @@ class Body:
         self.finished = 0.0  # when, by time.perf_counter
         self.received_bytes = 0  # so far, as they came
 
-    async def read(self, size_hint: int = STEP_BYTES) -> bytes:
+    async def read(self, size_hint: int = STEP_BYTES) -> Bytes:
         """Return the next bytes, at least `size_hint` of them unless the body ends; b"" at the end.
 
         Raises ClientDisconnected, and S3Error RequestTimeout after an idle wait.
         """
-        pieces, size = [], 0
+        pieces: list[Bytes] = []
+        size = 0
         while size < size_hint and not self.is_finished:
             piece = await self._next()
             pieces.append(piece)
@@ -77,7 +79,7 @@ class Body:
             return False
         return self.is_finished
 
-    async def _next(self) -> bytes:
+    async def _next(self) -> Bytes:
         """Receive one message; its bytes may be empty before the end."""
         self._awaits_continue = False
         message = await _Watched(self._receive, self.watch)
@@ -88,7 +90,7 @@ class Body:
             self.is_finished = True
             self.finished = perf_counter()
             self._end_watch()
-        piece: bytes = message.get("body", b"")
+        piece: Bytes = message.get("body", b"")
         self.received_bytes += len(piece)
         return piece
 

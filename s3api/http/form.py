@@ -74,6 +74,11 @@ class FormFile:
         """Refuse a file of fewer or more bytes than these."""
         self._limits = range(max(self._limits.start, least), min(self._limits.stop, most + 1))
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether the next `read` tells the end; it is not known before."""
+        return self._is_finished
+
     async def read(self) -> bytes:
         """Return the next bytes, about 1 MiB; b"" at the end of the file.
 
@@ -129,7 +134,7 @@ async def read_form(request: Request) -> Form:
     length = request.content_length
     if length is None:
         raise S3Error("MissingContentLength")
-    body = await request.body.read(FIELDS_BYTES_MAX)
+    body = bytes(await request.body.read(FIELDS_BYTES_MAX))
     block = body[:FIELDS_BYTES_MAX]
     fields, file_name, start = _parse(block, delimiter, is_whole=length <= FIELDS_BYTES_MAX)
     if file_name is not None:

@@ -15,7 +15,7 @@ from s3api.errors import S3Error
 from s3api.http.aws_chunked import ChunkedDecoder, ChunkVerifier
 
 if TYPE_CHECKING:
-    from s3api.http.body import Body
+    from s3api.http.body import Body, Bytes
     from s3api.http.request import Request
 
 
@@ -111,7 +111,12 @@ class PayloadReader:
         """The trailers by lower-case name, once the end has been read."""
         return self._decoder.trailers if self._decoder is not None else {}
 
-    async def read(self) -> bytes:
+    @property
+    def is_ending(self) -> bool:
+        """Whether nothing more has to be waited for: the next `read` tells the end."""
+        return self._body.is_finished
+
+    async def read(self) -> Bytes:
         """Return the next decoded bytes, about 1 MiB; b"" after all of it is verified.
 
         Raises ClientDisconnected, and S3Error for whatever is wrong with the body.
@@ -121,7 +126,7 @@ class PayloadReader:
         while data := await self._body.read():
             pieces = self._decoder.feed(data)
             if pieces:
-                return b"".join(pieces)
+                return pieces[0] if len(pieces) == 1 else b"".join(pieces)
         self._decoder.finish()
         return b""
 
@@ -132,7 +137,8 @@ class PayloadReader:
         """
         if (self.length or 0) > bytes_max:
             raise _too_long(bytes_max)
-        pieces, size = [], 0
+        pieces: list[Bytes] = []
+        size = 0
         while piece := await self.read():
             size += len(piece)
             if size > bytes_max:

@@ -14,7 +14,7 @@ import os
 from base64 import b64encode
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from s3api import checksums
 from s3api.errors import S3Error
@@ -22,20 +22,24 @@ from s3api.http import checksum_headers
 from s3api.http.payload import PayloadReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from hashlib import _Hash as Hash
 
     from s3api.checksums import Hasher
     from s3api.context import Call
+    from s3api.http.body import Bytes
     from s3api.http.checksum_headers import ExpectedChecksum
     from storage_engine import BlobWriter, Guard, Origin, StagedBlob
+
+Result = TypeVar("Result")
 
 SMALL_BYTES: Final = 64 * 1024  # hashing this takes about as long as a hop to a thread and back
 # Up to here a payload is written when it is whole, else as it arrives: many that are held have left
 # the processor's cache before they are hashed (32 of 1 MiB at a time cost 1.4 times as much).
 HELD_BYTES: Final = 256 * 1024
 SIDE_BY_SIDE_BYTES: Final = 256 * 1024  # from here on a second thread gains more than it costs
-HAS_CORES: Final = len(os.sched_getaffinity(0)) > 1
+STEP_BYTES: Final = 1 << 20  # what is hashed and written at once of a larger one
+CORES: Final = len(os.sched_getaffinity(0))
 DEFAULT_ALGORITHM: Final = "CRC64NVME"  # what AWS computes when the client asks for none
 
 
@@ -63,7 +67,11 @@ class Reader(Protocol):
     def trailers(self) -> dict[str, str]:
         """What came behind it, by lower-case name, once its end has been read."""
 
-    async def read(self) -> bytes:
+    @property
+    def is_ending(self) -> bool:
+        """Whether the next `read` has nothing to wait for."""
+
+    async def read(self) -> Bytes:
         """Return the next bytes, about 1 MiB; b"" at the end."""
 
     def check_sha256(self, actual_hex: str) -> None:
@@ -84,7 +92,7 @@ class Digests:
             name: checksums.new(name) for name in self._names if name != "SHA256" or sha256 is None
         }
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: Bytes) -> None:
         """Take the next bytes."""
         self._md5.update(data)
         for hasher in self._hashers.values():
@@ -201,7 +209,8 @@ async def _receive_whole(
         sha256.update(data)
         digests.update(data)
     else:
-        await _take(call, data, sha256.update, digests.update)
+        works = [partial(sha256.update, data), partial(digests.update, data)]
+        await _desk.work(call, len(data), works, _nothing)
     expectations.check(digests, reader, sha256.digest())
     await call.catch_up()
     etag, sums = digests.md5.hex(), digests.checksums()
@@ -218,48 +227,118 @@ async def _receive_large(
     expectations: Expectations,
 ) -> Received:
     assert reader.length is not None
-    begin = partial(call.engine.begin_blob, is_bound=reader.is_bound)
-    writer = await call.store.on_disk(begin, reader.length, origin)
-    digests = Digests(algorithms, writer.sha256)
+    begin = partial(call.engine.begin_blob, reader.length, origin, is_bound=reader.is_bound)
+    taking = _Taking(begin, algorithms)
     try:
-        await _pump(call, reader, writer, digests)
-        expectations.check(digests, reader, writer.sha256.digest())
-        etag, sums = digests.md5.hex(), digests.checksums()
-        blob = await call.store.on_disk(writer.finish, etag, sums)
+        if reader.length > STEP_BYTES:
+            await call.store.on_disk(taking.begin)  # a full disk says so before all was sent
+        last = await _pump(call, reader, taking)
+        end = partial(taking.end, expectations, reader)
+        received = await _desk.work(call, len(last), taking.works(last), end)
     except BaseException:
-        await call.store.on_disk(writer.abort)
+        await call.store.on_disk(taking.abort)
         raise
     try:
         await call.catch_up()  # not before: the disk may have taken its time over the rest
     except BaseException:
-        await call.store.on_disk(call.engine.discard, blob)
+        await call.store.on_disk(call.engine.discard, received.blob)
         raise
-    return Received(blob, etag, sums)
+    return received
 
 
-async def _pump(call: Call, reader: Reader, writer: BlobWriter, digests: Digests) -> None:
-    """Hash and write each step in threads while the next one arrives."""
+async def _pump(call: Call, reader: Reader, taking: _Taking) -> Bytes:
+    """Have each step hashed and written while the next one arrives; answer what is left to be."""
     pending: asyncio.Task[None] | None = None
     loop = asyncio.get_running_loop()
     try:
-        while piece := await reader.read():
+        piece = await reader.read()
+        while piece:
             await call.catch_up()  # a body of hours does not outlast the right to send it
             if pending is not None:
                 await pending
-            pending = loop.create_task(_take(call, piece, writer.write, digests.update))
+            is_ending = reader.is_ending
+            following = await reader.read() if is_ending else b""
+            if is_ending and not following:
+                break
+            pending = loop.create_task(_desk.work(call, len(piece), taking.works(piece), _nothing))
+            piece = following or await reader.read()
+        return piece
     finally:
         if pending is not None:
             await pending
 
 
-async def _take(call: Call, data: bytes, *takers: Callable[[bytes], None]) -> None:
-    """Give bytes to all takers in threads: side by side where there are cores for that."""
-    if HAS_CORES and len(data) >= SIDE_BY_SIDE_BYTES:
-        await asyncio.gather(*(call.store.on_disk(take, data) for take in takers))
-    else:
-        await call.store.on_disk(_take_in_turn, data, takers)
+class _Taking:
+    """A large payload that is hashed and written, step by step, by threads."""
+
+    def __init__(self, begin: Callable[..., BlobWriter], algorithms: Iterable[str]) -> None:
+        self._sha256 = hashlib.sha256()
+        self._digests = Digests(algorithms, self._sha256)
+        self._begin = partial(begin, sha256=self._sha256)
+        self._writer: BlobWriter | None = None
+
+    def begin(self) -> BlobWriter:
+        """Take room on the disk, if not done yet; DiskFull."""
+        if self._writer is None:
+            self._writer = self._begin()
+        return self._writer
+
+    def works(self, data: Bytes) -> list[Callable[[], None]]:
+        """List what is to be done with a step, in any order or side by side."""
+        return [partial(self._write, data), partial(self._digests.update, data)]
+
+    def _write(self, data: Bytes) -> None:
+        self.begin().write(data)
+
+    def end(self, expectations: Expectations, reader: Reader) -> Received:
+        """Finish the record, if the payload is what was promised; S3Error."""
+        digests = self._digests
+        expectations.check(digests, reader, self._sha256.digest())
+        etag, sums = digests.md5.hex(), digests.checksums()
+        return Received(self.begin().finish(etag, sums), etag, sums)
+
+    def abort(self) -> None:
+        """Give the room back."""
+        if self._writer is not None:
+            self._writer.abort()
 
 
-def _take_in_turn(data: bytes, takers: Iterable[Callable[[bytes], None]]) -> None:
-    for take in takers:
-        take(data)
+def _nothing() -> None:
+    """Do what is to be done after a step that others follow."""
+
+
+class _Desk:
+    """Where steps of payloads are worked on: in a thread each, or in several if cores are idle.
+
+    To hand a step over costs as much as to hash some 64 KiB.
+    """
+
+    def __init__(self) -> None:
+        self._steps = 0  # that are being worked on
+
+    async def work(
+        self,
+        call: Call,
+        size: int,
+        works: Sequence[Callable[[], None]],
+        end: Callable[[], Result],
+    ) -> Result:
+        """Do what is to be done with a step of some bytes, then what is to be done after that."""
+        on_disk = call.store.on_disk
+        self._steps += 1
+        try:
+            if size < SIDE_BY_SIDE_BYTES or self._steps >= CORES:
+                return await on_disk(_in_turn, works, end)
+            await asyncio.gather(*map(on_disk, works))
+            return await on_disk(end) if end is not _nothing else end()
+        finally:
+            self._steps -= 1
+
+
+_desk: Final = _Desk()
+
+
+def _in_turn(works: Iterable[Callable[[], None]], end: Callable[[], Result]) -> Result:
+    for work in works:
+        work()
+    return end()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from s3api.errors import S3Error
 from s4project.refusals import http11_refusal
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from s4project.tls.keeper import Keeper
 
 HANDSHAKE_RECORD: Final = 0x16  # RFC 8446, 5.1: the first byte of every client that speaks TLS
+Inner = asyncio.Protocol | asyncio.BufferedProtocol
 READ_BYTES: Final = 64 * 1024
 LOOKED_AT_BYTES: Final = 1024 * 1024  # dropped of a client that did not speak TLS
 
@@ -37,6 +38,7 @@ class TlsTransport(asyncio.Transport):
         self._outer = connection.outer
         self._tls = connection.tls
         self._is_closed = False
+        self.is_half_closed = False
         self.is_paused = False
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
@@ -44,6 +46,15 @@ class TlsTransport(asyncio.Transport):
         if name == "sslcontext":
             return self._tls.context
         return self._outer.get_extra_info(name, default)
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether nothing of what comes is to be decrypted."""
+        return self.is_paused or self.is_half_closed
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Let another protocol have what comes from now on."""
+        self._connection.inner = cast("Inner", protocol)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Encrypt and send."""
@@ -68,9 +79,12 @@ class TlsTransport(asyncio.Transport):
         return True
 
     def write_eof(self) -> None:
-        """Say that nothing more comes, in TLS and in TCP; what the client sends is still read."""
+        """Say that nothing more comes, in TLS and in TCP; what the client sends is still read.
+
+        But not decrypted: OpenSSL ends a connection on which something follows its goodbye.
+        """
         if not self._is_closed:
-            self._is_closed = True
+            self._is_closed = self.is_half_closed = True
             self._say_goodbye()
             self._outer.write_eof()
 
@@ -128,7 +142,7 @@ class TlsConnection(asyncio.Protocol):
         self.tls = keeper.context.wrap_bio(self.incoming, self.outgoing, server_side=True)
         self.outer: asyncio.Transport
         self.transport: TlsTransport
-        self.inner: asyncio.Protocol | None = None
+        self.inner: Inner | None = None
         self.since = self.loop.time()
         self.is_first = True  # nothing has come yet
         self.dropped_bytes = -1  # of a client that does not speak TLS; -1: it may
@@ -189,6 +203,9 @@ class TlsConnection(asyncio.Protocol):
             if data[0] != HANDSHAKE_RECORD:
                 self._refuse_plain_text(data)
                 return
+        if self.inner is not None and self.transport.is_half_closed:
+            cast("asyncio.Protocol", self.inner).data_received(data)  # it only counts
+            return
         self.incoming.write(data)
         if self.inner is not None:
             self.read()
@@ -249,16 +266,28 @@ class TlsConnection(asyncio.Protocol):
         if self.outgoing.pending:
             self.outer.write(self.outgoing.read())
 
+    def _hand_over(self, inner: Inner) -> int:
+        """Decrypt a record, for a large body into its own memory; answer how many bytes."""
+        if isinstance(inner, asyncio.BufferedProtocol):
+            buffer = memoryview(inner.get_buffer(READ_BYTES))
+            # The type is that of a reading without a buffer.
+            count = cast("int", self.tls.read(len(buffer), cast("bytearray", buffer)))
+            if count:
+                inner.buffer_updated(count)
+            return count
+        data = self.tls.read(READ_BYTES)
+        if data:
+            inner.data_received(data)
+        return len(data)
+
     def read(self) -> None:
         """Hand what can be decrypted to the protocol inside, as long as it wants more."""
         if self.is_reading or self.inner is None:
             return
         self.is_reading = True
         try:
-            while not self.transport.is_paused and not self.outer.is_closing():
-                if data := self.tls.read(READ_BYTES):
-                    self.inner.data_received(data)
-                else:
+            while not (self.transport.is_resting or self.outer.is_closing()):
+                if not self._hand_over(self.inner):
                     self.transport.close()  # the client has said that nothing more comes
         except ssl.SSLWantReadError:
             self.flush()  # such as the answer to a change of keys

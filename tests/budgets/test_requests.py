@@ -150,6 +150,25 @@ def test_a_long_document_is_read_in_a_thread(counted: Counting, parts: int, hops
     assert counted.calls(ask).hops == hops
 
 
+@pytest.mark.e2e
+@pytest.mark.skipif(
+    shutil.which("strace") is None and not os.environ.get("CI"), reason="strace is not installed"
+)
+def test_a_body_of_a_mebibyte_is_written_at_once(counted: Counting, tmp_path: Path) -> None:
+    """It is hashed, written in one call and synced once, by threads that each are woken once."""
+    caller = counted.server.caller
+
+    def ask(connection: Connection, number: int) -> None:
+        body = b"%016d" % number * (MIB // 16)
+        assert caller.ask("PUT", f"/{BUCKET}/mib/{number}", body, over=connection).status == 200
+
+    # Of the threads one writes and one hashes where there are cores; one syncs and one commits.
+    assert counted.calls(ask).hops <= 5
+    calls = counted.system_calls(ask, tmp_path / "trace")
+    assert calls["pwritev", "volumes"] + calls["pwritev2", "volumes"] == BATCH, calls
+    assert calls["fdatasync", "volumes"] == BATCH, calls
+
+
 @dataclass(frozen=True, slots=True)
 class Body:
     """Bytes of an object from an offset on, and in how many calls they are read."""

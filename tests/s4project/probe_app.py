@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -95,6 +96,17 @@ async def count(scope: dict[str, Any], receive: Any, send: Any, options: dict[st
     await answer(send, b"%d" % length)
 
 
+async def digest(scope: dict[str, Any], receive: Any, send: Any, options: dict[str, str]) -> None:
+    """Read the body and send back its SHA-256."""
+    await answer(send, hashlib.sha256(await read(receive)).hexdigest().encode())
+
+
+async def half(scope: dict[str, Any], receive: Any, send: Any, options: dict[str, str]) -> None:
+    """Answer after the first piece of the body."""
+    await receive()
+    await answer(send, b"enough")
+
+
 async def refuse(scope: dict[str, Any], receive: Any, send: Any, options: dict[str, str]) -> None:
     """Answer without reading the body, if told so after a while."""
     await asyncio.sleep(float(options.get("seconds", "0")))
@@ -159,6 +171,8 @@ ROUTES = {
     "info": info,
     "echo": echo,
     "count": count,
+    "digest": digest,
+    "half": half,
     "refuse": refuse,
     "sleep": sleep,
     "big": big,

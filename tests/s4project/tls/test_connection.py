@@ -269,3 +269,14 @@ def test_nothing_here_was_an_error_of_the_server(server: Probe) -> None:
         "The certificate was renewed",
         "The new certificate is refused, the old one stays",
     }
+
+
+def test_what_a_client_sends_after_the_last_reply_is_dropped(server: Probe) -> None:
+    """A refusal that closes reaches a client that goes on sending: nothing resets his connection."""
+    with server.wire() as wire:
+        wire.send(request("/refuse", b"", "PUT", f"Content-Length: {30 * MIB}") + bytes(200 * KIB))
+        assert wire.reply().status == 403
+        for _ in range(5):
+            wire.send(bytes(50 * KIB))
+            time.sleep(0.02)
+        assert wire.rest() == b""
