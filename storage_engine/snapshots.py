@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 SUFFIX: Final = ".snapshot"
 NEW: Final = "new"
 PROGRESS_SECONDS: Final = 0.2
+NICENESS: Final = 10  # of the thread that copies: a tenth of a core that requests want whole
 
 
 class Snapshot(NamedTuple):
@@ -203,8 +204,12 @@ def copy_index(
     progress: Callable[[int, int], None],
     should_stop: Callable[[], bool],
 ) -> None:
-    """Copy in a thread, tell how far it is, and end it early when asked to; Stopped."""
-    with ThreadPoolExecutor(1, thread_name_prefix="snapshot") as pool:
+    """Copy in a thread, tell how far it is, and end it early when asked to; Stopped.
+
+    Gigabytes take many seconds of a core, which requests may have first: niceness is a thread's own
+    on Linux, and what LMDB starts inherits it. The thread holds no lock that others wait for.
+    """
+    with ThreadPoolExecutor(1, "snapshot", os.nice, (NICENESS,)) as pool:
         copying = pool.submit(index.copy, descriptor)
         try:
             while not wait([copying], PROGRESS_SECONDS).done:

@@ -6,19 +6,19 @@ import os
 import select
 import threading
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from storage_engine import Busy, DiskFull, NoSuchKey, StorageError
-from storage_engine.pace import Stopped
-from storage_engine.snapshots import NEW, is_whole, snapshots, stands_at
+from storage_engine.pace import Stopped, ignore, never
+from storage_engine.snapshots import NEW, NICENESS, copy_index, is_whole, snapshots, stands_at
 from tests.storage_engine.bad_disks import FaultyDisk
 from tests.storage_engine.engine_steps import BUCKET, KIB, noise, put, small_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from storage_engine import StorageEngine
 
@@ -254,13 +254,33 @@ def test_nobody_waits_for_a_copy_to_end(tmp_path: Path) -> None:
         assert done.wait(PATIENCE_SECONDS)
 
 
+def test_a_copy_lets_requests_go_first(tmp_path: Path) -> None:
+    """The threads that copy have a lower priority, and no other thread has."""
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    before = tasks()
+    with small_store(tmp_path / "store", inline_bytes_max=128 * KIB) as engine, copying(engine):
+        lowered = {
+            task
+            for task in tasks()
+            if os.getpriority(os.PRIO_PROCESS, task) == min(own + NICENESS, 19)
+        }
+        assert lowered
+        assert not lowered & before
+    assert os.getpriority(os.PRIO_PROCESS, 0) == own
+
+
+def tasks() -> set[int]:
+    """List the threads of this process as the system numbers them."""
+    return {int(entry.name) for entry in Path("/proc/self/task").iterdir()}
+
+
 @contextmanager
 def copying(engine: StorageEngine) -> Iterator[None]:
     """Have the index copied in a thread, no further than a pipe takes, until the block ends."""
     for n in range(50):
         put(engine, f"{n}", noise(100 * KIB, n))
     reading, writing = os.pipe()
-    copier = threading.Thread(target=engine._index.copy, args=(writing,))
+    copier = threading.Thread(target=copy_index, args=(engine._index, writing, ignore, never))
     copier.start()
     try:
         assert select.select([reading], [], [], PATIENCE_SECONDS)[0]
