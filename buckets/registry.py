@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from buckets.configuration import AS_NEW, Ownership
 from iam.documents import load_policy
 from storage_engine import LifecycleRules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from buckets.configuration import BucketConfiguration
     from iam.acl import Grant
     from iam.documents import Policy
+
+# Names are ASCII, so the order of str is the UTF-8 byte order that S3 lists in.
+BY_NAME: Final = attrgetter("name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +99,7 @@ class Registry:
     __slots__ = ("_by_name", "_by_owner")
 
     def __init__(self, buckets: Iterable[BucketState]) -> None:
-        # Names are ASCII, so the order of str is the UTF-8 byte order that S3 lists in.
-        ordered = sorted(buckets, key=attrgetter("name"))
+        ordered = sorted(buckets, key=BY_NAME)
         self._by_name = {bucket.name: bucket for bucket in ordered}
         self._by_owner: dict[str, list[BucketState]] = {}
         for bucket in ordered:
@@ -105,6 +107,27 @@ class Registry:
 
     def __len__(self) -> int:
         return len(self._by_name)
+
+    def changed(self, gone: Collection[BucketState], come: Collection[BucketState]) -> Registry:
+        """Make the registry that has not some of these buckets, and has others."""
+        found = Registry(())
+        found._by_name = self._by_name.copy()
+        new = {bucket.name: bucket for bucket in come}
+        for bucket in gone:
+            if bucket.name not in new:
+                del found._by_name[bucket.name]
+        is_in_order = new.keys() <= found._by_name.keys()
+        found._by_name |= new
+        if not is_in_order:
+            ordered = sorted(found._by_name.values(), key=BY_NAME)
+            found._by_name = {bucket.name: bucket for bucket in ordered}
+        found._by_owner = self._by_owner.copy()
+        ids = {bucket.id for bucket in gone}
+        for owner in {bucket.owner_canonical_id for bucket in (*gone, *come)}:
+            owned = [bucket for bucket in self._by_owner.get(owner, ()) if bucket.id not in ids]
+            owned += (bucket for bucket in come if bucket.owner_canonical_id == owner)
+            found._by_owner[owner] = sorted(owned, key=BY_NAME)
+        return found
 
     def find(self, name: str) -> BucketState | None:
         """Find a bucket by its name."""

@@ -23,6 +23,7 @@ from buckets.models import Bucket
 from buckets.naming import InvalidBucketName, bucket_arn, check_bucket_name
 from buckets.snapshot import RegistryReader, load_registry, states
 from iam import services as iam_services
+from iam.models.changes import Kind
 from iam.rates import check_rate
 from iam.services.audit import difference, record_change
 from storage_engine import NamespaceClosed, NamespaceNotEmpty, Versioning
@@ -185,7 +186,7 @@ def create_bucket(
             record_change(
                 "s3:CreateBucket", bucket_arn(name), **made, **_columns(state.configuration)
             )
-            iam_services.announce("buckets")
+            iam_services.announce(Kind.BUCKET, bucket.pk)
     except IntegrityError as error:
         # Whoever was first, here or in another process: the unique index decides, not a look
         # beforehand. The other may be gone by now; it was there when this one was refused.
@@ -221,7 +222,7 @@ def configure_bucket(bucket_id: int, **changes: Any) -> None:
             _change_lifecycle(bucket_id, changes["lifecycle"])
         for name, change in difference(before, after).items():
             record_change(_action(name, change["new"]), bucket_arn(bucket.name), **{name: change})
-        iam_services.announce("buckets")
+        iam_services.announce(Kind.BUCKET, bucket_id)
 
 
 def change_lifecycle(
@@ -260,7 +261,7 @@ def set_quota(bucket_id: int, quota: Quota | None) -> None:
             Bucket.objects.filter(pk=bucket_id).update(quota=column)
             change = {"old": bucket.quota, "new": column}
             record_change(_action("quota", column), bucket_arn(bucket.name), quota=change)
-        iam_services.announce("buckets")
+        iam_services.announce(Kind.BUCKET, bucket_id)
         transaction.on_commit(partial(settle_bucket, bucket_id))
 
 
@@ -348,4 +349,4 @@ def _close(bucket: Bucket) -> None:
     with transaction.atomic(durable=True):
         if Bucket.objects.filter(pk=bucket.pk).delete()[0]:  # else another was faster
             record_change("s3:DeleteBucket", bucket_arn(bucket.name))
-        iam_services.announce("buckets")
+        iam_services.announce(Kind.BUCKET, bucket.pk)

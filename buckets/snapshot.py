@@ -1,9 +1,9 @@
 """Makes the registry from the database, in one query; one more for the rules of what is new.
 
-It is done by every worker after every change of a bucket or a user, so what a change does not
-touch is taken from the registry before: rows are read as they are stored, and compared. A state is
-made of the very row that it is kept with: made of a later reading, it would stay for good where a
-change between the two was taken back before the next.
+It is done by every worker after every change of a bucket or a user, so only what the change was of
+is read: rows as they are stored, compared with those from before. A state is made of the very row
+that it is kept with: made of a later reading, it would stay for good where a change between the two
+was taken back before the next.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from buckets.configuration import BucketConfiguration
 from buckets.lifecycle_rows import read_lifecycles
 from buckets.models import Bucket
 from buckets.registry import BucketState, Registry
+from iam.models import User
+from iam.models.changes import Kind
+from iam.services.changes import EVERYTHING
 from iam.services.snapshot import stored_ms
 
 if TYPE_CHECKING:
@@ -26,10 +29,14 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
+    from iam.services.changes import Changes
+
+SHOWN: Final = ("canonical_id", "display_name", "username", "quota")  # of an owner
 OF_STATE: Final = (
-    *("pk", "name", "owner__canonical_id", "owner__display_name", "owner__username"),
-    *("region", "created_at", "owner__quota"),
+    *("pk", "owner_id", *(f"owner__{name}" for name in SHOWN)),
+    *("name", "region", "created_at"),
 )
+OF_OWNER: Final = slice(2, 2 + len(SHOWN))
 OF_CONFIGURATION: Final = tuple(
     name for name in BucketConfiguration.__struct_fields__ if name != "lifecycle"
 )
@@ -43,29 +50,61 @@ OF_LIFECYCLE: Final = ("lifecycle_mark", "lifecycle_minimum_size")
 COLUMNS: Final = (*OF_STATE, *OF_LIFECYCLE, *OF_CONFIGURATION)
 AS_TEXT: Final = frozenset({"created_at", "owner__quota"}) | JSON_FIELDS
 BATCH_BUCKETS_MAX: Final = 500
+CHOSEN_MAX: Final = 500  # buckets; of more all are read
 
 Row = tuple[Any, ...]  # of COLUMNS, as they are stored
 
 
 class RegistryReader:
-    """Reads registries one after the other, in any thread."""
+    """Reads registries one after the other. Belongs to one thread at a time.
+
+    After a reading that failed everything has to be read.
+    """
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[Row, BucketState]] = {}
+        self._owned: dict[int, set[int]] = {}  # the buckets of each owner, by keys
+        self._registry = Registry(())
 
-    def read(self) -> Registry:
-        """Read every bucket with its owner's names."""
-        before, known, fresh = self._known, {}, {}
-        for row in _rows(Bucket.objects.order_by()):
+    def read(self, changes: Changes = EVERYTHING) -> Registry:
+        """Read what changed of buckets and of how their owners are shown."""
+        chosen = None if changes.is_everything else self._chosen(changes)
+        if chosen is None or len(chosen) > CHOSEN_MAX:
+            self._replace(self._known.keys(), Bucket.objects.order_by())
+            self._registry = Registry(state for _, state in self._known.values())
+        elif chosen:
+            gone, come = self._replace(chosen, Bucket.objects.order_by().filter(pk__in=chosen))
+            if gone or come:
+                self._registry = self._registry.changed(gone, come)
+        return self._registry
+
+    def _chosen(self, changes: Changes) -> set[int]:
+        """Choose the buckets to be read: those that changed, or whose owner did."""
+        chosen = set(changes.of(Kind.BUCKET))
+        owners = changes.of(Kind.USER) & self._owned.keys()
+        for owner, *shown in _owners(owners) if owners else ():
+            owned = self._owned[owner] & self._known.keys()
+            if any(self._known[bucket][0][OF_OWNER] != tuple(shown) for bucket in owned):
+                chosen |= owned
+        return chosen
+
+    def _replace(
+        self, chosen: Iterable[int], rows: QuerySet[Bucket]
+    ) -> tuple[list[BucketState], list[BucketState]]:
+        """Read rows in the place of those known; tell which states went, and which came."""
+        before = {number: self._known.pop(number) for number in [*chosen] if number in self._known}
+        fresh = {}
+        for row in _rows(rows):
             found = before.get(row[0])
+            self._owned.setdefault(row[1], set()).add(row[0])
             if found is not None and found[0] == row:
-                known[row[0]] = found
+                self._known[row[0]] = before.pop(row[0])
             else:
                 fresh[row[0]] = row
-        for state in _states(fresh.values()):
-            known[state.id] = (fresh[state.id], state)
-        self._known = known
-        return Registry(state for _, state in known.values())
+        come = list(_states(fresh.values()))
+        for state in come:
+            self._known[state.id] = (fresh[state.id], state)
+        return [state for _, state in before.values()], come
 
 
 def load_registry() -> Registry:
@@ -76,6 +115,12 @@ def load_registry() -> Registry:
 def states(buckets: QuerySet[Bucket]) -> Iterator[BucketState]:
     """Show rows, with their owners' names, to the data path."""
     return _states(_rows(buckets))
+
+
+def _owners(owners: set[int]) -> Iterable[Row]:
+    """Read how owners are shown, as the rows of their buckets have it."""
+    columns = (Cast(name, TextField()) if name == "quota" else name for name in SHOWN)
+    return User.objects.order_by().filter(pk__in=owners).values_list("pk", *columns)
 
 
 def _rows(buckets: QuerySet[Bucket]) -> Iterable[Row]:

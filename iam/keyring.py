@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from iam.rights import NO_RIGHTS, Rights
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from iam.documents import Policy
+
+Item = TypeVar("Item")
 
 
 class RoleName(StrEnum):
@@ -101,6 +103,13 @@ class Keyring:
     def __len__(self) -> int:
         return len(self._credentials)
 
+    def changed(self, gone: Keyring, come: Keyring) -> Keyring:
+        """Make the keyring that has not the keys and users of one, and has those of another."""
+        found = Keyring((), ())
+        found._credentials = _changed(self._credentials, gone._credentials, come._credentials)
+        found._principals = _changed(self._principals, gone._principals, come._principals)
+        return found
+
     def find(self, access_key: str, *, now_ms: int | None = None) -> Credential | None:
         """Find the credential of an access key; None when there is none or it has expired.
 
@@ -136,3 +145,13 @@ class Keyring:
                     found.setdefault(principal.email.lower(), []).append(principal)
             self._by_email = found
         return list(self._by_email.get(email.lower(), ()))
+
+
+def _changed(
+    before: dict[str, Item], gone: dict[str, Item], come: dict[str, Item]
+) -> dict[str, Item]:
+    after = before.copy()
+    for name in gone:
+        after.pop(name, None)
+    after.update(come)
+    return after

@@ -29,7 +29,7 @@ class Attached(NamedTuple):
 class Rights:
     """Policies that are asked as one. Never changes once made."""
 
-    __slots__ = ("_attached", "_by_action", "_plain", "is_plain", "keys")
+    __slots__ = ("__weakref__", "_attached", "_by_action", "_plain", "is_plain", "keys")
 
     def __init__(self, attached: Iterable[Attached] = ()) -> None:
         self._attached = tuple(attached)

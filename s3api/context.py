@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -54,17 +54,22 @@ WORK_SECONDS: Final = 30.0  # how long a request waits for a change of SQL: long
 RETRY: Final = {"Retry-After": "5"}
 
 
+class Reading(NamedTuple):
+    """What SQL has. `is_settled`: with every change that was announced before it was read."""
+
+    keyring: Keyring
+    registry: Registry
+    is_settled: bool
+
+
 class ControlPlane(Protocol):
     """The SQL side: synchronous calls, each made in a thread, durable when they return."""
 
-    def is_settled(self) -> bool:
-        """Whether what is read from now on holds every change that was announced before."""
+    def read(self) -> Reading:
+        """Read what changed since the last reading, of users, keys and buckets."""
 
-    def load_keyring(self) -> Keyring:
-        """Read every enabled key and its user."""
-
-    def load_registry(self) -> Registry:
-        """Read every bucket."""
+    def find_bucket(self, name: str) -> BucketState | None:
+        """Read one bucket."""
 
     def create_bucket(
         self, name: str, owner_canonical_id: str, region: str, configuration: BucketConfiguration
@@ -118,7 +123,6 @@ class Snapshots:
         self._engine = engine
         self._control = control
         self._total = -1
-        self._topics: dict[str, int] = {}
         self._lock = asyncio.Lock()
         self._begun = self._done = 0  # numbers of the last readings
         self._is_troubled = False  # the last reading failed, or takes too long
@@ -190,17 +194,10 @@ class Snapshots:
             self._is_asked = False
 
     def _read(self) -> None:
-        total, topics = self._engine.generation(), self._engine.generations()
-        is_settled = self._control.is_settled()
-        first = self._total < 0
-        keyring = None if first else self.keyring
-        if keyring is None or topics.get("iam") != self._topics.get("iam"):
-            keyring = self._control.load_keyring()
-        if first or topics != self._topics:  # a bucket names its owner, so users count too
-            self.registry = self._control.load_registry()
-        self.keyring = keyring  # both or neither
+        total = self._engine.generation()
+        self.keyring, self.registry, is_settled = self._control.read()
         if is_settled:
-            self._topics, self._total = topics, total
+            self._total = total
 
 
 class Store:

@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from buckets.alignment import align_engine
 from buckets.services import finish_deletions
-from iam.services import forget_sign_ins
+from iam.services import forget_changes, forget_sign_ins
 from iam.services.audit import PRUNED_AT_ONCE, prune_entries
 from s4project.clock import FAR_SECONDS, HOLD_SECONDS, ClockWatch
 from s4project.courier import SINK
@@ -147,9 +147,13 @@ def configured_jobs() -> list[Job]:
 
 
 def forget() -> dict[str, int]:
-    """Delete sessions and counts of sign-ins whose time is over; return what was deleted."""
+    """Delete what is over: sessions, counts of sign-ins, changes; return how many."""
     sessions = Session.objects.filter(expire_date__lt=timezone.now()).delete()[0]
-    gone = {"sessions": sessions, "sign_in_counts": forget_sign_ins()}
+    gone = {
+        "sessions": sessions,
+        "sign_in_counts": forget_sign_ins(),
+        "changes": forget_changes(),
+    }
     return {name: count for name, count in gone.items() if count}
 
 

@@ -17,7 +17,7 @@ from iam import services as iam_services
 from iam.errors import NoSuchUser
 from s3api.app import S3App
 from s3api.audit import Audit, DataAccess
-from s3api.context import RETRY, S3Config
+from s3api.context import RETRY, Reading, S3Config
 from s3api.errors import S3Error
 from s3api.rates import Rates
 from s4project import rate_table
@@ -30,9 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from buckets.configuration import BucketConfiguration
-    from buckets.registry import BucketState, Registry
+    from buckets.registry import BucketState
     from iam.audit.notes import Note
-    from iam.keyring import Keyring
     from s3api.context import Notes
     from s4project.configuration import Configuration
     from storage_engine import StorageEngine
@@ -64,23 +63,25 @@ class Services:
     """
 
     def __init__(self) -> None:
+        self._changes = iam_services.ChangeReader()
         self._keyrings = iam_services.KeyringReader()
         self._registries = bucket_services.RegistryReader()
 
     @in_its_thread
-    def is_settled(self) -> bool:
-        """Whether what is read from now on holds every change that was announced before."""
-        return iam_services.is_settled()
+    def read(self) -> Reading:
+        """Read what changed since the last reading, of users, keys and buckets."""
+        with self._changes.look() as changes:
+            keyring = self._keyrings.read(changes)
+            registry = self._registries.read(changes)  # a bucket names its owner: users count too
+        return Reading(keyring, registry, changes.is_settled)
 
     @in_its_thread
-    def load_keyring(self) -> Keyring:
-        """Read every enabled key and its user."""
-        return self._keyrings.read()
-
-    @in_its_thread
-    def load_registry(self) -> Registry:
-        """Read every bucket."""
-        return self._registries.read()
+    def find_bucket(self, name: str) -> BucketState | None:
+        """Read one bucket."""
+        try:
+            return bucket_services.find_bucket(name)
+        except bucket_services.NoSuchBucket:
+            return None
 
     @in_its_thread
     def create_bucket(

@@ -6,6 +6,7 @@ Who may do what is not decided here but in `iam.policy` (S3) and `iam.console` (
 from __future__ import annotations
 
 from iam.models.audit import AuditCursor, AuditEntry
+from iam.models.changes import Change
 from iam.models.keys import AccessKey, SealingMark
 from iam.models.policies import Group, InlinePolicy, Policy, Role
 from iam.models.sign_ins import SignInCount
@@ -15,6 +16,7 @@ __all__ = [
     "AccessKey",
     "AuditCursor",
     "AuditEntry",
+    "Change",
     "Group",
     "InlinePolicy",
     "Policy",

@@ -8,7 +8,7 @@ the types of `iam.errors`.
 from __future__ import annotations
 
 from iam.services.callers import Caller, find_caller, load_users
-from iam.services.changes import announce, is_settled
+from iam.services.changes import ChangeReader, announce, forget_changes, is_settled
 from iam.services.groups import (
     create_group,
     delete_group,
@@ -73,6 +73,7 @@ from iam.services.users import (
 
 __all__ = [
     "Caller",
+    "ChangeReader",
     "FirstStart",
     "KeyringReader",
     "NewKey",
@@ -99,6 +100,7 @@ __all__ = [
     "find_policy",
     "find_role",
     "find_user",
+    "forget_changes",
     "forget_sign_ins",
     "hash_password",
     "is_last_superuser",

@@ -34,7 +34,7 @@ class Caller:
 
 def load_users() -> Keyring:
     """Read all users with their rights, and no keys: nothing is unsealed."""
-    return KeyringReader().read_users()
+    return KeyringReader("keys").read()
 
 
 def find_caller(username: str | None, access_key: str | None) -> Caller | None:

@@ -1,37 +1,59 @@
 """How a change in SQL reaches every worker, whoever dies on the way.
 
 A change is announced before it is committed: its generation moves while the writer's transaction
-is open. A worker that sees it move reads anew, and asks whether a writer was still at it: then
-what it has read is good for the moment only, and the next request reads again. The kernel or
-PostgreSQL end a dead writer's transaction, so that neither a commit that nobody lived to announce
-nor an announcement that nobody lived to commit leaves a worker with something else than SQL has.
+is open, which also writes down what it is a change of. A worker that sees the generation move reads
+anew what was written down since, and asks whether a writer was still at it: then what it has read
+is good for the moment only, and the next request reads again. The kernel or PostgreSQL end a dead
+writer's transaction, so that neither a commit that nobody lived to announce nor an announcement
+that nobody lived to commit leaves a worker with something else than SQL has.
 """
 
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
 
+from iam.models.changes import Change, Kind
 from storage_engine.apps import get_engine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 PATIENCE_MS: Final = 50  # most writers have committed by then, and one reading is enough
 RETRY_SECONDS: Final = 0.005
 ADVISORY_LOCK: Final = 0x5334_0001  # any number will do; the database is S4's own
+CHANGES_MAX: Final = 500  # that a worker reads one by one
+CHANGES_KEPT: Final = 2 * CHANGES_MAX
+OVERLAP: Final = 64  # rows that a first reading looks back
 
 
-def announce(topic: str) -> None:
-    """Have every worker read a topic anew, as soon as the transaction this is called in is over."""
+# --- writing -------------------------------------------------------------------------------------
+
+
+def announce(kind: Kind, number: int = 0) -> None:
+    """Have every worker read something anew, as soon as the transaction this is called in is over.
+
+    `number` is the key of its row. Call it once the row has one, and before it has none any more.
+    """
     assert connection.in_atomic_block, "a change is announced before it is committed"
     share_lock(ADVISORY_LOCK)
     engine = get_engine()
     # On SQLite the transaction holds the only write lock.
-    generation = engine.bump_generation(topic)
+    generation = engine.bump_generation("buckets" if kind is Kind.BUCKET else "iam")
+    Change.objects.create(generation=generation, kind=kind, number=number)
     # Who cannot read SQL may obey what he knows, unless he lacks what somebody was told is done.
     transaction.on_commit(partial(engine.confirm_generation, generation))
+
+
+def forget_changes() -> int:
+    """Delete the rows of changes that nobody needs any more; return how many."""
+    return Change.objects.filter(pk__lte=_newest() - CHANGES_KEPT).delete()[0]
 
 
 def share_lock(number: int) -> None:
@@ -39,6 +61,80 @@ def share_lock(number: int) -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [number])
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What has to be read anew, by the keys of rows.
+
+    `is_settled`: what is read from now on holds every change that was announced before.
+    """
+
+    numbers: dict[Kind, set[int]]
+    is_everything: bool = False
+    is_settled: bool = True
+
+    def of(self, kind: Kind) -> set[int]:
+        """List the keys of the rows of a kind that changed."""
+        return self.numbers.get(kind, set())
+
+
+EVERYTHING: Final = Changes({}, is_everything=True)
+
+
+class ChangeReader:
+    """Looks for what changed, one look after the other. Belongs to one thread at a time.
+
+    A row may be committed after another that has a greater key. So the mark, up to which rows are
+    known, moves to the last row that was there before it was asked whether a writer was at it, if
+    none was: whoever has written a smaller key was through by then.
+
+    Each look sees rows from before the mark too. Where one is not there any more, the database was
+    put back to an earlier state under a running S4, or rows were deleted that nobody waits for:
+    then everything is read.
+    """
+
+    def __init__(self) -> None:
+        self._mark: int | None = None  # None: nothing is known
+        self._floor = 0
+        self._seen: set[tuple[int, int]] = set()  # of rows above the floor: key and generation
+
+    @contextmanager
+    def look(self) -> Iterator[Changes]:
+        """Say what changed since the last look; if the block fails, nothing is known any more."""
+        mark, self._mark = self._mark, None
+        newest, settled = _newest(), is_settled()
+        floor = max(0, newest - OVERLAP) if mark is None else self._floor
+        later = Change.objects.filter(pk__gt=floor).order_by("pk")
+        rows = list(later.values_list("pk", "generation", "kind", "number")[: CHANGES_MAX + 1])
+        seen = {row[:2] for row in rows}
+        is_known = mark is not None and self._seen and self._seen <= seen
+        if mark is not None and is_known and len(rows) <= CHANGES_MAX:
+            yield _named((row[2:] for row in rows if row[0] > mark), is_settled=settled)
+        else:
+            mark = None
+            yield Changes({}, is_everything=True, is_settled=settled)
+        if settled and newest != mark:
+            floor, mark = floor if mark is None else mark, newest
+        self._mark, self._floor = mark, floor
+        self._seen = {row for row in seen if row[0] > floor}
+
+
+def _named(rows: Iterable[tuple[str, int]], *, is_settled: bool) -> Changes:
+    """Gather the keys of each kind."""
+    numbers: dict[Kind, set[int]] = {}
+    for kind, number in rows:
+        numbers.setdefault(Kind(kind), set()).add(number)
+    is_everything = Kind.EVERYTHING in numbers
+    return Changes(numbers, is_everything=is_everything, is_settled=is_settled)
+
+
+def _newest() -> int:
+    """Return the key of the newest row; 0 where there is none."""
+    return Change.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
 def is_settled() -> bool:

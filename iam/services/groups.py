@@ -28,7 +28,7 @@ def create_group(name: str, *, description: str = "", policies: Iterable[str] = 
             group.save(force_insert=True)
             group.policies.set(hold_policies(policies))
             record_change("iam:CreateGroup", arn(group), **_noted(group))
-            announce_change()
+            announce_change(group)
     except IntegrityError as error:
         raise NameTaken("group", name) from error
     return group
@@ -47,7 +47,7 @@ def update_group(
         if policies is not None:
             group.policies.set(hold_policies(policies))
         record_difference("iam:UpdateGroup", arn(group), before, _noted(group))
-        announce_change()
+        announce_change(group)
 
 
 def delete_group(group_id: int) -> None:
@@ -56,8 +56,8 @@ def delete_group(group_id: int) -> None:
         group = _lock(group_id)
         members = list(group.members.order_by("username").values_list("username", flat=True))
         record_change("iam:DeleteGroup", arn(group), members=members, **_noted(group))
+        announce_change(group)
         group.delete()
-        announce_change()
 
 
 def find_group(name: str) -> Group:

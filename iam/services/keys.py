@@ -84,7 +84,7 @@ def create_key(  # noqa: PLR0913  # what a key is
         check_row(row)
         _insert(row)
         record_change("iam:CreateAccessKey", arn(user), access_key=new.access_key, **_noted(row))
-        announce_change()
+        announce_change(row)
     return new
 
 
@@ -134,7 +134,7 @@ def set_key_enabled(access_key: str, *, enabled: bool) -> None:
         row.is_enabled = enabled
         row.save(update_fields=["is_enabled"])
         _record_update(row, before)
-        announce_change()
+        announce_change(row)
 
 
 def update_key(
@@ -160,7 +160,7 @@ def update_key(
         check_row(row)
         row.save(update_fields=["name", "expires_at", "policy"])
         _record_update(row, before)
-        announce_change()
+        announce_change(row)
 
 
 def set_key_rate(access_key: str, rate: int | None) -> None:
@@ -177,7 +177,7 @@ def set_key_rate(access_key: str, rate: int | None) -> None:
             change = {"old": before, "new": rate}
             named = {"access_key": access_key, "requests_per_second": change}
             record_change("s4:SetKeyRateLimit", arn(row.user), **named)
-        announce_change()
+        announce_change(row)
 
 
 def delete_key(access_key: str) -> None:
@@ -185,8 +185,8 @@ def delete_key(access_key: str) -> None:
     with transaction.atomic():
         row = _lock(access_key)
         record_change("iam:DeleteAccessKey", arn(row.user), access_key=access_key, name=row.name)
+        announce_change(row)
         row.delete()
-        announce_change()
 
 
 def _record_update(row: AccessKey, before: dict[str, Any]) -> None:

@@ -34,7 +34,7 @@ def create_policy(name: str, document: str, *, description: str = "") -> Policy:
         with transaction.atomic():
             policy.save(force_insert=True)
             record_change("iam:CreatePolicy", arn(policy), **_noted(policy))
-            announce_change()
+            announce_change(policy)
     except IntegrityError as error:
         raise NameTaken("policy", name) from error
     return policy
@@ -55,7 +55,7 @@ def update_policy(
         check_row(policy)
         policy.save(update_fields=["document", "description", "updated_at"])
         record_difference("s4:UpdatePolicy", arn(policy), before, _noted(policy))
-        announce_change()
+        announce_change(policy)
 
 
 def delete_policy(policy_id: int) -> None:
@@ -70,8 +70,8 @@ def delete_policy(policy_id: int) -> None:
         if holders:
             raise StillInUse(f"The policy {policy.name}", listed(holders))
         record_change("iam:DeletePolicy", arn(policy), **_noted(policy))
+        announce_change(policy)
         policy.delete()
-        announce_change()
 
 
 def find_policy(name: str) -> Policy:
@@ -116,7 +116,7 @@ def attach_policy(holder: Holder, name: str) -> None:
         holder.policies.set(hold_policies({*held, name}))
         if name not in held:
             _record("Attach", holder, name)
-        announce_change()
+        announce_change(holder)
 
 
 def detach_policy(holder: Holder, name: str) -> None:
@@ -128,7 +128,7 @@ def detach_policy(holder: Holder, name: str) -> None:
             raise NotAttached(name, holder)
         holder.policies.remove(policy)
         _record("Detach", holder, name)
-        announce_change()
+        announce_change(holder)
 
 
 def _record(verb: str, holder: Holder, name: str) -> None:
@@ -166,7 +166,7 @@ def put_inline_policy(holder: Holder, name: str, document: str) -> None:
             {"document": document},
             policy=name,
         )
-        announce_change()
+        announce_change(holder)
 
 
 def delete_inline_policy(holder: Holder, name: str) -> None:
@@ -179,7 +179,7 @@ def delete_inline_policy(holder: Holder, name: str) -> None:
         action = f"iam:Delete{KINDS[holder.__class__].capitalize()}Policy"
         record_change(action, arn(holder), policy=name, document=row.document)
         row.delete()
-        announce_change()
+        announce_change(holder)
 
 
 def listed(holders: Sequence[str], most: int = 5) -> str:

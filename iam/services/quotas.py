@@ -58,7 +58,7 @@ def set_user_quota(user_id: int, quota: Quota | None) -> None:
             User.objects.filter(pk=user_id).update(quota=column, updated_at=timezone.now())
             change = {"old": user.quota, "new": column}
             record_change("s4:SetUserQuota", arn(user), quota=change)
-        announce_change()
+        announce_change(user)
         transaction.on_commit(partial(settle_user, user_id))
 
 

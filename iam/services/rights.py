@@ -1,176 +1,167 @@
-"""Reads what each user's policies are: of his role and what that includes, of his groups, his own.
+"""Puts together what each user's policies are: of his role and all it includes, of groups, his own.
 
-A handful of queries, however many users there are. Users with the same policies share one `Rights`.
+Users with the same policies share one `Rights`.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Final
+from weakref import WeakValueDictionary
 
-from iam.models import Group, InlinePolicy, Policy, Role, User
+from iam.models.changes import Kind
 from iam.rights import DeferredRights, Line
+from iam.services.tables import Tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from django.db import models
-
+    from iam.models import User
     from iam.rights import Rights
+    from iam.services.changes import Changes
+    from iam.services.tables import Rows
 
+Lines = tuple[Line, ...]
 
-Pairs = list[tuple[int, int]]
-
-
-class Tables(NamedTuple):
-    """Everything that rights are made of, as it stands in the database, each table in one order."""
-
-    roles: list[tuple[int, str, bool]]
-    groups: list[tuple[int, str]]
-    policies: list[tuple[int, str, str]]
-    inline: list[tuple[str, str, int | None, int | None, str | None]]
-    of_role: Pairs
-    of_group: Pairs
-    of_user: Pairs
-    included: Pairs
-    members: Pairs
-
-
-def read_tables() -> Tables:
-    """Read all of it, in a query for each table."""
-    return Tables(
-        roles=list(Role.objects.order_by("pk").values_list("pk", "name", "is_builtin")),
-        groups=list(Group.objects.order_by("pk").values_list("pk", "name")),
-        policies=list(Policy.objects.order_by("pk").values_list("pk", "name", "document")),
-        inline=list(
-            InlinePolicy.objects.order_by("pk").values_list(
-                "name", "document", "user_id", "group_id", "role__name"
-            )
-        ),
-        of_role=_pairs(Role.policies.through, "role_id", "policy_id"),
-        of_group=_pairs(Group.policies.through, "group_id", "policy_id"),
-        of_user=_pairs(User.policies.through, "user_id", "policy_id"),
-        included=_pairs(Role.includes.through, "from_role_id", "to_role_id"),
-        members=_pairs(User.groups.through, "user_id", "group_id"),
-    )
+HOLDING: Final = (Kind.POLICY, Kind.GROUP, Kind.ROLE)  # what many may have
 
 
 def load_rights(user: User) -> Rights:
     """Read what the policies of one user are at this moment."""
-    return RightsReader().of(user.pk, user.role_id)
+    return _read_rights().of(user.pk, user.role_id)
 
 
 def load_rights_of_role(name: str) -> Rights:
     """Read what a role gives at this moment, with all that it includes."""
-    return DeferredRights(RightsReader().of_role.get(name, ()))
+    return DeferredRights(_read_rights().of_role(name))
+
+
+def _read_rights() -> RightsReader:
+    tables = Tables("users", "keys")
+    tables.read_everything()
+    return RightsReader(tables)
 
 
 class RightsReader:
-    """Who holds which policies, as of one moment.
+    """Who holds which policies, as of the last reading of the tables.
 
-    What is as it was in `before` is the same object: most of it, after most changes.
+    Rights that are as they were are the same object, as long as anybody has them.
     """
 
-    def __init__(self, tables: Tables | None = None, before: RightsReader | None = None) -> None:
-        self.tables = tables = read_tables() if tables is None else tables
-        self._documents = {pk: (name, document) for pk, name, document in tables.policies}
-        self._inline: dict[tuple[str, object], list[tuple[str, str]]] = defaultdict(list)
-        for name, document, user_id, group_id, role in tables.inline:
-            owner = ("user", user_id) if user_id else ("group", group_id)
-            self._inline[("role", role) if role else owner].append((name, document))
-        self._members = _held(tables.members)
-        self._of_user = _held(tables.of_user)
-        self.own = {pk: self._lines("user", None, (pk,), "the user") for pk in self._documents}
-        self.of_group = self._lines_of_groups()
-        self.of_role = self._lines_of_roles()
-        self.made: dict[tuple[Line, ...], Rights] = {}
-        self._earlier: dict[tuple[Line, ...], Rights] = {}
-        if before is not None:
-            _keep_equal(self.own, before.own)
-            _keep_equal(self.of_group, before.of_group)
-            _keep_equal(self.of_role, before.of_role)
-            self._earlier = before.made
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._made = WeakValueDictionary[Lines, "Rights"]()
+        self.forget_everything()
+
+    def forget_everything(self) -> None:
+        """Put all together anew: the tables were read from the first row on."""
+        self._lines: dict[tuple[Kind, int], Lines] = {}  # of each holder, once it is wanted
+        self._roles = {name: key for ((key, name, _),) in self._tables.rows["roles"].values()}
+
+    def forget(self, changes: Changes) -> set[int]:
+        """Put together anew what depends on these changes; name the users who have it.
+
+        Those whose own rows changed are not among them.
+        """
+        policies, groups, roles = (set(changes.of(kind)) for kind in HOLDING)
+        if not (policies or groups or roles):
+            return set()
+        rows = self._tables.rows
+        groups |= _holders(rows["of_group"], policies)
+        roles |= _holders(rows["of_role"], policies)
+        while more := _holders(rows["included"], roles) - roles:
+            roles |= more
+        for kind, numbers in zip(HOLDING, (policies, groups, roles), strict=True):
+            for number in numbers:
+                self._lines.pop((kind, number), None)
+        users = _holders(rows["members"], groups) | _holders(rows["of_user"], policies)
+        if roles:
+            self._roles = {name: key for ((key, name, _),) in rows["roles"].values()}
+            names = {name for name, key in self._roles.items() if key in roles}
+            users |= {key for key, ((*_, role, _, _),) in rows["users"].items() if role in names}
+        return users
 
     def of(self, user_id: int, role: str | None) -> Rights:
         """Put together what a user's policies are; those who hold the same share it."""
-        lines: tuple[Line, ...] = ()
-        for policy in self._of_user.get(user_id, ()):
-            lines += self.own.get(policy, ())
-        if ("user", user_id) in self._inline:
-            lines += self._lines("user", user_id, (), "the user")
-        for group in self._members.get(user_id, ()):
-            lines += self.of_group.get(group, ())
+        rows = self._tables.rows
+        lines: Lines = ()
+        for _, policy in rows["of_user"].get(user_id, ()):
+            lines += self._of(Kind.POLICY, policy)
+        if user_id in rows["inline_of_user"]:
+            lines += self._inline(Kind.USER, user_id, "the user")
+        for _, group in rows["members"].get(user_id, ()):
+            lines += self._of(Kind.GROUP, group)
         if role is not None:
-            lines += self.of_role.get(role, ())
-        rights = self.made.get(lines)
+            lines += self.of_role(role)
+        rights = self._made.get(lines)
         if rights is None:
-            rights = self._earlier.get(lines) or DeferredRights(lines)
-            self.made[lines] = rights
+            rights = self._made[lines] = DeferredRights(lines)
         return rights
 
-    def forget_earlier(self) -> None:
-        """Let go of what nobody holds any more."""
-        self._earlier = {}
+    def of_role(self, name: str) -> Lines:
+        """Say what a role gives, with all that it includes."""
+        key = self._roles.get(name)
+        return () if key is None else self._of(Kind.ROLE, key)
 
-    def _lines_of_groups(self) -> dict[int, tuple[Line, ...]]:
-        """Find what each group gives its members."""
-        held = _held(self.tables.of_group)
-        return {
-            pk: self._lines("group", pk, held.get(pk, ()), f'the group "{name}"')
-            for pk, name in self.tables.groups
-        }
+    def _of(self, kind: Kind, number: int) -> Lines:
+        """Say what a group or a role gives, or a policy that a user holds himself."""
+        lines = self._lines.get((kind, number))
+        if lines is None:
+            lines = self._lines[kind, number] = MAKERS[kind](self, number)
+        return lines
 
-    def _lines_of_roles(self) -> dict[str, tuple[Line, ...]]:
-        """Find what each role gives, with all that it includes."""
-        held, included = _held(self.tables.of_role), _held(self.tables.included)
-        own = {
-            pk: self._lines("role", name, held.get(pk, ()), f'the role "{name}"', is_builtin=is_own)
-            for pk, name, is_own in self.tables.roles
-        }
-        found = {}
-        for pk, name, _ in self.tables.roles:
-            roles = [pk]
-            for role in roles:  # grows while it is walked
-                roles += [more for more in included.get(role, ()) if more not in roles]
-            found[name] = tuple(line for role in roles for line in own.get(role, ()))
-        return found
+    def _of_policy(self, number: int) -> Lines:
+        return self._attached((number,), "the user")
 
-    def _lines(  # whose they are, in the database and in words
-        self,
-        kind: str,
-        owner: object,
-        held: Iterable[int],
-        whose: str,
-        *,
-        is_builtin: bool = False,
-    ) -> tuple[Line, ...]:
-        """Name the policies of one holder: those attached, then those written for it alone."""
-        attached = (self._documents[pk] for pk in held if pk in self._documents)
-        return (
-            *(Line(f'policy "{name}" of {whose}', text, is_builtin) for name, text in attached),
-            *(
-                Line(f'inline policy "{name}" of {whose}', text, is_builtin=False)
-                for name, text in self._inline.get((kind, owner), ())
-            ),
+    def _of_group(self, number: int) -> Lines:
+        rows = self._tables.rows
+        if number not in rows["groups"]:  # its members are not read anew when it is deleted
+            return ()
+        ((_, name),) = rows["groups"][number]
+        whose = f'the group "{name}"'
+        held = (policy for _, policy in rows["of_group"].get(number, ()))
+        return self._attached(held, whose) + self._inline(Kind.GROUP, number, whose)
+
+    def _of_role(self, number: int) -> Lines:
+        rows = self._tables.rows
+        found = [number]
+        for role in found:  # grows while it is walked
+            more = (other for _, other in rows["included"].get(role, ()))
+            found += [other for other in more if other not in found]
+        lines: Lines = ()
+        for role in found:
+            for _, name, is_builtin in rows["roles"].get(role, ()):
+                whose = f'the role "{name}"'
+                held = (policy for _, policy in rows["of_role"].get(role, ()))
+                lines += self._attached(held, whose, is_builtin=bool(is_builtin))
+                lines += self._inline(Kind.ROLE, role, whose)
+        return lines
+
+    def _attached(self, policies: Iterable[int], whose: str, *, is_builtin: bool = False) -> Lines:
+        """Name the managed policies that a holder has."""
+        table = self._tables.rows["policies"]
+        rows = (row for policy in policies for row in table.get(policy, ()))
+        return tuple(
+            Line(f'policy "{name}" of {whose}', document, is_builtin) for _, name, document in rows
+        )
+
+    def _inline(self, kind: Kind, number: int, whose: str) -> Lines:
+        """Name the policies that were written for a holder alone."""
+        rows = self._tables.rows[f"inline_of_{kind}"].get(number, ())
+        return tuple(
+            Line(f'inline policy "{name}" of {whose}', document, is_builtin=False)
+            for _, name, document in rows
         )
 
 
-def _keep_equal(now: dict[Any, tuple[Line, ...]], before: dict[Any, tuple[Line, ...]]) -> None:
-    """Take what is as it was from before: what is the same object is compared at a glance."""
-    for owner, lines in before.items():
-        if now.get(owner) == lines:
-            now[owner] = lines
+MAKERS: Final = {
+    Kind.POLICY: RightsReader._of_policy,  # noqa: SLF001  # its own
+    Kind.GROUP: RightsReader._of_group,  # noqa: SLF001
+    Kind.ROLE: RightsReader._of_role,  # noqa: SLF001
+}
 
 
-def _pairs(table: type[models.Model], holder: str, held: str) -> Pairs:
-    """Read a table of pairs, in a fixed order."""
-    rows = table._default_manager.order_by("pk")  # noqa: SLF001  # Django's public name
-    return list(rows.values_list(holder, held))
-
-
-def _held(pairs: Pairs) -> dict[int, list[int]]:
-    """Say what each holder holds, in the order of the pairs."""
-    found: dict[int, list[int]] = defaultdict(list)
-    for holder, held in pairs:
-        found[holder].append(held)
-    return found
+def _holders(pairs: Rows, held: set[int]) -> set[int]:
+    """Find who holds any of these."""
+    if not held:
+        return set()
+    return {holder for holder, rows in pairs.items() if any(row[1] in held for row in rows)}

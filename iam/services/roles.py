@@ -10,7 +10,9 @@ from iam.builtin import BUILTINS
 from iam.errors import BuiltinKept, NameTaken, NoSuchRole, RoleLoop, StillInUse, SuperUserNotGiven
 from iam.keyring import RoleName
 from iam.models import Policy, Role
+from iam.models.changes import Kind
 from iam.services.audit import record_change, record_difference
+from iam.services.changes import announce
 from iam.services.policies import hold_policies, listed
 from iam.services.writing import announce_change, arn, check_row, names_of
 
@@ -38,7 +40,7 @@ def create_role(
             role.save(force_insert=True)
             _fill(role, roles, policies, includes)
             record_change("iam:CreateRole", arn(role), **_noted(role))
-            announce_change()
+            announce_change(role)
     except IntegrityError as error:
         raise NameTaken("role", name) from error
     return role
@@ -62,7 +64,7 @@ def update_role(
         role.save(update_fields=["description"])
         _fill(role, roles, policies, includes)
         record_difference("iam:UpdateRole", arn(role), before, _noted(role))
-        announce_change()
+        announce_change(role)
 
 
 def delete_role(role_id: int) -> None:
@@ -77,8 +79,8 @@ def delete_role(role_id: int) -> None:
         if holders:
             raise StillInUse(f"The role {role.name}", listed(holders))
         record_change("iam:DeleteRole", arn(role), **_noted(role))
+        announce_change(role)
         role.delete()
-        announce_change()
 
 
 def find_role(name: str) -> Role:
@@ -105,7 +107,7 @@ def ensure_builtins() -> None:
     with transaction.atomic():
         keep_builtins()
         record_change("s4:RestoreBuiltinRoles", "", roles=sorted(BUILTINS))
-        announce_change()
+        announce(Kind.EVERYTHING)
 
 
 def _builtins() -> set[tuple[object, ...]]:

@@ -107,7 +107,7 @@ def _rename(root: User, username: str) -> None:
     with transaction.atomic():
         root.save(update_fields=["username"])
         record_change("iam:UpdateUser", arn(root), username={"old": before, "new": username})
-        announce_change()
+        announce_change(root)
 
 
 def _apply_key(root: User, given: NewKey) -> None:
@@ -134,4 +134,4 @@ def _apply_key(root: User, given: NewKey) -> None:
             row.save(update_fields=["sealed_secret", "from_environment"])
             replaced = {"access_key": given.access_key, "secret_key": "replaced"}
             record_change("iam:UpdateAccessKey", arn(root), **replaced)
-            announce_change()
+            announce_change(row)

@@ -15,8 +15,9 @@ from django.db import connection, transaction
 
 from iam import sealing
 from iam.models import AccessKey, SealingMark
+from iam.models.changes import Kind
 from iam.services.audit import record_change
-from iam.services.writing import announce_change
+from iam.services.changes import announce
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +65,7 @@ def replace_server_key(report: Callable[[int, int], None]) -> int:
         row.mark = new.mark
         row.save()
         record_change("s4:ReplaceServerKey", sealing.SERVER_KEY_FILE, secrets=count)
-        announce_change()
+        announce(Kind.EVERYTHING)
     sealing.adopt_next_key(data_dir)
     return count
 

@@ -1,128 +1,157 @@
 """Makes the keyring from the database: a handful of queries, however many users there are.
 
-It is done by every worker after every change, so what a change does not touch is taken from the
-keyring before: rows are read as they are stored and compared, and only new ones are worked on.
+It is done by every worker after every change, so only what the change was of is read, and only what
+depends on that is made anew. A first reading reads everything, and goes the same way.
 """
 
 from __future__ import annotations
 
 import gc
+from collections import defaultdict
 from contextlib import contextmanager
 from datetime import UTC
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from django.conf import settings
-from django.db.models import IntegerField, TextField
-from django.db.models.functions import Cast
 from django.utils.dateparse import parse_datetime
 
 from iam import sealing
 from iam.documents import load_policy
 from iam.keyring import Credential, Keyring, Principal
-from iam.models import AccessKey, User
-from iam.services.rights import RightsReader, read_tables
+from iam.models.changes import Kind
+from iam.services.changes import EVERYTHING
+from iam.services.rights import RightsReader
+from iam.services.tables import KeyRow, Tables, UserRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from iam.models import AccessKey
     from iam.rights import Rights
     from iam.sealing import ServerKeys
+    from iam.services.changes import Changes
 
 
 _NO: Final = "0"
 
 
-class _UserRow(NamedTuple):
-    """A user as stored, without his password's hash."""
+class _Person(NamedTuple):
+    """What is known of a user: his row as stored, and his usable keys, each with its own."""
 
-    pk: int
-    username: str
-    canonical_id: str
-    account_id: str
-    display_name: str
-    email: str
-    role_id: str | None
-    active: str  # as `_flag`
-    root: str
-
-
-class _KeyRow(NamedTuple):
-    """A key as stored."""
-
-    user_id: int
-    access_key: str
-    sealed_secret: bytes | memoryview  # PostgreSQL gives a view
-    expires: str | None
-    policy: str
-    pk: int
-    requests_per_second: int | None
+    row: UserRow
+    principal: Principal
+    keys: dict[int, tuple[KeyRow, Credential]]
 
 
 class KeyringReader:
-    """Reads keyrings one after the other. Belongs to one thread at a time."""
+    """Reads keyrings one after the other. Belongs to one thread at a time.
 
-    def __init__(self) -> None:
-        self._rights: RightsReader | None = None
-        self._principals: dict[int, tuple[_UserRow, Principal]] = {}
-        self._credentials: dict[str, tuple[_KeyRow, Credential]] = {}
+    After a reading that failed everything has to be read. `without` names tables that are left out.
+    """
 
-    def read(self) -> Keyring:
-        """Read all users, and every enabled key of an active one; SealingError if one cannot be.
+    def __init__(self, *without: str) -> None:
+        self._tables = Tables(*without)
+        self._rights = RightsReader(self._tables)
+        self._keys_of: defaultdict[int, set[int]] = defaultdict(set)
+        self._people: dict[int, _Person] = {}
+        self._keyring = Keyring((), ())
+
+    def read(self, changes: Changes = EVERYTHING) -> Keyring:
+        """Read what changed of users and enabled keys; SealingError if one cannot be unsealed.
 
         The caller notes the generation before he calls: a change between the queries below moves
         it, so a snapshot that mixes before and after is replaced at the next request.
         """
-        server_key = sealing.ServerKeys(settings.S4.data_dir)
         with _uncollected():
-            self._principals = self._read_principals()
-            self._credentials = self._read_credentials(server_key)
-        return Keyring(
-            (credential for _, credential in self._credentials.values()),
-            (principal for _, principal in self._principals.values()),
-        )
+            users = self._read_everything() if changes.is_everything else self._read(changes)
+            gone, come = self._make(users)
+        if changes.is_everything:
+            self._keyring = _keyring(self._people.values())
+        elif gone or come:
+            self._keyring = self._keyring.changed(_keyring(gone), _keyring(come))
+        return self._keyring
 
-    def read_users(self) -> Keyring:
-        """Read all users with their rights, and no keys: nothing is unsealed."""
-        return Keyring((), (principal for _, principal in self._read_principals().values()))
+    def _read_everything(self) -> set[int]:
+        """Read every row; return the users that are there, and those that were."""
+        self._tables.read_everything()
+        self._rights.forget_everything()
+        self._keys_of = defaultdict(set)
+        self._note_holders(self._tables.rows["keys"])
+        return self._tables.rows["users"].keys() | self._people.keys()
 
-    def _read_principals(self) -> dict[int, tuple[_UserRow, Principal]]:
-        """Read every user; one whose row and rights are as they were is the same."""
-        tables = read_tables()
-        has_moved = self._rights is None or self._rights.tables != tables
-        rights = RightsReader(tables, self._rights) if has_moved else self._rights
-        assert rights is not None, "it was read once"
-        before, found = self._principals, {}
-        rows = User.objects.order_by().annotate(active=_flag("is_active"), root=_flag("is_root"))
-        for values in rows.values_list(*_UserRow._fields):
-            known = before.get(values[0])
-            is_known = known is not None and known[0] == values
-            if has_moved or not is_known:
-                row = _UserRow(*values)
-                held = rights.of(row.pk, row.role_id)
-                if known is None or not is_known or known[1].rights is not held:
-                    known = (row, _principal(row, held))
-            assert known is not None, "it was made"
-            found[values[0]] = known
-        rights.forget_earlier()
-        self._rights = rights
-        return found
+    def _read(self, changes: Changes) -> set[int]:
+        """Read the rows of what changed; return the users whom that concerns."""
+        users, keys, rows = set(changes.of(Kind.USER)), changes.of(Kind.KEY), self._tables.rows
+        for key in keys & rows["keys"].keys():
+            holder = rows["keys"][key][0][1]
+            self._keys_of[holder].discard(key)
+            users.add(holder)
+        for kind, numbers in changes.numbers.items():
+            self._tables.read(kind, numbers)
+        users |= self._note_holders(keys & rows["keys"].keys())
+        users |= self._rights.forget(changes)
+        for user in users - rows["users"].keys():  # his keys went with him
+            for key in self._keys_of.pop(user, ()):
+                del rows["keys"][key]
+        return users
 
-    def _read_credentials(self, server_key: ServerKeys) -> dict[str, tuple[_KeyRow, Credential]]:
-        """Read every usable key, and unseal what is new; one whose user came meanwhile waits."""
-        before, principals, found = self._credentials, self._principals, {}
-        rows = AccessKey.objects.filter(is_enabled=True).order_by()
-        rows = rows.annotate(expires=Cast("expires_at", TextField()))
-        for values in rows.values_list(*_KeyRow._fields):
-            user = principals.get(values[0])
-            if user is None or user[0].active == _NO:
+    def _note_holders(self, keys: Iterable[int]) -> set[int]:
+        """Note whose keys these are, which are there; return who that is."""
+        users = set()
+        for key in keys:
+            holder = self._tables.rows["keys"][key][0][1]
+            self._keys_of[holder].add(key)
+            users.add(holder)
+        return users
+
+    def _make(self, users: Iterable[int]) -> tuple[list[_Person], list[_Person]]:
+        """Make users as they are now; tell who is not as he was, before and after."""
+        server_key = sealing.ServerKeys(settings.S4.data_dir)
+        gone, come = [], []
+        for user in users:
+            before = self._people.pop(user, None)
+            after = self._person(user, before, server_key)
+            if after is not None:
+                self._people[user] = after
+            if after is not before:
+                gone += [] if before is None else [before]
+                come += [] if after is None else [after]
+        return gone, come
+
+    def _person(self, user: int, before: _Person | None, server_key: ServerKeys) -> _Person | None:
+        """Make a user with his keys; None: there is no such user. What is as it was is the same."""
+        found = self._tables.rows["users"].get(user)
+        if found is None:
+            return None
+        row = UserRow(*found[0])
+        rights = self._rights.of(user, row.role_id)
+        is_same = before is not None and before.row == row and before.principal.rights is rights
+        principal = before.principal if before is not None and is_same else _principal(row, rights)
+        known = {} if before is None else before.keys
+        keys = {}
+        for key in () if row.active == _NO else self._keys_of.get(user, ()):
+            (stored,) = self._tables.rows["keys"][key]
+            earlier = known.get(key)
+            if earlier is None or earlier[0] != stored:
+                secret = _unsealed(KeyRow(*stored), server_key)
+            elif is_same:
+                keys[key] = earlier
                 continue
-            known = before.get(values[1])
-            if known is None or known[0] != values or known[1].principal is not user[1]:
-                secret = None if known is None or known[0] != values else known[1].secret_key
-                row = _KeyRow(*values)
-                known = (row, _credential(row, user[1], secret or _unsealed(row, server_key)))
-            found[values[1]] = known
-        return found
+            else:
+                secret = earlier[1].secret_key
+            keys[key] = KeyRow(*stored), _credential(KeyRow(*stored), principal, secret)
+        if is_same and keys.keys() == known.keys() and all(keys[key] is known[key] for key in keys):
+            return before
+        return _Person(row, principal, keys)
+
+
+def _keyring(people: Iterable[_Person]) -> Keyring:
+    """Make a keyring of some."""
+    people = list(people)
+    return Keyring(
+        (credential for person in people for _, credential in person.keys.values()),
+        (person.principal for person in people),
+    )
 
 
 @contextmanager
@@ -151,12 +180,7 @@ def load_secret(row: AccessKey) -> str:
     return server_key.unseal(bytes(row.sealed_secret), row.access_key.encode()).decode()
 
 
-def _flag(name: str) -> Cast:
-    """Have a truth value read as a text: making a bool of each row takes as long as the query."""
-    return Cast(Cast(name, IntegerField()), TextField())
-
-
-def _principal(row: _UserRow, rights: Rights) -> Principal:
+def _principal(row: UserRow, rights: Rights) -> Principal:
     """Show a user to the data path."""
     return Principal(
         user_id=row.pk,
@@ -171,7 +195,7 @@ def _principal(row: _UserRow, rights: Rights) -> Principal:
     )
 
 
-def _credential(row: _KeyRow, principal: Principal, secret: str) -> Credential:
+def _credential(row: KeyRow, principal: Principal, secret: str) -> Credential:
     """Show a key to the data path."""
     policy = load_policy(row.policy) if row.policy else None
     expires_ms = None if row.expires is None else stored_ms(row.expires)
@@ -180,7 +204,7 @@ def _credential(row: _KeyRow, principal: Principal, secret: str) -> Credential:
     )
 
 
-def _unsealed(row: _KeyRow, server_key: ServerKeys) -> str:
+def _unsealed(row: KeyRow, server_key: ServerKeys) -> str:
     """Unseal a key's secret; SealingError."""
     return server_key.unseal(bytes(row.sealed_secret), row.access_key.encode()).decode()
 

@@ -94,7 +94,7 @@ def insert_user(user: User) -> None:
             shown = {name: getattr(user, name) for name in NOTED_FIELDS}
             shown["has_password"] = user.has_usable_password()
             record_change("iam:CreateUser", arn(user), **shown)
-            announce_change()
+            announce_change(user)
     except IntegrityError as error:
         if User.objects.filter(username=user.username).exists():
             raise UsernameTaken(user.username) from error
@@ -138,7 +138,7 @@ def keep_hash(user_id: int, encoded: str) -> None:
             password=encoded, token_version=F("token_version") + 1, updated_at=timezone.now()
         )
         record_password(user)
-        announce_change()
+        announce_change(user)
 
 
 def record_password(user: User) -> None:
@@ -177,7 +177,7 @@ def set_role(user_id: int, role: str | None) -> None:
                 role_id=role, token_version=F("token_version") + 1, updated_at=timezone.now()
             )
             record_change("s4:SetUserRole", arn(user), role={"old": user.role_id, "new": role})
-        announce_change()
+        announce_change(user)
 
 
 def set_groups(user_id: int, names: Iterable[str]) -> None:
@@ -189,7 +189,7 @@ def set_groups(user_id: int, names: Iterable[str]) -> None:
         _touch(user)
         after = names_of(user.groups)
         record_difference("s4:SetUserGroups", arn(user), {"groups": before}, {"groups": after})
-        announce_change()
+        announce_change(user)
 
 
 def set_policies(user_id: int, names: Iterable[str]) -> None:
@@ -206,7 +206,7 @@ def set_policies(user_id: int, names: Iterable[str]) -> None:
         record_difference(
             "s4:SetUserPolicies", arn(user), {"policies": before}, {"policies": after}
         )
-        announce_change()
+        announce_change(user)
 
 
 def set_active(user_id: int, *, active: bool) -> None:
@@ -219,7 +219,7 @@ def set_active(user_id: int, *, active: bool) -> None:
                 is_active=active, token_version=F("token_version") + 1, updated_at=timezone.now()
             )
             record_change("s4:EnableUser" if active else "s4:DisableUser", arn(user))
-        announce_change()
+        announce_change(user)
 
 
 def update_profile(
@@ -236,7 +236,7 @@ def update_profile(
         user.save(update_fields=["display_name", "email"])
         _touch(user)
         record_difference("iam:UpdateUser", arn(user), before, after)
-        announce_change()
+        announce_change(user)
 
 
 def delete_user(user_id: int) -> None:
@@ -252,13 +252,13 @@ def delete_user(user_id: int) -> None:
             raise RootUserKept
         keys = list(user.access_keys.values_list("access_key", flat=True))
         record_change("iam:DeleteUser", arn(user), role_id=user.role_id, access_keys=keys)
+        announce_change(user)
         try:
             user.delete()
         except ProtectedError as error:
             raise UserOwnsBuckets(user.username) from error
         if user.quota is not None:
             transaction.on_commit(partial(settle_user, user_id))
-        announce_change()
 
 
 def is_last_superuser(user_id: int) -> bool:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 
 from iam.errors import InvalidIdentity
-from iam.models import Group, Policy, Role, User
-from iam.services import changes
+from iam.models import AccessKey, Group, Policy, Role, User
+from iam.models.changes import Kind
+from iam.services.changes import announce
 
 if TYPE_CHECKING:
     from django.db.models import Manager, Model
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
 KINDS: Final = {User: "user", Group: "group", Role: "role", Policy: "policy"}
 
 
-def announce_change() -> None:
-    """Have every worker read identities anew, once the surrounding transaction is committed."""
-    changes.announce("iam")
+def announce_change(row: User | AccessKey | Group | Role | Policy) -> None:
+    """Have every worker read a row anew, once the surrounding transaction is committed.
+
+    What a user, group or role holds is read with it: its policies, groups and roles, but not keys.
+    """
+    announce(Kind.KEY if isinstance(row, AccessKey) else Kind(KINDS[row.__class__]), row.pk)
 
 
 def arn(row: User | Group | Role | Policy) -> str:

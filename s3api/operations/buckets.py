@@ -101,7 +101,7 @@ async def _create_again(
     await call.store.refresh()
     bucket = call.store.snapshots.registry.find(name)
     if bucket is None:  # it was made a moment ago, and the generation has not moved yet
-        bucket = (await call.store.on_sql(call.store.control.load_registry)).find(name)
+        bucket = await call.store.on_sql(call.store.control.find_bucket, name)
     if bucket is None or bucket.region != CLASSIC_REGION:
         raise refusal
     _check_acl(bucket.configuration, grants)

@@ -29,7 +29,7 @@ from s4project.management.commands import rotate_server_key  # noqa: E402
 STEPS: tuple[tuple[Any, str], ...] = (
     *((os, name) for name in ("open", "fsync", "unlink", "replace")),
     (QuerySet, "bulk_update"),
-    (server_key, "announce_change"),
+    (server_key, "announce"),
     (BaseDatabaseWrapper, "_commit"),
 )
 

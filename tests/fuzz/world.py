@@ -27,6 +27,7 @@ from buckets.models import Bucket
 from iam import services
 from iam.acl import ALL_USERS, Grant
 from iam.keyring import RoleName
+from iam.models.changes import Kind
 from s3api.http.request import FIELD_VALUE, TOKEN
 from s4project.key_uses import KeyUses
 from s4project.s3side import make_s3_app
@@ -257,7 +258,7 @@ class World:
             bucket_services.delete_bucket(bucket.name)
         except ObjectLocked:
             Bucket.objects.filter(pk=bucket.id).delete()
-            services.announce("buckets")
+            services.announce(Kind.BUCKET, bucket.id)
 
     def _remove(self, bucket_id: int, info: ObjectInfo) -> Future[ObjectInfo | None]:
         name = bucket_id, info.key, info.version_id
