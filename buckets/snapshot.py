@@ -9,7 +9,7 @@ was taken back before the next.
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from django.db.models import JSONField, TextField
@@ -22,6 +22,7 @@ from buckets.registry import BucketState, Registry
 from iam.models import User
 from iam.models.changes import Kind
 from iam.services.changes import EVERYTHING
+from iam.services.prepared import Prepared, Row
 from iam.services.snapshot import stored_ms
 
 if TYPE_CHECKING:
@@ -52,8 +53,6 @@ AS_TEXT: Final = frozenset({"created_at", "owner__quota"}) | JSON_FIELDS
 BATCH_BUCKETS_MAX: Final = 500
 CHOSEN_MAX: Final = 500  # buckets; of more all are read
 
-Row = tuple[Any, ...]  # of COLUMNS, as they are stored
-
 
 class RegistryReader:
     """Reads registries one after the other. Belongs to one thread at a time.
@@ -70,10 +69,10 @@ class RegistryReader:
         """Read what changed of buckets and of how their owners are shown."""
         chosen = None if changes.is_everything else self._chosen(changes)
         if chosen is None or len(chosen) > CHOSEN_MAX:
-            self._replace(self._known.keys(), Bucket.objects.order_by())
+            self._replace(list(self._known), READ.read())
             self._registry = Registry(state for _, state in self._known.values())
         elif chosen:
-            gone, come = self._replace(chosen, Bucket.objects.order_by().filter(pk__in=chosen))
+            gone, come = self._replace(chosen, READ.read(chosen))
             if gone or come:
                 self._registry = self._registry.changed(gone, come)
         return self._registry
@@ -82,19 +81,19 @@ class RegistryReader:
         """Choose the buckets to be read: those that changed, or whose owner did."""
         chosen = set(changes.of(Kind.BUCKET))
         owners = changes.of(Kind.USER) & self._owned.keys()
-        for owner, *shown in _owners(owners) if owners else ():
+        for owner, *shown in OWNERS.read(owners) if owners else ():
             owned = self._owned[owner] & self._known.keys()
             if any(self._known[bucket][0][OF_OWNER] != tuple(shown) for bucket in owned):
                 chosen |= owned
         return chosen
 
     def _replace(
-        self, chosen: Iterable[int], rows: QuerySet[Bucket]
+        self, chosen: Iterable[int], rows: Iterable[Row]
     ) -> tuple[list[BucketState], list[BucketState]]:
         """Read rows in the place of those known; tell which states went, and which came."""
-        before = {number: self._known.pop(number) for number in [*chosen] if number in self._known}
+        before = {number: self._known.pop(number) for number in chosen if number in self._known}
         fresh = {}
-        for row in _rows(rows):
+        for row in rows:
             found = before.get(row[0])
             self._owned.setdefault(row[1], set()).add(row[0])
             if found is not None and found[0] == row:
@@ -117,17 +116,21 @@ def states(buckets: QuerySet[Bucket]) -> Iterator[BucketState]:
     return _states(_rows(buckets))
 
 
-def _owners(owners: set[int]) -> Iterable[Row]:
-    """Read how owners are shown, as the rows of their buckets have it."""
-    columns = (Cast(name, TextField()) if name == "quota" else name for name in SHOWN)
-    return User.objects.order_by().filter(pk__in=owners).values_list("pk", *columns)
-
-
-def _rows(buckets: QuerySet[Bucket]) -> Iterable[Row]:
+def _rows(buckets: QuerySet[Bucket]) -> QuerySet[Bucket, Row]:
     """Read rows as they are stored: to take JSON and times apart is most of the time."""
     return buckets.values_list(
         *(Cast(name, TextField()) if name in AS_TEXT else name for name in COLUMNS)
     )
+
+
+READ: Final = Prepared(_rows(Bucket.objects.order_by("pk")).all, "pk")
+# How owners are shown, as the rows of their buckets have it.
+OWNERS: Final = Prepared(
+    User.objects.order_by("pk")
+    .values_list("pk", *(Cast(n, TextField()) if n == "quota" else n for n in SHOWN))
+    .all,
+    "pk",
+)
 
 
 def _states(rows: Iterable[Row]) -> Iterator[BucketState]:

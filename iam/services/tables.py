@@ -14,13 +14,14 @@ from django.db.models.functions import Cast
 
 from iam.models import AccessKey, Group, InlinePolicy, Policy, Role, User
 from iam.models.changes import Kind
+from iam.services.prepared import Prepared, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection
 
     from django.db.models import Model, QuerySet
 
-Rows = dict[int, list[tuple[Any, ...]]]  # by the key of whose they are; no list is empty
+Rows = dict[int, list[Row]]  # by the key of whose they are; no list is empty
 
 
 class UserRow(NamedTuple):
@@ -49,54 +50,55 @@ class KeyRow(NamedTuple):
     requests_per_second: int | None
 
 
-class Source(NamedTuple):
-    """Where a table's rows come from, and what of them is read.
-
-    The first column is the key of whose a row is: what changes with him, who is of `kind`.
-    """
-
-    kind: Kind
-    rows: Callable[[], QuerySet[Any]]
-    columns: tuple[str, ...]
-
-
 def _flag(name: str) -> Cast:
     """Have a truth value read as a text: making a bool of each row takes as long as the query."""
     return Cast(Cast(name, IntegerField()), TextField())
 
 
-def _users() -> QuerySet[User, Any]:
-    return User.objects.annotate(active=_flag("is_active"), root=_flag("is_root"))
+class Source(NamedTuple):
+    """Where a table's rows are read: each is what changes with one of `kind`, by his key."""
+
+    kind: Kind
+    rows: Prepared
 
 
-def _keys() -> QuerySet[AccessKey, Any]:
-    """Choose the keys that are enabled; who disables one takes it away here."""
-    keys = AccessKey.objects.filter(is_enabled=True)
-    return keys.annotate(expires=Cast("expires_at", TextField()))
+def _source(kind: Kind, rows: QuerySet[Any], owner: str, *columns: str) -> Source:
+    """Read columns of some rows; `owner` is the one with the key of whose they are."""
+    chosen = rows.order_by("pk").values_list(owner, *columns)
+    return Source(kind, Prepared(chosen.all, owner))
+
+
+def _users() -> Source:
+    rows = User.objects.annotate(active=_flag("is_active"), root=_flag("is_root"))
+    return _source(Kind.USER, rows, *UserRow._fields)
+
+
+def _keys() -> Source:
+    """Read the keys that are enabled; who disables one takes it away here."""
+    rows = AccessKey.objects.filter(is_enabled=True)
+    return _source(
+        Kind.KEY, rows.annotate(expires=Cast("expires_at", TextField())), *KeyRow._fields
+    )
 
 
 def _inline(kind: Kind) -> Source:
-    """Choose the policies that holders of a kind have written for them alone."""
+    """Read the policies that holders of a kind have written for them alone."""
     owner = f"{kind}_id"
-
-    def rows() -> QuerySet[InlinePolicy]:
-        return InlinePolicy.objects.filter(**{f"{owner}__isnull": False})
-
-    return Source(kind, rows, (owner, "name", "document"))
+    rows = InlinePolicy.objects.filter(**{f"{owner}__isnull": False})
+    return _source(kind, rows, owner, "name", "document")
 
 
 def _pairs(kind: Kind, table: type[Model], holder: str, held: str) -> Source:
-    """Choose who holds what of a table of pairs."""
-    manager = table._default_manager  # noqa: SLF001  # Django's public name
-    return Source(kind, manager.all, (holder, held))
+    """Read who holds what."""
+    return _source(kind, table._default_manager.all(), holder, held)  # noqa: SLF001  # public
 
 
 SOURCES: Final = {
-    "users": Source(Kind.USER, _users, UserRow._fields),
-    "keys": Source(Kind.KEY, _keys, KeyRow._fields),
-    "policies": Source(Kind.POLICY, Policy.objects.all, ("pk", "name", "document")),
-    "groups": Source(Kind.GROUP, Group.objects.all, ("pk", "name")),
-    "roles": Source(Kind.ROLE, Role.objects.all, ("pk", "name", "is_builtin")),
+    "users": _users(),
+    "keys": _keys(),
+    "policies": _source(Kind.POLICY, Policy.objects.all(), "pk", "name", "document"),
+    "groups": _source(Kind.GROUP, Group.objects.all(), "pk", "name"),
+    "roles": _source(Kind.ROLE, Role.objects.all(), "pk", "name", "is_builtin"),
     "of_user": _pairs(Kind.USER, User.policies.through, "user_id", "policy_id"),
     "of_group": _pairs(Kind.GROUP, Group.policies.through, "group_id", "policy_id"),
     "of_role": _pairs(Kind.ROLE, Role.policies.through, "role_id", "policy_id"),
@@ -118,13 +120,13 @@ class Tables:
     def read_everything(self) -> None:
         """Read every row."""
         for name, source in self._sources.items():
-            self.rows[name] = _read(source, None)
+            self.rows[name] = _by_owner(source.rows.read())
 
     def read(self, kind: Kind, numbers: Collection[int]) -> None:
         """Read every row of some of a kind; who has none any more is gone."""
         for name, source in self._sources.items():
             if source.kind is kind and numbers:
-                rows, found = self.rows[name], _read(source, numbers)
+                rows, found = self.rows[name], _by_owner(source.rows.read(numbers))
                 for number in numbers:
                     if number in found:
                         rows[number] = found[number]
@@ -132,12 +134,9 @@ class Tables:
                         rows.pop(number, None)
 
 
-def _read(source: Source, numbers: Collection[int] | None) -> Rows:
-    """Read the rows of some, or of all, in one order."""
-    rows = source.rows().order_by("pk")
-    if numbers is not None:
-        rows = rows.filter(**{f"{source.columns[0]}__in": sorted(numbers)})
+def _by_owner(rows: list[Row]) -> Rows:
+    """Sort rows by whose they are."""
     found: Rows = defaultdict(list)
-    for row in rows.values_list(*source.columns):
+    for row in rows:
         found[row[0]].append(row)
     return found
