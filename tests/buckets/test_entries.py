@@ -24,6 +24,7 @@ from iam.quotas import Quota
 from iam.services.audit import search_entries
 from storage_engine import LifecycleRule, LockMode, Versioning
 from storage_engine.apps import get_engine
+from tests.readings import Worker
 
 if TYPE_CHECKING:
     from iam.models import User
@@ -126,9 +127,10 @@ def test_a_setting_leaves_one_entry(
     """A setting is noted by S3's operation, from old to new; the same again is no change."""
     if name == "object_lock":  # it wants versions
         services.configure_bucket(bucket, versioning=Versioning.ENABLED)
-    before = AuditEntry.objects.count()
+    before, worker = AuditEntry.objects.count(), Worker()
     configure(bucket, name, value)
     configure(bucket, name, value)
+    worker.keeps_up()
     assert AuditEntry.objects.count() == before + 1
     entry = search_entries(limit=1).entries[0]
     assert (entry.action, entry.resource) == (action, ARN)
@@ -143,7 +145,9 @@ def test_taking_a_setting_away_is_told_apart(
 ) -> None:
     """What is taken off is noted as S3's deletion, with what there was."""
     configure(bucket, name, value)
+    worker = Worker()
     configure(bucket, name, nothing)
+    worker.keeps_up()
     entry = search_entries(limit=1).entries[0]
     assert entry.action == action
     assert entry.detail[name]["old"]

@@ -17,6 +17,7 @@ from iam.models import AccessKey, AuditEntry, User
 from iam.quotas import Quota
 from iam.services.audit import search_entries
 from tests.people import PASSWORD, browser
+from tests.readings import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +37,7 @@ READS = re.compile(r"(find|list|load|is)_|[A-Z]")
 # What only looks, holds or tells, and what S4 notes of itself: no change that somebody makes.
 NO_CHANGE = {
     "announce",
+    "forget_changes",
     "forget_sign_ins",
     "hash_password",
     "lock_owner",
@@ -310,12 +312,25 @@ def test_a_change_leaves_one_entry(world: World, change: Change) -> None:
 
 @pytest.mark.parametrize("change", CHANGES, ids=NAMES)
 def test_a_change_taken_back_leaves_none(world: World, change: Change) -> None:
-    """The entry of a change goes with it when the transaction is rolled back."""
-    before = AuditEntry.objects.count()
+    """The entry of a change goes with it when the transaction is rolled back; workers see none."""
+    before, worker = AuditEntry.objects.count(), Worker()
+    known = worker.reading
     with transaction.atomic():
         change[1](world)
         transaction.set_rollback(True)
     assert AuditEntry.objects.count() == before
+    worker.keeps_up()
+    assert worker.reading == known
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=NAMES)
+def test_a_change_reaches_who_reads_what_changed(world: World, change: Change) -> None:
+    """After every service a worker that reads only its change knows what another knows."""
+    services.set_groups(world.ada.pk, ["devs", "free"])
+    services.set_policies(world.ada.pk, ["Reads"] if change[0] != "delete_policy" else [])
+    worker = Worker()
+    change[1](world)
+    worker.keeps_up()
 
 
 REPEATABLE = {
