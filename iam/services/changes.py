@@ -14,12 +14,13 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
 
 from iam.models.changes import Change, Kind
+from iam.services.prepared import fetch
 from storage_engine.apps import get_engine
 
 if TYPE_CHECKING:
@@ -113,19 +114,19 @@ class ChangeReader:
         """Say what changed since the last look; if the block fails, nothing is known any more."""
         mark, self._mark = self._mark, None
         newest, settled = _newest(), is_settled()
-        floor = max(0, newest - OVERLAP) if mark is None else self._floor
-        rows = _rows(LATER, floor, CHANGES_MAX + 1)
-        seen = {row[:2] for row in rows}
-        is_known = mark is not None and self._seen and self._seen <= seen
-        if mark is not None and is_known and len(rows) <= CHANGES_MAX:
-            yield _named((row[2:] for row in rows if row[0] > mark), is_settled=settled)
+        rows = [] if mark is None else fetch(LATER, self._floor, CHANGES_MAX + 1)
+        is_there = self._seen <= {row[:2] for row in rows}
+        if mark is not None and self._seen and is_there and len(rows) <= CHANGES_MAX:
+            changes = _named((row[2:] for row in rows if row[0] > mark), is_settled=settled)
         else:
-            mark = None
-            yield Changes({}, is_everything=True, is_settled=settled)
+            mark, self._floor = None, max(0, newest - OVERLAP)
+            rows = fetch(LATER, self._floor, CHANGES_MAX + 1)
+            changes = Changes({}, is_everything=True, is_settled=settled)
+        yield changes
         if settled and newest != mark:
-            floor, mark = floor if mark is None else mark, newest
-        self._mark, self._floor = mark, floor
-        self._seen = {row for row in seen if row[0] > floor}
+            self._floor, mark = self._floor if mark is None else mark, newest
+        self._mark = mark
+        self._seen = {row[:2] for row in rows if row[0] > self._floor}
 
 
 def _named(rows: Iterable[tuple[str, int]], *, is_settled: bool) -> Changes:
@@ -139,15 +140,8 @@ def _named(rows: Iterable[tuple[str, int]], *, is_settled: bool) -> Changes:
 
 def _newest() -> int:
     """Return the key of the newest row; 0 where there is none."""
-    ((newest,),) = _rows(NEWEST)
-    return newest or 0
-
-
-def _rows(text: str, *given: int) -> list[tuple[Any, ...]]:
-    """Ask in SQL that both databases know: it is asked after every change."""
-    with connection.cursor() as cursor:
-        cursor.execute(text, given)
-        return cursor.fetchall()
+    ((newest,),) = fetch(NEWEST)
+    return int(newest or 0)
 
 
 def is_settled() -> bool:

@@ -32,10 +32,7 @@ class Prepared:
 
     def read(self, numbers: Collection[int] | None = None) -> list[Row]:
         """Read the rows with these numbers in the first column; None: all."""
-        text = self._text(None if numbers is None else len(numbers))
-        with connection.cursor() as cursor:
-            cursor.execute(text, list(numbers or ()))
-            return cursor.fetchall()
+        return fetch(self._text(None if numbers is None else len(numbers)), *(numbers or ()))
 
     def _make_text(self, count: int | None) -> str:
         rows = self._rows()
@@ -44,3 +41,11 @@ class Prepared:
         text, given = rows.query.sql_with_params()
         assert len(given) == (count or 0), "only numbers are filled in"
         return text
+
+
+def fetch(text: str, *given: int) -> list[Row]:
+    """Ask SQL, in words that both databases know."""
+    with connection.cursor() as cursor:
+        cursor.execute(text, given)
+        rows: list[Row] = cursor.fetchall()
+        return rows

@@ -75,8 +75,7 @@ def change_bucket() -> None:
     buckets.configure_bucket(bucket.pk, tags={"a": "b"})
 
 
-# What is changed, and how many queries and rows that may cost: two queries and up to three rows tell
-# what that was.
+# What is changed, and how many queries and rows that may cost: two queries tell what it was.
 CHANGES: dict[str, tuple[Callable[[], object], int, int]] = {
     "nothing": (lambda: None, 2, 2),
     "a key": (lambda: services.set_key_enabled("ONE", enabled=False), 3, 3),

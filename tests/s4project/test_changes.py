@@ -119,6 +119,22 @@ def test_a_change_that_is_taken_back_reaches_nobody(store: Scene) -> None:
     assert store.worker.obeys() == WORKS
 
 
+def test_a_change_is_not_lost_behind_a_later_one(
+    cluster: postgresql.Cluster, tmp_path: Path
+) -> None:
+    """PostgreSQL lets writers in together: who was announced first may be committed last."""
+    with scene(tmp_path, cluster.database()) as store:
+        store.writer.do(MADE)
+        assert store.worker.obeys() == WORKS
+        first = store.another()
+        first.do(BEGUN)
+        for number in range(3):
+            store.writer.do(f"services.create_user('user-{number}', None)")
+            assert store.worker.obeys() == MEANWHILE
+        first.do(ENDED)
+        assert store.worker.obeys() == OBEYED
+
+
 OUTAGE = """
 from s3api.errors import S3Error
 try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from django.core.management.color import no_style
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -238,6 +239,10 @@ def test_a_database_put_back_is_read_whole(store: StorageEngine) -> None:
     assert newest_change() == newest + 1 or connection.vendor == "postgresql"
     worker.keeps_up()
     assert worker.reading.keyring.find("KEPT") is not None
+    services.set_active(user("bob").pk, active=True)
+    with CaptureQueriesContext(connection) as captured:
+        worker.read()
+    assert not [each for each in captured if "iam_policy" in each["sql"]]  # it knows again
 
 
 def newest_change() -> int:
