@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from iam.rights import NO_RIGHTS, Rights
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from iam.documents import Policy
 
 Item = TypeVar("Item")
+
+
+ACCOUNT_ARN: Final = "arn:aws:iam::"  # and an account's id, in what policies call users by
 
 
 class RoleName(StrEnum):
@@ -55,7 +58,7 @@ class Principal:
     @property
     def arn(self) -> str:
         """The name that policies call the user by."""
-        return f"arn:aws:iam::{self.account_id}:user/{self.username}"
+        return f"{ACCOUNT_ARN}{self.account_id}:user/{self.username}"
 
     @property
     def names(self) -> frozenset[str]:
@@ -65,7 +68,7 @@ class Principal:
 
 @lru_cache(maxsize=1024)
 def _names(arn: str, account_id: str, canonical_id: str) -> frozenset[str]:
-    return frozenset({arn, f"arn:aws:iam::{account_id}:root", account_id, canonical_id})
+    return frozenset({arn, f"{ACCOUNT_ARN}{account_id}:root", account_id, canonical_id})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +95,13 @@ class Credential:
 class Keyring:
     """Enabled keys of active users, and all users by canonical id. Never changes once made."""
 
-    __slots__ = ("_by_email", "_credentials", "_names", "_principals")
+    __slots__ = ("_by_account", "_by_email", "_credentials", "_principals")
 
     def __init__(self, credentials: Iterable[Credential], principals: Iterable[Principal]) -> None:
         self._credentials = {credential.access_key: credential for credential in credentials}
         self._principals = {principal.canonical_id: principal for principal in principals}
-        self._names: frozenset[str] | None = None  # made when first asked for
-        self._by_email: dict[str, list[Principal]] | None = None  # as `_names`
+        self._by_account = {user.account_id: user for user in self._principals.values()}
+        self._by_email: dict[str, list[Principal]] | None = None  # made when first asked for
 
     def __len__(self) -> int:
         return len(self._credentials)
@@ -108,6 +111,7 @@ class Keyring:
         found = Keyring((), ())
         found._credentials = _changed(self._credentials, gone._credentials, come._credentials)
         found._principals = _changed(self._principals, gone._principals, come._principals)
+        found._by_account = _changed(self._by_account, gone._by_account, come._by_account)
         return found
 
     def find(self, access_key: str, *, now_ms: int | None = None) -> Credential | None:
@@ -131,10 +135,9 @@ class Keyring:
 
     def knows(self, name: str) -> bool:
         """Whether a policy's principal element of this name means a user that is there."""
-        if self._names is None:
-            users = self._principals.values()
-            self._names = frozenset().union(*(user.names for user in users))
-        return name in self._names
+        account = name.removeprefix(ACCOUNT_ARN).partition(":")[0]
+        user = self._principals.get(name) or self._by_account.get(account)
+        return user is not None and name in user.names
 
     def principals_by_email(self, email: str) -> list[Principal]:
         """List the users who have an e-mail address; several may share one."""

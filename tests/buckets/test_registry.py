@@ -44,3 +44,25 @@ def test_a_list_handed_out_is_the_callers_own() -> None:
     registry.all().clear()
     registry.owned_by("ada").clear()
     assert len(registry.all()) == len(registry.owned_by("ada")) == 1
+
+
+@given(
+    before=st.dictionaries(NAMES, st.sampled_from(["ada", "bob"])),
+    come=st.dictionaries(NAMES, st.sampled_from(["ada", "bob"])),
+    data=st.data(),
+)
+def test_a_changed_registry_is_the_one_made_anew(
+    before: dict[str, str], come: dict[str, str], data: st.DataObject
+) -> None:
+    """What went is not there, what came is, in order; the registry before stays as it was."""
+    gone = data.draw(st.sets(st.sampled_from(sorted(before)))) if before else set()
+    first = {name: state(i, name, who) for i, (name, who) in enumerate(before.items())}
+    new = {name: state(100 + i, name, who) for i, (name, who) in enumerate(come.items())}
+    gone |= before.keys() & come.keys()  # a name is one bucket's at a time
+    registry = Registry(first.values())
+    after = registry.changed([first[name] for name in gone], list(new.values()))
+    left = {name: bucket for name, bucket in first.items() if name not in gone} | new
+    for known, expected in ((registry, Registry(first.values())), (after, Registry(left.values()))):
+        assert known.all() == expected.all()
+        for who in ("ada", "bob"):
+            assert known.owned_by(who) == expected.owned_by(who)

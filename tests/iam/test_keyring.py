@@ -49,6 +49,46 @@ def test_names_every_user_by_canonical_id() -> None:
     assert keyring.principal("b" * 64) is None
 
 
+def test_knows_every_name_of_a_user_and_no_other() -> None:
+    """A policy may call a user by ARN, account (two ways) or canonical id, and by nobody else's."""
+    ada, bob = (
+        replace(ADA, username=name, canonical_id=name[0] * 64, account_id=digit * 12)
+        for name, digit in (("ada", "1"), ("bob", "2"))
+    )
+    keyring = Keyring([], [ada, bob])
+    assert all(keyring.knows(name) for user in (ada, bob) for name in user.names)
+    mixed = f"arn:aws:iam::{bob.account_id}:user/ada"
+    for name in (mixed, f"{mixed}:x", "arn:aws:iam::", "", "ada", "3" * 12, "*"):
+        assert not keyring.knows(name)
+
+
+KEYS = st.dictionaries(st.sampled_from("ABCD"), st.integers(0, 9))
+
+
+@given(before=KEYS, gone=st.sets(st.sampled_from("ABCD")), come=KEYS)
+def test_a_changed_keyring_has_not_what_went_and_has_what_came(
+    before: dict[str, int], gone: set[str], come: dict[str, int]
+) -> None:
+    """What comes counts where something of its name goes; the keyring before stays as it was."""
+
+    def keyring(keys: dict[str, int]) -> Keyring:
+        users = {key: replace(ADA, canonical_id=key, account_id=key) for key in keys}
+        return Keyring(
+            [Credential(key, str(secret), users[key]) for key, secret in keys.items()],
+            users.values(),
+        )
+
+    first = keyring(before)
+    after = first.changed(keyring(dict.fromkeys(gone, 0)), keyring(come))
+    expected = {key: secret for key, secret in before.items() if key not in gone} | come
+    for known, keys in ((first, before), (after, expected)):
+        assert len(known) == len(keys)
+        for key in "ABCD":
+            found = known.find(key)
+            assert (found and found.secret_key) == (str(keys[key]) if key in keys else None)
+            assert (known.principal(key) is not None) == known.knows(key) == (key in keys)
+
+
 def test_finds_users_by_email() -> None:
     """An address finds everyone who has it, in any case; nobody is found by having none."""
     twins = [replace(ADA, canonical_id=letter * 64, email="Two@x.org") for letter in "bc"]
