@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 import urllib.error
 from typing import TYPE_CHECKING
 
 import pytest
 
+from s3api.context import LOOK_SECONDS
 from tests import postgresql
 from tests.e2e.browsing import Browser
 from tests.e2e.processes import kill, wait_until
@@ -129,6 +131,7 @@ def test_objects_are_served_while_the_database_is_away(
     """A crash costs no object, and all is back, with what was noted, behind the same address."""
     begin = len(server.log_text())
     stranger = Caller(server.caller.address, Signer("NOSUCHACCESSKEY", "secret-of-nobody"))
+    time.sleep(2 * LOOK_SECONDS)  # by then every worker knows what there is
     cluster.stop()
     assert serves_objects(server)
     assert stranger.ask("PUT", f"/{BUCKET}/denied").code == "InvalidAccessKeyId"
