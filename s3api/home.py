@@ -24,14 +24,12 @@ class Home:
     # --- for the engine ------------------------------------------------------------------------
 
     def call_soon(self, call: Callable[[], None]) -> None:
-        """Call something in the loop, from any thread; RuntimeError once it has ended.
+        """Call something in the loop, from another thread; RuntimeError once it has ended."""
+        self.loop.call_soon_threadsafe(call)
 
-        Not before it has come round: what lies in the sockets by now has been heard then.
-        """
-        if self.is_here():
-            self.loop.call_soon(self.loop.call_soon, call)
-        else:
-            self.loop.call_soon_threadsafe(self.loop.call_soon, self.loop.call_soon, call)
+    def after_a_round(self, call: Callable[[], None]) -> None:
+        """Call something once what lies in the sockets by now has been heard."""
+        self.loop.call_soon(self.loop.call_soon, call)
 
     def is_here(self) -> bool:
         """Whether the caller is in the loop."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import errno
 import threading
-from queue import Empty
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 
@@ -45,8 +44,8 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 
-class Committer(WorkQueue["list[Ticket]"]):
-    """The queue and its thread. An item of the queue is what must share one commit."""
+class Committer(WorkQueue["Ticket"]):
+    """The queue and its thread. What is handed in together shares one commit."""
 
     def __init__(
         self,
@@ -62,9 +61,7 @@ class Committer(WorkQueue["list[Ticket]"]):
         self._journal = journal
         self._counts = journal.counts
         self._checkpointer = checkpointer
-        self._has_ended = False  # nothing more will come out of the queue
-        self._host: Host | None = None
-        super().__init__("committer")
+        super().__init__("committer", BRIEF_OPERATIONS_MAX)
 
     def submit(self, operation: Operation[Result]) -> Future[Result]:
         """Queue an operation; the future resolves when its group is on disk, or it is refused."""
@@ -82,23 +79,14 @@ class Committer(WorkQueue["list[Ticket]"]):
         )
         return outcomes.future
 
-    def lend(self, host: Host | None) -> None:
-        """Have what is brief carried out in the thread of an event loop from now on, or no more."""
-        self._host = host
-
     def enqueue(self, tickets: list[Ticket]) -> None:
         """Queue operations that share one commit."""
-        if not self._take_in(tickets):
-            refuse(tickets, EngineClosed("the engine is closed"))
+        self._take_in(tickets, len(tickets))
 
-    def _run(self) -> None:
-        while not self._has_ended:
-            first = self._queue.get()
-            if first is None:
-                return
-            self._commit_group(first)
+    def _refuse(self, items: list[Ticket]) -> None:
+        refuse(items, EngineClosed("the engine is closed"))
 
-    def _commit_group(self, group: list[Ticket]) -> None:
+    def _work_off(self, group: list[Ticket]) -> None:
         """Commit a group, and what comes while it is formed; answer everybody in it."""
         faulty: list[Ticket] = []
         began = perf_counter()
@@ -119,6 +107,7 @@ class Committer(WorkQueue["list[Ticket]"]):
             self._counts.commit_seconds.add(perf_counter() - began)
             self._counts.group_operations.add(len(group))
             self._counts.commits += 1
+        self._is_loaded = len(group) > 1
         self._answer(group + faulty)
 
     def _answer(self, tickets: list[Ticket]) -> None:
@@ -131,15 +120,8 @@ class Committer(WorkQueue["list[Ticket]"]):
 
     def _drain(self, group: list[Ticket], *, operations_max: int = COMMIT_OPERATIONS_MAX) -> None:
         """Add what waits in the queue to the group."""
-        while len(group) < operations_max and not self._has_ended:
-            try:
-                tickets = self._queue.get_nowait()
-            except Empty:
-                return
-            if tickets is None:
-                self._has_ended = True
-            else:
-                group += tickets
+        while len(group) < operations_max and (tickets := self._next()):
+            group += tickets
 
     def _carry_out(
         self,
@@ -200,6 +182,8 @@ class Committer(WorkQueue["list[Ticket]"]):
         return None
 
     def _drain_briefly(self, group: list[Ticket]) -> None:
+        """Add, in the loop, what its requests have gathered meanwhile."""
+        self._hand_on()
         self._drain(group, operations_max=BRIEF_OPERATIONS_MAX)
 
     def _commit(self, transaction: Transaction, group: list[Ticket]) -> None:

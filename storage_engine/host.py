@@ -16,10 +16,10 @@ class Host(Protocol):
     """One loop, for as long as it runs."""
 
     def call_soon(self, call: Callable[[], None]) -> object:
-        """Call something in its thread, once it has looked into its sockets; from any thread.
+        """Call something in its thread, from another; RuntimeError once it has ended."""
 
-        RuntimeError once it has ended.
-        """
+    def after_a_round(self, call: Callable[[], None]) -> object:
+        """Call something, of its own thread, once it has looked into its sockets again."""
 
     def is_here(self) -> bool:
         """Whether the caller is in its thread."""

@@ -33,7 +33,7 @@ def test_it_sleeps_while_all_wait_for_mutations() -> None:
 
 
 def test_it_knows_its_own_thread() -> None:
-    """What is called soon is called in the loop, from wherever; another thread is elsewhere."""
+    """What others have called is called in the loop; another thread is elsewhere."""
 
     async def look() -> None:
         home = Home(asyncio.get_running_loop(), lambda: 0)
@@ -42,13 +42,11 @@ def test_it_knows_its_own_thread() -> None:
         elsewhere.start()
         elsewhere.join()
         called = asyncio.Event()
-        for call in (
-            home.call_soon,
-            lambda *given: threading.Thread(target=home.call_soon, args=given).start(),
-        ):
-            called.clear()
-            call(called.set)
-            await called.wait()
+        threading.Thread(target=home.call_soon, args=(called.set,)).start()
+        await called.wait()
+        called.clear()
+        home.after_a_round(called.set)
+        await called.wait()
         assert home.is_here()
         assert found == [False]
 

@@ -1,4 +1,4 @@
-"""A thread that stands for an event loop: it does what it is called to, one after the other."""
+"""What stands for an event loop: a thread that does what it is called to, or the test itself."""
 
 from __future__ import annotations
 
@@ -25,6 +25,10 @@ class LoopThread:
             raise RuntimeError("the loop has ended")
         self._calls.put(call)
 
+    def after_a_round(self, call: Callable[[], None]) -> None:
+        """Have something called next."""
+        self.call_soon(call)
+
     def is_here(self) -> bool:
         """Whether the caller is in the thread."""
         return threading.current_thread() is self._thread
@@ -49,3 +53,30 @@ class LoopThread:
         self._has_ended = True
         self._calls.put(None)
         self._thread.join()
+
+
+class Rounds:
+    """A loop that the test is in, and whose rounds it makes."""
+
+    def __init__(self) -> None:
+        self.calls: list[Callable[[], None]] = []
+
+    def call_soon(self, call: Callable[[], None]) -> None:
+        """Keep a call for the next round."""
+        self.calls.append(call)
+
+    after_a_round = call_soon
+
+    def is_here(self) -> bool:
+        """Whether the caller is in the loop: the test itself is."""
+        return threading.current_thread() is threading.main_thread()
+
+    def is_at_rest(self) -> bool:
+        """Whether it sleeps: so that nothing is carried out in it."""
+        return True
+
+    def pass_round(self) -> None:
+        """Call what was to be called."""
+        calls, self.calls = self.calls, []
+        for call in calls:
+            call()

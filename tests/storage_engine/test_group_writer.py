@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from storage_engine import DiskFull, EngineClosed, StorageError, group_writer, staging
+from storage_engine import DiskFull, EngineClosed, StorageError, staging
 from tests.storage_engine.bad_disks import FaultyDisk
 from tests.storage_engine.engine_steps import (
     BUCKET,
@@ -22,9 +22,10 @@ from tests.storage_engine.engine_steps import (
     small_store,
     written,
 )
+from tests.storage_engine.loop_thread import Rounds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -105,31 +106,6 @@ def test_all_who_come_while_one_is_synced_share_the_next_sync(
     assert [get(engine, f"{n}") for n in range(WAITING)] == [noise(2000, n) for n in range(WAITING)]
 
 
-class Rounds:
-    """A loop that the test is in, and whose rounds it makes."""
-
-    def __init__(self) -> None:
-        self.calls: list[Callable[[], None]] = []
-
-    def call_soon(self, call: Callable[[], None]) -> None:
-        """Keep a call for the next round."""
-        self.calls.append(call)
-
-    def is_here(self) -> bool:
-        """Whether the caller is in the loop: the test itself is."""
-        return threading.current_thread() is threading.main_thread()
-
-    def is_at_rest(self) -> bool:
-        """Whether it sleeps: so that nothing is carried out in it."""
-        return True
-
-    def pass_round(self) -> None:
-        """Call what was to be called."""
-        calls, self.calls = self.calls, []
-        for call in calls:
-            call()
-
-
 def load(engine: StorageEngine, disk: FaultyDisk) -> Rounds:
     """Lend the store a loop, and have it see that several wait at once."""
     host = Rounds()
@@ -164,8 +140,8 @@ def test_what_is_gathered_is_handed_on_once_it_is_much(
     engine: StorageEngine, disk: FaultyDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk is not kept waiting for a loop that has ever more to receive."""
-    monkeypatch.setattr(group_writer, "GATHER_BYTES", 4000)
     load(engine, disk)
+    monkeypatch.setattr(engine._group_writer, "_gathered_max", 4000)
     futures = [submit(engine, f"{n}", stage(engine, noise(2000, n))) for n in range(2)]
     for future in futures:
         future.result()

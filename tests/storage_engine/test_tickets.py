@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from storage_engine import tickets
-from storage_engine.limits import BRIEF_SECONDS
+from storage_engine.limits import BRIEF_OPERATIONS_MAX, BRIEF_SECONDS
 from storage_engine.operation import Operation
 from tests.storage_engine.engine_steps import (
     BUCKET,
@@ -21,7 +21,7 @@ from tests.storage_engine.engine_steps import (
     put_multipart,
     small_store,
 )
-from tests.storage_engine.loop_thread import LoopThread
+from tests.storage_engine.loop_thread import LoopThread, Rounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -95,6 +95,27 @@ def test_a_loop_that_sleeps_is_not_woken(engine: StorageEngine, loop: LoopThread
     assert engine._submit(Brief(b"a")).result() == committer(engine)
     loop.rests = False
     assert engine._submit(Brief(b"b")).result() == loop._thread.ident
+
+
+def test_under_load_what_a_loop_hands_in_shares_a_commit(engine: StorageEngine) -> None:
+    """Mutations handed in one after the other are one group when no more comes, or they are many."""
+    host, counts = Rounds(), engine._committer._counts
+    engine.lend(host)
+    engine._committer.submit_all([Brief(b"a"), Brief(b"b")]).result()
+    commits = counts.commits
+    futures = []
+    for n in range(3):
+        futures.append(engine._submit(Brief(b"%d" % n)))
+        host.pass_round()
+    assert not any(future.done() for future in futures)
+    host.pass_round()
+    for future in futures:
+        future.result()
+    assert counts.commits == commits + 1
+    many = [engine._submit(Brief(b"%d" % n)) for n in range(BRIEF_OPERATIONS_MAX)]
+    for one in many:
+        one.result()
+    assert counts.commits == commits + 2
 
 
 def test_a_loop_is_not_kept_from_others(engine: StorageEngine, loop: LoopThread) -> None:
