@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
@@ -286,4 +287,6 @@ def main(arguments: Sequence[str] | None = None) -> str | None:
 
 
 if __name__ == "__main__":
+    # The servers are no children of the terminal's: who ends the program ends them too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: ended"))
     sys.exit(main())
