@@ -49,8 +49,9 @@ class Budget:
 BUDGETS: Final = {
     "GET": Budget(frames=180, transactions=1, lookups=2),
     "HEAD": Budget(frames=170, transactions=1, lookups=1),
-    "PUT": Budget(frames=390, transactions=2, lookups=10, writes=12, hops=1, syncs=1),
-    "DELETE": Budget(frames=300, transactions=2, lookups=10, writes=9, hops=1, syncs=1),
+    "PUT": Budget(frames=380, transactions=2, lookups=9, writes=11, hops=1, syncs=1),
+    "PUT 64 KiB": Budget(frames=470, transactions=3, lookups=12, writes=11, hops=2, syncs=2),
+    "DELETE": Budget(frames=290, transactions=2, lookups=9, writes=9, hops=1, syncs=1),
     # A thread: a page that takes over 2 ms is finished in one, be it that the processor is busy.
     "LIST": Budget(frames=400, transactions=2, lookups=9, hops=1),
 }
@@ -79,9 +80,11 @@ def asking(counted: Counting, operation: str) -> Callable[[Connection, int], Non
             target = f"/{BUCKET}?list-type=2&prefix=listed%2F"
         if operation == "PUT":
             target, body = f"/{BUCKET}/new/{number}", b"%08d" % number * (KIB // 8)
+        if operation == "PUT 64 KiB":
+            target, body = f"/{BUCKET}/large/{number}", b"%08d" % number * (64 * KIB // 8)
         if operation == "DELETE":
             target, wanted = f"/{BUCKET}/gone/{number}", 204
-        method = "GET" if operation == "LIST" else operation
+        method = "GET" if operation == "LIST" else operation.partition(" ")[0]
         assert caller.ask(method, target, body, over=connection).status == wanted
 
     return ask
@@ -128,7 +131,7 @@ def test_a_reply_is_written_once(counted: Counting, operation: str, tmp_path: Pa
     sent = sum(calls[name, "socket"] for name in ("write", "writev", "sendto", "sendmsg"))
     assert sent == BATCH, calls
     synced = calls["fdatasync", "journal"]
-    changes = BATCH if operation in {"PUT", "DELETE"} else 0
+    changes = BATCH if BUDGETS[operation].syncs else 0
     assert synced == changes, calls
     assert calls["write", "anon_inode"] == changes, calls
 
@@ -147,7 +150,8 @@ def test_a_long_document_is_read_in_a_thread(counted: Counting, parts: int, hops
     def ask(connection: Connection, _number: int) -> None:
         assert caller.ask("POST", target, document, over=connection).code == "NoSuchUpload"
 
-    assert counted.calls(ask).hops == hops
+    # They take so long that a note of S4's own may fall into each batch.
+    assert int(counted.calls(ask).hops) == hops
 
 
 @pytest.mark.e2e

@@ -98,7 +98,7 @@ def test_a_loop_that_sleeps_is_not_woken(engine: StorageEngine, loop: LoopThread
 
 
 def test_under_load_what_a_loop_hands_in_shares_a_commit(engine: StorageEngine) -> None:
-    """Mutations handed in one after the other are one group when no more comes, or they are many."""
+    """Mutations that come one after the other are one group, once no more comes or many have."""
     host, counts = Rounds(), engine._committer._counts
     engine.lend(host)
     engine._committer.submit_all([Brief(b"a"), Brief(b"b")]).result()

@@ -272,7 +272,7 @@ def test_nothing_here_was_an_error_of_the_server(server: Probe) -> None:
 
 
 def test_what_a_client_sends_after_the_last_reply_is_dropped(server: Probe) -> None:
-    """A refusal that closes reaches a client that goes on sending: nothing resets his connection."""
+    """A refusal that closes reaches a client that goes on sending: nothing resets a connection."""
     with server.wire() as wire:
         wire.send(request("/refuse", b"", "PUT", f"Content-Length: {30 * MIB}") + bytes(200 * KIB))
         assert wire.reply().status == 403
