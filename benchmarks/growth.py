@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import random
+import resource
 import select
 import shutil
 import statistics
@@ -278,6 +279,8 @@ class Growth:
 
         Two workers hold them: one takes 4,096 at most.
         """
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         self._idle(f"0 and {IDLE:,} idle connections", self.directory / "idle", None)
         certificates = protocols.make_certificates(self.directory / "certificates")
         self._idle(f"0 and {IDLE:,} idle connections, TLS", self.directory / "tls", certificates)

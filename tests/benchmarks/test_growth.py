@@ -25,6 +25,7 @@ def growth(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.e2e
+@pytest.mark.timeout(900)
 @pytest.mark.skipif("S4_TEST_LONG" not in os.environ, reason="S4_TEST_LONG: make test-long")
 def test_every_case_is_compared(tmp_path: Path) -> None:
     """Objects, buckets, users, statements and connections are compared, and nothing is left."""
@@ -37,7 +38,7 @@ def test_every_case_is_compared(tmp_path: Path) -> None:
     assert outcome.returncode == 0, outcome.stderr
     cases = json.loads(report.read_text())["cases"]
     assert list(cases["10,000 and 20,000 objects"]) == ["start", "GET", "HEAD", "PUT", "LIST"]
-    assert len(cases) == 6
+    assert len(cases) == 7
     assert list(directory.iterdir()) == []
 
 
