@@ -68,6 +68,7 @@ def test_a_quick_run_measures_each_server_in_turn(tmp_path: Path) -> None:
 
 @pytest.mark.e2e
 @NEEDS_WRK
+@pytest.mark.timeout(900)
 @pytest.mark.skipif("S4_TEST_LONG" not in os.environ, reason="S4_TEST_LONG: make test-long")
 def test_every_kind_of_work_is_done_on_two_commits(tmp_path: Path) -> None:
     """All works but the programs' go through on what lies here and on the last commit."""
@@ -85,6 +86,7 @@ def test_every_kind_of_work_is_done_on_two_commits(tmp_path: Path) -> None:
 
 @pytest.mark.e2e
 @NEEDS_WRK
+@pytest.mark.timeout(900)
 @pytest.mark.skipif("S4_TEST_LONG" not in os.environ, reason="S4_TEST_LONG: make test-long")
 @pytest.mark.parametrize("name", RIVALS)
 def test_a_rival_that_is_installed_does_all_that_it_is_compared_in(
