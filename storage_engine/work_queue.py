@@ -80,7 +80,7 @@ class WorkQueue(ABC, Generic[Item]):
     def _look(self) -> None:
         """Hand on what is gathered, unless the last round of the loop brought more."""
         count, host = len(self._gathered), self._host
-        if host is None or count == self._seen:
+        if host is None or not host.is_here() or count == self._seen:  # lent by another meanwhile
             self._hand_on()
         else:
             self._seen = count

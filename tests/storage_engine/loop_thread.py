@@ -60,6 +60,7 @@ class Rounds:
 
     def __init__(self) -> None:
         self.calls: list[Callable[[], None]] = []
+        self.is_left = False  # the test is in another loop
 
     def call_soon(self, call: Callable[[], None]) -> None:
         """Keep a call for the next round."""
@@ -69,7 +70,7 @@ class Rounds:
 
     def is_here(self) -> bool:
         """Whether the caller is in the loop: the test itself is."""
-        return threading.current_thread() is threading.main_thread()
+        return threading.current_thread() is threading.main_thread() and not self.is_left
 
     def is_at_rest(self) -> bool:
         """Whether it sleeps: so that nothing is carried out in it."""

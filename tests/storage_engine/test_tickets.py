@@ -118,6 +118,22 @@ def test_under_load_what_a_loop_hands_in_shares_a_commit(engine: StorageEngine) 
     assert counts.commits == commits + 2
 
 
+def test_a_loop_leaves_to_no_other_what_it_should_look_at(engine: StorageEngine) -> None:
+    """Where another loop was lent meanwhile, the first asks nothing of it, and hands all on."""
+    first, second = Rounds(), Rounds()
+    engine.lend(first)
+    engine._committer.submit_all([Brief(b"a"), Brief(b"b")]).result()
+    engine._submit(Brief(b"c"))
+    engine.lend(second)
+    engine._committer.submit_all([Brief(b"d"), Brief(b"e")])
+    late = engine._submit(Brief(b"f"))
+    asked = len(second.calls)
+    second.is_left = True
+    first.pass_round()
+    late.result()
+    assert len(second.calls) == asked
+
+
 def test_a_loop_is_not_kept_from_others(engine: StorageEngine, loop: LoopThread) -> None:
     """What guards take counts: a loop that has been at it for long leaves the rest."""
     seen: list[bool] = []
