@@ -33,7 +33,7 @@ SPARE_SUFFIX: Final = ".spare"
 FILLING_SUFFIX: Final = ".filling"
 # In such pieces the page cache keeps the file, and each write into one counts there as all of it:
 # were they of a MiB, a commit would look 256 times as large, and be made to wait for the disk.
-FILL_BYTES: Final = 1 << 14
+FILL_BYTES: Final = 1 << 16
 
 SEGMENT_MAGIC: Final = b"S4journl"
 FRAME_MAGIC: Final = b"S4fr"
