@@ -1,7 +1,7 @@
 """A queue with a thread of its own: taken in until closed, and worked off to the last item.
 
 To begin a group costs the processor as much as some items do. So under load what the requests of a
-loop hand in is gathered there, and the thread is woken once, when no more comes; until then it has
+loop hand in is gathered there, and the thread is woken once, when few more come; until then it has
 taken no lock that others wait for.
 """
 
@@ -66,7 +66,7 @@ class WorkQueue(ABC, Generic[Item]):
             self._enqueue(items)
 
     def _gather(self, items: list[Item], size: int, host: Host) -> None:
-        """Keep items until the loop has nothing more to receive, or enough has come."""
+        """Keep items until the loop has little more to receive, or enough has come."""
         with self._lock:
             is_first = not self._gathered
             self._gathered += items
@@ -78,9 +78,13 @@ class WorkQueue(ABC, Generic[Item]):
             host.after_a_round(self._look)
 
     def _look(self) -> None:
-        """Hand on what is gathered, unless the last round of the loop brought more."""
+        """Hand on what is gathered, unless the last round of the loop brought as many again.
+
+        To wait while any come would be to wait for ever longer where they trickle in among reads.
+        """
         count, host = len(self._gathered), self._host
-        if host is None or not host.is_here() or count == self._seen:  # lent by another meanwhile
+        is_few = count - self._seen < max(self._seen, 1)
+        if is_few or host is None or not host.is_here():  # lent by another meanwhile
             self._hand_on()
         else:
             self._seen = count

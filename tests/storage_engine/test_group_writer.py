@@ -118,22 +118,24 @@ def load(engine: StorageEngine, disk: FaultyDisk) -> Rounds:
     return host
 
 
-def test_under_load_a_loop_gathers_until_a_round_brings_no_more(
+def test_under_load_a_loop_gathers_until_a_round_brings_few_more(
     engine: StorageEngine, disk: FaultyDisk
 ) -> None:
     """What requests hand in one after the other is one write and one sync, not one for each."""
     host = load(engine, disk)
     writes, syncs = disk.writes, disk.syncs
     futures = []
-    for n in range(3):
-        futures.append(submit(engine, f"{n}", stage(engine, noise(2000, n))))
+    for coming in (1, 1, 2):
+        for _ in range(coming):
+            n = len(futures)
+            futures.append(submit(engine, f"{n}", stage(engine, noise(2000, n))))
         host.pass_round()
     assert disk.writes == writes
     host.pass_round()
     for future in futures:
         future.result()
     assert (disk.writes, disk.syncs) == (writes + 1, syncs + 1)
-    assert [get(engine, f"{n}") for n in range(3)] == [noise(2000, n) for n in range(3)]
+    assert [get(engine, f"{n}") for n in range(4)] == [noise(2000, n) for n in range(4)]
 
 
 def test_what_is_gathered_is_handed_on_once_it_is_much(

@@ -98,14 +98,14 @@ def test_a_loop_that_sleeps_is_not_woken(engine: StorageEngine, loop: LoopThread
 
 
 def test_under_load_what_a_loop_hands_in_shares_a_commit(engine: StorageEngine) -> None:
-    """Mutations that come one after the other are one group, once no more comes or many have."""
+    """Mutations that come one after the other are one group, once few more come or many have."""
     host, counts = Rounds(), engine._committer._counts
     engine.lend(host)
     engine._committer.submit_all([Brief(b"a"), Brief(b"b")]).result()
     commits = counts.commits
     futures = []
-    for n in range(3):
-        futures.append(engine._submit(Brief(b"%d" % n)))
+    for coming in (1, 1, 2):
+        futures += [engine._submit(Brief(b"%d" % n)) for n in range(coming)]
         host.pass_round()
     assert not any(future.done() for future in futures)
     host.pass_round()
@@ -132,6 +132,18 @@ def test_a_loop_leaves_to_no_other_what_it_should_look_at(engine: StorageEngine)
     first.pass_round()
     late.result()
     assert len(second.calls) == asked
+
+
+def test_a_trickle_is_not_waited_for(engine: StorageEngine) -> None:
+    """Mutations that come one after the other among reads do not wait until there are many."""
+    host = Rounds()
+    engine.lend(host)
+    engine._committer.submit_all([Brief(b"a"), Brief(b"b")]).result()
+    first = engine._submit(Brief(b"first"))
+    for n in range(3):
+        host.pass_round()
+        engine._submit(Brief(b"%d" % n))
+    first.result(timeout=10)
 
 
 def test_a_loop_is_not_kept_from_others(engine: StorageEngine, loop: LoopThread) -> None:
