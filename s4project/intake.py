@@ -39,11 +39,11 @@ class Intake(asyncio.BufferedProtocol):
     # --- the transport's side ---
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Lend the memory that the next bytes go to."""
+        """Lend the memory that the next bytes go to; what follows the body is not for it."""
         del sizehint
         if self.buffer is None:
             self.buffer = self._begin()
-        return self.buffer[self.filled :]
+        return self.buffer[self.filled : self.filled + self.rest]
 
     def _begin(self) -> memoryview:
         """Begin a buffer with what came before the body was asked for."""

@@ -190,3 +190,16 @@ def test_slow_bodies_hold_what_they_have_sent(tmp_path: Path) -> None:
                 wire.send(request("/count", b"", "PUT", f"Content-Length: {50 * MIB}") + b"x" * 500)
             time.sleep(2.5)
             assert memory_bytes(worker) - before < 40 * MIB
+
+
+def test_a_slow_body_ends_where_it_ends(server: Probe) -> None:
+    """Of what a slow client has begun, and ends together with his next request, each is whole."""
+    body = noise(200 * KIB)
+    with server.wire(seconds=8) as wire:
+        wire.send(request("/digest", body, "PUT")[: -len(body)])
+        time.sleep(0.2)
+        wire.send(body[: 50 * KIB])
+        time.sleep(2.5)
+        wire.send(body[50 * KIB :] + request("/echo", b"next", "PUT"))
+        assert wire.reply().body.decode() == hashlib.sha256(body).hexdigest()
+        assert wire.reply().body == b"next"
