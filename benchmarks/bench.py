@@ -148,13 +148,18 @@ class Bench:
         return subject
 
     def row(self, work: Work, subjects: Sequence[Subject]) -> dict[str, Any]:
-        """Measure a work on all that can do it, there and back, and answer the medians."""
+        """Measure a work on all that can do it, there and back, and answer the medians.
+
+        What a section does once more is not counted once more.
+        """
+        has_syncs = len(self.report["sections"]) == 1
         able = [each for each in subjects if each.can(work)]
-        order = [*able, *reversed(able)] if len(able) > 1 else able
+        is_twice = len(able) > 1 or work.group is Group.LARGE  # of which one turn is one object
+        order = [*able, *reversed(able)] if is_twice else able
         turns: dict[str, list[Figures]] = {each.contender.name: [] for each in able}
         for subject in order * self.options.rounds:
             taken = turns[subject.contender.name]
-            taken.append(subject.measure(work, subjects, counts_syncs=not taken))
+            taken.append(subject.measure(work, subjects, counts_syncs=has_syncs and not taken))
         return {
             "group": work.group,
             "operation": work.operation,

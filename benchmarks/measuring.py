@@ -36,7 +36,7 @@ ASKS_A_SECOND_MAX = 25_000
 LISTS_A_SECOND_MAX = 1500
 MIX = ("GET", "GET", "PUT", "GET", "GET", "PUT", "GET", "PUT", "GET", "DELETE")
 MIX_LAG = 1000  # a DELETE follows its PUT by so many requests
-LARGE_TURNS = {Operation.MULTIPART: 8, Operation.STREAM_PUT: 2, Operation.STREAM_GET: 4}
+LARGE_TURNS = {Operation.MULTIPART: 4, Operation.STREAM_PUT: 1, Operation.STREAM_GET: 2}
 
 Figures = dict[str, float]
 
