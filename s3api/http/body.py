@@ -28,7 +28,6 @@ class Body:
     """The raw body of one request, read once from beginning to end."""
 
     __slots__ = (
-        "_awaits_continue",
         "_idle_seconds",
         "_receive",
         "_watch",
@@ -37,14 +36,11 @@ class Body:
         "received_bytes",
     )
 
-    def __init__(
-        self, receive: Receive, *, idle_seconds: float, awaits_continue: bool = False
-    ) -> None:
-        """Wrap `receive`; `awaits_continue`: the client may hold its body back (Expect)."""
+    def __init__(self, receive: Receive, *, idle_seconds: float) -> None:
+        """Wrap `receive`; `idle_seconds` is how long one wait may last."""
         self._receive = receive
         self._idle_seconds = idle_seconds
         self._watch: _Watch | None = None  # made by the first wait, which most bodies never need
-        self._awaits_continue = awaits_continue
         self.is_finished = False  # the last byte has arrived
         self.finished = 0.0  # when, by time.perf_counter
         self.received_bytes = 0  # so far, as they came
@@ -62,26 +58,8 @@ class Body:
             size += len(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    async def drain(self, bytes_max: int, seconds_max: float) -> bool:
-        """Throw the rest away so that the connection can serve its next request.
-
-        False: the connection must be closed instead, because the rest is longer than `bytes_max`,
-        or slower than `seconds_max`, or still held back by a client waiting for `100 Continue`.
-        """
-        if self._awaits_continue:
-            return self.is_finished  # receiving now would ask for the very body we refused
-        drained = 0
-        try:
-            async with asyncio.timeout(seconds_max):
-                while not self.is_finished and drained <= bytes_max:
-                    drained += len(await self._next())
-        except (TimeoutError, ClientDisconnected, S3Error):
-            return False
-        return self.is_finished
-
     async def _next(self) -> Bytes:
         """Receive one message; its bytes may be empty before the end."""
-        self._awaits_continue = False
         message = await _Watched(self._receive, self.watch)
         if message["type"] != "http.request":
             self._end_watch()

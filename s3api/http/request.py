@@ -79,7 +79,7 @@ class Request:
         self.header_items, self.header_map = items, fields  # the map: lower-case name to value
         query_string: bytes = scope["query_string"]
         self.query = Query(query_string) if query_string else NO_QUERY
-        self.body = Body(receive, idle_seconds=idle_seconds, awaits_continue=b"expect" in fields)
+        self.body = Body(receive, idle_seconds=idle_seconds)
 
     def header(self, name: str) -> str | None:
         """Answer a header by lower-case name; the lines of a repeated one are joined by `,`."""

@@ -19,12 +19,9 @@ if TYPE_CHECKING:
     Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
-def body_of(
-    pieces: Iterable[bytes], *, disconnect: bool = False, awaits_continue: bool = False
-) -> Body:
+def body_of(pieces: Iterable[bytes], *, disconnect: bool = False) -> Body:
     """Build a body that arrives in the given pieces."""
-    receive = receive_of(pieces, disconnect=disconnect)
-    return Body(receive, idle_seconds=5, awaits_continue=awaits_continue)
+    return Body(receive_of(pieces, disconnect=disconnect), idle_seconds=5)
 
 
 async def silence() -> dict[str, Any]:
@@ -177,31 +174,3 @@ def test_no_timer_outlives_its_body() -> None:
         assert all(handle.cancelled() for handle in handles)
 
     asyncio.run(scenario())
-
-
-def drained(body: Body, bytes_max: int = 100, seconds_max: float = 5) -> bool:
-    """Drain a body in a loop of its own."""
-    return asyncio.run(body.drain(bytes_max, seconds_max))
-
-
-def test_draining_reaches_the_end() -> None:
-    """A short rest is thrown away and the connection kept."""
-    body = body_of([b"a" * 30, b"b" * 30])
-    assert drained(body)
-    assert drained(body)
-
-
-def test_draining_gives_up() -> None:
-    """A long, a slow, a broken and a silent rest are not waited for."""
-    assert not drained(body_of([b"a" * 60] * 5))
-    assert not drained(body_of([b"a"], disconnect=True))
-    assert not drained(Body(silence, idle_seconds=60), seconds_max=0.01)
-    assert not drained(Body(silence, idle_seconds=0.01))
-
-
-def test_draining_never_asks_for_a_body_held_back() -> None:
-    """A client waiting for 100 Continue is not asked to send what was refused."""
-    body = body_of([b"a"], awaits_continue=True)
-    assert not drained(body)
-    assert asyncio.run(body.read()) == b"a"
-    assert drained(body)
