@@ -179,3 +179,5 @@ def _resume(steps: Generator[Any, Any, Message], awaited: Any) -> Generator[Any,
         except StopIteration as arrived:
             message: Message = arrived.value
             return message
+        finally:
+            del step  # it may hold an interruption, whose traceback holds this frame

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -174,3 +175,24 @@ def test_no_timer_outlives_its_body() -> None:
         assert all(handle.cancelled() for handle in handles)
 
     asyncio.run(scenario())
+
+
+def test_a_wait_that_lasted_too_long_makes_no_circle() -> None:
+    """What a slow client's request held is free at once: the collector hardly ever comes."""
+
+    async def wait_too_long() -> None:
+        with pytest.raises(S3Error):
+            await Body(silence, idle_seconds=0.01).read()
+
+    async def scenario() -> int:
+        await wait_too_long()
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(10):
+                await wait_too_long()
+            return gc.collect()
+        finally:
+            gc.enable()
+
+    assert asyncio.run(scenario()) < 10
