@@ -60,6 +60,9 @@ log = structlog.get_logger("s3api")
 
 STEP_BYTES: Final = 1 << 20  # of a body: in steps of a quarter, 1 MiB costs a quarter more
 AT_ONCE_BYTES: Final = 32 * 1024  # of a document: they are read in 1.5 ms
+HELD_BYTES: Final = (
+    16 * 1024
+)  # of a reply that waits for others: more has cost more than that gains
 OK: Final = 200
 TROUBLE: Final = 500  # statuses from here on tell of the server, not of the request
 XML: Final = (b"content-type", b"application/xml")
@@ -254,7 +257,7 @@ class S3App:
     ) -> None:
         """Take one request through the rooms."""
         store, course = self.store, reply.course
-        if store.in_flight - store.turns.held > store.config.requests_max:
+        if store.is_overfull:
             raise too_many()
         now = time.time()
         course.now_ms = now_ms = int(now * 1000)
@@ -425,7 +428,7 @@ async def _respond(reply: Reply, call: Call, answer: Answer) -> None:
         await _stream(reply, call, status, headers, answer.piece)
         return
     body = b"" if status in BODILESS else rendered.body or b""
-    if call.store.turns.is_crowd:
+    if len(body) <= HELD_BYTES and call.store.turns.is_crowd:
         await call.store.turns.let_others()
     if not reply.is_head and status not in BODILESS:
         headers.append((b"content-length", b"%d" % len(body)))
@@ -447,6 +450,8 @@ async def _stream(
     try:
         if call.store.turns.is_crowd:
             await call.store.turns.let_others()
+            if call.store.is_overfull:  # those before it take their time
+                raise too_many()
         while True:
             step = min(left, STEP_BYTES)
             data = reader.read_cached(offset, step) if step else b""

@@ -224,6 +224,11 @@ class Store:
         self.in_flight = 0  # requests that are being served
         self._home: Home | None = None  # where mutations are waited for
 
+    @property
+    def is_overfull(self) -> bool:
+        """Whether more requests are being served than may be, but those that are only held."""
+        return self.in_flight - self.turns.held > self.config.requests_max
+
     async def on_disk(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """Run a blocking call of the engine in a thread, which knows for which request."""
         known = copy_context().run

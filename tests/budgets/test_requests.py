@@ -11,16 +11,18 @@ import shutil
 import signal
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from s3api import turns
+from s3api.app import HELD_BYTES
 from tests.budgets.counting import BATCH, Counting, counting
+from tests.e2e.processes import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from tests.e2e.wire import Connection
 
@@ -29,6 +31,7 @@ KIB: Final = 1024
 MIB: Final = 1024 * KIB
 LISTED: Final = 100
 CROWD: Final = 32  # of requests, each over a connection of its own
+REQUESTS_MAX: Final = CROWD // 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +63,7 @@ BUDGETS: Final = {
 @pytest.fixture(scope="module")
 def counted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counting]:
     """Run a server that counts, with a bucket and some objects in it."""
-    settings = {"requests_max": str(CROWD // 4)}
+    settings = {"requests_max": str(REQUESTS_MAX)}
     with counting(tmp_path_factory.mktemp("budgets"), **settings) as found:
         caller = found.server.caller
         assert caller.ask("PUT", f"/{BUCKET}").status == 200
@@ -219,11 +222,18 @@ def test_a_body_in_memory_is_read_once(counted: Counting, name: str, tmp_path: P
         assert sum(calls[call, "socket"] for call in ("write", "writev")) == BATCH, calls
 
 
+def stands(pid: int) -> bool:
+    """Tell whether every thread of a process is halted: that takes effect some time after."""
+    threads = Path(f"/proc/{pid}/task").glob("*/stat")
+    return all(stat.read_text().rpartition(") ")[2].startswith("T") for stat in threads)
+
+
 @contextmanager
 def standing(pid: int) -> Iterator[None]:
     """Halt a process for a block: what it is sent meanwhile comes to it all at once."""
     os.kill(pid, signal.SIGSTOP)
     try:
+        wait_until(lambda: stands(pid), "the process stands")
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
@@ -257,6 +267,23 @@ def test_a_crowd_is_decided_before_it_is_answered(counted: Counting, method: str
 
 
 @pytest.mark.e2e
+def test_who_is_told_much_waits_for_nobody(counted: Counting) -> None:
+    """A crowd of lists is answered one by one: nobody waits, and no more than one is in memory."""
+    caller, target = counted.server.caller, f"/{BUCKET}?list-type=2&prefix=listed%2F"
+    with ExitStack() as stack:
+        crowd = [stack.enter_context(caller.connect()) for _ in range(REQUESTS_MAX)]
+
+        def ask_at_once(_connection: Connection, _number: int) -> None:
+            with standing(counted.worker):
+                for connection in crowd:
+                    connection.send(caller.request("GET", target))
+            for connection in crowd:
+                assert len(connection.reply().body) > HELD_BYTES
+
+        assert not counted.calls(ask_at_once).named("Turns.let_others")
+
+
+@pytest.mark.e2e
 def test_who_left_a_crowd_takes_nothing_from_the_others(counted: Counting) -> None:
     """Of requests that came at once, those whose clients have gone keep no other from its reply."""
     caller, target = counted.server.caller, f"/{BUCKET}/left"
@@ -272,3 +299,18 @@ def test_who_left_a_crowd_takes_nothing_from_the_others(counted: Counting) -> No
                         getattr(connection, leave)()
             for connection in crowd[::2]:
                 assert connection.reply("GET").body == whole
+
+
+@pytest.mark.e2e
+def test_no_more_are_answered_at_a_time_than_may_be(counted: Counting) -> None:
+    """Of a crowd that takes its time with large bodies no more are served than of any others."""
+    caller, target = counted.server.caller, f"/{BUCKET}/slow"
+    whole = os.urandom(32 * MIB)  # more than sockets hold
+    assert caller.ask("PUT", target, whole, over=counted.connection).status == 200
+    with ExitStack() as stack:
+        crowd = [stack.enter_context(caller.connect()) for _ in range(CROWD)]
+        with standing(counted.worker):
+            for connection in crowd:
+                connection.send(caller.request("GET", target))
+        replies = [connection._head()[0] for connection in crowd]
+        assert sorted(replies) == [200] * REQUESTS_MAX + [503] * (CROWD - REQUESTS_MAX)
