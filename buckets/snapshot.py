@@ -69,6 +69,7 @@ class RegistryReader:
         """Read what changed of buckets and of how their owners are shown."""
         chosen = None if changes.is_everything else self._chosen(changes)
         if chosen is None or len(chosen) > CHOSEN_MAX:
+            self._owned.clear()
             self._replace(list(self._known), READ.read())
             self._registry = Registry(state for _, state in self._known.values())
         elif chosen:
@@ -80,9 +81,9 @@ class RegistryReader:
     def _chosen(self, changes: Changes) -> set[int]:
         """Choose the buckets to be read: those that changed, or whose owner did."""
         chosen = set(changes.of(Kind.BUCKET))
-        owners = changes.of(Kind.USER) & self._owned.keys()
+        owners = [user for user in changes.of(Kind.USER) if self._owned.get(user)]
         for owner, *shown in OWNERS.read(owners) if owners else ():
-            owned = self._owned[owner] & self._known.keys()
+            owned = self._owned[owner]
             if any(self._known[bucket][0][OF_OWNER] != tuple(shown) for bucket in owned):
                 chosen |= owned
         return chosen
@@ -92,6 +93,8 @@ class RegistryReader:
     ) -> tuple[list[BucketState], list[BucketState]]:
         """Read rows in the place of those known; tell which states went, and which came."""
         before = {number: self._known.pop(number) for number in chosen if number in self._known}
+        for row, _ in before.values():
+            self._owned.setdefault(row[1], set()).discard(row[0])
         fresh = {}
         for row in rows:
             found = before.get(row[0])

@@ -10,6 +10,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
+from buckets import services as buckets
 from iam import services
 from iam.audit.acting import Actor, Via, acting
 from iam.errors import IdentityError
@@ -162,7 +163,7 @@ CHANGES: list[Change] = [
     ),
     (
         "update_key",
-        lambda it: services.update_key(it.key, name="ci", expires_at=None),
+        lambda it: services.update_key(it.key, name="ci", policy=DOCUMENT),
         "iam:UpdateAccessKey",
         "user/ada",
         {"access_key": "AKADA", "name": {"old": "", "new": "ci"}},
@@ -328,6 +329,8 @@ def test_a_change_reaches_who_reads_what_changed(world: World, change: Change) -
     """After every service a worker that reads only its change knows what another knows."""
     services.set_groups(world.ada.pk, ["devs", "free"])
     services.set_policies(world.ada.pk, ["Reads"] if change[0] != "delete_policy" else [])
+    if change[0] != "delete_user":
+        buckets.create_bucket("hers", world.ada.canonical_id)
     worker = Worker()
     change[1](world)
     worker.keeps_up()
