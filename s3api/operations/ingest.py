@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import threading
 from base64 import b64encode
 from dataclasses import dataclass
 from functools import partial
@@ -276,12 +277,17 @@ class _Taking:
         self._digests = Digests(algorithms, self._sha256)
         self._begin = partial(begin, sha256=self._sha256)
         self._writer: BlobWriter | None = None
+        self._is_over = False
+        self._lock = threading.Lock()
 
     def begin(self) -> BlobWriter:
-        """Take room on the disk, if not done yet; DiskFull."""
-        if self._writer is None:
-            self._writer = self._begin()
-        return self._writer
+        """Take room on the disk, if not done yet; DiskFull, and ValueError once given up."""
+        with self._lock:
+            if self._is_over:
+                raise ValueError("the payload was given up")
+            if self._writer is None:
+                self._writer = self._begin()
+            return self._writer
 
     def works(self, data: Bytes) -> list[Callable[[], None]]:
         """List what is to be done with a step, in any order or side by side."""
@@ -298,7 +304,9 @@ class _Taking:
         return Received(self.begin().finish(etag, sums), etag, sums)
 
     def abort(self) -> None:
-        """Give the room back."""
+        """Give the room back; a thread that is still at work takes none any more."""
+        with self._lock:
+            self._is_over = True
         if self._writer is not None:
             self._writer.abort()
 
