@@ -29,6 +29,7 @@ from iam import services as iam_services
 from iam.errors import NoSuchUser, UserOwnsBuckets
 from storage_engine import LifecycleRule, LockMode, NamespaceClosed, Versioning
 from tests.buckets.contents import begin_upload, put, remove
+from tests.readings import Worker
 
 if TYPE_CHECKING:
     from pytest_django import DjangoAssertNumQueries
@@ -100,11 +101,13 @@ def test_object_lock_wants_versions_for_ever(store: StorageEngine, ada: User) ->
 
 
 def test_every_change_moves_the_generation(store: StorageEngine, ada: User) -> None:
-    """After a bucket is made or deleted, workers see that something moved."""
-    before = store.generations().get("buckets", 0)
+    """After a bucket is made or deleted, workers see that something moved, and what."""
+    before, worker = store.generations().get("buckets", 0), Worker()
     services.create_bucket("photos", ada.canonical_id)
+    worker.keeps_up()
     middle = store.generations()["buckets"]
     services.delete_bucket("photos")
+    worker.keeps_up()
     assert before < middle < store.generations()["buckets"]
 
 
