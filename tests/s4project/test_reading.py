@@ -203,6 +203,17 @@ def take(step: str, name: str, other: str) -> None:
         STEPS[step](name, other)
 
 
+def test_what_is_included_reaches_who_has_it_by_other_roles(store: StorageEngine) -> None:
+    """A change deep below a user's role is his too: of a role that it includes, and of a policy."""
+    furnish()
+    worker = Worker()
+    for step in (("change policy", "ada", "bob"), ("write inline", "ada", "eve")):
+        before = worker.reading.keyring.find(key_of("bob"))
+        STEPS[step[0]](*step[1:])
+        worker.keeps_up()
+        assert worker.reading.keyring.find(key_of("bob")) is not before
+
+
 def test_what_a_change_does_not_touch_is_the_same_object(store: StorageEngine) -> None:
     """A change costs the making of what it changes, whatever else there is."""
     for name in NAMES:
