@@ -74,8 +74,9 @@ def rest(
     """Wait until trees of processes have used next to no CPU for so long; tell whether they did.
 
     What a server does by itself, its start above all, would be counted as what requests cost, and
-    take the core from a neighbour.
+    take the core from a neighbour. What was written before is on the disk by then, too.
     """
+    os.sync()
     deadline = time.monotonic() + seconds_max
     used = [_tree_seconds(pid) for pid in pids]
     while time.monotonic() < deadline:
