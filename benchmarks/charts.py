@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WIDTH, LEFT, RIGHT, TOP = 960, 210, 90, 56
-BAR, GAP = 13, 9
+BAR, GAP, LINE = 13, 9, 16
+PALETTE = (*COLOURS, "#9a6700", "#0f7b8a", "#57606a")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def svg(chart: Bars) -> str:
     """Draw a chart."""
     highest = max((value for _, values in chart.rows for value in values.values()), default=0)
     parts: list[str] = []
-    top = TOP
+    top = TOP + LINE * (len(chart.names) - 1)
     for label, values in chart.rows:
         middle = top + len(values) * BAR / 2 + 4
         parts.append(
@@ -40,7 +41,7 @@ def svg(chart: Bars) -> str:
         )
         for name, value in values.items():
             length = (WIDTH - chart.left - RIGHT) * value / (highest or 1)
-            colour = COLOURS[chart.names.index(name) % len(COLOURS)]
+            colour = PALETTE[chart.names.index(name) % len(PALETTE)]
             parts.append(
                 f'<rect x="{chart.left}" y="{top}" width="{length:.1f}" height="{BAR - 2}"'
                 f' fill="{colour}"/><text x="{chart.left + length + 5:.1f}" y="{top + BAR - 3}"'
@@ -56,8 +57,8 @@ def svg(chart: Bars) -> str:
     ]
     if len(chart.names) > 1:
         head += [
-            f'<text x="{chart.left + 200 * number}" y="42" fill="{COLOURS[number % len(COLOURS)]}">'
-            f"{escape(name)}</text>"
+            f'<text x="{chart.left}" y="{42 + LINE * number}"'
+            f' fill="{PALETTE[number % len(PALETTE)]}">{escape(name)}</text>'
             for number, name in enumerate(chart.names)
         ]
     return "\n".join([*head, *parts, "</svg>", ""])
