@@ -75,13 +75,13 @@ class Bench:
                     "load": round(os.getloadavg()[0], 1),  # of others, when it began
                 },
                 "seconds_per_stage": options.seconds,
-                "limits": limits.measure(self.directory),
+                "limits": limits.measure(self.directory, self._served()),
                 "durability": {each.name: each.durability for each in measured},
                 "sections": [],
             }
             self.say(tables.heading(self.report))
             plan = works.works(options.only, options.sizes, options.connections)
-            is_pinned = len(self.cores) > 1 and not options.unpinned
+            is_pinned = self._is_pinned()
             title = f"{options.workers} worker(s), " + (
                 "servers and clients on cores of their own" if is_pinned else "not pinned"
             )
@@ -91,6 +91,13 @@ class Bench:
             if Group.FELT in options.only:
                 self._felt(measured)
         return self.report
+
+    def _is_pinned(self) -> bool:
+        return len(self.cores) > 1 and not self.options.unpinned
+
+    def _served(self) -> list[int]:
+        """Tell which cores the servers get."""
+        return self.cores[:-1] if self._is_pinned() else self.cores
 
     def _contenders(self, stack: ExitStack) -> list[Contender]:
         """Decide who is measured; the first is what the others are compared with."""

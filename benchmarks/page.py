@@ -141,7 +141,8 @@ def machine(report: Report) -> str:
         f"Linux {found['kernel'].partition('-')[0]}, {found['filesystem']}, Python "
         f"{found['python']}; {report['seconds_per_stage']} s for each kind of work. One "
         f"`fdatasync` of 4 KiB that were written before took {limits['fdatasync_p50_ms']:.2f} ms "
-        f"(p99 {limits['fdatasync_p99_ms']:.2f} ms), a gibibyte was written and synced at "
+        f"(p99 {limits['fdatasync_p99_ms']:.2f} ms{_paced(limits)}), "
+        "a gibibyte was written and synced at "
         f"{limits['sequential_bytes_per_second'] / 1e6:,.0f} MB/s, and one core hashed MD5 at "
         f"{limits['md5_bytes_per_second'] / 1e6:,.0f} and SHA-256 at "
         f"{limits['sha256_bytes_per_second'] / 1e6:,.0f} MB/s.{_company(found)}\n"
@@ -219,6 +220,12 @@ def _a_core(figures: Figures, floor: Floor, report: Report) -> str:
     return floor.say(1000 / spent * _unit_bytes(report, floor) / floor.scale)
 
 
+def _paced(limits: dict[str, float]) -> str:
+    """Say how long a sync takes that a server over one connection waits for, if that was asked."""
+    paced = limits.get("fdatasync_paced_p50_ms")
+    return "" if paced is None else f"; after a pause, on the cores of servers: {paced:.2f} ms"
+
+
 def _unit_bytes(report: Report, floor: Floor) -> float:
     """Tell how many bytes an operation moves where the floor counts bytes, else 1."""
     if floor.figure != "bytes_per_second":
@@ -230,7 +237,8 @@ def _limit(report: Report, floor: Floor) -> str:
     """Say what the machine's disk and cores leave for a PUT, whoever stores it."""
     limits = report["limits"]
     if floor.text == LONE:
-        return f"one `fdatasync`: {limits['fdatasync_p50_ms']:.2f} ms; two and 0.3 ms are allowed"
+        once = f"one `fdatasync`: {limits['fdatasync_p50_ms']:.2f} ms"
+        return f"{once}; two and 0.3 ms are allowed{_paced(limits)}"
     size = next((row["size"] for row in rows_of(report) if row["work"] == floor.work), 0)
     if not floor.work.startswith("PUT") or size < LARGE_BYTES:
         return ""

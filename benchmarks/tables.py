@@ -61,7 +61,8 @@ def heading(report: dict[str, Any]) -> str:
     place = f"{machine['cores']} cores, {machine['filesystem']}, Python {machine['python']}"
     disk = (
         f"one fdatasync of 4 KiB written before: p50 {limits['fdatasync_p50_ms']:.2f} ms, "
-        f"p99 {limits['fdatasync_p99_ms']:.2f} ms; 1 GiB written and synced: "
+        f"p99 {limits['fdatasync_p99_ms']:.2f} ms; with pauses, where the servers run: "
+        f"p50 {limits['fdatasync_paced_p50_ms']:.2f} ms; 1 GiB written and synced: "
         f"{limits['sequential_bytes_per_second'] / 1e6:.0f} MB/s"
     )
     hashes = (

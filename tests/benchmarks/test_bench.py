@@ -63,6 +63,7 @@ def test_a_quick_run_measures_each_server_in_turn(tmp_path: Path) -> None:
         assert set(sides) == ({"S4"} if operation == "DELETE" else {"S4", "bare"})
         assert all(figures["requests"] > 0 for figures in sides.values())
     assert report["limits"]["fdatasync_p50_ms"] > 0
+    assert report["limits"]["fdatasync_paced_p50_ms"] > 0
     assert {path.name for path in pictures.iterdir()} >= {"bench-rates.svg", "bench-cpu.svg"}
 
 
