@@ -4,6 +4,11 @@
 # The version of Python is the one that the tests run on.
 FROM python:3.11-slim AS build
 
+# For S4's one compiled part. Any compiler will do, so none is pinned.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends gcc libc6-dev
+
 WORKDIR /src
 COPY requirements-runtime.lock deploy/build.lock ./
 RUN python -m venv --without-pip /opt/s4 \

@@ -236,6 +236,10 @@ class Store:
             self._disk, known, function, *arguments
         )
 
+    def begin_on_disk(self, function: Callable[..., object], *arguments: Any) -> None:
+        """Have a blocking call made in a thread, for nobody in particular."""
+        self._disk.submit(function, *arguments)
+
     async def configure(self, bucket: BucketState, **changes: Any) -> None:
         """Set fields of a bucket's configuration; obeyed by every worker on return."""
         await self.on_sql(partial(self.control.configure_bucket, bucket, **changes))

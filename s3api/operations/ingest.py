@@ -10,20 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import threading
 from base64 import b64encode
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol
 
-from s3api import checksums
+from s3api import checksums, md5
 from s3api.errors import S3Error
 from s3api.http import checksum_headers
 from s3api.http.payload import PayloadReader
+from s3api.operations.steps import Desk, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
     from hashlib import _Hash as Hash
 
     from s3api.checksums import Hasher
@@ -32,15 +32,11 @@ if TYPE_CHECKING:
     from s3api.http.checksum_headers import ExpectedChecksum
     from storage_engine import BlobWriter, Guard, Origin, StagedBlob
 
-Result = TypeVar("Result")
-
 SMALL_BYTES: Final = 64 * 1024  # hashing this takes about as long as a hop to a thread and back
 # Up to here a payload is written when it is whole, else as it arrives: many that are held have left
 # the processor's cache before they are hashed (32 of 1 MiB at a time cost 1.4 times as much).
 HELD_BYTES: Final = 256 * 1024
-SIDE_BY_SIDE_BYTES: Final = 256 * 1024  # from here on a second thread gains more than it costs
 STEP_BYTES: Final = 1 << 20  # what is hashed and written at once of a larger one
-CORES: Final = len(os.sched_getaffinity(0))
 DEFAULT_ALGORITHM: Final = "CRC64NVME"  # what AWS computes when the client asks for none
 
 
@@ -87,7 +83,7 @@ class Digests:
 
     def __init__(self, algorithms: Iterable[str], sha256: Hash | None = None) -> None:
         self._names = tuple(algorithms)
-        self._md5 = hashlib.md5(usedforsecurity=False)
+        self.running_md5 = md5.new()
         self._sha256 = sha256
         self._hashers: dict[str, Hasher] = {
             name: checksums.new(name) for name in self._names if name != "SHA256" or sha256 is None
@@ -95,14 +91,18 @@ class Digests:
 
     def update(self, data: Bytes) -> None:
         """Take the next bytes."""
-        self._md5.update(data)
+        self.running_md5.update(data)
+        self.update_checksums(data)
+
+    def update_checksums(self, data: Bytes) -> None:
+        """Take the next bytes, but for the MD5, which somebody else gives them to."""
         for hasher in self._hashers.values():
             hasher.update(data)
 
     @property
     def md5(self) -> bytes:
         """The MD5 digest."""
-        return self._md5.digest()
+        return self.running_md5.digest()
 
     def checksums(self) -> dict[str, str]:
         """The checksums, base64 by algorithm."""
@@ -210,8 +210,8 @@ async def _receive_whole(
         sha256.update(data)
         digests.update(data)
     else:
-        works = [partial(sha256.update, data), partial(digests.update, data)]
-        await _desk.work(call, len(data), works, _nothing)
+        works = [sha256.update, digests.update_checksums]
+        await _desk.work(call, Step(data, digests.running_md5, works))
     expectations.check(digests, reader, sha256.digest())
     await call.catch_up()
     etag, sums = digests.md5.hex(), digests.checksums()
@@ -235,7 +235,7 @@ async def _receive_large(
             await call.store.on_disk(taking.begin)  # a full disk says so before all was sent
         last = await _pump(call, reader, taking)
         end = partial(taking.end, expectations, reader)
-        received = await _desk.work(call, len(last), taking.works(last), end)
+        received: Received = await _desk.work(call, taking.step(last, end))
     except BaseException:
         await call.store.on_disk(taking.abort)
         raise
@@ -261,7 +261,7 @@ async def _pump(call: Call, reader: Reader, taking: _Taking) -> Bytes:
             following = await reader.read() if is_ending else b""
             if is_ending and not following:
                 break
-            pending = loop.create_task(_desk.work(call, len(piece), taking.works(piece), _nothing))
+            pending = loop.create_task(_desk.work(call, taking.step(piece)))
             piece = following or await reader.read()
         return piece
     finally:
@@ -289,9 +289,10 @@ class _Taking:
                 self._writer = self._begin()
             return self._writer
 
-    def works(self, data: Bytes) -> list[Callable[[], None]]:
-        """List what is to be done with a step, in any order or side by side."""
-        return [partial(self._write, data), partial(self._digests.update, data)]
+    def step(self, data: Bytes, end: Callable[[], Received] | None = None) -> Step:
+        """Say what is to be done with the next bytes, and what with the last ones behind that."""
+        digests = self._digests
+        return Step(data, digests.running_md5, [self._write, digests.update_checksums], end)
 
     def _write(self, data: Bytes) -> None:
         self.begin().write(data)
@@ -311,42 +312,4 @@ class _Taking:
             self._writer.abort()
 
 
-def _nothing() -> None:
-    """Do what is to be done after a step that others follow."""
-
-
-class _Desk:
-    """Where steps of payloads are worked on: in a thread each, or in several if cores are idle.
-
-    To hand a step over costs as much as to hash some 64 KiB.
-    """
-
-    def __init__(self) -> None:
-        self._steps = 0  # that are being worked on
-
-    async def work(
-        self,
-        call: Call,
-        size: int,
-        works: Sequence[Callable[[], None]],
-        end: Callable[[], Result],
-    ) -> Result:
-        """Do what is to be done with a step of some bytes, then what is to be done after that."""
-        on_disk = call.store.on_disk
-        self._steps += 1
-        try:
-            if size < SIDE_BY_SIDE_BYTES or self._steps >= CORES:
-                return await on_disk(_in_turn, works, end)
-            await asyncio.gather(*map(on_disk, works))
-            return await on_disk(end) if end is not _nothing else end()
-        finally:
-            self._steps -= 1
-
-
-_desk: Final = _Desk()
-
-
-def _in_turn(works: Iterable[Callable[[], None]], end: Callable[[], Result]) -> Result:
-    for work in works:
-        work()
-    return end()
+_desk: Final = Desk()

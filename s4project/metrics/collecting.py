@@ -19,6 +19,7 @@ from prometheus_client.core import Metric
 
 from buckets.services import RegistryReader
 from buckets.usage import alerts
+from s3api import md5
 from s4project.jobs_door import ask_state
 from s4project.meters.columns import MICROSECONDS, TIMES
 from s4project.metrics.console import console_metrics
@@ -321,7 +322,7 @@ def add_certificate(page: Page) -> None:
 
 def add_processes(page: Page, sums: Figures, living: dict[int, Now]) -> None:
     """Tell of the processes."""
-    page.add("s4_build_info", 1, s4_version())
+    page.add("s4_build_info", 1, s4_version(), "yes" if md5.IS_COMPILED else "no")
     page.add("s4_start_timestamp_seconds", time.time() - uptime_seconds())
     page.add("s4_workers_wanted", settings.S4.workers)
     page.add("s4_workers", sum(now.role == WORKER for now in living.values()))

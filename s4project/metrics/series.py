@@ -174,7 +174,12 @@ JOBS: Final = (
     _counter("s4_lifecycle_kept_total", "Versions that a lock kept from lifecycle rules."),
 )
 PROCESSES: Final = (
-    _gauge("s4_build_info", "1; the version stands in the label.", "version"),
+    _gauge(
+        "s4_build_info",
+        "1; the labels have the version, and whether its compiled part is there (yes or no).",
+        "version",
+        "compiled",
+    ),
     _gauge("s4_start_timestamp_seconds", "When the server started."),
     _gauge("s4_workers", "Worker processes that are there."),
     _gauge("s4_workers_wanted", "Worker processes that the settings ask for."),

@@ -12,7 +12,15 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-PACKAGES: Final = ("python3", "python3-venv", "python3-pip", "ca-certificates", "systemd", "procps")
+PACKAGES: Final = (
+    "python3",
+    "python3-venv",
+    "python3-pip",
+    "libpython3-dev",  # its headers
+    "ca-certificates",
+    "systemd",
+    "procps",
+)
 SUITE: Final = "bookworm"
 # Where the certificates and packages of this machine are told of, for pip in the chroot.
 TOLD_BY: Final = (

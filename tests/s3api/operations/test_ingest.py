@@ -19,9 +19,9 @@ def test_what_was_given_up_takes_no_room_any_more(tmp_path: Path) -> None:
     try:
         taking = _Taking(lambda **given: engine.begin_blob(300_000, **given), ["CRC64NVME"])
         taking.abort()
-        (work, _) = taking.works(b"late")
+        step = taking.step(b"late")
         with pytest.raises(ValueError, match="given up"):
-            work()
+            step.carry_out()
         assert not list((tmp_path / "store" / "volumes").iterdir())
     finally:
         engine.close()

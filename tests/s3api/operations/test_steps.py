@@ -1,0 +1,156 @@
+"""Steps of many payloads at one desk: each is worked on once, and told to whom it belongs."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from s3api import md5
+from s3api.operations import steps
+from s3api.operations.steps import Desk, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from s3api.context import Call
+
+KIB = 1024
+
+
+class Room:
+    """The threads of a store, as a call knows them."""
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        self.store = self
+        self._pool = pool
+        self.begin_on_disk = pool.submit
+
+    async def on_disk(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run something in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
+
+
+@contextmanager
+def a_call() -> Iterator[Call]:
+    """Make what a desk must know of a call."""
+    with ThreadPoolExecutor(8) as pool:
+        yield cast("Call", Room(pool))
+
+
+@pytest.fixture(params=["as installed", "hashlib"])
+def _implementation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "hashlib":
+        monkeypatch.setattr(md5, "new", md5._new)
+        monkeypatch.setattr(md5, "update_all", md5._update_all)
+
+
+async def take(desk: Desk, call: Call, pieces: list[bytes]) -> tuple[bytes, list[bytes]]:
+    """Have a payload worked on; answer its MD5 and what was written of it."""
+    running, written = md5.new(), list[bytes]()
+    for piece in pieces[:-1]:
+        assert await desk.work(call, Step(piece, running, [written.append])) is None
+    last = Step(pieces[-1], running, [written.append], running.digest)
+    return await desk.work(call, last), written
+
+
+@pytest.mark.usefixtures("_implementation")
+def test_each_payload_has_its_own_digest() -> None:
+    """Of fifty payloads at a time each one's steps are taken in order, once, by its own MD5."""
+    desk = Desk()
+    payloads = [
+        [os.urandom(100 + 7 * which + 300 * KIB * (step == which % 3)) for step in range(4)]
+        for which in range(50)
+    ]
+
+    async def take_all() -> list[tuple[bytes, list[bytes]]]:
+        with a_call() as call:
+            return await asyncio.gather(*(take(desk, call, pieces) for pieces in payloads))
+
+    for pieces, (digest, written) in zip(payloads, asyncio.run(take_all()), strict=True):
+        assert written == pieces
+        assert digest == hashlib.md5(b"".join(pieces), usedforsecurity=False).digest()
+    assert_idle(desk)
+
+
+def test_those_that_wait_are_hashed_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What arrives while all threads are busy is given to one call of MD5, up to its bound."""
+    monkeypatch.setattr(steps, "CORES", 0)  # one thread, and none that has a step alone
+    desk, sizes, gate = Desk(), list[int](), Event()
+    update_all = md5.update_all
+
+    def count(pairs: list[Any]) -> None:
+        sizes.append(len(pairs))
+        update_all(pairs)
+
+    monkeypatch.setattr(md5, "update_all", count)
+
+    async def take_all() -> None:
+        with a_call() as call:
+            first = Step(b"first", md5.new(), [lambda _: gate.wait()])
+            others = [Step(b"other", md5.new(), []) for _ in range(20)]
+            tasks = [asyncio.ensure_future(desk.work(call, each)) for each in [first, *others]]
+            await asyncio.sleep(0)  # all are at the desk
+            gate.set()
+            await asyncio.gather(*tasks)
+
+    asyncio.run(take_all())
+    assert sum(sizes) == 21
+    assert max(sizes) == md5.LANES
+    assert_idle(desk)
+
+
+@pytest.mark.usefixtures("_implementation")
+def test_what_goes_wrong_is_told_to_whom_it_belongs() -> None:
+    """A step that fails, or whose waiter has gone, takes no other with it."""
+    desk = Desk()
+
+    def refuse(_: object) -> None:
+        raise OSError("no room")
+
+    async def take_all() -> list[Any]:
+        with a_call() as call:
+            works: list[Callable[[Any], None]] = [refuse, len]  # type: ignore[list-item]
+            tasks = [
+                asyncio.ensure_future(
+                    desk.work(call, Step(b"data", md5.new(), [works[which % 2]], lambda: "done"))
+                )
+                for which in range(20)
+            ]
+            await asyncio.sleep(0)
+            tasks[1].cancel()
+            return await asyncio.gather(*tasks, return_exceptions=True)
+
+    outcomes = asyncio.run(take_all())
+    assert isinstance(outcomes[1], asyncio.CancelledError)
+    assert [str(each) for each in outcomes[::2]] == ["no room"] * 10
+    assert outcomes[3::2] == ["done"] * 9
+    assert_idle(desk)
+
+
+def test_memory_is_let_go() -> None:
+    """Once a step is done, nobody at the desk refers to its bytes any more."""
+    desk, held = Desk(), [bytearray(400 * KIB) for _ in range(20)]
+
+    async def take_all() -> None:
+        with a_call() as call:
+            await asyncio.gather(
+                *(desk.work(call, Step(memoryview(each), md5.new(), [])) for each in held)
+            )
+        for each in held:
+            each.clear()  # BufferError, were it still lent
+
+    asyncio.run(take_all())
+
+
+def assert_idle(desk: Desk) -> None:
+    """Nothing is left at a desk, and nobody works there."""
+    assert not desk._arrived
+    assert not desk._hashed
+    assert (desk._steps, desk._hands) == (0, 0)
