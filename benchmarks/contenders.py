@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -58,7 +59,16 @@ def checked_out(commit: str, directory: Path) -> Iterator[tuple[str, Path]]:
     tree = directory / f"tree-{name}"
     tree.mkdir()
     subprocess.run(["tar", "-x", "-C", tree], input=_git("archive", name), check=True)
+    _compile(tree)
     yield name, tree
+
+
+def _compile(tree: Path) -> None:
+    """Make the compiled part of a tree, if it has one and there is a compiler, as `make` does."""
+    build = "import setuptools; setuptools.setup()"
+    arguments = ["--quiet", "build_ext", "--inplace"]
+    command = [sys.executable, "-W", "ignore", "-c", build, *arguments]
+    subprocess.run(command, cwd=tree, stderr=subprocess.DEVNULL, check=False)
 
 
 def _git(*arguments: str) -> bytes:

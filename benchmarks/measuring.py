@@ -130,7 +130,8 @@ class Subject:
         if work.operation is Operation.DELETE:
             rate = self.delete_rates.get(work.connections) or DELETES_A_SECOND
             rate = min(rate, 1500) if work.connections == 1 else rate
-            self.stored[-1] = self._fill("delete", work.size, math.ceil(rate * seconds))
+            count = min(math.ceil(rate * seconds), FILL_BYTES_MAX // work.size)
+            self.stored[-1] = self._fill("delete", work.size, max(work.connections, count))
         elif work.operation in {Operation.LIST, Operation.FOLDERS}:
             self._fill_lists()
         elif work.operation is Operation.STREAM_GET:

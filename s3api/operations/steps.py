@@ -1,8 +1,8 @@
-"""Where large payloads are hashed and written, a step of about 1 MiB at a time, by threads.
+"""Where payloads are hashed side by side, and large ones written, a step of 1 MiB at a time.
 
-To hand a step over costs as much as to hash some 64 KiB. One payload alone has several threads, if
-cores are idle; of many the MD5s are computed side by side (`s3api.md5`): the more wait, the less
-each of them costs.
+To hand a step to a thread costs as much as to hash some 64 KiB. One payload alone has several
+threads, if cores are idle; of many the MD5s are computed side by side (`s3api.md5`): the more wait,
+the less each of them costs.
 """
 
 from __future__ import annotations
@@ -94,6 +94,7 @@ class Desk:
         self._arrived: deque[Step] = deque()
         self._hashed: deque[Step] = deque()  # as far as their MD5 goes
         self._hands = 0  # threads at work on these two
+        self._waiting: list[tuple[Md5, Bytes]] = []  # too small for a thread
 
     async def work(self, call: Call, step: Step) -> Any:
         """Do what is to be done with a step; return the result of its end."""
@@ -104,6 +105,22 @@ class Desk:
             return await _alone(call, step)
         finally:
             self._steps -= 1
+
+    async def hash_with_others(self, running: Md5, data: Bytes) -> None:
+        """Hash what is too small for a thread, with all that came in this round of the loop.
+
+        The first to come back does it for all.
+        """
+        if len(self._waiting) >= md5.LANES:
+            self._waiting = []
+        waiting = self._waiting
+        waiting.append((running, data))
+        try:
+            await asyncio.sleep(0)
+        finally:
+            if waiting:
+                md5.update_all(waiting)
+                waiting.clear()
 
     async def _among_others(self, call: Call, step: Step) -> Any:
         outcome = step.expect()

@@ -134,6 +134,28 @@ def test_what_goes_wrong_is_told_to_whom_it_belongs() -> None:
     assert_idle(desk)
 
 
+@pytest.mark.usefixtures("_implementation")
+def test_small_ones_are_hashed_in_one_round() -> None:
+    """Payloads that come in one round of the loop, more than go at a time, each have their MD5."""
+    desk, payloads = Desk(), [os.urandom(20 * KIB + which) for which in range(3 * md5.LANES + 1)]
+
+    async def take_one(payload: bytes) -> bytes:
+        running = md5.new()
+        for half in (payload[:999], payload[999:]):
+            await desk.hash_with_others(running, half)
+        return running.digest()
+
+    async def take_all() -> list[bytes]:
+        tasks = [asyncio.ensure_future(take_one(payload)) for payload in payloads]
+        gone = asyncio.ensure_future(take_one(b"gone"))
+        await asyncio.sleep(0)
+        gone.cancel()
+        return await asyncio.gather(*tasks)
+
+    wanted = [hashlib.md5(payload, usedforsecurity=False).digest() for payload in payloads]
+    assert asyncio.run(take_all()) == wanted
+
+
 def test_memory_is_let_go() -> None:
     """Once a step is done, nobody at the desk refers to its bytes any more."""
     desk, held = Desk(), [bytearray(400 * KIB) for _ in range(20)]
