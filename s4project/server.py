@@ -52,7 +52,7 @@ HEARTBEAT_DIRECTORY: Final = Path("/dev/shm")  # noqa: S108  # memory: an idle s
 log = structlog.get_logger(__name__)
 
 
-class CannotListenError(Exception):
+class CannotListenError(OSError):
     """A socket could not be opened; the text says which and why."""
 
 

@@ -23,7 +23,6 @@ from iam.sealing import SealingError
 from s4project import logs
 from s4project.machine import MachineError, demand_directory, demand_files, doubts
 from s4project.processes import LockedError
-from s4project.server import CannotListenError
 from s4project.setting_table import DAY_SECONDS
 from storage_engine.errors import EngineError, NewerStore
 
@@ -35,7 +34,6 @@ log = structlog.get_logger(__name__)
 
 EVERY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  # recognised, not bound
 OBSTACLES: Final = (
-    CannotListenError,
     DatabaseError,
     EngineError,
     IdentityError,
