@@ -28,6 +28,7 @@ BROAD_EXCEPT = ["s3api/app.py", "s4project/logs/lines.py"]
 # These hand what they caught on: to the coroutine they stand for, to the future of a caller.
 HANDS_ON_WHAT_IT_CAUGHT = {
     "s3api/http/body.py",
+    "s3api/operations/steps.py",
     "storage_engine/commit.py",
     "storage_engine/group_writer.py",
     "storage_engine/tickets.py",
