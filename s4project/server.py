@@ -26,6 +26,7 @@ from gunicorn.errors import HaltServer
 
 import s4project.uptime  # noqa: F401  # the clock starts by it
 from s4project import rate_table
+from s4project.accepting import Attendance
 from s4project.edge import Limits
 from s4project.forwarding import Proxies
 from s4project.logs import ArbiterLogger
@@ -159,7 +160,8 @@ class Application(gunicorn.app.base.BaseApplication):  # type: ignore[misc]  # g
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.readiness = -1  # the pipe on which workers report, set by the arbiter
-        self.column = 0  # of the rate table, of the worker that is made next
+        self.column = 0  # of the tables that workers share, of the one that is made next
+        self.attendance: Attendance  # set by the arbiter
         super().__init__()
 
     def load_config(self) -> None:
@@ -196,6 +198,7 @@ class Arbiter(gunicorn.arbiter.Arbiter):  # type: ignore[misc]  # gunicorn is un
         # For two generations of workers, of which the one goes while the other comes.
         self.columns = 2 * app.plan.workers + 2
         rate_table.share(self.columns)
+        app.attendance = Attendance(self.columns)
         self.coming = 0  # workers of the next generation that do not accept yet
         self.last_old_age = 0  # of the generation that goes when they do
         self.is_stopping = False
@@ -217,11 +220,13 @@ class Arbiter(gunicorn.arbiter.Arbiter):  # type: ignore[misc]  # gunicorn is un
 
     def spawn_worker(self) -> int:
         """Fork a worker, which lets the signals through when it has its own handlers."""
-        taken = {worker.column for worker in self.WORKERS.values()}
-        self.app.column = rate_table.free_column(taken, self.columns)
+        self.app.column = rate_table.free_column(self._columns_taken(), self.columns)
         with signals_held():
             pid: int = super().spawn_worker()
             return pid
+
+    def _columns_taken(self) -> set[int]:
+        return {worker.column for worker in self.WORKERS.values()}
 
     def reap_workers(self) -> None:
         """Take note of ended processes."""
@@ -232,6 +237,7 @@ class Arbiter(gunicorn.arbiter.Arbiter):  # type: ignore[misc]  # gunicorn is un
         except HaltServer:  # a worker could not start; when another has said so, once is enough
             if not self.is_stopping:
                 raise
+        self.app.attendance.keep(self._columns_taken())  # nobody is to be waited for who is gone
 
     def handle_chld(self) -> None:
         """Take note of ended processes and of workers that have come to accept."""

@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import gunicorn.arbiter
@@ -21,6 +22,7 @@ from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
 
 from s4project import rate_table
+from s4project.accepting import Connections, Listener
 from s4project.edge import Edge
 from s4project.http2.connection import Http2
 from s4project.processes import end_with_parent, raise_file_limit, release_signals
@@ -31,7 +33,7 @@ from s4project.trace.watches import end_watches
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import FrameType
 
     from uvicorn.config import Config
@@ -84,9 +86,14 @@ class WorkerServer(Server):
     """uvicorn's server with a slow tick that also sweeps the connections."""
 
     def __init__(
-        self, config: Config, on_accepting: Callable[[], None], each_second: Callable[[int], None]
+        self,
+        config: Config,
+        connections: Connections,
+        on_accepting: Callable[[], None],
+        each_second: Callable[[int], None],
     ) -> None:
         super().__init__(config)
+        self.server_state.connections = self.connections = connections
         self.on_accepting = on_accepting
         self.each_second = each_second  # is told how many connect
         self.loop = asyncio.get_running_loop()
@@ -95,10 +102,25 @@ class WorkerServer(Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application and accept connections."""
         waiting = self.loop.create_task(self._wait_for_application())
-        await super().startup(sockets)
+        await super().startup([])  # the application: it is to accept nothing by itself
         waiting.cancel()
         _leave_alone_what_stays()
+        self._listen(sockets or [])
         self.on_accepting()
+
+    def _listen(self, sockets: Sequence[socket.socket]) -> None:
+        """Accept connections, for uvicorn to end that as it would its own."""
+        made: Callable[..., asyncio.Protocol] = self.config.http_protocol_class
+        speak = partial(
+            made,
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+            _loop=self.loop,
+        )
+        self.connections.open()
+        listeners = [Listener(listening, self.connections, speak) for listening in sockets]
+        self.servers = cast("list[asyncio.base_events.Server]", listeners)
 
     async def _wait_for_application(self) -> None:
         """Tell the arbiter that this worker lives; end at once when it is to: nothing is begun."""
@@ -211,7 +233,8 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # gunicorn is untyped
     async def _serve(self) -> None:
         """Serve until told to end."""
         self.config.app = self.wsgi
-        server = WorkerServer(self.config, self._report, self._each_second)
+        connections = Connections(self.app.attendance, self.column)
+        server = WorkerServer(self.config, connections, self._report, self._each_second)
         server.loop.add_signal_handler(signal.SIGQUIT, server.handle_exit, signal.SIGQUIT, None)
         await server.serve(sockets=self.sockets)
         if not server.started:
