@@ -28,6 +28,7 @@ import limits
 import processes
 import rivals
 import servers
+import shares
 import tables
 import works
 from load import BODY_BYTES_MIN, LoadError
@@ -112,12 +113,23 @@ class Bench:
         return found
 
     def _workers(self) -> None:
-        """Measure one worker against one for each core, with nobody pinned."""
+        """Measure one worker against one for each core: nobody pinned, then each with its share."""
         counts = [1, len(self.cores)]
         measured = [contenders.s4(f"{count} worker(s)", count) for count in counts]
         options = self.options
         plan = works.shared_cores(options.only, options.sizes, options.connections)
         self.section("workers, not pinned", measured, plan, is_pinned=False)
+        found = shares.controller()
+        if found is None:
+            self.say(f"\n{shares.TITLE}: not measured, no control group may be made here")
+            return
+        limited = [
+            contenders.shared(each, count, found)
+            for each, count in zip(measured, counts, strict=True)
+        ]
+        usual = works.usual_connections(options.connections)
+        plan = works.shared_cores([], options.sizes, [usual])
+        self.section(shares.TITLE, limited, plan, is_pinned=False)
 
     def section(
         self, title: str, measured: Sequence[Contender], plan: Sequence[Work], *, is_pinned: bool

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import servers
+import shares
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from servers import Server
+    from shares import Controller
 
     Start = Callable[[Path, list[str]], AbstractContextManager[Server]]
 
@@ -37,6 +39,19 @@ def s4(name: str, workers: int, tree: Path = servers.ROOT) -> Contender:
     return Contender(
         name, lambda directory, prefix: servers.s4(directory, workers, prefix, tree=tree)
     )
+
+
+def shared(contender: Contender, workers: int, found: Controller) -> Contender:
+    """Make a contender of one, each of whose processes has a share of a core."""
+
+    @contextmanager
+    def start(directory: Path, prefix: list[str]) -> Iterator[Server]:
+        with ExitStack() as groups, contender.start(directory, prefix) as server:
+            pids = shares.children(server.pid, workers + 1)  # and the jobs process
+            groups.enter_context(shares.limited(found, pids))
+            yield server
+
+    return replace(contender, start=start)
 
 
 def bare(workers: int) -> Contender:

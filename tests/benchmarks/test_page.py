@@ -98,3 +98,14 @@ def test_what_a_second_worker_could_do_leaves_the_client_its_part(page: Any) -> 
     assert found["GET 1 KiB"][5:] == ["1.00", "1.50", "0.25", "0.38"]
     assert found["PUT 1 KiB"][4] == "", "one request at a time never wants all cores"
     assert cells(page.floors(report))["GET 1 KiB, workers for all cores to one"][4] == "**no**"
+
+
+def test_a_second_worker_is_also_seen_where_cores_allow(page: Any) -> None:
+    """What it adds with a share of a core for each has its own table, and is held against 1.7."""
+    rows = [row("GET 1 KiB", 1024, 32, 4000, 7000)]
+    report = {"machine": {"cores": 2}, "limits": LIMITS, "sections": [{"rows": []}, {"rows": []}]}
+    assert page.worker_shares(report).startswith("Not measured")
+    report["sections"] = [{"rows": []}, {"rows": []}, {"rows": rows}]
+    found = cells(page.worker_shares(report))
+    assert found["GET 1 KiB"] == ["32", "4,000", "7,000", "1.75x", "0.40", "0.70", "0.17"]
+    assert cells(page.floors(report))["the same, where cores allow"][3:5] == ["1.75x", "yes"]
