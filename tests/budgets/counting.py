@@ -104,18 +104,20 @@ class Counting:
         """The number of the request that will be asked next."""
         return self._number + 1
 
-    def calls(self, ask: Callable[[Connection, int], None]) -> Calls:
+    def calls(
+        self, ask: Callable[[Connection, int], None], batch: int = BATCH, batches: int = BATCHES
+    ) -> Calls:
         """Count the calls of a request of some kind."""
         least: Counter[tuple[str, str]] | None = None
         self._ask(ask, WARM_UP)
-        for _ in range(BATCHES):
+        for _ in range(batches):
             before = self._told()
-            self._ask(ask, BATCH)
+            self._ask(ask, batch)
             spent = self._told() - before
             if least is None or spent.total() < least.total():
                 least = spent
         assert least is not None
-        return Calls({place: count / BATCH for place, count in least.items()})
+        return Calls({place: count / batch for place, count in least.items()})
 
     def system_calls(
         self, ask: Callable[[Connection, int], None], trace: Path
