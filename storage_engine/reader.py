@@ -12,6 +12,7 @@ import errno
 import threading
 from abc import ABC, abstractmethod
 from bisect import bisect_right
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, Self, final
 
 from awscrt.checksums import crc32c
@@ -24,7 +25,7 @@ from storage_engine.limits import (
     MOVES_FOLLOWED_MAX,
     PUNCH_BYTES_MIN,
 )
-from storage_engine.record import check_blocks, checks_bytes
+from storage_engine.record import check_blocks, checks_bytes, is_block
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -155,7 +156,7 @@ class WholeReader(ObjectReader):
 class PlacedReader(ObjectReader):
     """An object whose bytes lie in volumes, or came in parts."""
 
-    __slots__ = ("_extents", "_files", "_is_closed", "_lock", "_places", "_users")
+    __slots__ = ("_block", "_extents", "_files", "_is_closed", "_lock", "_places", "_users")
 
     def __init__(
         self,
@@ -166,6 +167,10 @@ class PlacedReader(ObjectReader):
     ) -> None:
         super().__init__(info, None)
         self._extents = extents
+        # The only payload, where it is one block: as it is of most objects, and read in one step.
+        self._block: Extent | None = None
+        if 0 < info.size <= BLOCK_BYTES and len(extents.ends) == 1:
+            self._block = extents.known[0]
         self._files = files
         self._places = places
         self._lock = threading.Lock()
@@ -174,7 +179,11 @@ class PlacedReader(ObjectReader):
 
     def read_cached(self, offset: int, length: int) -> Bytes | None:
         """Ask the page cache alone."""
-        data = self._read(offset, length, self._cached_blocks)
+        data: Bytes | None = None
+        if self._block is not None and not offset and length >= self.info.size:
+            data = self._read_block(self._block)
+        if data is None:
+            data = self._read(offset, length, self._cached_blocks)
         if data is None:
             self._files.counts.reads_disk += 1
         else:
@@ -199,8 +208,30 @@ class PlacedReader(ObjectReader):
 
         Of several records only the first is locked now: the others stay for a grace time.
         """
+        if self._block is not None:  # too small to be locked
+            with suppress(Gone):
+                self._acquire(self._block)
+                return
         for number, extent in self._extents.known.items():
             self._find_bytes(extent, is_first=number == 0 and self.info.size > 0)
+
+    def _read_block(self, extent: Extent) -> memoryview | None:
+        """Read the only block from memory; None where that fails, for `_read` to find out why.
+
+        It takes no time to speak of: who closes the object meanwhile waits for it.
+        """
+        with self._lock:
+            file, blob = extent.file, extent.blob
+            if self._is_closed or file is None or blob is None or not extent.checks:
+                return None
+            buffer = lend(extent.size)
+            place = blob.offset + blob.header_bytes
+            try:
+                if file.disk.read_cached(file.descriptor, buffer, place) < extent.size:
+                    return None
+            except OSError:
+                return None
+        return buffer.toreadonly() if is_block(buffer, extent.checks) else None
 
     # --- taking apart --------------------------------------------------------------------------
 

@@ -213,6 +213,11 @@ class BlockChecks:
         self._crc = self._filled = 0
 
 
+def is_block(data: memoryview, checks: bytes) -> bool:
+    """Tell whether a payload of one block is what it was when its checksum was made."""
+    return checks == _CRC.pack(crc32c(data))
+
+
 def check_blocks(data: bytes | memoryview, checks: bytes, first: int) -> None:
     """Compare whole blocks, of which the payload's block `first` is the first, to the checksums.
 

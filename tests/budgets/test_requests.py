@@ -188,7 +188,7 @@ class Body:
 
 
 BODIES: Final = {
-    "64 KiB": Body(64 * KIB, 0, 64 * KIB, frames=185),
+    "64 KiB": Body(64 * KIB, 0, 64 * KIB, frames=180),
     "1 MiB": Body(MIB, 0, MIB, frames=210),
     # With the checksums of 32 blocks.
     "1 MiB, inside blocks": Body(2 * MIB, KIB, MIB, frames=235, reads=2),

@@ -115,6 +115,57 @@ def test_a_reader_ends_where_the_object_ends(engine: StorageEngine) -> None:
         assert reader.read(0, 10) == reader.read_cached(0, 10) == b""
 
 
+@pytest.mark.parametrize("size", [5000, BLOCK_BYTES - 1, BLOCK_BYTES])
+def test_an_object_of_one_block_is_read_in_one_step_and_as_others(
+    engine: StorageEngine, tmp_path: Path, size: int
+) -> None:
+    """Whole and in part it is right; damaged, cold or closed it is what larger ones are."""
+    put(engine, "k", noise(size))
+    volume = volume_path(tmp_path / "store" / "volumes", 1)
+    with engine.open_object(BUCKET, "k") as reader:
+        assert reader.read_cached(0, size) == reader.read_cached(0, MIB) == noise(size)
+        assert reader.read_cached(7, size) == noise(size)[7:]
+        assert reader.read_cached(0, 9) == noise(size)[:9]
+        held = damage(tmp_path / "store", at=1000)
+        with pytest.raises(CorruptBlob, match="block 0"):
+            reader.read_cached(0, size)
+        restore(tmp_path / "store", held, at=1000)
+        assert reader.read_cached(0, size) == noise(size)
+        with volume.open("rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        assert reader.read_cached(0, size) is None
+        assert reader.read(0, size) == noise(size)
+    assert open_volumes(engine) == 0
+    with pytest.raises(ValueError, match="closed"):
+        reader.read_cached(0, size)
+
+
+class FaultyMemory(RealDisk):
+    """A disk whose reads fail at once."""
+
+    refuses = False
+
+    def read_cached(self, descriptor: int, buffer: memoryview, offset: int) -> int:
+        """Fail if told so."""
+        if self.refuses:
+            raise OSError(errno.EIO, "told to fail")
+        return super().read_cached(descriptor, buffer, offset)
+
+
+def test_an_unreadable_block_is_corrupt_in_memory_too(tmp_path: Path) -> None:
+    """An I/O error on the only block is CorruptBlob, and the next read may succeed."""
+    disk = FaultyMemory()
+    with open_engine(tmp_path / "faulty", disk=disk) as engine:
+        put(engine, "k", noise(5000))
+        with engine.open_object(BUCKET, "k") as reader:
+            disk.refuses = True
+            with pytest.raises(CorruptBlob, match="cannot be read"):
+                reader.read_cached(0, 5000)
+            disk.refuses = False
+            assert reader.read_cached(0, 5000) == noise(5000)
+
+
 def test_a_reader_outlives_its_object(tmp_path: Path) -> None:
     """Objects that are overwritten or deleted while they are open are read to the end."""
     later = 10**15
