@@ -22,10 +22,8 @@ from storage_engine.volume import volume_path
 from tests.people import browser, person
 from tests.s4project.probing import ROOT, wait_for
 from tests.storage_engine.engine_steps import attributes, noise, put, put_part
-from tests.stores import opened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from django.http import HttpResponse
@@ -34,15 +32,6 @@ if TYPE_CHECKING:
 
     from iam.models import User
     from storage_engine import StorageEngine
-
-
-@pytest.fixture
-def store(
-    settings: SettingsWrapper, tmp_path: Path, transactional_db: None
-) -> Iterator[StorageEngine]:
-    """Open a store of the test's own."""
-    with opened(settings, tmp_path) as engine:
-        yield engine
 
 
 @pytest.fixture

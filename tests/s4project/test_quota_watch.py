@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from structlog.testing import capture_logs
 
 from buckets import services
@@ -14,25 +13,11 @@ from iam.quotas import Quota
 from s4project.quota_watch import QuotaWatch
 from tests.buckets.contents import put, remove
 from tests.people import person
-from tests.stores import opened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from pytest_django import DjangoAssertNumQueries
-    from pytest_django.fixtures import SettingsWrapper
 
     from storage_engine import StorageEngine
-
-
-@pytest.fixture
-def store(
-    settings: SettingsWrapper, tmp_path: Path, transactional_db: None
-) -> Iterator[StorageEngine]:
-    """Open a store of the test's own."""
-    with opened(settings, tmp_path) as engine:
-        yield engine
 
 
 def told(watch: QuotaWatch) -> list[dict[str, Any]]:

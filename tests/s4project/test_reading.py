@@ -6,7 +6,6 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import pytest
 from django.core.management.color import no_style
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
@@ -25,27 +24,14 @@ from iam.quotas import Quota
 from iam.services import changes
 from storage_engine import LifecycleRule
 from tests.readings import Worker
-from tests.stores import opened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from pytest_django.fixtures import SettingsWrapper
+    from collections.abc import Callable
 
     from storage_engine import StorageEngine
 
 NAMES = ["ada", "bob", "eve"]
 OF_KIND = {"user": User, "group": Group, "role": Role}
-
-
-@pytest.fixture
-def store(
-    settings: SettingsWrapper, tmp_path: Path, transactional_db: None
-) -> Iterator[StorageEngine]:
-    """Open a store of the test's own, with a database whose transactions are real."""
-    with opened(settings, tmp_path) as engine:
-        yield engine
 
 
 def document(resource: str) -> str:
