@@ -241,7 +241,11 @@ async def _receive_large(
             await call.store.on_disk(taking.begin)  # a full disk says so before all was sent
         last = await _pump(call, reader, taking)
         end = partial(taking.end, expectations, reader)
-        received: Received = await _desk.work(call, taking.step(last, end))
+        if reader.length > STEP_BYTES:  # the disk is waited for, which keeps nobody's hash waiting
+            await _desk.work(call, taking.step(last))
+            received: Received = await call.store.on_disk(end)
+        else:
+            received = await _desk.work(call, taking.step(last, end))
     except BaseException:
         await call.store.on_disk(taking.abort)
         raise

@@ -28,6 +28,7 @@ Result = TypeVar("Result")
 
 SIDE_BY_SIDE_BYTES: Final = 256 * 1024  # from here on a second thread gains more than it costs
 CORES: Final = len(os.sched_getaffinity(0))
+HANDS_MAX: Final = 16  # half of a store's threads: who reads has the other, while uploads never end
 
 
 class Step:
@@ -85,6 +86,36 @@ def _settle(future: asyncio.Future[Any], settle: Callable[[Any], None], outcome:
         settle(outcome)
 
 
+class _Crowd:
+    """Payloads of one round of the loop, and of one thread's loop."""
+
+    __slots__ = ("_error", "_is_over", "_thread", "pairs")
+
+    def __init__(self) -> None:
+        self.pairs: list[tuple[Md5, Bytes]] = []
+        self._thread = threading.get_ident()
+        self._is_over = False
+        self._error: BaseException | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether one more may join."""
+        is_here = self._thread == threading.get_ident()
+        return is_here and not self._is_over and len(self.pairs) < md5.LANES
+
+    def hash(self) -> None:
+        """Hash all, once; what went wrong is told to each of them: nobody's MD5 is complete."""
+        if not self._is_over:
+            self._is_over = True
+            try:
+                md5.update_all(self.pairs)
+            except BaseException as error:  # noqa: BLE001  # raised below, to each
+                self._error = error
+            self.pairs.clear()
+        if self._error is not None:
+            raise self._error
+
+
 class Desk:
     """Takes steps of all payloads in."""
 
@@ -93,8 +124,8 @@ class Desk:
         self._lock = threading.Lock()
         self._arrived: deque[Step] = deque()
         self._hashed: deque[Step] = deque()  # as far as their MD5 goes
-        self._hands = 0  # threads at work on these two
-        self._waiting: list[tuple[Md5, Bytes]] = []  # too small for a thread
+        self._hands: set[object] = set()  # threads at work on these two, or on their way
+        self._crowd = _Crowd()  # of those too small for a thread
 
     async def work(self, call: Call, step: Step) -> Any:
         """Do what is to be done with a step; return the result of its end."""
@@ -111,16 +142,14 @@ class Desk:
 
         The first to come back does it for all.
         """
-        if len(self._waiting) >= md5.LANES:
-            self._waiting = []
-        waiting = self._waiting
-        waiting.append((running, data))
+        crowd = self._crowd
+        if not crowd.is_open:
+            crowd = self._crowd = _Crowd()
+        crowd.pairs.append((running, data))
         try:
             await asyncio.sleep(0)
         finally:
-            if waiting:
-                md5.update_all(waiting)
-                waiting.clear()
+            crowd.hash()
 
     async def _among_others(self, call: Call, step: Step) -> Any:
         outcome = step.expect()
@@ -130,22 +159,29 @@ class Desk:
         return await outcome
 
     def _call_hand(self, begin: Callable[..., object]) -> None:
-        """Have one more thread help, if there is a core for it."""
-        with self._lock:
-            if self._hands >= CORES + 1:  # one may wait for the disk
-                return
-            self._hands += 1
-        try:
-            begin(self._help, begin)
-        except BaseException:
-            with self._lock:
-                self._hands -= 1
-            raise
+        """Have one more thread help, if there is a core for it.
 
-    def _help(self, begin: Callable[..., object]) -> None:
+        RuntimeError when no thread is to be had, and none is at work that would come to it.
+        """
+        hand = object()
+        with self._lock:
+            if len(self._hands) >= min(CORES + 1, HANDS_MAX):  # one may wait for the disk
+                return
+            self._hands.add(hand)
+        try:
+            begin(self._help, begin, hand)
+        except RuntimeError:
+            with self._lock:
+                self._hands.discard(hand)
+                if not self._hands:
+                    raise
+
+    def _help(self, begin: Callable[..., object], hand: object) -> None:
         """Finish what is hashed before more is hashed: so those that wait become many."""
         while True:
             with self._lock:
+                if hand not in self._hands:  # no thread began for it, and a later one found it
+                    return
                 if self._hashed:
                     steps = [self._hashed.popleft()]
                     is_hashed = True
@@ -154,7 +190,7 @@ class Desk:
                     steps = [self._arrived.popleft() for _ in range(count)]
                     is_hashed = False
                 else:
-                    self._hands -= 1
+                    self._hands.remove(hand)
                     return
             if is_hashed:
                 steps.pop().finish()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from s3api import md5
+from s3api.context import S3Config
 from s3api.operations import steps
 from s3api.operations.steps import Desk, Step
 
@@ -134,6 +135,90 @@ def test_what_goes_wrong_is_told_to_whom_it_belongs() -> None:
     assert_idle(desk)
 
 
+def test_a_pool_that_gives_no_thread_leaves_nobody_waiting() -> None:
+    """A thread that cannot have another one help does alone what it has begun."""
+    desk, asked = Desk(), 0
+
+    async def take_all() -> list[Any]:
+        with a_call() as call:
+            begin = call.store.begin_on_disk
+
+            def refuse(*arguments: Any) -> None:
+                nonlocal asked
+                asked += 1
+                if asked > 1:
+                    raise RuntimeError("can't start new thread")
+                begin(*arguments)
+
+            monkey: Any = call.store
+            monkey.begin_on_disk = refuse
+            gate = Event()
+            works: list[Callable[[Any], Any]] = [lambda _: gate.wait()]
+            tasks = [
+                asyncio.ensure_future(desk.work(call, Step(b"step", md5.new(), works, lambda: 1)))
+                for _ in range(9)
+            ]
+            await asyncio.sleep(0)
+            gate.set()
+            return await asyncio.wait_for(asyncio.gather(*tasks), 20)
+
+    assert asyncio.run(take_all()) == [1] * 9
+    assert asked > 1
+    assert_idle(desk)
+
+
+def test_no_thread_at_all_is_told() -> None:
+    """Where no thread can begin, whoever waits is told; a late start of it harms nothing."""
+    desk, late = Desk(), list[tuple[Any, ...]]()
+
+    def refuse(*arguments: Any) -> None:
+        late.append(arguments)
+        raise RuntimeError("can't start new thread")
+
+    async def take() -> None:
+        with a_call() as call:
+            monkey: Any = call.store
+            monkey.begin_on_disk = refuse
+            with pytest.raises(RuntimeError, match="thread"):
+                await desk.work(call, Step(b"step", md5.new(), []))
+
+    asyncio.run(take())
+    for function, *arguments in late:
+        function(*arguments)
+    assert not desk._hands
+
+
+def test_threads_are_left_to_who_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many cores there are, uploads take half of a store's threads at most."""
+    monkeypatch.setattr(steps, "CORES", 100)
+    desk, gate, most = Desk(), Event(), 0
+
+    async def take_all() -> None:
+        nonlocal most
+        with a_call() as call:
+            begin = call.store.begin_on_disk
+
+            def count(*arguments: Any) -> None:
+                nonlocal most
+                most = max(most, len(desk._hands))
+                begin(*arguments)
+
+            monkey: Any = call.store
+            monkey.begin_on_disk = count
+            works: list[Callable[[Any], Any]] = [lambda _: gate.wait()]
+            tasks = [
+                asyncio.ensure_future(desk.work(call, Step(b"step", md5.new(), works)))
+                for _ in range(50)
+            ]
+            await asyncio.sleep(0)
+            gate.set()
+            await asyncio.gather(*tasks)
+
+    asyncio.run(take_all())
+    assert S3Config().threads >= steps.HANDS_MAX * 2
+    assert most == steps.HANDS_MAX
+
+
 @pytest.mark.usefixtures("_implementation")
 def test_small_ones_are_hashed_in_one_round() -> None:
     """Payloads that come in one round of the loop, more than go at a time, each have their MD5."""
@@ -156,6 +241,56 @@ def test_small_ones_are_hashed_in_one_round() -> None:
     assert asyncio.run(take_all()) == wanted
 
 
+def test_small_ones_that_go_wrong_are_told_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a round's MD5s fail, none of it goes on with half an MD5, and the next round is well."""
+    desk, update_all, calls = Desk(), md5.update_all, 0
+
+    def refuse(pairs: list[Any]) -> None:
+        nonlocal calls
+        calls += 1
+        update_all(pairs[:2])
+        if calls == 1:
+            raise MemoryError
+
+    async def take_all() -> list[Any]:
+        tasks = [desk.hash_with_others(md5.new(), b"piece") for _ in range(4)]
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    monkeypatch.setattr(md5, "update_all", refuse)
+    assert [type(each) for each in asyncio.run(take_all())] == [MemoryError] * 4
+    monkeypatch.setattr(md5, "update_all", update_all)
+    assert asyncio.run(take_all()) == [None] * 4
+
+
+def test_loops_of_two_threads_do_not_share_a_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another thread's loop brings while a round is hashed is hashed too."""
+    desk, update_all, inside, brought = Desk(), md5.update_all, Event(), Event()
+
+    def slow(pairs: list[Any]) -> None:
+        first, taken = not inside.is_set(), pairs.copy()
+        inside.set()
+        if first:
+            brought.wait(20)
+        update_all(taken)
+
+    async def take(ours: Any, is_second: bool) -> None:
+        work = asyncio.ensure_future(desk.hash_with_others(ours, b"piece"))
+        if is_second:
+            await asyncio.sleep(0)
+            brought.set()
+        await work
+
+    monkeypatch.setattr(md5, "update_all", slow)
+    both = [md5.new(), md5.new()]
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(asyncio.run, take(both[0], False))
+        assert inside.wait(20)
+        asyncio.run(take(both[1], True))
+        first.result()
+    wanted = hashlib.md5(b"piece", usedforsecurity=False).digest()
+    assert [each.digest() for each in both] == [wanted] * 2
+
+
 def test_memory_is_let_go() -> None:
     """Once a step is done, nobody at the desk refers to its bytes any more."""
     desk, held = Desk(), [bytearray(400 * KIB) for _ in range(20)]
@@ -175,4 +310,4 @@ def assert_idle(desk: Desk) -> None:
     """Nothing is left at a desk, and nobody works there."""
     assert not desk._arrived
     assert not desk._hashed
-    assert (desk._steps, desk._hands) == (0, 0)
+    assert (desk._steps, len(desk._hands)) == (0, 0)
