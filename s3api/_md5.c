@@ -164,7 +164,7 @@ static void hash_two(Lane *left, Lane *right, size_t blocks) {
 #ifdef HAS_LANES
 
 typedef uint32_t Four __attribute__((vector_size(16)));
-typedef uint32_t FourAnywhere __attribute__((vector_size(16), aligned(1)));
+typedef uint32_t FourAnywhere __attribute__((vector_size(16), aligned(1), may_alias));
 typedef uint32_t Sixteen __attribute__((vector_size(64)));
 
 typedef union {
@@ -256,6 +256,8 @@ static void hash_all(Lane **lanes, int count) {
 
 /* Takes the bytes that fill the last block; answers the whole blocks behind them. */
 static Lane begin(State *state, const uint8_t *data, size_t length) {
+    if (length == 0) /* of which data may be NULL */
+        return (Lane){state->words, data, 0};
     size_t held = state->bytes % BLOCK_BYTES;
     state->bytes += length;
     if (held > 0) {
@@ -345,18 +347,23 @@ static void let_go(PyObject *hashers[], Py_buffer views[], int count) {
 /* Takes hold of all that up to LANES pairs (MD5, bytes) name; of nothing when one is wrong: -1. */
 static int take_hold(PyObject *pairs, PyObject *hashers[], Py_buffer views[], int count) {
     for (int one = 0; one < count; one++) {
-        PyObject *pair = PyList_GetItem(pairs, one), *hasher, *data;
+        PyObject *pair = PyList_GetItem(pairs, one), *data;
         int is_pair = pair != NULL && PyTuple_Check(pair)
-                      && PyArg_ParseTuple(pair, "O!O", md5_type, &hasher, &data)
-                      && PyObject_GetBuffer(data, &views[one], PyBUF_SIMPLE) == 0;
+                      && PyArg_ParseTuple(pair, "O!O", md5_type, &hashers[one], &data);
+        if (is_pair) {
+            Py_INCREF(hashers[one]); /* first: what lends its bytes may be Python, and empty the list */
+            Py_INCREF(data);
+            is_pair = PyObject_GetBuffer(data, &views[one], PyBUF_SIMPLE) == 0;
+            Py_DECREF(data);
+            if (!is_pair)
+                Py_DECREF(hashers[one]);
+        }
         if (!is_pair) {
             if (!PyErr_Occurred())
                 PyErr_SetString(PyExc_TypeError, "pairs of an MD5 and bytes are wanted");
             let_go(hashers, views, one);
             return -1;
         }
-        hashers[one] = hasher;
-        Py_INCREF(hasher);
     }
     return 0;
 }
@@ -421,10 +428,10 @@ PyMODINIT_FUNC PyInit__md5(void) {
     if (module == NULL)
         return NULL;
     md5_type = (PyTypeObject *)PyType_FromSpec(&md5_spec);
-    if (md5_type == NULL || PyModule_AddObjectRef(module, "MD5", (PyObject *)md5_type) < 0) {
+    if (md5_type == NULL || PyModule_AddObjectRef(module, "MD5", (PyObject *)md5_type) < 0
+        || PyModule_AddIntConstant(module, "LANES", LANES) < 0) {
         Py_DECREF(module);
         return NULL;
     }
-    PyModule_AddIntConstant(module, "LANES", LANES);
     return module;
 }

@@ -13,14 +13,40 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 try:
     from s3api import _md5
-except ImportError:
+except (ImportError, SystemError):  # there is none, or it was built for another machine
     _md5 = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from types import ModuleType
 
 LANES: Final = 16  # of payloads that `update_all` takes at a time
-IS_COMPILED: Final = _md5 is not None
+
+
+def _is_right(module: ModuleType | None) -> bool:
+    """Whether it computes what hashlib does: a compiler may err, and a file may be an older S4's.
+
+    One, two and many payloads at a time are hashed by code of their own.
+    """
+    if module is None:
+        return False
+    for count in (1, 2, LANES):
+        pieces = [bytes(range(50, 50 + count)) * (20 + one) for one in range(count)]
+        try:
+            hashers = [module.MD5() for _ in pieces]
+            for _ in range(2):
+                module.update_all(list(zip(hashers, pieces, strict=True)))
+            hashers[0].update(pieces[0])
+            found = [hasher.digest() for hasher in hashers]
+        except (AttributeError, TypeError):
+            return False
+        wanted = [pieces[0] * 3, *(piece * 2 for piece in pieces[1:])]
+        if found != [hashlib.md5(each, usedforsecurity=False).digest() for each in wanted]:
+            return False
+    return True
+
+
+IS_COMPILED: Final = _is_right(_md5)
 
 
 class Md5(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import partial
 from hashlib import md5 as _hashlib_md5
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -121,3 +122,20 @@ def test_it_is_made_of_nothing() -> None:
     for arguments, names in [((b"bytes",), {}), ((), {"usedforsecurity": False})]:
         with pytest.raises(TypeError):
             maker(*arguments, **names)
+
+
+@compiled
+@pytest.mark.parametrize("wrong", ["MD5", "update_all", "digests", "lanes"])
+def test_what_is_compiled_wrongly_is_not_used(wrong: str) -> None:
+    """A part that lacks something, or computes something else, is no part of S4."""
+    part: Any = md5._md5
+    other = SimpleNamespace(MD5=part.MD5, update_all=part.update_all)
+    assert md5._is_right(other)
+    if wrong == "digests":
+        other.MD5 = reference
+        other.update_all = lambda pairs: md5._update_all(pairs[::-1][1:])
+    elif wrong == "lanes":
+        other.update_all = lambda pairs: part.update_all(pairs[:15])
+    else:
+        delattr(other, wrong)
+    assert not md5._is_right(other)
