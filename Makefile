@@ -19,8 +19,9 @@ $(STAMP): requirements.lock s3api/_md5.c
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing what S4 needs into $(VENV) (once) ..."
 	@$(BIN)/python -m pip install --quiet --require-hashes --disable-pip-version-check -r requirements.lock
-	@$(BIN)/python -W ignore -c 'import setuptools; setuptools.setup()' --quiet build_ext --inplace --build-temp $(VENV)/build 2>$(VENV)/compiled.log || true
-	@ls s3api/_md5.*so >/dev/null 2>&1 || echo "S4 does without its compiled part, at a third more CPU for large uploads (Debian: apt install gcc python3-dev)"
+	@rm -f s3api/_md5.*so
+	@$(BIN)/python -W ignore -c 'import setuptools; setuptools.setup()' --quiet build_ext --force --inplace --build-temp $(VENV)/build --build-lib $(VENV)/build 2>$(VENV)/compiled.log || true
+	@ls s3api/_md5.*so >/dev/null 2>&1 || echo "S4 does without its compiled part, at a third more CPU for large uploads (Debian: apt install gcc python3-dev; then make clean)"
 	@touch $(STAMP)
 
 #: make serve     run S4 here: S3 on 127.0.0.1:9000, console on 127.0.0.1:9001 (S4_* settings from the environment)
@@ -151,4 +152,4 @@ soak: $(STAMP)
 
 #: make clean     remove the virtual environment, the clients and caches (never the data)
 clean:
-	@rm -rf $(VENV) $(DOCS) docs/_build .clients .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
+	@rm -rf $(VENV) s3api/_md5.*so $(DOCS) docs/_build .clients .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
