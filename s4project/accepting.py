@@ -3,25 +3,30 @@
 All workers wait at the same sockets, and who comes wakes them all. The event loop's own server
 takes whoever waits there until nobody does: of 32 connections made at once, one of two workers had
 between 17 and all of them, and while it was at its limit the other was not. Here a worker that has
-more than another leaves the next one to that for a moment. Knows nothing of what is spoken.
+more than another leaves the next one to that for a moment: as long as that takes to wake. It looks
+on meanwhile, for whom two workers leave to each other has nobody. Knows nothing of what is spoken.
 """
 
 from __future__ import annotations
 
 import asyncio
 import mmap
+import os
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     Take = Callable[[], asyncio.Protocol]
 
 CELL_BYTES: Final = 4
+COUNTS: Final = 1 << 8 * CELL_BYTES  # what a cell counts to, and begins anew
 LEAVE_SECONDS: Final = 0.002  # a worker that is not busy comes in a tenth of that
+DOUBT_SECONDS: Final = 0.1  # after he did not come, until one is left to him again
 AT_ONCE_MAX: Final = 64  # of those who wait, before others are heard that are connected already
 PAUSE_SECONDS: Final = 1.0  # after the system would not give one
 SLACK_SHARE: Final = 8  # one in so many is no difference: crowds are let in without many turns
@@ -33,14 +38,28 @@ class Attendance:
     """How many connections each worker has, in memory that is made before they are forked.
 
     Each writes a column of its own; 0 is nobody who accepts, else it is one more than he has.
+    Beside it stands how many were accepted there, which goes on with who has the column next.
     """
 
     def __init__(self, columns: int) -> None:
         self._cells = memoryview(mmap.mmap(-1, columns * CELL_BYTES)).cast("I")
+        self._accepted = memoryview(mmap.mmap(-1, columns * CELL_BYTES)).cast("I")
 
     def note(self, column: int, connections: int) -> None:
         """Tell how many connections a worker has that accepts more."""
         self._cells[column] = connections + 1
+
+    def count(self, column: int) -> None:
+        """Tell that a worker has accepted one."""
+        self._accepted[column] = (self._accepted[column] + 1) % COUNTS
+
+    def accepted(self, column: int) -> int:
+        """Tell a number that changes when a worker accepts."""
+        return self._accepted[column]
+
+    def accepted_beside(self, column: int) -> int:
+        """Tell a number that changes when another worker accepts."""
+        return sum(self._accepted) - self._accepted[column]
 
     def leave(self, column: int) -> None:
         """Tell that a worker accepts no more, or is no more."""
@@ -52,11 +71,14 @@ class Attendance:
             if column not in columns:
                 self.leave(column)
 
-    def fewest_beside(self, column: int) -> int | None:
-        """Tell how many the worker has that has fewest but this; None: there is no other."""
-        cells = self._cells.tolist()
-        cells[column] = 0
-        return min(filter(None, cells), default=0) - 1 if any(cells) else None
+    def fewest_beside(self, column: int, but: Collection[int] = ()) -> tuple[int, int] | None:
+        """Tell how many the worker has that has fewest but some, and its column; None: no other."""
+        others = [
+            (cell - 1, other)
+            for other, cell in enumerate(self._cells)
+            if cell and other != column and other not in but
+        ]
+        return min(others, default=None)
 
 
 class Connections(set[Any]):
@@ -64,14 +86,16 @@ class Connections(set[Any]):
 
     def __init__(self, attendance: Attendance, column: int) -> None:
         super().__init__()
-        self._attendance = attendance
-        self._column = column
+        self.attendance = attendance
+        self.column = column
         self.coming = 0  # accepted, and not yet among these
+        self._begun = 0  # accepted, and perhaps among these, but the loop is still at it
         self.is_open = False  # more are accepted
 
     def add(self, connection: Any) -> None:
-        """Let one in."""
+        """Let one in: it is not counted twice, or another would seem to have fewer."""
         super().add(connection)
+        self.coming -= self.coming > 0
         self.tell()
 
     def discard(self, connection: Any) -> None:
@@ -82,7 +106,7 @@ class Connections(set[Any]):
     def tell(self) -> None:
         """Show how many there are."""
         if self.is_open:
-            self._attendance.note(self._column, len(self) + self.coming)
+            self.attendance.note(self.column, len(self) + self.coming)
 
     def open(self) -> None:
         """Show that more are accepted."""
@@ -92,13 +116,28 @@ class Connections(set[Any]):
     def close(self) -> None:
         """Show that no more are."""
         self.is_open = False
-        self._attendance.leave(self._column)
+        self.attendance.leave(self.column)
 
-    @property
-    def are_many(self) -> bool:
-        """Whether another worker has fewer."""
-        fewest = self._attendance.fewest_beside(self._column)
-        return fewest is not None and len(self) + self.coming > fewest + fewest // SLACK_SHARE
+    def expect(self) -> None:
+        """Count one that was accepted, before it is here."""
+        self.coming += 1
+        self._begun += 1
+        self.attendance.count(self.column)
+        self.tell()
+
+    def end_beginning(self) -> None:
+        """Note that one of those is here, or will not be."""
+        self._begun -= 1
+        self.coming = min(self.coming, self._begun)
+        self.tell()
+
+    def who_has_fewer(self, but: Collection[int]) -> int | None:
+        """Name the column of who has fewest, of all but some, if those are fewer than here."""
+        found = self.attendance.fewest_beside(self.column, but)
+        if found is None:
+            return None
+        fewest, column = found
+        return column if len(self) + self.coming > fewest + fewest // SLACK_SHARE else None
 
 
 class Listener:
@@ -112,7 +151,11 @@ class Listener:
         self._take = take
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._beyond = 1  # how many are taken that nobody else has come for
+        self._seen = -1  # what others had accepted when one was left to them
+        self._left_at = 0.0
+        # Who did not come: by column, what he had accepted, and until when nothing is left to him.
+        self._doubted: dict[int, tuple[int, float]] = {}
+        self._turn = AT_ONCE_MAX  # how many are taken in one, while somebody is doubted
         listening.setblocking(False)  # noqa: FBT003  # the system call's own form
         self._watch()
 
@@ -137,24 +180,42 @@ class Listener:
         self._loop.remove_reader(self._socket.fileno())
 
     def _let_in(self) -> None:
-        """Take those who wait, until this worker has more than another."""
-        for _ in range(AT_ONCE_MAX):
-            if self._connections.are_many:
-                self._rest()
-                self._timer = self._loop.call_later(LEAVE_SECONDS, self._insist)
+        """Take those who wait, until this worker has more than another who comes for them."""
+        self._trust()
+        for _ in range(self._turn):
+            if (column := self._connections.who_has_fewer(self._doubted)) is not None:
+                self._leave(column)
                 return
             if not self._accept():
                 return
-            self._beyond = 1
+        self._turn = min(self._turn + 1, AT_ONCE_MAX)
 
-    def _insist(self) -> None:
-        """Take what was left to others and they did not come for: each time twice as many."""
-        self._watch()
-        for _ in range(self._beyond):
-            if not self._accept():
-                self._beyond = 1
-                return
-        self._beyond = min(2 * self._beyond, AT_ONCE_MAX)
+    def _leave(self, column: int) -> None:
+        """Leave the next one to a worker, for a moment: the loop calls again while it waits.
+
+        Who does not come in time is doubted, and what would be his is taken: in each turn one more.
+        """
+        attendance = self._connections.attendance
+        now, seen = perf_counter(), attendance.accepted_beside(self._connections.column)
+        if seen != self._seen:
+            self._seen, self._left_at = seen, now
+        if now - self._left_at < LEAVE_SECONDS:
+            os.sched_yield()  # he may want this core
+        else:
+            self._doubted[column] = attendance.accepted(column), now + DOUBT_SECONDS
+            self._seen, self._turn = -1, 1
+
+    def _trust(self) -> None:
+        """Doubt nobody any more who has accepted since, or for long."""
+        if self._doubted:
+            now, attendance = perf_counter(), self._connections.attendance
+            self._doubted = {
+                column: (accepted, until)
+                for column, (accepted, until) in self._doubted.items()
+                if now < until and attendance.accepted(column) == accepted
+            }
+        if not self._doubted:
+            self._turn = AT_ONCE_MAX
 
     def _accept(self) -> bool:
         """Take one; False: there is none, or the system does not give it."""
@@ -169,17 +230,15 @@ class Listener:
             self._rest()
             self._timer = self._loop.call_later(PAUSE_SECONDS, self._watch)
             return False
-        self._connections.coming += 1
-        self._connections.tell()
+        self._connections.expect()
         task = self._loop.create_task(self._loop.connect_accepted_socket(self._take, accepted))
         self._tasks.add(task)
         task.add_done_callback(self._arrived)
         return True
 
     def _arrived(self, task: asyncio.Task[Any]) -> None:
-        """Count one that has come among the connections."""
+        """Count one no more as coming."""
         self._tasks.discard(task)
-        self._connections.coming -= 1
-        self._connections.tell()
+        self._connections.end_beginning()
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("A connection could not be begun", exc_info=error)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
+from s4project import accepting
 from s4project.accepting import Attendance, Connections, Listener
 from s4project.server import listen
 from tests.s4project.probing import probe, request
@@ -140,6 +141,123 @@ def test_nobody_waits_for_a_worker_that_does_not_come() -> None:
     house.live(live())
 
 
+class Clock:
+    """Time that passes when it is told."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        """Tell the time."""
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Let the workers live by such a clock."""
+    clock = Clock()
+    monkeypatch.setattr(accepting, "perf_counter", clock)
+    return clock
+
+
+async def turns() -> None:
+    """Give the loop time to do whatever it would."""
+    await asyncio.sleep(0.05)
+
+
+def test_one_is_left_to_a_worker_for_a_moment_and_then_none_for_a_while(clock: Clock) -> None:
+    """Who did not come for one is waited for no more, until he accepts or some time has passed."""
+    house = House(1, columns=2)
+    house.attendance.note(1, 0)
+
+    async def live() -> None:
+        house.open()
+        with ExitStack() as guests:
+
+            async def come(count: int) -> None:
+                guests.enter_context(clients(house, 1))
+                await turns()
+                assert house.counts() == [count]
+
+            await come(1)  # none is more than none
+            await come(1)
+            clock.now += 2 * accepting.LEAVE_SECONDS
+            await until(lambda: house.counts() == [2])
+            await come(3)
+            house.attendance.count(1)  # he lives
+            await come(3)
+            clock.now += 2 * accepting.LEAVE_SECONDS
+            await until(lambda: house.counts() == [4])
+            clock.now += 2 * accepting.DOUBT_SECONDS
+            await come(4)
+            house.attendance.leave(1)
+            await until(lambda: house.counts() == [5])
+
+    house.live(live())
+
+
+def test_whom_one_worker_left_it_takes_at_once_when_it_has_no_more_than_others(
+    clock: Clock,
+) -> None:
+    """Two that leave to each other would have everybody wait: who leaves looks on meanwhile."""
+    house = House(1, columns=2)
+    house.attendance.note(1, 0)
+
+    async def live() -> None:
+        house.open()
+        with clients(house, 1):
+            await until(lambda: house.counts() == [1])
+            with clients(house, 1):
+                await turns()
+                assert house.counts() == [1]
+                house.attendance.note(1, 1)  # the other has taken one elsewhere: now they are even
+                await until(lambda: house.counts() == [2])
+        assert clock.now == 1000
+
+    house.live(live())
+
+
+def test_of_three_two_share_what_the_third_does_not_come_for(clock: Clock) -> None:
+    """A worker that hangs is not waited for again whenever another accepts."""
+    house = House(2, columns=3)
+    house.attendance.note(2, 0)
+
+    async def live() -> None:
+        house.open()
+        with clients(house, MANY):
+            await until(lambda: sum(house.counts()) == 2)
+            for _ in range(2):  # each of them finds out by itself
+                clock.now += 2 * accepting.LEAVE_SECONDS
+                await turns()
+            await until(lambda: sum(house.counts()) == MANY)
+            assert max(house.counts()) - min(house.counts()) <= 4
+
+    house.live(live())
+
+
+def test_who_arrives_is_counted_once() -> None:
+    """From being accepted to being there, and if it never gets there, it is one connection."""
+    attendance = Attendance(2)
+    connections = Connections(attendance, 0)
+    connections.open()
+
+    def count() -> tuple[int, int] | None:
+        return attendance.fewest_beside(1)
+
+    connections.expect()
+    assert count() == (1, 0)
+    connections.add("guest")
+    assert count() == (1, 0)
+    connections.end_beginning()
+    assert count() == (1, 0)
+    connections.expect()
+    assert count() == (2, 0)
+    connections.end_beginning()  # it went before it was there
+    assert count() == (1, 0)
+    connections.discard("guest")
+    assert count() == (0, 0)
+
+
 def test_nobody_is_compared_with_the_dead() -> None:
     """A worker that ended in order, or that the arbiter found dead, has no connections any more."""
     attendance = Attendance(4)
@@ -148,9 +266,9 @@ def test_nobody_is_compared_with_the_dead() -> None:
     assert attendance.fewest_beside(0) is None
     attendance.note(1, 5)
     attendance.note(2, 3)
-    assert attendance.fewest_beside(0) == 3
+    assert attendance.fewest_beside(0) == (3, 2)
     attendance.keep({0, 1})
-    assert attendance.fewest_beside(0) == 5
+    assert attendance.fewest_beside(0) == (5, 1)
     attendance.leave(1)
     assert attendance.fewest_beside(0) is None
 
