@@ -152,7 +152,7 @@ class Listener:
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._seen = -1  # what others had accepted when one was left to them
-        self._left_at = 0.0
+        self._left_seconds = self._looked_at = 0.0  # for how long, as far as this worker looked on
         # Who did not come: by column, what he had accepted, and until when nothing is left to him.
         self._doubted: dict[int, tuple[int, float]] = {}
         self._turn = AT_ONCE_MAX  # how many are taken in one, while somebody is doubted
@@ -186,6 +186,7 @@ class Listener:
             if (column := self._connections.who_has_fewer(self._doubted)) is not None:
                 self._leave(column)
                 return
+            self._seen = -1  # nobody is left to anybody any more
             if not self._accept():
                 return
         self._turn = min(self._turn + 1, AT_ONCE_MAX)
@@ -198,8 +199,11 @@ class Listener:
         attendance = self._connections.attendance
         now, seen = perf_counter(), attendance.accepted_beside(self._connections.column)
         if seen != self._seen:
-            self._seen, self._left_at = seen, now
-        if now - self._left_at < LEAVE_SECONDS:
+            self._seen, self._left_seconds = seen, 0.0
+        else:  # since the last look nobody may have waited: of a long time little counts
+            self._left_seconds += min(now - self._looked_at, LEAVE_SECONDS / 4)
+        self._looked_at = now
+        if self._left_seconds < LEAVE_SECONDS:
             os.sched_yield()  # he may want this core
         else:
             self._doubted[column] = attendance.accepted(column), now + DOUBT_SECONDS

@@ -209,7 +209,7 @@ async def _receive_whole(
     sha256 = hashlib.sha256()
     digests = Digests(algorithms, sha256)
     if len(data) <= SMALL_BYTES:
-        if len(data) >= SHARED_BYTES and call.store.in_flight >= SHARED_CROWD:
+        if md5.IS_COMPILED and len(data) >= SHARED_BYTES and call.store.in_flight >= SHARED_CROWD:
             await _desk.hash_with_others(digests.running_md5, data)
         else:
             digests.running_md5.update(data)

@@ -13,7 +13,7 @@ import threading
 from collections import deque
 from contextlib import suppress
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from s3api import md5
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from s3api.context import Call
     from s3api.http.body import Bytes
     from s3api.md5 import Md5
-
-Result = TypeVar("Result")
 
 SIDE_BY_SIDE_BYTES: Final = 256 * 1024  # from here on a second thread gains more than it costs
 CORES: Final = len(os.sched_getaffinity(0))

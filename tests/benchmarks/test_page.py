@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 LIMITS = {
     "fdatasync_p50_ms": 0.1,
     "fdatasync_p99_ms": 0.2,
@@ -20,10 +20,9 @@ LIMITS = {
 
 
 @pytest.fixture
-def page(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Load the program, which finds its modules beside it."""
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    return importlib.import_module("page")
+def page(part: Callable[[str], Any]) -> Any:
+    """Load what is tested."""
+    return part("page")
 
 
 def row(work: str, size: int, connections: int, *rates: float) -> dict[str, Any]:

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import importlib
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 BUSY = "while True: pass"
 CHILD_IS_BUSY = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {BUSY!r}])"
 AT_REST = "import sys; sys.stdin.read()"
 
 
 @pytest.fixture
-def processes(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Load the module, which is a program's part and no package's."""
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    return importlib.import_module("processes")
+def processes(part: Callable[[str], Any]) -> Any:
+    """Load what is tested."""
+    return part("processes")
 
 
 @pytest.mark.parametrize(

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import importlib
 import subprocess
 import sys
 import time
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
 BUSY = "while True: pass"
 
 
 @pytest.fixture
-def shares(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Load the module, which is a program's part and no package's."""
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    return importlib.import_module("shares")
+def shares(part: Callable[[str], Any]) -> Any:
+    """Load what is tested."""
+    return part("shares")
 
 
 @pytest.mark.parametrize(

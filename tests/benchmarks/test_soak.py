@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parents[2]
 MIB = 1 << 20
 
 
-@pytest.fixture(autouse=True)
-def benchmarks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the programs' modules be found, as they are where one is run."""
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-
-
-def part(name: str) -> Any:
-    """Load a module of the program."""
-    return importlib.import_module(name)
-
-
-def judged(memory: list[int], descriptors: list[int]) -> dict[str, bool]:
+def judged(watch: Any, memory: list[int], descriptors: list[int]) -> dict[str, bool]:
     """Judge samples that differ in what they hold."""
-    watch = part("soak_watch")
     first = watch.Sample(0, 0, 0, 0, 0, 7, 10, 4, 0, 0)
     samples = [
         replace(first, at=at, anonymous_bytes=held * MIB, descriptors=count)
@@ -40,25 +30,26 @@ def judged(memory: list[int], descriptors: list[int]) -> dict[str, bool]:
     return {name: one.is_flat for name, one in watch.levels(samples).items()}
 
 
-def test_what_grows_is_not_level() -> None:
+def test_what_grows_is_not_level(part: Callable[[str], Any]) -> None:
     """Memory that rises through the whole run is told from memory that rises once and stays."""
+    watch = part("soak_watch")
     steady = [100] * 100
     grown = list(range(100, 300, 2))
     warmed = [*range(100, 220, 4), *[220] * 70]
-    assert all(judged(steady, steady).values())
-    assert all(judged(warmed, steady).values())
-    assert not judged(grown, steady)["anonymous_bytes"]
-    assert not judged(steady, grown)["descriptors"]
+    assert all(judged(watch, steady, steady).values())
+    assert all(judged(watch, warmed, steady).values())
+    assert not judged(watch, grown, steady)["anonymous_bytes"]
+    assert not judged(watch, steady, grown)["descriptors"]
 
 
-def test_a_process_that_was_replaced_is_seen() -> None:
+def test_a_process_that_was_replaced_is_seen(part: Callable[[str], Any]) -> None:
     """One that dies and one that comes are no level either, for the tree is larger for a while."""
     watch = part("soak_watch")
     samples = [watch.Sample(at, 0, 0, 0, 0, 0, 0, 4 + (at > 50), 0, 0) for at in range(100)]
     assert not watch.levels(samples)["processes"].is_flat
 
 
-def test_the_picture_is_one() -> None:
+def test_the_picture_is_one(part: Callable[[str], Any]) -> None:
     """What is drawn is well-formed, whatever it is called, with every line and no more points."""
     plot = part("soak_plot")
     line = [(at, at % 7) for at in range(5000)]

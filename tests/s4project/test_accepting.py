@@ -151,6 +151,12 @@ class Clock:
         """Tell the time."""
         return self.now
 
+    async def look_on(self) -> None:
+        """Let twice the time pass for which one is left, while the workers look on."""
+        for _ in range(16):
+            self.now += accepting.LEAVE_SECONDS / 8
+            await asyncio.sleep(0.005)
+
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
@@ -181,12 +187,12 @@ def test_one_is_left_to_a_worker_for_a_moment_and_then_none_for_a_while(clock: C
 
             await come(1)  # none is more than none
             await come(1)
-            clock.now += 2 * accepting.LEAVE_SECONDS
+            await clock.look_on()
             await until(lambda: house.counts() == [2])
             await come(3)
             house.attendance.count(1)  # he lives
             await come(3)
-            clock.now += 2 * accepting.LEAVE_SECONDS
+            await clock.look_on()
             await until(lambda: house.counts() == [4])
             clock.now += 2 * accepting.DOUBT_SECONDS
             await come(4)
@@ -217,6 +223,29 @@ def test_whom_one_worker_left_it_takes_at_once_when_it_has_no_more_than_others(
     house.live(live())
 
 
+def test_each_one_that_is_left_is_left_for_a_whole_moment(clock: Clock) -> None:
+    """How long one was left before, and was taken here after all, says nothing of the next."""
+    house = House(1, columns=2)
+    house.attendance.note(1, 0)
+
+    async def live() -> None:
+        house.open()
+        with clients(house, 1):
+            await until(lambda: house.counts() == [1])
+            with clients(house, 1):
+                await turns()
+                house.attendance.note(1, 1)
+                await until(lambda: house.counts() == [2])
+                clock.now += 60
+                with clients(house, 1):
+                    await turns()
+                    assert house.counts() == [2]
+                    await clock.look_on()
+                    await until(lambda: house.counts() == [3])
+
+    house.live(live())
+
+
 def test_of_three_two_share_what_the_third_does_not_come_for(clock: Clock) -> None:
     """A worker that hangs is not waited for again whenever another accepts."""
     house = House(2, columns=3)
@@ -227,8 +256,7 @@ def test_of_three_two_share_what_the_third_does_not_come_for(clock: Clock) -> No
         with clients(house, MANY):
             await until(lambda: sum(house.counts()) == 2)
             for _ in range(2):  # each of them finds out by itself
-                clock.now += 2 * accepting.LEAVE_SECONDS
-                await turns()
+                await clock.look_on()
             await until(lambda: sum(house.counts()) == MANY)
             assert max(house.counts()) - min(house.counts()) <= 4
 
