@@ -14,21 +14,14 @@ import sys
 import threading
 import time
 from itertools import cycle
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from tests.e2e.every_worker import worker_of
 from tests.e2e.signing import Signer
 from tests.e2e.wire import Caller, Connection, ConnectionEnded, path_of
 
-if TYPE_CHECKING:
-    from tests.e2e.wire import Reply
-
 HOST: Final = "127.0.0.1"
 PAUSE_SECONDS: Final = 0.004  # so that the machine has time for the server
-
-
-def worker_of(reply: Reply) -> str:
-    """Tell which worker answered: each counts its requests from a large number of its own."""
-    return reply.headers["x-amz-request-id"][:10]
 
 
 def load(

@@ -9,7 +9,6 @@ import socket
 import stat
 import subprocess
 import sys
-import threading
 import time
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.content import content
+from tests.e2e.every_worker import many
 from tests.e2e.processes import wait_until
 from tests.e2e.server import COMMAND_SECONDS, MANAGE, ROOT, SECRET_KEY, Server, answers, running
 from tests.e2e.signing import Signer
@@ -74,20 +74,10 @@ def test_commands_work_before_the_first_start(fresh: Server) -> None:
 
 
 def everywhere(caller: Caller, target: str) -> set[tuple[int, str]]:
-    """Ask over many new connections at once, so that every worker is met."""
-    answers = []
-
-    def ask() -> None:
-        for _ in range(4):
-            reply = caller.ask("GET", target)
-            answers.append((reply.status, reply.code))
-
-    threads = [threading.Thread(target=ask) for _ in range(12)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return set(answers)
+    """Ask over many new connections that stay, so that every worker is met."""
+    with many(caller, 12) as connections:
+        replies = [caller.ask("GET", target, over=connection) for connection in connections]
+    return {(reply.status, reply.code) for reply in replies}
 
 
 def test_commands_are_obeyed_at_once_by_every_worker(server: Server) -> None:

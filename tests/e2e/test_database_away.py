@@ -19,10 +19,11 @@ import pytest
 from s3api.context import LOOK_SECONDS
 from tests import postgresql
 from tests.e2e.browsing import Browser
+from tests.e2e.every_worker import many
 from tests.e2e.processes import kill, wait_until
 from tests.e2e.server import Server, answers
 from tests.e2e.signing import Signer
-from tests.e2e.test_rest import call, log_in
+from tests.e2e.test_rest import call, call_over_many, log_in
 from tests.e2e.wire import Caller
 
 if TYPE_CHECKING:
@@ -83,16 +84,17 @@ def browser(server: Server) -> Browser:
 
 
 def serves_objects(server: Server) -> bool:
-    """Put, read, list and delete by connections of their own, of which every worker takes some."""
+    """Put, read, list and delete by new connections, of which every worker takes some."""
     asked = [
         *(("PUT", f"/{BUCKET}/k", b"x", 200), ("GET", f"/{BUCKET}/k", b"", 200)),
         *(("GET", f"/{BUCKET}?list-type=2", b"", 200), ("DELETE", f"/{BUCKET}/k", b"", 204)),
     ]
-    return all(
-        server.caller.ask(method, target, body).status == status
-        for _ in range(ASKED)
-        for method, target, body, status in asked
-    )
+    with many(server.caller, ASKED) as connections:
+        return all(
+            server.caller.ask(method, target, body, over=connection).status == status
+            for connection in connections
+            for method, target, body, status in asked
+        )
 
 
 def refuses_what_needs_sql(server: Server, browser: Browser, token: str) -> None:
@@ -116,8 +118,9 @@ def refuses_what_needs_sql(server: Server, browser: Browser, token: str) -> None
 
 def is_back(server: Server, browser: Browser, token: str) -> bool:
     """Tell whether everything works again; nothing may be refused in another way meanwhile."""
-    statuses = {server.caller.ask("PUT", "/back").status for _ in range(ASKED)}
-    statuses |= {call(server, "GET", "/admin/users", token=token).status for _ in range(ASKED)}
+    with many(server.caller, ASKED) as connections:
+        statuses = {server.caller.ask("PUT", "/back", over=each).status for each in connections}
+    statuses |= call_over_many(server, "/admin/users", token, ASKED)
     assert statuses <= {200, 503}
     if 503 in statuses:
         return False

@@ -9,6 +9,7 @@ import pytest
 from boto3.s3.transfer import TransferConfig
 
 from tests.e2e.content import content
+from tests.e2e.every_worker import many
 from tests.e2e.processes import MemoryWatch, wait_until
 from tests.e2e.wire import READ_BYTES
 
@@ -31,8 +32,10 @@ GROWTH_MAX = 100 * MIB
 def warm(server: Server, s3: BaseClient) -> str:
     """Make a bucket, and let both workers see a request, so that growth is not start-up."""
     s3.create_bucket(Bucket="large")
-    for number in range(64):
-        server.caller.ask("PUT", f"/large/warm{number}", content(f"warm {number}", 256 * 1024))
+    with many(server.caller, 8) as connections:
+        for number, connection in enumerate(connections * 8):
+            body = content(f"warm {number}", 256 * 1024)
+            server.caller.ask("PUT", f"/large/warm{number}", body, over=connection)
     return "large"
 
 

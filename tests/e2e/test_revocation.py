@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from tests.e2e.requesting import worker_of
+from tests.e2e.every_worker import ask_every_worker, find_workers
 from tests.e2e.server import ROOT
 from tests.e2e.signing import Signer
 from tests.e2e.wire import Caller, ConnectionEnded, path_of
@@ -35,7 +35,6 @@ WORKERS = 4
 SETTINGS = {"workers": str(WORKERS)}
 CLIENTS, CONNECTIONS = 2, 6
 LOAD_SECONDS = 0.5
-SWEEP_CONNECTIONS_MAX = 2_000
 MIB = 1024 * 1024
 _numbers = count(1)
 
@@ -52,12 +51,7 @@ def admin(server: Server) -> Iterator[Party]:
 @pytest.fixture(scope="module")
 def every_worker(server: Server) -> set[str]:
     """Find what each worker calls itself."""
-    found: set[str] = set()
-    for _ in range(SWEEP_CONNECTIONS_MAX):
-        found.add(worker_of(server.caller.ask("GET", "/")))
-        if len(found) == WORKERS:
-            return found
-    raise AssertionError(f"only {len(found)} workers answer")
+    return find_workers(server.caller, WORKERS)
 
 
 class Case(NamedTuple):
@@ -195,18 +189,6 @@ def under_load(server: Server, case: Case) -> Iterator[list[list[Told]]]:
             told.append([Told(*json.loads(line)) for line in client.stdout])
 
 
-def at_every_worker(caller: Caller, target: str, every_worker: set[str]) -> set[int]:
-    """Ask over new connections until every worker has answered; return what they say."""
-    missing, said = set(every_worker), set()
-    for _ in range(SWEEP_CONNECTIONS_MAX):
-        reply = caller.ask("GET", target)
-        missing.discard(worker_of(reply))
-        said.add(reply.status)
-        if not missing:
-            return said
-    raise AssertionError(f"{len(missing)} workers did not answer")
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_not_one_further_request_succeeds(
     server: Server, admin: Party, every_worker: set[str], name: str
@@ -215,13 +197,13 @@ def test_not_one_further_request_succeeds(
     grant, revocation = CASES[name]
     case = make(server, admin, grant)
     target = path_of(case.bucket, "shared")
-    assert at_every_worker(case.caller, target, every_worker) == {200}
+    assert ask_every_worker(case.caller, target, every_worker) == {200}
     with under_load(server, case) as told:
         time.sleep(2 * LOAD_SECONDS)
         begin, end = admin.do(
             f"begin = time.monotonic()\n{revocation}\nanswer = [begin, time.monotonic()]"
         )
-        assert at_every_worker(case.caller, target, every_worker) == {403}
+        assert ask_every_worker(case.caller, target, every_worker) == {403}
         time.sleep(LOAD_SECONDS)
     for requests in told:
         before = [request for request in requests if request.end < begin]
@@ -238,11 +220,11 @@ def test_a_command_is_obeyed_when_it_has_ended(
     """What `manage.py` has done is obeyed by every worker, and what it gave back, too."""
     case = make(server, admin, GRANT)
     target = path_of(case.bucket, "shared")
-    assert at_every_worker(case.caller, target, every_worker) == {200}
+    assert ask_every_worker(case.caller, target, every_worker) == {200}
     assert server.manage("disable_key", case.access_key).returncode == 0
-    assert at_every_worker(case.caller, target, every_worker) == {403}
+    assert ask_every_worker(case.caller, target, every_worker) == {403}
     admin.do(f"services.set_key_enabled({case.access_key!r}, enabled=True)")
-    assert at_every_worker(case.caller, target, every_worker) == {200}
+    assert ask_every_worker(case.caller, target, every_worker) == {200}
 
 
 def test_what_a_killed_command_left_is_obeyed(
@@ -267,7 +249,7 @@ def test_what_a_killed_command_left_is_obeyed(
                 "SELECT is_enabled FROM iam_accesskey WHERE access_key = ?", [case.access_key]
             ).fetchone()
         connection.close()
-        assert at_every_worker(case.caller, target, every_worker) == {200 if row[0] else 403}
+        assert ask_every_worker(case.caller, target, every_worker) == {200 if row[0] else 403}
         left.add(row[0])
     assert left, "it was tried"
 

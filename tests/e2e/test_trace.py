@@ -20,6 +20,7 @@ from s4project.meters.columns import FINE, Kind
 from s4project.meters.ring import NAME, TIERS, read
 from s4project.meters.series import column
 from tests.e2e.browsing import Browser
+from tests.e2e.every_worker import many
 from tests.e2e.processes import wait_until
 from tests.e2e.server import Server
 from tests.e2e.test_rest import call, log_in
@@ -71,8 +72,10 @@ class Watching:
 def put_over_many_connections(server: Server, bucket: str, first: int = 0) -> list[str]:
     """Put objects, each over a connection of its own, so that every worker serves some."""
     keys = [f"k{number}" for number in range(first, first + REQUESTS)]
-    for key in keys:
-        assert server.caller.ask("PUT", f"/{bucket}/{key}", b"body").status == 200
+    with many(server.caller, REQUESTS) as connections:
+        for key, connection in zip(keys, connections, strict=True):
+            reply = server.caller.ask("PUT", f"/{bucket}/{key}", b"body", over=connection)
+            assert reply.status == 200
     return keys
 
 

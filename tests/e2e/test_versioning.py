@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.e2e.every_worker import many
 from tests.e2e.outcome import refusal
 
 if TYPE_CHECKING:
@@ -156,10 +157,9 @@ def test_a_late_body_takes_no_version_along(
         connection.send(request[:-times])
         time.sleep(0.5)
         set_versioning(s3, bucket, "Enabled")
-        for _ in range(20):  # so that every worker has heard of the change
-            with server.caller.connect() as another:
-                another.send(server.caller.request("HEAD", f"/{bucket}"))
-                another.reply("HEAD")
+        with many(server.caller, 20) as others:  # so that every worker has heard of the change
+            for another in others:
+                server.caller.ask("HEAD", f"/{bucket}", over=another)
         connection.send(request[-times:])
         reply = connection.reply("PUT")
     assert reply.status == 200
