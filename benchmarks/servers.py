@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import random
 import secrets
 import signal
 import socket
@@ -11,7 +12,7 @@ import ssl
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 30
 HOST = "127.0.0.1"
+PORTS = range(20_000, 32_000)  # below those of outgoing connections (ip_local_port_range)
 # The same at every start, so that a store can be served again; each server listens here alone.
 ACCESS_KEY = "BENCH" + secrets.token_hex(7).upper()
 SECRET_KEY = secrets.token_hex(20)
@@ -94,11 +96,16 @@ class Server:
 
 
 def free_port() -> int:
-    """Ask the system for a port nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """Find a port nobody listens on, and which the system gives to no outgoing connection.
+
+    One that it gave out, and that was closed, could not be bound for a minute.
+    """
+    while True:
+        port = random.choice(PORTS)  # noqa: S311  # each run another
+        with socket.socket() as listener, suppress(OSError):
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((HOST, port))
+            return port
 
 
 @contextmanager

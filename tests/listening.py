@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
+from tests.ports import free_port
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -25,7 +27,7 @@ class Webhook:
         self.plan: list[int | str] = []
         self.requests: list[dict[str, Any]] = []  # all, with headers
         self.taken: list[dict[str, Any]] = []  # entries of those that were answered well
-        self.port = 0
+        self.port = free_port()
         self.is_closing = threading.Event()
 
     @property
@@ -44,7 +46,6 @@ class Webhook:
         self.is_closing.clear()
         server = _Server(("127.0.0.1", self.port), _Handler)
         server.webhook = self
-        self.port = server.server_address[1]
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:

@@ -6,16 +6,17 @@ import hashlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import psycopg
+
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,9 +37,7 @@ class Cluster:
         self._directory = directory
         self._data = directory / "data"
         self._programs = Path(INSTALLED).resolve().parent
-        with closing(socket.socket()) as probe:
-            probe.bind((HOST, 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self._server = f"postgresql://s4@{HOST}:{self.port}"
         self._numbers = count(1)
         self._process: subprocess.Popen[bytes] | None = None

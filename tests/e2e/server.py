@@ -19,7 +19,6 @@ import tempfile
 import time
 import uuid
 from functools import cache
-from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,6 +30,7 @@ from s4project.setting_table import SETTINGS
 from tests.e2e.processes import MARK, Process, kill, marked, wait_until
 from tests.e2e.signing import Signer
 from tests.e2e.wire import Caller
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,22 +54,6 @@ SYMPTOMS: Final = re.compile(
     r"|WORKER TIMEOUT|was sent SIG|Exception in ASGI|Task exception was never retrieved"
     r"|never awaited"
 )
-# Below the ports that outgoing connections take; begun elsewhere by each run on the machine.
-PORTS: Final = range(20_000, 32_000)
-_ports = cycle(PORTS)
-for _ in range(os.getpid() * 61 % len(PORTS)):
-    next(_ports)
-
-
-def free_port() -> int:
-    """Find a port that nobody listens on."""
-    for port in _ports:
-        with contextlib.closing(socket.socket()) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind((HOST, port))
-                return port
-    raise AssertionError("the ports never end")
 
 
 def clean_environment() -> dict[str, str]:

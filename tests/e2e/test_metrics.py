@@ -21,7 +21,8 @@ from botocore.exceptions import ClientError
 from s4project.metrics.series import SERIES
 from s4project.metrics.slots import find_slots
 from tests.e2e.processes import wait_until
-from tests.e2e.server import HOST, ROOT, free_port
+from tests.e2e.server import HOST, ROOT
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,8 +19,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from tests.e2e.server import free_port
 from tests.packaging.inner import process_one
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.server import answers, free_port
+from tests.e2e.server import answers
 from tests.packaging.context import ROOT
 from tests.packaging.inner import process_one
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

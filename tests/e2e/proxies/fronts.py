@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pytest
 
-from tests.e2e.server import DOMAIN, HOST, free_port
+from tests.e2e.server import DOMAIN, HOST
 from tests.e2e.tls import write_certificate
 from tests.packaging.context import ROOT
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
