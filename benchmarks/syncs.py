@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections import Counter
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ CALL = re.compile(r"(\w+)\((?:\d+<([^>]*)>)?")
 COMMITS = 20
 BUCKET = "syncs"
 SYNCS_PER_PUT_MAX = 0.2
+PATIENCE_SECONDS = 60
 
 # Puts objects one after the other, each in a commit of its own; each starts when told to.
 PUTS = """
@@ -53,10 +55,11 @@ with open_engine(Path(sys.argv[1])) as engine:
 
 
 class Trace:
-    """A file that strace writes to, read as it grows."""
+    """A file that strace writes to, read as it grows; `store` is the data directory."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, store: Path) -> None:
         self.path = path
+        self._store = str(store.resolve())
         self._read = 0
 
     def since(self) -> Counter[str]:
@@ -67,17 +70,19 @@ class Trace:
         whole = text.rpartition("\n")[0]
         self._read += len(whole)
         calls = (CALL.search(line) for line in whole.splitlines() if "resumed" not in line)
-        return Counter(kind(call[1], call[2] or "") for call in calls if call)
+        found = ((call[1], (call[2] or "").removeprefix(self._store)) for call in calls if call)
+        return Counter(kind(*each) for each in found)
 
 
-def kind(call: str, path: str) -> str:
-    """Name what a sync was for."""
-    for part in ("journal", "volumes", "index", "sqlite"):
-        if part in path:
-            return part
-    if path.endswith("/data"):  # the directory itself: SQLite makes the names of its files durable
-        return "sqlite"
-    return f"{call} {path}".strip()
+def kind(call: str, name: str) -> str:
+    """Name what a sync was for; `name` is the file's in the data directory."""
+    _, part, *rest = [*name.split("/"), ""]
+    if part == "journal":  # else it is room for frames to come: its filling, its name
+        return "journal" if rest[0].endswith(".segment") else "segments"
+    if part in {"volumes", "index"}:
+        return part
+    # SQLite makes the names of its files durable by the directory itself.
+    return "sqlite" if not name or part.startswith("s4.sqlite3") else f"{call} {name}"
 
 
 def of_commits(directory: Path, size: int) -> dict[str, int]:
@@ -94,7 +99,7 @@ def of_commits(directory: Path, size: int) -> dict[str, int]:
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdout.readline()
-    syncs = Trace(trace)
+    syncs = Trace(trace, store)
     counts = []
     for _ in range(1 + COMMITS):
         process.stdin.write("\n")
@@ -109,12 +114,16 @@ def of_commits(directory: Path, size: int) -> dict[str, int]:
 
 
 def of_puts(directory: Path, connections: int, seconds: int) -> dict[str, Any]:
-    """Count the syncs of the whole server while wrk puts objects of 1 KiB."""
-    trace = directory / "trace-server"
-    with _traced_server(directory, trace) as server:
+    """Count the syncs of the whole server while wrk puts objects of 1 KiB.
+
+    Where the disk was so busy that none was answered, they are put once more, for longer.
+    """
+    trace, workers = directory / "trace-server", os.cpu_count() or 1
+    with _traced_server(directory, trace, workers) as server:
         server.demand("PUT", f"/{BUCKET}")
         server.demand("PUT", f"/{BUCKET}/first", b"x" * 1024)
-        syncs = Trace(trace)
+        assert server.data_dir is not None
+        syncs = Trace(trace, server.data_dir)
         syncs.since()
         paths = [f"/{BUCKET}/{number:08d}" for number in range(seconds * 15_000)]
         stage = Stage(
@@ -125,13 +134,18 @@ def of_puts(directory: Path, connections: int, seconds: int) -> dict[str, Any]:
             connections=connections,
             seconds=seconds,
         )
-        load = run(stage, server.signer(), directory)
+        load, runs = run(stage, server.signer(), directory), 1
+        if not load.requests:
+            stage = replace(stage, number=2, seconds=PATIENCE_SECONDS)
+            load, runs = run(stage, server.signer(), directory), 2
         counted = syncs.since()
     if load.refused or load.broken or not load.requests:
         raise LoadError(f"{load.refused + load.broken} of {load.requests} requests went wrong")
     return {
         "connections": connections,
+        "workers": workers,
         "requests": load.requests,
+        "unanswered_max": runs * connections,
         "rate": round(load.rate),
         "syncs": dict(counted),
         "syncs_per_put": round(sum(counted.values()) / load.requests, 4),
@@ -139,8 +153,8 @@ def of_puts(directory: Path, connections: int, seconds: int) -> dict[str, Any]:
 
 
 @contextmanager
-def _traced_server(directory: Path, trace: Path) -> Iterator[servers.Server]:
-    with servers.s4(directory, os.cpu_count() or 1, [*STRACE, str(trace)]) as server:
+def _traced_server(directory: Path, trace: Path, workers: int) -> Iterator[servers.Server]:
+    with servers.s4(directory, workers, [*STRACE, str(trace)]) as server:
         try:
             yield server
         finally:  # strace itself takes no notice of signals; it ends with what it watches
