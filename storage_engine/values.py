@@ -322,18 +322,6 @@ class Listing(Generic[Version]):
         """Tell how many items it has."""
         return len(self.keys) + len(self.common_prefixes)
 
-    def continued(self, other: Listing[Version]) -> Listing[Version]:
-        """Return this page and the one that follows it, as one."""
-        return Listing(
-            self.keys + other.keys,
-            self.versions + other.versions,
-            self.are_latest + other.are_latest,
-            self.common_prefixes + other.common_prefixes,
-            other.is_truncated,
-            other.next_key,
-            other.next_version_id,
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class PartPage:

@@ -2,7 +2,7 @@
 
 A page of a thousand keys in a row takes a millisecond, and a thread would cost a tenth more. But a
 page may have to look for what it shows between a thousand folders or delete markers, and the index
-may have to come from the disk first: such a page is begun at once and finished in a thread.
+may have to come from the disk first: such a page is given up soon, and read in a thread.
 """
 
 from __future__ import annotations
@@ -17,19 +17,18 @@ if TYPE_CHECKING:
     from storage_engine import ListedVersion, Listing
 
     Page = Listing[ListedVersion]
-    Look = Callable[[str, str, int, float], Page]
+    Look = Callable[[float], Page]
 
 SECONDS_AT_ONCE: Final = 0.002
 
 
-async def read_page(store: Store, look: Look, key: str, version_id: str, limit: int) -> Page:
-    """Read a page of so many items that goes on behind a version of a key.
+async def read_page(store: Store, look: Look, limit: int) -> Page:
+    """Read a page of so many items.
 
-    `look` reads such a page too, but ends it, with an item at least, after so many seconds.
+    `look` reads it, but ends it, with an item at least, after so many seconds.
     """
-    page = look(key, version_id, limit, SECONDS_AT_ONCE)
-    left = limit - len(page)
-    if not (page.is_truncated and left):
-        return page
-    rest = await store.on_disk(look, page.next_key, page.next_version_id, left, math.inf)
-    return page.continued(rest)
+    page = look(SECONDS_AT_ONCE)
+    if page.is_truncated and len(page) < limit:
+        # All of it anew: what was read is of one commit, and the rest would be of a later one.
+        page = await store.on_disk(look, math.inf)
+    return page

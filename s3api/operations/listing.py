@@ -94,7 +94,7 @@ def past_rolled_up(call: Call, marker: str) -> str:
 
 
 async def _page(call: Call, after: str, limit: int) -> Page:
-    def look(after: str, _: str, limit: int, seconds: float) -> Page:
+    def look(seconds: float) -> Page:
         return call.engine.listed_objects(
             call.bucket.id,
             prefix=call.arguments.get("Prefix", ""),
@@ -104,7 +104,7 @@ async def _page(call: Call, after: str, limit: int) -> Page:
             seconds=seconds,
         )
 
-    return await read_page(call.store, look, after, "", limit)
+    return await read_page(call.store, look, limit)
 
 
 def _common(call: Call, names: Names, page: Page) -> dict[str, Any]:

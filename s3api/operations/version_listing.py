@@ -57,20 +57,21 @@ async def _page(call: Call, key_marker: str, id_marker: str, limit: int) -> Page
         message = "A version-id marker cannot be specified without a key marker."
         raise _refused_marker(id_marker, message)
 
-    def look(after: str, version_id: str, limit: int, seconds: float) -> Page:
+    after = past_rolled_up(call, key_marker)
+    after_id = id_marker if after == key_marker else ""
+
+    def look(seconds: float) -> Page:
         return call.engine.listed_versions(
             call.bucket.id,
             prefix=call.arguments.get("Prefix", ""),
             delimiter=call.arguments.get("Delimiter", ""),
-            after=(after, version_id),
+            after=(after, after_id),
             limit=limit,
             seconds=seconds,
         )
 
-    after = past_rolled_up(call, key_marker)
-    after_id = id_marker if after == key_marker else ""
     try:
-        return await read_page(call.store, look, after, after_id, limit)
+        return await read_page(call.store, look, limit)
     except InvalidVersionId as error:
         raise _refused_marker(id_marker, "Invalid version id specified") from error
 

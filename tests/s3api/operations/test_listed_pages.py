@@ -1,4 +1,4 @@
-"""A page that takes long: begun at once, finished in a thread, and the same page."""
+"""A page that takes long: given up, read in a thread, and the page of one moment."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ from tests.storage_engine.engine_steps import BUCKET, put
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from s3api.operations.listed_pages import Page
+    from s3api.operations.listed_pages import Look, Page
     from storage_engine import StorageEngine
 
 KEYS = [f"{folder}{number:02}" for folder in ("a/", "b-", "c/d/") for number in range(30)]
@@ -40,32 +41,52 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StorageEngine]:
         yield engine
 
 
+def read(engine: StorageEngine, look: Look, limit: int) -> Page:
+    """Read a page as a request does."""
+    store = Store(engine, None, None, S3Config(), lone_rates())  # type: ignore[arg-type]
+    try:
+        return asyncio.run(read_page(store, look, limit))
+    finally:
+        store.close()
+
+
 @pytest.mark.parametrize("verb", ["listed_objects", "listed_versions"])
 @pytest.mark.parametrize("delimiter", ["", "/", "-"])
 @pytest.mark.parametrize("limit", [1, 3, 40, 1000])
 def test_a_slow_page_is_the_page(
     engine: StorageEngine, verb: str, delimiter: str, limit: int
 ) -> None:
-    """Cut short by the clock after its first item, it is finished elsewhere and lacks nothing."""
-    page_of = partial(getattr(engine, verb), BUCKET, delimiter=delimiter)
+    """Cut short by the clock after its first item, it is read elsewhere and lacks nothing."""
+    page_of = partial(getattr(engine, verb), BUCKET, delimiter=delimiter, limit=limit)
     threads = []
 
-    def look(key: str, version_id: str, limit: int, seconds: float) -> Page:
+    def look(seconds: float) -> Page:
         threads.append(threading.current_thread())
-        after = (key, version_id) if verb == "listed_versions" else key
-        page: Page = page_of(after=after, limit=limit, seconds=0 if seconds < math.inf else seconds)
+        page: Page = page_of(seconds=0 if seconds < math.inf else seconds)
         return page
 
-    store = Store(engine, None, None, S3Config(), lone_rates())  # type: ignore[arg-type]
-    try:
-        whole = page_of(limit=limit)
-        assert asyncio.run(read_page(store, look, "", "", limit)) == whole
-    finally:
-        store.close()
+    whole = page_of()
+    assert read(engine, look, limit) == whole
     is_finished_elsewhere = min(limit, len(whole)) > 2  # the first key may have two versions
     assert [thread is threading.main_thread() for thread in threads] == (
         [True, False] if is_finished_elsewhere else [True]
     )
+
+
+@pytest.mark.parametrize("verb", ["listed_objects", "listed_versions"])
+def test_a_slow_page_is_of_one_moment(tmp_path: Path, verb: str) -> None:
+    """What is renamed while a page is given up and read anew has in it one name, not two."""
+    with open_engine(tmp_path / "s", EngineOptions(disk_reserve_bytes=0)) as engine:
+        for number in range(10):
+            put(engine, f"a/{number}", b"x")
+
+        def look(seconds: float) -> Page:
+            page: Page = getattr(engine, verb)(BUCKET, seconds=0 if seconds < math.inf else seconds)
+            if seconds < math.inf:
+                engine.rename_prefix(BUCKET, "a/", "b/").result()
+            return page
+
+        assert read(engine, look, 1000).keys == [f"b/{number}" for number in range(10)]
 
 
 def test_no_step_of_python_is_taken_for_a_key(engine: StorageEngine) -> None:
