@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import string
 from dataclasses import dataclass, field
+from datetime import UTC
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -67,6 +68,7 @@ def create_key(  # noqa: PLR0913  # what a key is
     NoSuchUser, InvalidIdentity, InvalidPolicyDocument, LimitExceeded, AccessKeyTaken.
     """
     new = NewKey(access_key or generate_access_key(), secret_key or generate_secret_key())
+    expires_at = _end(expires_at)
     if expires_at is not None and expires_at <= timezone.now():
         raise InvalidIdentity("expires_at", "A key cannot expire before it is made.")
     check_narrowing(policy)
@@ -151,11 +153,12 @@ def update_key(
     """
     if policy is not None:
         check_narrowing(policy)
+    ends_at = expires_at if isinstance(expires_at, Kept) else _end(expires_at)
     with transaction.atomic():
         row = _lock(access_key)
         before = _noted(row)
         row.name = row.name if name is None else name
-        row.expires_at = row.expires_at if isinstance(expires_at, Kept) else expires_at
+        row.expires_at = row.expires_at if isinstance(ends_at, Kept) else ends_at
         row.policy = row.policy if policy is None else policy
         check_row(row)
         row.save(update_fields=["name", "expires_at", "policy"])
@@ -187,6 +190,17 @@ def delete_key(access_key: str) -> None:
         record_change("iam:DeleteAccessKey", arn(row.user), access_key=access_key, name=row.name)
         announce_change(row)
         row.delete()
+
+
+def _end(moment: datetime | None) -> datetime | None:
+    """Say in UTC when a key ends; InvalidIdentity where that is before the year 1 or after 9999.
+
+    PostgreSQL keeps such moments, and then nobody could read the keys any more.
+    """
+    try:
+        return None if moment is None else moment.astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidIdentity("expires_at", "In UTC its year is none from 1 to 9999.") from error
 
 
 def _record_update(row: AccessKey, before: dict[str, Any]) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
+from datetime import timezone as zone
 from typing import TYPE_CHECKING
 
 import pytest
@@ -136,6 +137,25 @@ def test_expiry_is_refused_in_the_past_and_may_be_moved_there(
     services.update_key(key, name="old", expires_at=past)
     assert services.load_keyring().find(key) is None
     assert AccessKey.objects.get().name == "old"
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        datetime(9999, 12, 31, 23, 59, 59, tzinfo=zone(timedelta(hours=-1))),
+        datetime(1, 1, 1, tzinfo=zone(timedelta(hours=1))),
+    ],
+)
+def test_an_expiry_that_nobody_could_read_is_refused(
+    store: StorageEngine, ada: User, moment: datetime
+) -> None:
+    """A moment that has no year from 1 to 9999 in UTC is told, whatever the database would take."""
+    key = services.create_key(ada.pk).access_key
+    with pytest.raises(InvalidIdentity, match="none from 1 to 9999"):
+        services.create_key(ada.pk, expires_at=moment)
+    with pytest.raises(InvalidIdentity, match="none from 1 to 9999"):
+        services.update_key(key, expires_at=moment)
+    assert services.load_keyring().find(key) is not None
 
 
 def test_a_deleted_key_is_gone(store: StorageEngine, ada: User) -> None:
