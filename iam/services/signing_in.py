@@ -35,6 +35,8 @@ from iam.throttle import BY_CLIENT, BY_NAME, FORGOTTEN_SECONDS, Limit, client_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from django.db.models import QuerySet
+
 PURPOSE: Final = b"s4 keys of the counts of sign-ins, version 1"
 NAME: Final = re.compile(r"[A-Za-z0-9._@+-]{1,150}")
 COUNTS_MAX: Final = 20_000  # a flood of names from many clients pushes out what is oldest
@@ -61,8 +63,10 @@ def sign_in(username: str, password: str, address: str) -> User:
 
 def _sign_in(username: str, password: str, address: str) -> User:
     keys = _keys(username, client_of(address))
-    _refuse_waiting(keys)
+    is_known = _refuse_waiting(keys)
     with _place_in_queue():
+        if not is_known:
+            _make_room()
         _count(keys)
         user = _find(username)
         may_enter = user is not None and user.is_staff
@@ -93,27 +97,47 @@ def _tell_wrong_password(user: User | None, *, may_enter: bool) -> None:
 
 def forget_sign_ins() -> int:
     """Delete the counts whose time is over; return how many."""
-    return SignInCount.objects.filter(forgotten_at__lte=timezone.now()).delete()[0]
+    return _forget(SignInCount.objects.filter(forgotten_at__lte=timezone.now()))
+
+
+def _forget(rows: QuerySet[SignInCount]) -> int:
+    """Delete counts, but those that somebody holds: who holds one may wait for another of them."""
+    with transaction.atomic():
+        free = rows.select_for_update(skip_locked=True).values_list("key", flat=True)
+        return SignInCount.objects.filter(key__in=list(free)).delete()[0]
 
 
 def _keys(username: str, client: str) -> dict[str, Limit]:
-    """Name what an attempt is counted by, with its limit."""
+    """Name what an attempt is counted by, with its limit, in the order in which rows are held.
+
+    A name is counted for each client: who holds the client's row waits for nobody at its names'.
+    """
     secret = sealing.derived_key(settings.S4.data_dir, PURPOSE)
 
     def digest(*parts: str) -> str:
         text = "\0".join(parts).encode(errors="surrogatepass")
         return hmac.digest(secret, text, "sha256").hex()
 
-    return {digest("name", username, client): BY_NAME, digest("client", client): BY_CLIENT}
+    return {digest("client", client): BY_CLIENT, digest("name", username, client): BY_NAME}
 
 
-def _refuse_waiting(keys: dict[str, Limit]) -> None:
-    """Raise TooManySignIns while one of the counts says to wait; costs one read."""
-    now = timezone.now()
-    waits = SignInCount.objects.filter(key__in=keys, waits_until__gt=now)
-    ends = waits.values_list("waits_until", flat=True)
-    if ends:
-        raise TooManySignIns(_seconds(max(ends) - now))
+def _refuse_waiting(keys: dict[str, Limit]) -> bool:
+    """Raise TooManySignIns while one of the counts says to wait; costs one read.
+
+    Tells whether all of them are there.
+    """
+    rows = list(SignInCount.objects.filter(key__in=keys))
+    _refuse(rows, timezone.now())
+    return len(rows) == len(keys)
+
+
+def _refuse(rows: list[SignInCount], now: datetime) -> None:
+    """Raise TooManySignIns where one says to wait; `now` is after they were read.
+
+    Who need not wait has none but the moment of his attempt there: before that it would be later.
+    """
+    if waits := [row.waits_until for row in rows if row.waits_until > now]:
+        raise TooManySignIns(_seconds(max(waits) - now))
 
 
 @contextmanager
@@ -129,11 +153,10 @@ def _place_in_queue() -> Iterator[None]:
 
 def _count(keys: dict[str, Limit]) -> None:
     """Count an attempt; TooManySignIns when another has used up what was free meanwhile."""
-    now = timezone.now()
     with transaction.atomic(durable=True):  # what is refused next must not take it back
-        rows = _hold(keys, now)
-        if waits := [row.waits_until for row in rows if row.waits_until > now]:
-            raise TooManySignIns(_seconds(max(waits) - now))
+        rows = [_hold(key) for key in keys]
+        now = timezone.now()
+        _refuse(rows, now)
         for row in rows:
             row.attempts = 1 + (row.attempts if row.forgotten_at > now else 0)
             row.waits_until = now + timedelta(seconds=keys[row.key].wait_seconds(row.attempts))
@@ -141,24 +164,23 @@ def _count(keys: dict[str, Limit]) -> None:
         SignInCount.objects.bulk_update(rows, ["attempts", "waits_until", "forgotten_at"])
 
 
-def _hold(keys: dict[str, Limit], now: datetime) -> list[SignInCount]:
-    """Hold the rows of the keys to the end of the transaction, making those that are missing."""
-    held = SignInCount.objects.select_for_update().filter(key__in=keys).order_by("key")
-    rows = list(held)
-    if len(rows) == len(keys):
-        return rows
-    _make_room()
-    new = [SignInCount(key=key, waits_until=now, forgotten_at=now) for key in sorted(keys)]
-    SignInCount.objects.bulk_create(new, ignore_conflicts=True)
-    return list(held.all())
+def _hold(key: str) -> SignInCount:
+    """Hold the row of a key to the end of the transaction, making it where it is missing."""
+    held = SignInCount.objects.select_for_update().filter(key=key)
+    while (row := held.first()) is None:
+        now = timezone.now()
+        new = SignInCount(key=key, waits_until=now, forgotten_at=now)
+        SignInCount.objects.bulk_create([new], ignore_conflicts=True)
+    return row
 
 
 def _make_room() -> None:
-    """Keep the table small: forget what is over, else what would be over first."""
-    if SignInCount.objects.count() < COUNTS_MAX or forget_sign_ins():
-        return
-    oldest = SignInCount.objects.order_by("forgotten_at").values("key")[: COUNTS_MAX // 10]
-    SignInCount.objects.filter(key__in=[row["key"] for row in oldest]).delete()
+    """Keep the table small: forget what is over, else what would be over first.
+
+    Holds nothing afterwards.
+    """
+    if SignInCount.objects.count() >= COUNTS_MAX and not forget_sign_ins():
+        _forget(SignInCount.objects.order_by("forgotten_at")[: COUNTS_MAX // 10])
 
 
 def _welcome(user: User, password: str, keys: dict[str, Limit]) -> None:
@@ -169,12 +191,12 @@ def _welcome(user: User, password: str, keys: dict[str, Limit]) -> None:
     values: dict[str, Any] = {"last_login": timezone.now()}
     if get_hasher().must_update(user.password):
         values["password"] = make_password(password)
-    by_name, by_client = keys
+    by_client, by_name = keys
     with transaction.atomic():
         User.objects.filter(pk=user.pk, password=user.password).update(**values)
-        SignInCount.objects.filter(key=by_name).delete()
         counted = SignInCount.objects.filter(key=by_client, attempts__gt=0)
         counted.update(attempts=F("attempts") - 1)
+        SignInCount.objects.filter(key=by_name).delete()
 
 
 def _find(username: str) -> User | None:

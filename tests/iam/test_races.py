@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -94,3 +95,20 @@ def test_no_two_wait_for_each_other(tmp_path: Path) -> None:
         making = f"[{one} for n in range(20)] and 'made'"
         assert store.run(making, making) == ["made", "made"]
         assert store.run("len(services.list_keys(services.find_user('u0').pk))") == ["1"]
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_nobody_who_signs_in_stands_in_anothers_way(tmp_path: Path, database: str) -> None:
+    """A user who signs in several times at once, from one client, is let in each time."""
+    if database == "postgresql" and not postgresql.IS_INSTALLED:
+        pytest.skip("PostgreSQL is not installed")
+    cheap = "setattr(__import__('iam.passwords').passwords.PasswordHasher, 'memory_cost', 64)"
+    entry = "services.sign_in('root', 'correct horse', f'192.0.2.{client}').username"
+    entering = f"{{{entry} for client in range(5) for n in range(8)}}"
+    with ExitStack() as stack:
+        url = ""
+        if database == "postgresql":
+            url = stack.enter_context(postgresql.cluster()).database()
+        store = stack.enter_context(racers(tmp_path, 3, DATABASE_URL=url))
+        store.run(cheap, cheap, cheap)
+        assert store.run(entering, entering, entering) == ["{'root'}"] * 3
