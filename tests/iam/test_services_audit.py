@@ -169,6 +169,15 @@ def test_entries_are_found(wanted: dict[str, str], resources: list[str]) -> None
     assert names == resources
 
 
+@pytest.mark.parametrize("text", ["Jürgen", "日本", '"Ju"', "a\\b", "two\nlines", "name"])
+def test_what_changed_is_found_however_it_is_spelled(text: str) -> None:
+    """A text of the detail is found though JSON, or the database, writes it with other signs."""
+    write(ADA, "iam:UpdateUser", "other", display_name="John")
+    write(ADA, "iam:UpdateUser", "ju", display_name=["Jürgen 日本", '"Ju" a\\b two\nlines'])
+    assert "ju" in found(text=text)
+    assert ("other" in found(text=text)) == (text == "name")
+
+
 @pytest.mark.usefixtures("several")
 @pytest.mark.parametrize("common", [1, 2, 3])
 def test_what_half_the_log_begins_with_is_found_as_well(
