@@ -67,11 +67,17 @@ def kill(pid: int, sent: signal.Signals = signal.SIGKILL) -> None:
 
 
 def wait_until(claim: Callable[[], object], what: str, seconds: float = 30) -> None:
-    """Wait for something to become true; AssertionError when it does not."""
-    limit = time.monotonic() + seconds
+    """Wait for something to become true; AssertionError when it does not.
+
+    Of a look that takes long, or before which this process got no turn, a second counts: so long
+    the others may have had none either.
+    """
+    left, looked_at = seconds, time.monotonic()
     while not claim():
-        assert time.monotonic() < limit, f"waited {seconds:g} s in vain: {what}"
+        assert left > 0, f"waited {seconds:g} s in vain: {what}"
         time.sleep(SAMPLE_SECONDS)
+        before, looked_at = looked_at, time.monotonic()
+        left -= min(looked_at - before, 1.0)
 
 
 def resident_bytes(pid: int) -> int:

@@ -156,7 +156,7 @@ class Server:
             self.kill_tree()
             raise
         assert status == 0, f"serve ended with {status}: {self.log_tail()}"
-        wait_until(lambda: not self.processes(), "no process is left", 5)
+        wait_until(lambda: not self.processes(), "no process is left")
 
     def kill_tree(self) -> None:
         """Kill every process at once, as a power switch would."""

@@ -115,7 +115,7 @@ def test_nobody_survives_the_main_process(server: Server) -> None:
     with load:
         load_for(load, 0.4)
         kill(server.main_pid())
-        wait_until(lambda: not server.processes(), "the other processes have ended", 10)
+        wait_until(lambda: not server.processes(), "the other processes have ended")
         server.kill_tree()
     server.start()
     load.judge()

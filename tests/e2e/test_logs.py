@@ -41,7 +41,7 @@ def accesses(server: Server, request_id: str) -> list[dict[str, Any]]:
             if line["event"] == "access" and line["request_id"] == request_id
         ]
 
-    wait_until(lambda: bool(found()), f"{request_id} is told", 10)
+    wait_until(lambda: bool(found()), f"{request_id} is told")
     return found()
 
 
@@ -90,7 +90,6 @@ def test_the_console_and_rest_have_theirs(server: Server) -> None:
     wait_until(
         lambda: any(row.get("operation") == "admin:iam_user_changelist" for row in lines(server)),
         "the page is told",
-        10,
     )
     reply = send(server.console_port, "GET", "/api/admin/me")
     assert reply is not None

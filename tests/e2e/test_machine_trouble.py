@@ -127,7 +127,7 @@ def test_a_full_disk_refuses_writes_until_there_is_room(tmp_path: Path) -> None:
         server.start()  # on the full disk
         asking.s3.get_object(Bucket="store", Key="kept")["Body"].close()
         (place / "filler").unlink()
-        wait_until(lambda: asking.all() == before, "everything is as before", 20)
+        wait_until(lambda: asking.all() == before, "everything is as before")
         assert "internal_error" not in server.log_text()
         server.stop()
         server.verify()
@@ -191,7 +191,7 @@ def test_a_worker_out_of_descriptors_rests_and_recovers(tmp_path: Path) -> None:
         for one in crowd:
             one.close()
         resource.prlimit(worker, resource.RLIMIT_NOFILE, limits)
-        wait_until(lambda: asking.all() == before, "everything is as before", 20)
+        wait_until(lambda: asking.all() == before, "everything is as before")
         assert server.workers() == [worker]
         server.stop()
         server.verify()

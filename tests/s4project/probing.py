@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+TCP_ESTABLISHED: Final = "01"  # net/tcp_states.h
 PROGRAM: Final = str(Path(__file__).with_name("probe_server.py"))
 
 
@@ -34,11 +35,17 @@ class Reply(NamedTuple):
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 30) -> Any:
-    """Wait until `condition` is true and return its value."""
-    deadline = time.monotonic() + seconds
+    """Wait until `condition` is true and return its value.
+
+    Of a look that takes long, or before which this process got no turn, a second counts: so long
+    the others may have had none either.
+    """
+    looked_at = time.monotonic()
     while not (value := condition()):
-        assert time.monotonic() < deadline, "it did not happen in time"
+        assert seconds > 0, "it did not happen in time"
         time.sleep(0.02)
+        before, looked_at = looked_at, time.monotonic()
+        seconds -= min(looked_at - before, 1.0)
     return value
 
 
@@ -49,7 +56,7 @@ class Wire:
         self,
         port: int,
         host: str = "127.0.0.1",
-        seconds: float = 15,
+        seconds: float = 30,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.socket = socket.create_connection((host, port), timeout=seconds)
@@ -120,6 +127,16 @@ class Wire:
         taken, self.unread = self.unread, b""
         return taken
 
+    def is_cut(self) -> bool:
+        """Tell whether the server has closed; nothing is read for that.
+
+        What waits to be read keeps the client from being told: the server's end is looked at.
+        """
+        ends = [f":{end[1]:04X}" for end in (self.socket.getpeername(), self.socket.getsockname())]
+        rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()]
+        states = [row[3] for row in rows if [each[-5:] for each in row[1:3]] == ends]
+        return TCP_ESTABLISHED not in states
+
     def is_closed(self) -> bool:
         """Tell whether the server closes now, having sent nothing more."""
         try:
@@ -162,7 +179,7 @@ class Probe:
         assert self.process.stdout is not None
         return self.process.stdout.readline().decode().strip()
 
-    def wire(self, *, other: bool = False, seconds: float = 15) -> Wire:
+    def wire(self, *, other: bool = False, seconds: float = 30) -> Wire:
         """Connect."""
         return Wire(self.other_port if other else self.port, self.host, seconds, self.tls)
 
@@ -184,7 +201,7 @@ class Probe:
         """List the workers and other children that live."""
         return [pid for pid in self.processes() if pid != self.process.pid]
 
-    def end(self, number: int = signal.SIGTERM, seconds: float = 20) -> int:
+    def end(self, number: int = signal.SIGTERM, seconds: float = 25) -> int:
         """End the server by a signal and return its exit code."""
         self.process.send_signal(number)
         return self.process.wait(seconds)

@@ -73,7 +73,7 @@ class Serve:
 
     def wait(self) -> tuple[int, str]:
         """Wait for it to end by itself; return its code and its log."""
-        code = self.process.wait(60)
+        code = self.process.wait(180)
         return code, self.log.read_text()
 
     def processes(self) -> list[int]:

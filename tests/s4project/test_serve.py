@@ -85,7 +85,7 @@ def test_a_second_server_on_the_directory_is_refused(first: Serve) -> None:
         code, log = second.wait()
     lines = log[before:].splitlines()
     assert code == 1
-    assert len(lines) == 1
+    assert len(lines) == 1, log
     assert str(first.process.pid) in lines[0]
     assert str(data_of(first)) in lines[0]
 
@@ -97,7 +97,7 @@ def test_a_server_that_was_killed_is_followed_by_the_next(tmp_path: Path) -> Non
         killed.until_ready()
         wait_for(lambda: any("jobs\0--wait" in command for command in commands(killed)))
         killed.process.kill()
-        wait_for(lambda: not killed.processes(), 2)
+        wait_for(lambda: not killed.processes())
     with serve(data, "--workers", "2", "--no-jobs") as second:
         second.until_ready()
         assert not any("aws" in line or "password" in line for line in second.said)

@@ -36,7 +36,7 @@ class H2Client:
         self, address: tuple[str, int], tls: ssl.SSLContext, settings: dict[Any, int] | None = None
     ) -> None:
         tls.set_alpn_protocols(["h2"])
-        tcp = socket.create_connection(address, 15)
+        tcp = socket.create_connection(address, 30)
         tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = tls.wrap_socket(tcp, server_hostname=address[0])
         assert self.socket.selected_alpn_protocol() == "h2"
