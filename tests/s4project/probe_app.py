@@ -19,6 +19,8 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
         await live(receive, send)
         return
     options = {name: values[0] for name, values in parse_qs(scope["query_string"].decode()).items()}
+    if "begun" in options:
+        await asyncio.to_thread(Path(options["begun"]).touch)
     await ROUTES[scope["path"].split("/")[1]](scope, receive, send, options)
 
 

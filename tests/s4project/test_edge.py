@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 KIB, MIB = 1024, 1024 * 1024
 # As in real life, but in a hurry; the sweep comes once a second.
 LIMITS = {
-    "first_byte_seconds": 1.2,
+    "first_byte_seconds": 3.5,
     "head_seconds": 1,
-    "idle_seconds": 1.5,
+    "idle_seconds": 4,
     "body_seconds": 1.5,
     "stall_seconds": 2.5,
-    "linger_seconds": 1,
+    "linger_seconds": 3,
 }
 
 
@@ -45,9 +45,8 @@ def error_code(body: bytes) -> str:
     return root.findtext("Code") or ""
 
 
-def seconds_until_closed(wire: Wire) -> float:
-    """Measure how long the server lets a silent client be."""
-    begin = time.monotonic()
+def seconds_until_closed(wire: Wire, begin: float) -> float:
+    """Measure how long the server lets a client be that is silent since a moment."""
     assert wire.is_closed()
     return time.monotonic() - begin
 
@@ -138,40 +137,43 @@ def test_a_dripping_head_is_cut_off(server: Probe) -> None:
         wire.socket.settimeout(0.1)
         for byte in itertools.chain(b"GET /info HTTP/1.1\r\nX: ", itertools.repeat(ord("v"))):
             wire.send(bytes([byte]))
-            assert time.monotonic() < begin + 6, "it drips on"
+            assert time.monotonic() < begin + 15, "it drips on"
             with contextlib.suppress(TimeoutError):
                 if wire.socket.recv(100) == b"":
                     break
-    assert 0.9 < time.monotonic() - begin < 4
+    assert time.monotonic() - begin > 0.9
 
 
 def test_a_client_that_says_nothing_is_closed(server: Probe) -> None:
     """A connection without a first byte does not stay."""
+    begin = time.monotonic()
     with server.wire() as wire:
-        assert 1 < seconds_until_closed(wire) < 4
+        assert 3.4 < seconds_until_closed(wire, begin) < 12
 
 
 def test_an_idle_connection_lives_on_for_its_time(server: Probe) -> None:
     """Between requests a connection is kept as long as promised, and not longer."""
     with server.wire() as wire:
         for _ in range(3):
-            time.sleep(0.8)  # more than a head may take, less than a pool may wait
+            time.sleep(1.2)  # more than a head may take, less than a pool may wait
+            begin = time.monotonic()
             wire.send(request("/echo"))
             assert wire.reply().status == 200
-        assert 1.4 < seconds_until_closed(wire) < 4
+        assert 3.9 < seconds_until_closed(wire, begin) < 12
 
 
 def test_a_body_that_stops_coming_ends_the_request(server: Probe) -> None:
     """The application is told when the body it waits for does not come."""
     with server.wire() as wire:
+        begin = time.monotonic()
         wire.send(request("/echo", b"", "PUT", "Content-Length: 100") + b"only this")
-        assert 1.4 < seconds_until_closed(wire) < 4
+        assert 1.4 < seconds_until_closed(wire, begin) < 12
 
 
 def test_a_slow_application_is_not_the_clients_fault(server: Probe) -> None:
     """No bound on the client's time runs while the application works."""
     with server.wire() as wire:
-        wire.send(request("/sleep?seconds=3.5"))
+        wire.send(request("/sleep?seconds=5.5"))
         assert wire.reply().body == b"slept"
 
 
@@ -183,7 +185,7 @@ def test_a_reader_that_stalls_is_cut_off_and_costs_little(server: Probe) -> None
         wire.send(request("/big?pieces=800"))
         time.sleep(1)
         assert memory_bytes(pid) - before < 24 * MIB
-        time.sleep(4)
+        wait_for(wire.is_cut)
         with pytest.raises((EOFError, ConnectionResetError)):
             wire.reply()
 
@@ -402,10 +404,11 @@ def test_a_client_that_sends_on_can_read_the_refusal(server: Probe) -> None:
 def test_a_refused_body_that_comes_too_slowly_is_cut_off(server: Probe) -> None:
     """The rest of a refused body is not waited for without end."""
     with server.wire() as wire:
+        begin = time.monotonic()
         wire.send(request("/refuse", b"", "PUT", "Content-Length: 500000"))
         assert wire.reply().status == 403
         wire.send(b"b" * 100)
-        assert 0.9 < seconds_until_closed(wire) < 4
+        assert 1.4 < seconds_until_closed(wire, begin) < 12
 
 
 def test_chunks_nobody_reads_are_bounded(server: Probe) -> None:
@@ -442,7 +445,7 @@ def is_served(server: Probe) -> bool:
     """Tell whether a new connection is served rather than refused or cut."""
     try:
         return server.ask("/echo").status == 200
-    except (ConnectionResetError, EOFError):
+    except (ConnectionError, EOFError):
         return False
 
 

@@ -54,7 +54,7 @@ def drips_on(wire: Wire) -> bool:
 
 def test_a_slow_and_steady_body_is_taken_whole(tmp_path: Path) -> None:
     """A body that takes longer than the patience, but keeps pace, is no drip."""
-    limits = LIMITS | {"pace_bytes": 1000}
+    limits = LIMITS | {"pace_bytes": 1000, "body_seconds": 3}
     with probe(tmp_path / "log", limits=limits) as server, server.wire() as wire:
         wire.send(request("/count", b"", "PUT", "Content-Length: 20000"))
         for _ in range(20):
@@ -67,7 +67,9 @@ def test_a_reply_taken_by_bytes_is_cut_off(server: Probe) -> None:
     """Of a reply that waits, a client must take more than a byte now and then."""
     with server.wire(seconds=30) as wire:
         wire.send(request("/big?pieces=800"))
-        for _ in range(50):
+        begin = time.monotonic()
+        while not wire.is_cut():
+            assert time.monotonic() < begin + 20, "it is taken by bytes on and on"
             wire.socket.recv(10)
             time.sleep(0.1)
         with pytest.raises((EOFError, ConnectionResetError)):

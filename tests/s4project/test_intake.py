@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KIB, MIB = 1024, 1024 * 1024
-LIMITS = {"unread_bytes": MIB, "pace_bytes": 10_000, "body_seconds": 4}
+LIMITS = {"unread_bytes": MIB, "pace_bytes": 10_000, "body_seconds": 6}
 SIZES = [
     128 * KIB,
     256 * KIB + 1,
@@ -95,18 +95,18 @@ def test_a_slow_client_is_heard_while_he_sends(server: Probe) -> None:
         wire.send(request("/count", b"", "PUT", "Content-Length: 200000"))
         for _ in range(50):
             wire.send(b"b" * 4000)
-            time.sleep(0.1)
+            time.sleep(0.14)
         assert wire.reply().body == b"200000"
 
 
 def test_a_client_that_stops_is_cut_off(server: Probe) -> None:
     """Of a body that was begun and not gone on with, nobody waits for the rest."""
     with server.wire(seconds=30) as wire:
-        wire.send(request("/count", b"", "PUT", f"Content-Length: {MIB}") + bytes(200 * KIB))
         begin = time.monotonic()
+        wire.send(request("/count", b"", "PUT", f"Content-Length: {MIB}") + bytes(200 * KIB))
         with contextlib.suppress(ConnectionResetError):
             assert wire.rest() == b""
-        assert time.monotonic() - begin > 3
+        assert time.monotonic() - begin > 5
 
 
 def test_a_body_broken_off_reaches_the_application_as_such(server: Probe, tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_slow_bodies_hold_what_they_have_sent(tmp_path: Path) -> None:
 def test_a_slow_body_ends_where_it_ends(server: Probe) -> None:
     """Of what a slow client has begun, and ends together with his next request, each is whole."""
     body = noise(200 * KIB)
-    with server.wire(seconds=8) as wire:
+    with server.wire(seconds=30) as wire:
         wire.send(request("/digest", body, "PUT")[: -len(body)])
         time.sleep(0.2)
         wire.send(body[: 50 * KIB])

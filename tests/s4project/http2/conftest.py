@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LIMITS = {
-    "first_byte_seconds": 1.2,
+    "first_byte_seconds": 3.5,
     "head_seconds": 1,
-    "idle_seconds": 1.5,
+    "idle_seconds": 4,
     "body_seconds": 1.5,
     "stall_seconds": 2.5,
     "linger_seconds": 1,

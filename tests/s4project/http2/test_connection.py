@@ -271,7 +271,7 @@ def test_a_window_opened_by_the_byte_is_given_up(client: H2Client) -> None:
     number = client.ask("/big?pieces=2")
     begin = time.monotonic()
     client.socket.settimeout(0.2)
-    while number not in client.resets and time.monotonic() - begin < 12:
+    while number not in client.resets and time.monotonic() - begin < 25:
         client.h2.increment_flow_control_window(1, number)
         client.flush()
         with contextlib.suppress(TimeoutError):
@@ -396,7 +396,7 @@ def test_a_dripping_head_is_cut_off(server: Probe, client: H2Client) -> None:
         if client.is_closed:
             break
     assert client.goodbye == PROTOCOL_ERROR
-    assert time.monotonic() - begin < 6
+    assert time.monotonic() - begin < 15
 
 
 def test_a_body_that_stops_coming_ends_its_stream_alone(client: H2Client) -> None:
@@ -411,7 +411,7 @@ def test_a_body_that_stops_coming_ends_its_stream_alone(client: H2Client) -> Non
 
 def test_a_slow_application_is_not_the_clients_fault(client: H2Client) -> None:
     """No time is counted while the application thinks."""
-    assert client.reply(client.ask("/sleep?seconds=3")) == (200, b"slept")
+    assert client.reply(client.ask("/sleep?seconds=5.5")) == (200, b"slept")
 
 
 # --- the worker's end ---

@@ -97,7 +97,7 @@ def test_a_handshake_has_its_time(server: Probe, sent: bytes) -> None:
     with plain(server) as wire:
         wire.send(sent)
         assert wire.is_closed()
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 9.5
 
 
 def test_handshakes_are_bounded_in_number_and_shut_nobody_out(server: Probe) -> None:
@@ -179,7 +179,7 @@ def test_a_reader_that_stalls_is_cut_off_and_costs_little(server: Probe) -> None
     before = memory_bytes(pid)
     with server.wire() as wire:
         wire.send(request("/big?pieces=400"))
-        time.sleep(4.5)
+        wait_for(wire.is_cut)
         assert memory_bytes(pid) - before < 32 * MIB
         with pytest.raises((EOFError, OSError)):
             wire.reply()
