@@ -342,8 +342,8 @@ def test_a_file_that_cannot_be_made_keeps_no_entry_from_the_webhook(
     with bell.hung_up(settings.S4.data_dir) as listening:
         write(ADA, "a", "r")
         began = time.monotonic()
-        listening.wait(5)
-        assert time.monotonic() - began < 4
+        listening.wait(60)
+        assert time.monotonic() - began < 50
     assert found() == ["r"]
 
 

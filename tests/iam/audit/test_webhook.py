@@ -79,7 +79,7 @@ def test_a_webhook_that_hangs_is_given_up(hook: Webhook, monkeypatch: pytest.Mon
         begun = time.monotonic()
         with pytest.raises(RefusedError):
             post(hook.url, "", ENTRIES)
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 30
 
 
 def test_batches_have_a_bounded_size() -> None:

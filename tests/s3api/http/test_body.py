@@ -86,11 +86,11 @@ def test_patience_is_per_wait() -> None:
     """A slow client that keeps sending is waited for, however long it takes altogether."""
 
     async def drip() -> dict[str, Any]:
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.25)
         return {"type": "http.request", "body": b"x", "more_body": next(more)}
 
     more = iter([True] * 9 + [False])
-    body = Body(drip, idle_seconds=0.15)
+    body = Body(drip, idle_seconds=2)
     assert asyncio.run(body.read()) == b"x" * 10
 
 
