@@ -177,7 +177,7 @@ def test_the_life_under_compliance(s3: BaseClient, locked: str) -> None:
     (error,) = told["Errors"]
     assert (error["Code"], error["Message"]) == ("AccessDenied", PROTECTED)
     version["VersionId"] = put(s3, locked)
-    soon = datetime.now(UTC) + timedelta(seconds=2)
+    soon = datetime.now(UTC) + timedelta(seconds=5)
     s3.put_object_retention(**version, Retention=retention(COMPLIANCE, soon))
     wait_until(lambda: datetime.now(UTC) > soon, "the end of the retention", 10)
     assert s3.get_object_retention(**version)["Retention"]["Mode"] == COMPLIANCE

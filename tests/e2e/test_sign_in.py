@@ -66,14 +66,15 @@ def test_a_flood_of_sign_ins_holds_nobody_up(fresh: Server) -> None:
     clients = [f"203.0.113.{number}" for number in range(FLOOD)]
     with ThreadPoolExecutor(FLOOD) as pool:
         replies = [pool.submit(sign_in, fresh, client) for client in clients]
-        waits = []
+        waits, started = [], time.monotonic()
         while not all(reply.done() for reply in replies):
             begin = time.monotonic()
             assert fresh.caller.ask("GET", "/").status == 200
             waits.append(time.monotonic() - begin)
             time.sleep(0.05)
+        seconds = time.monotonic() - started
         statuses = {reply.result().status for reply in replies}
     assert statuses <= {401, 429}
     assert 401 in statuses
-    assert sorted(waits)[len(waits) // 2] < 3
+    assert sorted(waits)[len(waits) // 2] < seconds / 4  # and not behind all of them
     assert sign_in(fresh, "203.0.113.200", password).status == 200
