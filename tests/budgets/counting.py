@@ -128,8 +128,7 @@ class Counting:
             ends = [trace.stat().st_size]
             for _ in range(BATCHES):
                 self._ask(ask, BATCH)
-                time.sleep(0.05)  # for what comes after an answer
-                ends.append(trace.stat().st_size)
+                ends.append(_settled_bytes(trace))  # with what comes after an answer
         text = trace.read_bytes()
         batches = [
             _parsed(text[start:end].decode(errors="replace")) for start, end in pairwise(ends)
@@ -179,6 +178,15 @@ def _traced(pid: int, trace: Path) -> Iterator[None]:
     finally:
         process.send_signal(signal.SIGINT)
         process.wait()
+
+
+def _settled_bytes(trace: Path) -> int:
+    """Wait until nothing more is written down; tell how much that is."""
+    size = -1
+    while size != (now := trace.stat().st_size):
+        size = now
+        time.sleep(0.1)
+    return size
 
 
 def _parsed(text: str) -> Counter[tuple[str, str]]:

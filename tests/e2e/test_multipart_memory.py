@@ -10,7 +10,7 @@ from boto3.s3.transfer import TransferConfig
 
 from tests.e2e.content import content
 from tests.e2e.every_worker import many
-from tests.e2e.processes import MemoryWatch, wait_until
+from tests.e2e.processes import MemoryWatch
 from tests.e2e.wire import READ_BYTES
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def test_many_readers_share_little_memory(server: Server, s3: BaseClient, warm: 
     with MemoryWatch([process.pid for process in server.processes()]) as watch:
         for connection in connections:
             connection.send(server.caller.request("GET", "/large/readers"))
-        wait_until(lambda: not connections[0].is_ended(0.5), "the replies have begun")
+        assert not connections[0].is_ended(30)  # waits for the beginning of the reply
         assert server.caller.ask("HEAD", "/large/readers").status == 200
         assert connections[0].reply().body == body
     for connection in connections:

@@ -476,7 +476,7 @@ def test_what_is_not_http_is_refused(server: Server, guarded: str, head: bytes) 
         connection.send(head)
         reply = connection.reply()
         assert reply.status == 400
-        assert connection.is_ended(5)
+        assert connection.is_ended(30)
 
 
 def test_refusals_leave_nothing_behind(server: Server) -> None:

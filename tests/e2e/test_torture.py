@@ -166,7 +166,7 @@ def test_an_early_refusal_is_heard(caller: Caller, kind: str, size: int) -> None
             assert reply.status == status
             if reply.ends_connection:
                 assert size > 100 * KIB, "a small body is no reason to close"
-                assert connection.is_ended(10)
+                assert connection.is_ended(30)
             else:
                 exchange(caller, connection, "after a refusal", KIB)
 
@@ -185,7 +185,7 @@ def test_a_refused_body_is_not_asked_for(caller: Caller, kind: str, size: int) -
         reply = connection.reply("PUT")
         assert reply.status == status
         if reply.ends_connection:
-            assert connection.is_ended(10)
+            assert connection.is_ended(30)
         else:  # then the server still awaits the body it did not ask for
             connection.send(body)
             exchange(caller, connection, "after a refusal", KIB)

@@ -165,7 +165,7 @@ def test_a_second_one_is_refused_and_a_signal_ends_the_first(data_dir: Path) -> 
         assert (code, out) == (2, "")
         assert errors == "a compaction of this store is running already\n"
         first.send_signal(signal.SIGTERM)
-        out = first.communicate(timeout=20)[0]
+        out = first.communicate(timeout=60)[0]
     assert first.returncode == 0
     assert "run it again" in out
     assert run("compact")[0] == 0
@@ -300,7 +300,7 @@ def test_a_command_that_waits_for_the_store_ends_by_a_signal(
         with started(data_dir, command) as process:
             wait_for(lambda: has_open(process.pid, data_dir), 60)
             process.send_signal(number)
-            out, errors = process.communicate(timeout=10)
+            out, errors = process.communicate(timeout=60)
     finally:
         os.close(lock)
     assert process.returncode == (130 if number == signal.SIGINT else -signal.SIGTERM)
@@ -348,7 +348,7 @@ def test_a_signal_ends_a_snapshot_at_once(data_dir: Path, number: int) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "copies\n"
         process.send_signal(number)
-        errors = process.communicate(timeout=10)[1]
+        errors = process.communicate(timeout=60)[1]
     assert process.returncode == (130 if number == signal.SIGINT else -signal.SIGTERM)
     assert errors == ""
     assert run("verify")[0] == 0

@@ -34,7 +34,9 @@ def count(frame: FrameType, event: str, called: object) -> None:
         kind = type(owner).__module__ if owner is not None else ""
         if kind in {"builtins", "", "module"}:
             kind = getattr(called, "__module__", None) or "builtins"
-        counts[f"<{kind}>", name] += 1
+        # The log's thread is woken ten times a second at most: on a slow machine for each request.
+        rings = "log " if frame.f_code.co_qualname == "Stream._keep" else ""
+        counts[f"<{kind}>", rings + name] += 1
 
 
 def tell(listener: socket.socket) -> None:

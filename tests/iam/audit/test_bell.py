@@ -20,8 +20,8 @@ def test_ringing_wakes_who_waits(tmp_path: Path) -> None:
     """Who waits sleeps until it rings, and any number of strokes wakes him once."""
     with bell.hung_up(tmp_path) as waiting:
         ringer = threading.Timer(0.1, lambda: [bell.ring(tmp_path) for _ in range(3)])
-        ringer.start()
         begun = time.monotonic()
+        ringer.start()
         waiting.wait(LONG)
         assert 0.05 < time.monotonic() - begun < LONG / 2
         ringer.join()
