@@ -7,6 +7,7 @@ variables it does not know: it is never handed to a server.
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 searching.register_profile("everyday", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 searching.register_profile("long", searching.get_profile("everyday"), max_examples=2000)
 searching.load_profile("long" if os.environ.get("S4_TEST_LONG") else "everyday")
+
+# Whoever is started in the background by a shell ignores it, and so would all that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
