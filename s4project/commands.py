@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
+from django.db import OperationalError
 from django.utils import timezone
 
 from buckets.services import BucketError, InvalidBucketName
 from iam import services
 from iam.errors import IdentityError, InvalidIdentity
 from iam.sealing import SealingError
+from s4project.sql.address import place
 from s4project.store import prepare_store
 from storage_engine import EngineError, NewerStore
 
@@ -63,6 +65,9 @@ class StoreCommand(BaseCommand):
             self._refuse(EXIT_USAGE, str(error))
         except REFUSALS as error:
             self._refuse(EXIT_REFUSED, str(error))
+        except OperationalError as error:
+            where, why = place(settings.S4.database_url), " ".join(str(error).split())
+            self._refuse(EXIT_REFUSED, f"{where}: {why}")
         self.stdout.write(json.dumps(answer) if options["json"] else self.describe(answer))
 
     def work(self, options: dict[str, Any]) -> Any:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ANSWER_SECONDS: Final = STATEMENT_MS / 1000 + 5
+ENCODINGS: Final = ("UTF8", None)  # None: who is in between does not say
 UNHURRIED: Final = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 
 
@@ -39,10 +40,22 @@ class Patient(psycopg.Connection[Any]):
 
 
 def _connect(parameters: dict[str, Any]) -> Patient:
+    """Connect to a database that takes every text; AwayError.
+
+    Any other would do until the first name or key that it cannot write.
+    """
     try:
-        return Patient.connect(**parameters)
+        made = Patient.connect(**parameters)
     except psycopg.OperationalError as error:
         raise AwayError(" ".join(str(error).split())) from error
+    encoding = made.info.parameter_status("server_encoding")
+    if encoding in ENCODINGS:
+        return made
+    made.close()
+    raise AwayError(
+        f"the database has the encoding {encoding}, and S4 needs UTF8: "
+        "CREATE DATABASE ... TEMPLATE template0 ENCODING 'UTF8'"
+    )
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -62,6 +75,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
         except BaseException:
             self._end_turn()
             raise
+
+    def _configure_connection(self, connection: Patient) -> bool:
+        """Set what a role or database may have otherwise: times are read as ISO writes them."""
+        is_changed: bool = super()._configure_connection(connection)  # type: ignore[misc]
+        style = connection.info.parameter_status("DateStyle") or ""
+        if style.startswith("ISO"):
+            return is_changed
+        connection.execute("SET datestyle TO ISO")
+        return True
 
     def _close(self) -> None:
         try:
