@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import unquote
 
 import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import is_ssl
 
 from s3api.errors import S3Error
 from s4project.exchange import Exchange
@@ -76,6 +78,12 @@ def split_target(target: bytes) -> tuple[bytes, bytes]:
     return url.path or b"/", url.query or b""
 
 
+def _address(transport: asyncio.BaseTransport, name: str) -> tuple[str, int] | None:
+    """Tell host and port of an end of a connection; None when the system knows it no more."""
+    found = transport.get_extra_info(name)
+    return None if found is None else (found[0], found[1])
+
+
 class _Deaf(Exception):  # noqa: N818  # not an error: it stops the parser
     """The rest of what this connection sends is of no interest."""
 
@@ -118,8 +126,16 @@ class Edge(HttpToolsProtocol):
     # --- the transport's side ---
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin; cut the connection at once when even refusing it would be too much."""
-        super().connection_made(transport)
+        """Begin; cut the connection at once when even refusing it would be too much.
+
+        As uvicorn does, but with the addresses as the transport knows them: uvicorn makes a Python
+        socket for each, to ask the system again.
+        """
+        self.connections.add(self)
+        self.transport, self.flow = transport, FlowControl(transport)
+        self.server = _address(transport, "sockname")
+        self.client = _address(transport, "peername")
+        self.scheme = "https" if is_ssl(transport) else "http"
         self.since = self.loop.time()
         self.is_from_proxy = self.client is not None and self.proxies.trusts(self.client[0])
         excess = len(self.connections) - self.limits.connections
