@@ -1,10 +1,10 @@
 """Accepting connections, so that each worker has about as many as the others.
 
 All workers wait at the same sockets, and who comes wakes them all. The event loop's own server
-takes whoever waits there until nobody does: of 32 connections made at once, one of two workers had
-between 17 and all of them, and while it was at its limit the other was not. Here a worker that has
-more than another leaves the next one to that for a moment: as long as that takes to wake. It looks
-on meanwhile, for whom two workers leave to each other has nobody. Knows nothing of what is spoken.
+takes whoever waits there: of 32 connections made at once, one of two workers had between 17 and all
+of them, and while it was at its limit the other was not. Here a worker that has more than another
+leaves the next one to that for a moment: as long as that takes to wake. It looks on meanwhile, for
+whom two workers leave to each other has nobody. Knows nothing of what is spoken.
 """
 
 from __future__ import annotations
@@ -12,24 +12,26 @@ from __future__ import annotations
 import asyncio
 import mmap
 import os
+import socket
+from contextlib import suppress
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Coroutine
 
     Take = Callable[[], asyncio.Protocol]
 
 CELL_BYTES: Final = 4
-COUNTS: Final = 1 << 8 * CELL_BYTES  # what a cell counts to, and begins anew
+NOBODY: Final = (1 << 8 * CELL_BYTES) - 1  # more than anybody has
+LEAD_MAX: Final = 1  # who has one more takes the next, so that few are left that end at once
+SLACK_SHARE: Final = 8  # nor is one in so many a difference: crowds are let in without many turns
 LEAVE_SECONDS: Final = 0.002  # a worker that is not busy comes in a tenth of that
-DOUBT_SECONDS: Final = 0.1  # after he did not come, until one is left to him again
-AT_ONCE_MAX: Final = 64  # of those who wait, before others are heard that are connected already
+LOOK_SECONDS: Final = LEAVE_SECONDS / 4  # whoever waits is looked at that often by who is not busy
 PAUSE_SECONDS: Final = 1.0  # after the system would not give one
-SLACK_SHARE: Final = 8  # one in so many is no difference: crowds are let in without many turns
 
 log = structlog.get_logger(__name__)
 
@@ -37,33 +39,20 @@ log = structlog.get_logger(__name__)
 class Attendance:
     """How many connections each worker has, in memory that is made before they are forked.
 
-    Each writes a column of its own; 0 is nobody who accepts, else it is one more than he has.
-    Beside it stands how many were accepted there, which goes on with who has the column next.
+    Each writes a column of its own.
     """
 
     def __init__(self, columns: int) -> None:
         self._cells = memoryview(mmap.mmap(-1, columns * CELL_BYTES)).cast("I")
-        self._accepted = memoryview(mmap.mmap(-1, columns * CELL_BYTES)).cast("I")
+        self.keep(set())
 
     def note(self, column: int, connections: int) -> None:
         """Tell how many connections a worker has that accepts more."""
-        self._cells[column] = connections + 1
-
-    def count(self, column: int) -> None:
-        """Tell that a worker has accepted one."""
-        self._accepted[column] = (self._accepted[column] + 1) % COUNTS
-
-    def accepted(self, column: int) -> int:
-        """Tell a number that changes when a worker accepts."""
-        return self._accepted[column]
-
-    def accepted_beside(self, column: int) -> int:
-        """Tell a number that changes when another worker accepts."""
-        return sum(self._accepted) - self._accepted[column]
+        self._cells[column] = connections
 
     def leave(self, column: int) -> None:
         """Tell that a worker accepts no more, or is no more."""
-        self._cells[column] = 0
+        self._cells[column] = NOBODY
 
     def keep(self, columns: set[int]) -> None:
         """Forget all workers but some."""
@@ -71,14 +60,9 @@ class Attendance:
             if column not in columns:
                 self.leave(column)
 
-    def fewest_beside(self, column: int, but: Collection[int] = ()) -> tuple[int, int] | None:
-        """Tell how many the worker has that has fewest but some, and its column; None: no other."""
-        others = [
-            (cell - 1, other)
-            for other, cell in enumerate(self._cells)
-            if cell and other != column and other not in but
-        ]
-        return min(others, default=None)
+    def fewest(self) -> int:
+        """Tell how many the worker has that has fewest; NOBODY if there is none."""
+        return min(self._cells)
 
 
 class Connections(set[Any]):
@@ -88,14 +72,11 @@ class Connections(set[Any]):
         super().__init__()
         self.attendance = attendance
         self.column = column
-        self.coming = 0  # accepted, and not yet among these
-        self._begun = 0  # accepted, and perhaps among these, but the loop is still at it
         self.is_open = False  # more are accepted
 
     def add(self, connection: Any) -> None:
-        """Let one in: it is not counted twice, or another would seem to have fewer."""
+        """Let one in."""
         super().add(connection)
-        self.coming -= self.coming > 0
         self.tell()
 
     def discard(self, connection: Any) -> None:
@@ -106,7 +87,7 @@ class Connections(set[Any]):
     def tell(self) -> None:
         """Show how many there are."""
         if self.is_open:
-            self.attendance.note(self.column, len(self) + self.coming)
+            self.attendance.note(self.column, len(self))
 
     def open(self) -> None:
         """Show that more are accepted."""
@@ -118,26 +99,24 @@ class Connections(set[Any]):
         self.is_open = False
         self.attendance.leave(self.column)
 
-    def expect(self) -> None:
-        """Count one that was accepted, before it is here."""
-        self.coming += 1
-        self._begun += 1
-        self.attendance.count(self.column)
-        self.tell()
 
-    def end_beginning(self) -> None:
-        """Note that one of those is here, or will not be."""
-        self._begun -= 1
-        self.coming = min(self.coming, self._begun)
-        self.tell()
+class Accepted:
+    """All that uvloop asks of an accepted socket: to make and end Python's own takes 8 us."""
 
-    def who_has_fewer(self, but: Collection[int]) -> int | None:
-        """Name the column of who has fewest, of all but some, if those are fewer than here."""
-        found = self.attendance.fewest_beside(self.column, but)
-        if found is None:
-            return None
-        fewest, column = found
-        return column if len(self) + self.coming > fewest + fewest // SLACK_SHARE else None
+    __slots__ = ("_descriptor", "family")
+
+    type: Final = int(socket.SOCK_STREAM)
+
+    def __init__(self, descriptor: int, family: int) -> None:
+        self._descriptor = descriptor
+        self.family = family
+
+    def fileno(self) -> int:
+        """Tell its number."""
+        return self._descriptor
+
+    def close(self) -> None:
+        """Do nothing: the loop has closed it."""
 
 
 class Listener:
@@ -147,15 +126,15 @@ class Listener:
         """Accept, by what `take` makes for each, from now on."""
         self._loop = asyncio.get_running_loop()
         self._socket = listening
+        accept_number = listening._accept  # type: ignore[attr-defined]  # noqa: SLF001
+        self._accept_number: Callable[[], tuple[int, object]] = accept_number  # and no object
+        self._family = int(listening.family)
         self._connections = connections
         self._take = take
         self._timer: asyncio.TimerHandle | None = None
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._seen = -1  # what others had accepted when one was left to them
-        self._left_seconds = self._looked_at = 0.0  # for how long, as far as this worker looked on
-        # Who did not come: by column, what he had accepted, and until when nothing is left to him.
-        self._doubted: dict[int, tuple[int, float]] = {}
-        self._turn = AT_ONCE_MAX  # how many are taken in one, while somebody is doubted
+        self._fewest = NOBODY  # that another had when one was left to it last
+        self._looked_at = self._left_seconds = 0.0  # for how long somebody has waited for another
+        self._patience_seconds = LEAVE_SECONDS
         listening.setblocking(False)  # noqa: FBT003  # the system call's own form
         self._watch()
 
@@ -165,13 +144,11 @@ class Listener:
         self._connections.close()
 
     async def wait_closed(self) -> None:
-        """Wait for those that were just coming."""
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        """Do nothing: whoever was accepted is among the connections when the loop goes on."""
 
     def _watch(self) -> None:
         self._timer = None
-        self._loop.add_reader(self._socket.fileno(), self._let_in)
+        self._loop.add_reader(self._socket.fileno(), self._look)
 
     def _rest(self) -> None:
         """Look no more who comes."""
@@ -179,70 +156,60 @@ class Listener:
             self._timer.cancel()
         self._loop.remove_reader(self._socket.fileno())
 
-    def _let_in(self) -> None:
-        """Take those who wait, until this worker has more than another who comes for them."""
-        self._trust()
-        for _ in range(self._turn):
-            if (column := self._connections.who_has_fewer(self._doubted)) is not None:
-                self._leave(column)
-                return
-            self._seen = -1  # nobody is left to anybody any more
-            if not self._accept():
-                return
-        self._turn = min(self._turn + 1, AT_ONCE_MAX)
+    def _look(self) -> None:
+        """Take one of those who wait, or leave it: the loop calls again while somebody waits."""
+        fewest = self._connections.attendance.fewest()
+        lead = len(self._connections) - fewest
+        if lead <= LEAD_MAX or lead <= fewest // SLACK_SHARE:
+            self._patience_seconds = LEAVE_SECONDS
+        elif self._leaves(fewest):
+            os.sched_yield()  # who has fewest may want this core
+            return
+        self._left_seconds = 0.0
+        self._accept()
 
-    def _leave(self, column: int) -> None:
-        """Leave the next one to a worker, for a moment: the loop calls again while it waits.
+    def _leaves(self, fewest: int) -> bool:
+        """Tell whether the next one is left to who has fewest: only for a moment.
 
-        Who does not come in time is doubted, and what would be his is taken: in each turn one more.
+        If somebody waits all that time, the other hangs, or has more to do than it can: one is
+        taken, and the next ones sooner and sooner.
         """
-        attendance = self._connections.attendance
-        now, seen = perf_counter(), attendance.accepted_beside(self._connections.column)
-        if seen != self._seen:
-            self._seen, self._left_seconds = seen, 0.0
-        else:  # since the last look nobody may have waited: of a long time little counts
-            self._left_seconds += min(now - self._looked_at, LEAVE_SECONDS / 4)
-        self._looked_at = now
-        if self._left_seconds < LEAVE_SECONDS:
-            os.sched_yield()  # he may want this core
-        else:
-            self._doubted[column] = attendance.accepted(column), now + DOUBT_SECONDS
-            self._seen, self._turn = -1, 1
-
-    def _trust(self) -> None:
-        """Doubt nobody any more who has accepted since, or for long."""
-        if self._doubted:
-            now, attendance = perf_counter(), self._connections.attendance
-            self._doubted = {
-                column: (accepted, until)
-                for column, (accepted, until) in self._doubted.items()
-                if now < until and attendance.accepted(column) == accepted
-            }
-        if not self._doubted:
-            self._turn = AT_ONCE_MAX
-
-    def _accept(self) -> bool:
-        """Take one; False: there is none, or the system does not give it."""
-        try:
-            accepted, _ = self._socket.accept()
-        except (BlockingIOError, InterruptedError):
-            return False
-        except ConnectionAbortedError:  # it went while it waited
+        now = perf_counter()
+        since, self._looked_at = now - self._looked_at, now
+        if since > LOOK_SECONDS and fewest != self._fewest:  # it came, and then nobody waited
+            self._left_seconds, self._patience_seconds = 0.0, LEAVE_SECONDS
+        self._fewest = fewest
+        self._left_seconds += min(since, LOOK_SECONDS)  # of a long time: perhaps nobody waited
+        if self._left_seconds < self._patience_seconds:
             return True
+        self._patience_seconds /= 2
+        return False
+
+    def _accept(self) -> None:
+        """Take one, if the system gives it."""
+        try:
+            descriptor, _ = self._accept_number()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return  # another was faster, or it went while it waited
         except OSError as error:  # no file may be opened, or no memory is left
             log.error("A connection could not be accepted", error=str(error))  # noqa: TRY400
             self._rest()
             self._timer = self._loop.call_later(PAUSE_SECONDS, self._watch)
-            return False
-        self._connections.expect()
-        task = self._loop.create_task(self._loop.connect_accepted_socket(self._take, accepted))
-        self._tasks.add(task)
-        task.add_done_callback(self._arrived)
-        return True
+            return
+        # In a task it would begin a turn of the loop later, and not be counted at the next look.
+        beginning = self._loop.connect_accepted_socket(
+            self._take,
+            Accepted(descriptor, self._family),  # type: ignore[arg-type]  # a socket, to uvloop
+        )
+        try:
+            begun = beginning.send(None)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        begun.add_done_callback(partial(_end, beginning))
 
-    def _arrived(self, task: asyncio.Task[Any]) -> None:
-        """Count one no more as coming."""
-        self._tasks.discard(task)
-        self._connections.end_beginning()
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("A connection could not be begun", exc_info=error)
+
+def _end(beginning: Coroutine[Any, Any, Any], _: asyncio.Future[Any]) -> None:
+    """Take the last step of beginning a connection."""
+    with suppress(StopIteration):
+        beginning.send(None)

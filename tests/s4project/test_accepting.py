@@ -5,23 +5,26 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import signal
 import socket
 from collections import Counter
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from itertools import chain, pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import uvloop
 from structlog.testing import capture_logs
 
 from s4project import accepting
-from s4project.accepting import Attendance, Connections, Listener
+from s4project.accepting import NOBODY, Attendance, Connections, Listener
 from s4project.server import listen
-from tests.s4project.probing import probe, request
+from tests.s4project.probing import Wire, probe, request, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
-    from pathlib import Path
 
 MANY = 32
 WAIT_SECONDS = 10
@@ -53,23 +56,32 @@ class House:
         self.sockets = [self.socket.dup() for _ in range(workers)]
         self.attendance = Attendance(columns)
         self.workers = [Connections(self.attendance, column) for column in range(workers)]
+        self.listeners: list[Listener] = []
 
-    def open(self) -> list[Listener]:
+    def open(self) -> None:
         """Let all of them accept."""
         for worker in self.workers:
             worker.open()
-        return [
+        self.listeners = [
             Listener(listening, worker, partial(Guest, worker))
             for listening, worker in zip(self.sockets, self.workers, strict=True)
         ]
 
     def live(self, life: Coroutine[None, None, None]) -> None:
-        """Run the loop, then close what is listened at."""
+        """Run the workers' own kind of loop, then close what is listened at."""
         try:
-            asyncio.run(life)
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(self._live(life))
         finally:
             for each in (self.socket, *self.sockets):
                 each.close()
+
+    async def _live(self, life: Coroutine[None, None, None]) -> None:
+        await life
+        for listener in self.listeners:
+            listener.close()
+            await listener.wait_closed()
+        await until(lambda: not any(isinstance(guest, Guest) for guest in chain(*self.workers)))
 
     def counts(self) -> list[int]:
         """Tell how many each has."""
@@ -95,17 +107,15 @@ async def until(claim: Callable[[], bool]) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
 def test_who_comes_at_once_is_spread(workers: int) -> None:
-    """Of many that wait each worker takes its part, give or take a few."""
+    """Of many that wait each worker takes its part, give or take one."""
     house = House(workers, columns=8)
 
     async def live() -> None:
         with clients(house, MANY):
-            listeners = house.open()
+            house.open()
             await until(lambda: sum(house.counts()) == MANY)
             counts = house.counts()
-            assert max(counts) - min(counts) <= 4, counts
-            for listener in listeners:
-                listener.close()
+            assert max(counts) - min(counts) <= 2, counts
 
     house.live(live())
 
@@ -151,10 +161,10 @@ class Clock:
         """Tell the time."""
         return self.now
 
-    async def look_on(self) -> None:
-        """Let twice the time pass for which one is left, while the workers look on."""
-        for _ in range(16):
-            self.now += accepting.LEAVE_SECONDS / 8
+    async def look_on(self, seconds: float = accepting.LEAVE_SECONDS, looks: int = 16) -> None:
+        """Let time pass while the workers look on."""
+        for _ in range(looks):
+            self.now += seconds / looks
             await asyncio.sleep(0.005)
 
 
@@ -171,33 +181,143 @@ async def turns() -> None:
     await asyncio.sleep(0.05)
 
 
-def test_one_is_left_to_a_worker_for_a_moment_and_then_none_for_a_while(clock: Clock) -> None:
-    """Who did not come for one is waited for no more, until he accepts or some time has passed."""
+def test_who_was_let_in_is_counted_at_the_next_look(clock: Clock) -> None:
+    """Of those who wait at once a worker takes two more than another has, and leaves the rest."""
+    house = House(1, columns=2)
+    house.attendance.note(1, 5)
+
+    async def live() -> None:
+        with clients(house, MANY):
+            house.open()
+            await turns()
+            assert house.counts() == [7]
+        assert clock.now == 1000
+
+    house.live(live())
+
+
+def test_in_a_crowd_small_differences_are_none(clock: Clock) -> None:
+    """Where the others have many, one in eight more is about as many."""
+    house = House(1, columns=2)
+    house.attendance.note(1, 4 * MANY)
+
+    async def live() -> None:
+        with clients(house, 5 * MANY):
+            house.open()
+            await until(lambda: house.counts() == [4 * MANY + MANY // 2 + 1])
+            await turns()
+            assert house.counts() == [4 * MANY + MANY // 2 + 1]
+        assert clock.now == 1000
+
+    house.live(live())
+
+
+def test_who_does_not_come_is_waited_for_less_and_less(clock: Clock) -> None:
+    """Of those who wait for a worker that hangs, each waits half as long as the one before."""
     house = House(1, columns=2)
     house.attendance.note(1, 0)
 
     async def live() -> None:
         house.open()
-        with ExitStack() as guests:
-
-            async def come(count: int) -> None:
-                guests.enter_context(clients(house, 1))
-                await turns()
-                assert house.counts() == [count]
-
-            await come(1)  # none is more than none
-            await come(1)
-            await clock.look_on()
+        with clients(house, MANY):
             await until(lambda: house.counts() == [2])
-            await come(3)
-            house.attendance.count(1)  # he lives
-            await come(3)
+            waits = []
+            for taken in range(3, 8):
+                begun = clock.now
+                while house.counts() != [taken]:
+                    assert house.counts() == [taken - 1]
+                    await clock.look_on(accepting.LEAVE_SECONDS / 64, looks=1)
+                waits.append(clock.now - begun)
+            assert accepting.LEAVE_SECONDS / 2 < waits[0] <= accepting.LEAVE_SECONDS
+            assert all(next_one < one * 3 / 4 for one, next_one in pairwise(waits)), waits
+
+    house.live(live())
+
+
+def test_who_came_is_waited_for_again(clock: Clock) -> None:
+    """A worker that others did not wait for any more, and that came, is left whole moments."""
+    house = House(1, columns=2)
+    house.attendance.note(1, 0)
+
+    async def live() -> None:
+        house.open()
+        with clients(house, 5):
+            await until(lambda: house.counts() == [2])
             await clock.look_on()
-            await until(lambda: house.counts() == [4])
-            clock.now += 2 * accepting.DOUBT_SECONDS
-            await come(4)
-            house.attendance.leave(1)
+            await clock.look_on()
             await until(lambda: house.counts() == [5])
+        await until(lambda: house.counts() == [0])
+        house.workers[0].update(range(5))  # guests of another socket
+        house.workers[0].tell()
+        house.attendance.note(1, 1)
+        clock.now += 60
+        with clients(house, 1):
+            await turns()
+            await clock.look_on(accepting.LEAVE_SECONDS / 2)
+            assert house.counts() == [5]
+            await clock.look_on(accepting.LEAVE_SECONDS / 2)
+            await until(lambda: house.counts() == [6])
+
+    house.live(live())
+
+
+def test_who_has_caught_up_is_waited_for_again(clock: Clock) -> None:
+    """A worker that others did not wait for any more, and that has as many, is as good as any."""
+    house = House(1, columns=2)
+    house.attendance.note(1, 0)
+
+    async def live() -> None:
+        house.open()
+        with clients(house, 3):
+            await until(lambda: house.counts() == [2])
+            while house.counts() == [2]:
+                await clock.look_on(accepting.LEAVE_SECONDS / 64, looks=1)
+            house.attendance.note(1, 3)
+            with clients(house, 2):
+                await until(lambda: house.counts() == [5])
+                with clients(house, 1):
+                    await clock.look_on(accepting.LEAVE_SECONDS * 3 / 4)
+                    assert house.counts() == [5]
+                    await clock.look_on(accepting.LEAVE_SECONDS / 2)
+                    await until(lambda: house.counts() == [6])
+
+    house.live(live())
+
+
+def test_who_comes_for_each_has_all_left_to_him(clock: Clock) -> None:
+    """That another took some says that he lives, if nobody waits for long between them."""
+    house = House(1, columns=2)
+    house.workers[0].update(range(MANY))  # guests of another socket
+
+    async def live() -> None:
+        house.attendance.note(1, 0)
+        house.open()
+        with clients(house, 1):  # in place of many, each of whom the other takes
+            for taken in range(1, 20):
+                await turns()
+                assert house.counts() == [MANY]
+                house.attendance.note(1, taken)
+                clock.now += 60
+
+    house.live(live())
+
+
+def test_nobody_waits_for_a_worker_that_has_more_to_do_than_it_can(clock: Clock) -> None:
+    """A worker with fewest connections that takes one after the other, but never all, is helped."""
+    house = House(1, columns=2)
+    house.workers[0].update(range(MANY))  # guests of another socket
+
+    async def live() -> None:
+        house.attendance.note(1, 0)
+        house.open()
+        with clients(house, 1):  # in place of a queue
+            for taken in range(3):
+                house.attendance.note(1, taken)
+                await clock.look_on(accepting.LEAVE_SECONDS / 4)
+                assert house.counts() == [MANY]
+            house.attendance.note(1, 3)
+            await clock.look_on(accepting.LEAVE_SECONDS / 4)
+            await until(lambda: house.counts() == [MANY + 1])
 
     house.live(live())
 
@@ -211,13 +331,12 @@ def test_whom_one_worker_left_it_takes_at_once_when_it_has_no_more_than_others(
 
     async def live() -> None:
         house.open()
-        with clients(house, 1):
-            await until(lambda: house.counts() == [1])
-            with clients(house, 1):
-                await turns()
-                assert house.counts() == [1]
-                house.attendance.note(1, 1)  # the other has taken one elsewhere: now they are even
-                await until(lambda: house.counts() == [2])
+        with clients(house, 3):
+            await until(lambda: house.counts() == [2])
+            await turns()
+            assert house.counts() == [2]
+            house.attendance.note(1, 1)  # the other has taken one elsewhere
+            await until(lambda: house.counts() == [3])
         assert clock.now == 1000
 
     house.live(live())
@@ -230,75 +349,83 @@ def test_each_one_that_is_left_is_left_for_a_whole_moment(clock: Clock) -> None:
 
     async def live() -> None:
         house.open()
-        with clients(house, 1):
-            await until(lambda: house.counts() == [1])
+        with clients(house, 3):
+            await until(lambda: house.counts() == [2])
+            await clock.look_on(accepting.LEAVE_SECONDS / 2)
+            assert house.counts() == [2]
+            house.attendance.note(1, 1)
+            await until(lambda: house.counts() == [3])
+            clock.now += 60
             with clients(house, 1):
                 await turns()
-                house.attendance.note(1, 1)
-                await until(lambda: house.counts() == [2])
-                clock.now += 60
-                with clients(house, 1):
-                    await turns()
-                    assert house.counts() == [2]
-                    await clock.look_on()
-                    await until(lambda: house.counts() == [3])
+                await clock.look_on(accepting.LEAVE_SECONDS / 2)
+                assert house.counts() == [3]
+                await clock.look_on(accepting.LEAVE_SECONDS / 2)
+                await until(lambda: house.counts() == [4])
 
     house.live(live())
 
 
 def test_of_three_two_share_what_the_third_does_not_come_for(clock: Clock) -> None:
-    """A worker that hangs is not waited for again whenever another accepts."""
+    """Beside a worker that hangs the others have about as many as each other."""
     house = House(2, columns=3)
     house.attendance.note(2, 0)
 
     async def live() -> None:
         house.open()
         with clients(house, MANY):
-            await until(lambda: sum(house.counts()) == 2)
-            for _ in range(2):  # each of them finds out by itself
-                await clock.look_on()
-            await until(lambda: sum(house.counts()) == MANY)
+            await until(lambda: sum(house.counts()) == 4)
+            for _ in range(2 * MANY):
+                await clock.look_on(accepting.LEAVE_SECONDS / 2)
+                if sum(house.counts()) == MANY:
+                    break
+            assert sum(house.counts()) == MANY
             assert max(house.counts()) - min(house.counts()) <= 4
 
     house.live(live())
 
 
-def test_who_arrives_is_counted_once() -> None:
-    """From being accepted to being there, and if it never gets there, it is one connection."""
-    attendance = Attendance(2)
-    connections = Connections(attendance, 0)
-    connections.open()
+def test_whom_it_cannot_begin_with_a_worker_lets_go() -> None:
+    """A connection that nobody can be found to speak on is closed, and the next one is taken."""
+    house = House(1, columns=1)
+    trouble: list[object] = []
+    fails = [True]
 
-    def count() -> tuple[int, int] | None:
-        return attendance.fewest_beside(1)
+    def take() -> asyncio.Protocol:
+        if fails:
+            raise MemoryError(fails.pop())
+        return Guest(house.workers[0])
 
-    connections.expect()
-    assert count() == (1, 0)
-    connections.add("guest")
-    assert count() == (1, 0)
-    connections.end_beginning()
-    assert count() == (1, 0)
-    connections.expect()
-    assert count() == (2, 0)
-    connections.end_beginning()  # it went before it was there
-    assert count() == (1, 0)
-    connections.discard("guest")
-    assert count() == (0, 0)
+    async def live() -> None:
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _, context: trouble.append(context["exception"])
+        )
+        house.workers[0].open()
+        Listener(house.sockets[0], house.workers[0], take)
+        with clients(house, 1) as guests:
+            guests[0].setblocking(False)
+            async with asyncio.timeout(WAIT_SECONDS):
+                assert await asyncio.get_running_loop().sock_recv(guests[0], 1) == b""
+            assert [type(each) for each in trouble] == [MemoryError]
+            with clients(house, 1):
+                await until(lambda: house.counts() == [1])
+
+    house.live(live())
 
 
 def test_nobody_is_compared_with_the_dead() -> None:
     """A worker that ended in order, or that the arbiter found dead, has no connections any more."""
     attendance = Attendance(4)
-    assert attendance.fewest_beside(0) is None
+    assert attendance.fewest() == NOBODY
     attendance.note(0, 7)
-    assert attendance.fewest_beside(0) is None
+    assert attendance.fewest() == 7
     attendance.note(1, 5)
     attendance.note(2, 3)
-    assert attendance.fewest_beside(0) == (3, 2)
+    assert attendance.fewest() == 3
     attendance.keep({0, 1})
-    assert attendance.fewest_beside(0) == (5, 1)
+    assert attendance.fewest() == 5
     attendance.leave(1)
-    assert attendance.fewest_beside(0) is None
+    assert attendance.fewest() == 7
 
 
 def test_a_closed_worker_accepts_nothing_and_is_not_compared_with() -> None:
@@ -306,12 +433,12 @@ def test_a_closed_worker_accepts_nothing_and_is_not_compared_with() -> None:
     house = House(2, columns=2)
 
     async def live() -> None:
-        listeners = house.open()
-        listeners[0].close()
+        house.open()
+        house.listeners[0].close()
         with clients(house, MANY):
             await until(lambda: house.counts() == [0, MANY])
             house.workers[0].discard(None)
-            assert house.attendance.fewest_beside(1) is None
+            assert house.attendance.fewest() == MANY
 
     house.live(live())
 
@@ -339,13 +466,32 @@ def test_without_files_it_is_tried_again() -> None:
     house.live(live())
 
 
+def who_answers(wire: Wire) -> int:
+    """Ask a worker for its process on a connection that stays."""
+    wire.send(request("/info"))
+    return int(wire.reply().json()["pid"])
+
+
 def test_connections_are_spread_over_processes(tmp_path: Path) -> None:
-    """Of connections that stay, made one after the other, each worker gets a good part."""
+    """Of connections that stay each worker gets its part, of both sockets together."""
     with probe(tmp_path / "log", workers=2) as server, ExitStack() as stack:
         seen: Counter[int] = Counter()
+        while len(seen) < 2 or min(seen.values()) < MANY // 2:
+            wire = stack.enter_context(server.wire(other=sum(seen.values()) % 4 == 0))
+            seen[who_answers(wire)] += 1
+            assert sum(seen.values()) <= 4 * MANY, seen  # a quarter, if nobody is late
+
+
+def test_a_stopped_worker_keeps_nobody_waiting(tmp_path: Path) -> None:
+    """Whoever comes while a worker stands still is answered by another, and then by both again."""
+    with probe(tmp_path / "log", workers=2) as server, ExitStack() as stack:
+        workers = set(server.children())
+        stopped = who_answers(stack.enter_context(server.wire()))
+        os.kill(stopped, signal.SIGSTOP)
+        wait_for(lambda: Path(f"/proc/{stopped}/stat").read_text().rpartition(")")[2][1] == "T")
+        wires = [stack.enter_context(server.wire()) for _ in range(MANY)]
+        assert {who_answers(wire) for wire in wires} == workers - {stopped}
         for _ in range(MANY):
-            wire = stack.enter_context(server.wire())
-            wire.send(request("/info"))
-            seen[wire.reply().json()["pid"]] += 1
-        assert len(seen) == 2
-        assert min(seen.values()) >= MANY // 4, seen
+            assert server.ask("/info").json()["pid"] != stopped
+        os.kill(stopped, signal.SIGCONT)
+        wait_for(lambda: who_answers(stack.enter_context(server.wire())) == stopped)
