@@ -11,7 +11,7 @@ that nobody lived to commit leaves a worker with something else than SQL has.
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -111,9 +111,16 @@ class ChangeReader:
 
     @contextmanager
     def look(self) -> Iterator[Changes]:
-        """Say what changed since the last look; if the block fails, nothing is known any more."""
-        mark, self._mark = self._mark, None
+        """Say what changed since the last look, of which all that the block reads is the state.
+
+        If the block fails, nothing is known any more.
+        """
         newest, settled = _newest(), is_settled()
+        with _one_moment():
+            yield from self._look(newest, settled=settled)
+
+    def _look(self, newest: int, *, settled: bool) -> Iterator[Changes]:
+        mark, self._mark = self._mark, None
         rows = [] if mark is None else fetch(LATER, self._floor, CHANGES_MAX + 1)
         is_there = self._seen <= {row[:2] for row in rows}
         if mark is not None and self._seen and is_there and len(rows) <= CHANGES_MAX:
@@ -127,6 +134,29 @@ class ChangeReader:
             self._floor, mark = self._floor if mark is None else mark, newest
         self._mark = mark
         self._seen = {row[:2] for row in rows if row[0] > self._floor}
+
+
+@contextmanager
+def _one_moment() -> Iterator[None]:
+    """Have the block read what there is at one moment, whatever is committed meanwhile.
+
+    Who takes a right away before he grants another would have granted both to requests that wait
+    for what is read just then.
+    """
+    if connection.in_atomic_block:  # its moment is not ours to choose
+        yield
+    elif connection.vendor == "postgresql":
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield
+    else:
+        with connection.cursor() as cursor:
+            cursor.execute("BEGIN")  # Django's own would take the one write lock
+            try:
+                yield
+            finally:
+                with suppress(OperationalError):  # SQLite has ended it
+                    cursor.execute("ROLLBACK")
 
 
 def _named(rows: Iterable[tuple[str, int]], *, is_settled: bool) -> Changes:

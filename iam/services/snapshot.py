@@ -59,8 +59,8 @@ class KeyringReader:
     def read(self, changes: Changes = EVERYTHING) -> Keyring:
         """Read what changed of users and enabled keys; SealingError if one cannot be unsealed.
 
-        The caller notes the generation before he calls: a change between the queries below moves
-        it, so a snapshot that mixes before and after is replaced at the next request.
+        The caller notes the generation before he calls: a change meanwhile moves it. That the
+        queries below are answered as of one moment is `ChangeReader`'s to see to.
         """
         with _uncollected():
             users = self._read_everything() if changes.is_everything else self._read(changes)

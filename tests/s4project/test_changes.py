@@ -119,6 +119,36 @@ def test_a_change_that_is_taken_back_reaches_nobody(store: Scene) -> None:
     assert store.worker.obeys() == WORKS
 
 
+TORN = f"""
+import threading
+control = snapshots._control
+registries = control._registries
+read = registries.read
+def change():
+    {DISABLED}
+    buckets.configure_bucket(given.id, tags={{"made": "last"}})
+def read_late(changes):
+    del registries.read
+    thread = threading.Thread(target=change)
+    thread.start()
+    thread.join()
+    return read(changes)
+owner = services.find_user("root").canonical_id
+given = buckets.create_bucket("of-two-moments", owner)
+registries.read = read_late
+reading = control.read()
+answer = [reading.keyring.find(KEY) is not None,
+          reading.registry.find(given.name).configuration.tags]
+"""
+
+
+def test_what_is_read_is_of_one_moment(store: Scene) -> None:
+    """Who opens one thing after he has closed another never has both open for a request."""
+    works, tags = store.worker.do(TORN)
+    assert (works, tags) == (True, {})
+    assert store.worker.obeys() == OBEYED
+
+
 def test_a_change_is_not_lost_behind_a_later_one(
     cluster: postgresql.Cluster, tmp_path: Path
 ) -> None:
