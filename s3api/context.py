@@ -382,8 +382,10 @@ class Call(msgspec.Struct):
         lock = self.bucket.configuration.object_lock
         return None if lock is None else lock.default_period
 
-    async def catch_up(self) -> None:
+    async def catch_up(self) -> bool:
         """Take caller and buckets as they are by now: a body may outlast a change of them.
+
+        Returns whether any is another.
 
         A right that was taken away meanwhile is taken away: what the call was allowed is decided
         again, by S3Error. An object that is there when versions begin to be kept must not go with
@@ -403,6 +405,7 @@ class Call(msgspec.Struct):
             decided, self.decided = self.decided, ()
             for decide, *given in decided:
                 decide(self, *given)
+        return is_changed
 
     def _take_credential(self) -> bool:
         """Find the caller's key again and tell whether anything about it or him is new; S3Error.

@@ -351,7 +351,7 @@ class StorageEngine(ObjectVerbs, QuotaVerbs, LifecycleVerbs, Upkeep):
     def list_parts(
         self, bucket_id: int, key: str, upload_id: str, *, after_part: int = 0, limit: int = 1000
     ) -> PartPage:
-        """List the parts of an upload by number; NoSuchUpload."""
+        """List the parts of an upload by number; as `get_upload`."""
 
         def look(txn: lmdb.Transaction[bytes]) -> PartPage:
             upload = self._uploads.upload(txn, bucket_id, key, upload_id)

@@ -45,16 +45,16 @@ class UploadReads:
         raw_id = raw_upload_id(upload.upload_id)
         parts: list[PartInfo] = []
         if after_part >= PART_NUMBER_MAX:
-            return PartPage(parts, is_truncated=False)
+            return PartPage(upload, parts, is_truncated=False)
         with txn.cursor(self._tables.parts) as cursor:
             is_found = cursor.set_range(keys.part(raw_id, max(after_part, COMPLETION) + 1))
             while is_found and cursor.key().startswith(raw_id):
                 if len(parts) >= limit:
-                    return PartPage(parts, is_truncated=bool(parts))
+                    return PartPage(upload, parts, is_truncated=bool(parts))
                 number = keys.part_number(cursor.key())
                 parts.append(rows.decode_part(cursor.value()).info(number))
                 is_found = cursor.next()
-        return PartPage(parts, is_truncated=False)
+        return PartPage(upload, parts, is_truncated=False)
 
     def page(
         self,

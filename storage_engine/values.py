@@ -325,8 +325,9 @@ class Listing(Generic[Version]):
 
 @dataclass(frozen=True, slots=True)
 class PartPage:
-    """Parts of an upload by number."""
+    """Parts of an upload by number, and the upload as it was then."""
 
+    upload: UploadInfo
     parts: list[PartInfo]
     is_truncated: bool
 

@@ -102,7 +102,9 @@ async def _create_again(
     bucket = call.store.snapshots.registry.find(name)
     if bucket is None:  # it was made a moment ago, and the generation has not moved yet
         bucket = await call.store.on_sql(call.store.control.find_bucket, name)
-    if bucket is None or bucket.region != CLASSIC_REGION:
+    if bucket is None or bucket.owner_canonical_id != call.caller_id:  # no longer
+        raise refusal
+    if bucket.region != CLASSIC_REGION:
         raise refusal
     _check_acl(bucket.configuration, grants)
     if bucket.grants != grants:

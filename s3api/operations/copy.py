@@ -144,7 +144,8 @@ async def copy_object(call: Call) -> Answer:
     replaces = _replaces_metadata(call)
     replaces_tags = call.arguments.get("TaggingDirective") == "REPLACE"
     _refuse_self_copy(call, source, replaces=replaces)
-    known = await _wanted_checksum(call, source)
+    algorithm = call.arguments.get("ChecksumAlgorithm")
+    known = await _wanted_checksum(call, source, algorithm)
     redirect = call.request.header(REDIRECT)
     copied: ObjectInfo | None = None
 
@@ -169,8 +170,8 @@ async def copy_object(call: Call) -> Answer:
         check(current)
         if current is not None:
             _check_size(current)
-        if current is not None and known is not None and not known.is_of(current):
-            raise S3Error("ConditionalRequestConflict")
+            if not (known.is_of(current) if known else _carries(current, algorithm)):
+                raise S3Error("ConditionalRequestConflict")  # replaced since it was looked at
 
     with reading_source(call, source):
         info = await call.store.committed(
@@ -255,17 +256,23 @@ class Known:
         return (info.etag, info.modified_ms) == (self.etag, self.modified_ms)
 
 
-async def _wanted_checksum(call: Call, source: Source) -> Known | None:
+def _carries(info: ObjectInfo, algorithm: str | None) -> bool:
+    """Whether an object has the checksum that its copy is to have; None: any will do."""
+    held = info.attributes
+    return algorithm is None or (
+        algorithm in held.checksums and held.checksum_type == "FULL_OBJECT"
+    )
+
+
+async def _wanted_checksum(call: Call, source: Source, algorithm: str | None) -> Known | None:
     """Compute the checksum the caller asks for when the source does not carry it."""
-    algorithm = call.arguments.get("ChecksumAlgorithm")
     if algorithm is None:
         return None
     with open_source(call, source) as reader:
         info = reader.info
         settle_source(call, info)
         _check_size(info)
-        held = info.attributes
-        if algorithm in held.checksums and held.checksum_type == "FULL_OBJECT":
+        if _carries(info, algorithm):
             return None
         digests = Digests([algorithm])
         await call.store.on_disk(_digest, reader, digests)

@@ -116,6 +116,8 @@ async def delete_objects(call: Call) -> Answer:
         deletions = _deletions(call, wanted)
     else:  # asked for each key, and it may be long: others are served meanwhile
         deletions = await call.store.on_disk(_deletions, call, wanted)
+        while await call.catch_up():
+            deletions = await call.store.on_disk(_deletions, call, wanted)
     outcomes = await call.store.committed(
         call.engine.delete_objects(
             call.bucket.id,

@@ -27,7 +27,7 @@ from s3api.operations.multipart_checksums import (
 from s3api.operations.new_lock import demand_checksum, lock_asked, refuse_lock
 from s3api.operations.put import checksum_members, write_guard
 from s3api.operations.versioning import own_version
-from storage_engine import NoSuchUpload, Origin, PartInfo
+from storage_engine import NoSuchUpload, Origin, PartChanged, PartInfo
 
 if TYPE_CHECKING:
     from s3api.context import Call
@@ -223,9 +223,11 @@ async def complete_multipart_upload(call: Call) -> Answer:
     names = call.bucket.id, call.key, call.arguments["UploadId"]
     upload = call.engine.get_upload(*names)
     wanted = _wanted_parts(call)
-    if upload.completed is None:
+    while upload.completed is None:
         try:
             return await _complete(call, upload, wanted)
+        except PartChanged:  # it may have come again with the very bytes that are named
+            continue
         except NoSuchUpload:  # ended meanwhile, perhaps by this very request on another connection
             upload = call.engine.get_upload(*names)
     return _completed_before(call, upload, wanted)
@@ -253,6 +255,14 @@ async def _complete(call: Call, upload: UploadInfo, wanted: list[dict[str, Any]]
         default_retention=call.default_retention,
     )
     record = await call.store.on_disk(call.engine.stage_completion, origin, parts)
+    try:
+        await call.catch_up()  # the disk may have taken its time
+        _check_initiator(call, upload)
+    except BaseException:
+        if record is not None:
+            await call.store.on_disk(call.engine.discard, record)
+        raise
+    attributes = _owned(call, attributes)
     info = await call.store.committed(
         call.engine.complete_upload(
             call.bucket.id,

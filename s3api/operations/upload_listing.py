@@ -25,14 +25,14 @@ async def list_parts(call: Call) -> Answer:
     """List a page of an open upload's parts by number."""
     arguments = call.arguments
     upload = call.engine.get_upload(call.bucket.id, call.key, arguments["UploadId"])
-    if upload.completed is not None:
-        raise S3Error("NoSuchUpload", UploadId=upload.upload_id)
+    _refuse_completed(upload)
     settle_upload(call, upload)
     marker = _marker(call)
     limit = page_limit(call, "MaxParts")
     page = call.engine.list_parts(
         call.bucket.id, call.key, upload.upload_id, after_part=marker, limit=limit
     )
+    _refuse_completed(page.upload)  # by now: what is left are the object's parts
     held = upload.attributes
     output: dict[str, Any] = {
         "Bucket": call.bucket.name,
@@ -51,6 +51,11 @@ async def list_parts(call: Call) -> Answer:
         output["ChecksumAlgorithm"] = held.checksum_algorithm
         output["ChecksumType"] = held.checksum_type
     return Answer(output)
+
+
+def _refuse_completed(upload: UploadInfo) -> None:
+    if upload.completed is not None:
+        raise S3Error("NoSuchUpload", UploadId=upload.upload_id)
 
 
 def _people(call: Call, upload: ObjectAttributes) -> dict[str, dict[str, str]]:
