@@ -41,8 +41,11 @@ class Cluster:
         self._server = f"postgresql://s4@{HOST}:{self.port}"
         self._numbers = count(1)
         self._process: subprocess.Popen[bytes] | None = None
+        # Not as the machine's language has it: names would be sorted, and texts written, otherwise.
+        alike = ("--encoding=UTF8", "--locale=C")
+        trusting = ("-U", "s4", "--auth=trust", "--no-sync")
         subprocess.run(
-            [self._programs / "initdb", "-D", self._data, "-U", "s4", "--auth=trust", "--no-sync"],
+            [self._programs / "initdb", "-D", self._data, *trusting, *alike],
             user=NOBODY,
             stdout=subprocess.DEVNULL,
             check=True,
