@@ -108,6 +108,7 @@ class WorkQueue(ABC, Generic[Item]):
         """Work off the queue to its end."""
         while (group := self._queue.get()) is not None:
             self._work_off(group)
+            del group  # and with it the payloads of those that were refused
 
     def _next(self) -> list[Item]:
         """Return what waits in the queue, if anything; its end is left there."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import threading
+import weakref
 from typing import TYPE_CHECKING
 
 import pytest
@@ -266,6 +268,22 @@ def test_where_no_thread_can_be_started_only_that_put_is_refused(
     put(engine, "next", noise(2000))
     assert get(engine, "next") == noise(2000)
     assert problems(engine) == []
+
+
+def test_a_payload_that_was_refused_is_not_kept(engine: StorageEngine, disk: FaultyDisk) -> None:
+    """Its memory is free again although no other payload comes."""
+    data = memoryview(noise(2000, 1))
+    kept = weakref.ref(data)
+    disk.refuses_writes = errno.ENOSPC
+    refused = submit(engine, "refused", engine.stage_bytes(data))
+    assert isinstance(refused.exception(timeout=60), DiskFull)
+    del data, refused
+    for _ in range(100):
+        gc.collect()  # an error and who is told of it refer to each other
+        if kept() is None:
+            break
+        threading.Event().wait(0.01)
+    assert kept() is None
 
 
 def test_what_cannot_be_written_is_refused_alone(engine: StorageEngine, disk: FaultyDisk) -> None:
