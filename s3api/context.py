@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
@@ -235,6 +236,15 @@ class Store:
         return await asyncio.get_running_loop().run_in_executor(
             self._disk, known, function, *arguments
         )
+
+    async def undo(self, function: Callable[..., object], *arguments: Any) -> None:
+        """Give back, in a thread, what a request took, though it is cancelled again meanwhile.
+
+        Where no thread begins now, one that is there comes to it, or the store is closed.
+        """
+        with suppress(RuntimeError):
+            work = asyncio.get_running_loop().run_in_executor(self._disk, function, *arguments)
+            await asyncio.shield(work)
 
     def begin_on_disk(self, function: Callable[..., object], *arguments: Any) -> None:
         """Have a blocking call made in a thread, for nobody in particular."""

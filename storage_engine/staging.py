@@ -160,6 +160,9 @@ class Stager:
             staged.restage()
         except DiskFull:
             return None
+        except BaseException:
+            staged.settle(is_committed=False)
+            raise
         return staged
 
     def begin_blob(

@@ -3,7 +3,7 @@
 Small payloads are hashed on the event loop, larger ones by threads; up to 1 MiB they stay in memory
 until they are written, many at a time, for their commit. Large ones are hashed and written in steps
 of about 1 MiB while the next step arrives (a thread hop for each small chunk would cost ten times
-the work). A payload that proves wrong leaves nothing behind.
+the work). A payload that proves wrong, or is given up, leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import threading
 from base64 import b64encode
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from s3api import checksums, md5
 from s3api.errors import S3Error
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from s3api.context import Call
     from s3api.http.body import Bytes
     from s3api.http.checksum_headers import ExpectedChecksum
-    from storage_engine import BlobWriter, Guard, Origin, StagedBlob
+    from storage_engine import BlobWriter, Guard, Origin, StagedBlob, StorageEngine
+
+Staged = TypeVar("Staged", bound="StagedBlob | None")
 
 SHARED_BYTES: Final = 16 * 1024  # to hash less together saves no more than the loop's extra round
 SHARED_CROWD: Final = 12  # of fewer requests too few come in one round: 4 at a time cost 1.16 times
@@ -235,29 +237,26 @@ async def _receive_large(
 ) -> Received:
     assert reader.length is not None
     begin = partial(call.engine.begin_blob, reader.length, origin, is_bound=reader.is_bound)
-    taking = _Taking(begin, algorithms)
+    taking = Taking(call.engine, begin, algorithms)
     try:
         if reader.length > STEP_BYTES:
             await call.store.on_disk(taking.begin)  # a full disk says so before all was sent
         last = await _pump(call, reader, taking)
         end = partial(taking.end, expectations, reader)
+        received: Received
         if reader.length > STEP_BYTES:  # the disk is waited for, which keeps nobody's hash waiting
             await _desk.work(call, taking.step(last))
-            received: Received = await call.store.on_disk(end)
+            received = await call.store.on_disk(end)
         else:
             received = await _desk.work(call, taking.step(last, end))
-    except BaseException:
-        await call.store.on_disk(taking.abort)
-        raise
-    try:
         await call.catch_up()  # not before: the disk may have taken its time over the rest
     except BaseException:
-        await call.store.on_disk(call.engine.discard, received.blob)
+        await call.store.undo(taking.abort)
         raise
     return received
 
 
-async def _pump(call: Call, reader: Reader, taking: _Taking) -> Bytes:
+async def _pump(call: Call, reader: Reader, taking: Taking) -> Bytes:
     """Have each step hashed and written while the next one arrives; answer what is left to be."""
     pending: asyncio.Task[None] | None = None
     loop = asyncio.get_running_loop()
@@ -279,16 +278,42 @@ async def _pump(call: Call, reader: Reader, taking: _Taking) -> Bytes:
             await pending
 
 
-class _Taking:
+class Staging:
+    """What a thread stages for a request, which may be given up meanwhile."""
+
+    def __init__(self, engine: StorageEngine) -> None:
+        self._engine = engine
+        self._staged: StagedBlob | None = None
+        self._is_over = False
+        self._lock = threading.Lock()
+
+    def stage(self, make: Callable[..., Staged], *arguments: Any) -> Staged:
+        """Make a staged payload, which is given back if nobody takes it; ValueError once over."""
+        with self._lock:
+            if self._is_over:
+                raise ValueError("the payload was given up")
+            self._staged = staged = make(*arguments)
+            return staged
+
+    def abort(self) -> None:
+        """Give the room back, of what is being staged too; nobody has handed it to a mutation."""
+        with self._lock:
+            self._is_over = True
+            if self._staged is not None:
+                self._engine.discard(self._staged)
+
+
+class Taking(Staging):
     """A large payload that is hashed and written, step by step, by threads."""
 
-    def __init__(self, begin: Callable[..., BlobWriter], algorithms: Iterable[str]) -> None:
+    def __init__(
+        self, engine: StorageEngine, begin: Callable[..., BlobWriter], algorithms: Iterable[str]
+    ) -> None:
+        super().__init__(engine)
         self._sha256 = hashlib.sha256()
         self._digests = Digests(algorithms, self._sha256)
         self._begin = partial(begin, sha256=self._sha256)
         self._writer: BlobWriter | None = None
-        self._is_over = False
-        self._lock = threading.Lock()
 
     def begin(self) -> BlobWriter:
         """Take room on the disk, if not done yet; DiskFull, and ValueError once given up."""
@@ -304,20 +329,27 @@ class _Taking:
         digests = self._digests
         return Step(data, digests.running_md5, [self._write, digests.update_checksums], end)
 
+    def take(self, data: Bytes) -> None:
+        """Do all of that with the next bytes."""
+        self._digests.update(data)
+        self._write(data)
+
     def _write(self, data: Bytes) -> None:
         self.begin().write(data)
 
     def end(self, expectations: Expectations, reader: Reader) -> Received:
         """Finish the record, if the payload is what was promised; S3Error."""
-        digests = self._digests
-        expectations.check(digests, reader, self._sha256.digest())
-        etag, sums = digests.md5.hex(), digests.checksums()
-        return Received(self.begin().finish(etag, sums), etag, sums)
+        expectations.check(self._digests, reader, self._sha256.digest())
+        return self.finish()
+
+    def finish(self) -> Received:
+        """Finish the record."""
+        etag, sums = self._digests.md5.hex(), self._digests.checksums()
+        return Received(self.stage(self.begin().finish, etag, sums), etag, sums)
 
     def abort(self) -> None:
         """Give the room back; a thread that is still at work takes none any more."""
-        with self._lock:
-            self._is_over = True
+        super().abort()
         if self._writer is not None:
             self._writer.abort()
 

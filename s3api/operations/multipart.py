@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -15,7 +16,13 @@ from s3api.http.preconditions import COPY_SOURCE, check_source, parse_copy_range
 from s3api.operations.attributes import new_attributes, refuse_unkept
 from s3api.operations.copy import STEP_BYTES, find_source, open_source, settle_source
 from s3api.operations.expiry import abortion, expiration
-from s3api.operations.ingest import DEFAULT_ALGORITHM, Digests, receive_payload
+from s3api.operations.ingest import (
+    DEFAULT_ALGORITHM,
+    Received,
+    Staging,
+    Taking,
+    receive_payload,
+)
 from s3api.operations.multipart_checksums import (
     check_completion_type,
     check_object_checksum,
@@ -164,20 +171,19 @@ async def upload_part_copy(call: Call) -> Answer:
         first, length = _copied(call, info)
         if call.bucket.is_bounded:  # else the bytes would be copied first
             call.engine.check_part_room(call.bucket.id, upload.upload_id, number, length)
-        digests = Digests([algorithm])
-        origin = _part_origin(call, upload, number)
-        blob = await call.store.on_disk(_restage, call, reader, (first, length), origin, digests)
-    try:
-        await call.catch_up()
-        settle_source(call, info)
-    except S3Error:
-        await call.store.on_disk(call.engine.discard, blob)
-        raise
-    etag = digests.md5.hex()
-    part = await _commit_part(call, number, blob, etag, digests.checksums())
-    result: dict[str, Any] = {"ETag": f'"{etag}"', "LastModified": part.modified_ms}
+        begin = partial(call.engine.begin_blob, length, _part_origin(call, upload, number))
+        taking = Taking(call.engine, begin, [algorithm])
+        try:
+            copied = await call.store.on_disk(_restage, taking, reader, first, length)
+            await call.catch_up()
+            settle_source(call, info)
+        except BaseException:
+            await call.store.undo(taking.abort)
+            raise
+    part = await _commit_part(call, number, copied.blob, copied.etag, copied.checksums)
+    result: dict[str, Any] = {"ETag": f'"{copied.etag}"', "LastModified": part.modified_ms}
     if upload.attributes.checksum_algorithm:
-        result |= checksum_members(digests.checksums(), "")
+        result |= checksum_members(copied.checksums, "")
     return Answer({"CopyPartResult": result, "CopySourceVersionId": own_version(info)})
 
 
@@ -197,17 +203,11 @@ def _copied(call: Call, info: ObjectInfo) -> tuple[int, int]:
     return first, length
 
 
-def _restage(
-    call: Call, reader: ObjectReader, span: tuple[int, int], origin: Origin, digests: Digests
-) -> StagedBlob:
+def _restage(taking: Taking, reader: ObjectReader, first: int, length: int) -> Received:
     """Read the bytes once for their digests and stage them; equal content is stored once."""
-    first, length = span
-    with call.engine.begin_blob(length, origin) as writer:
-        for offset in range(first, first + length, STEP_BYTES):
-            data = reader.read(offset, min(STEP_BYTES, first + length - offset))
-            digests.update(data)
-            writer.write(data)
-        return writer.finish(digests.md5.hex(), digests.checksums())
+    for offset in range(first, first + length, STEP_BYTES):
+        taking.take(reader.read(offset, min(STEP_BYTES, first + length - offset)))
+    return taking.finish()
 
 
 async def abort_multipart_upload(call: Call) -> Answer:
@@ -254,13 +254,13 @@ async def _complete(call: Call, upload: UploadInfo, wanted: list[dict[str, Any]]
         lock=upload.lock,
         default_retention=call.default_retention,
     )
-    record = await call.store.on_disk(call.engine.stage_completion, origin, parts)
+    staging, make = Staging(call.engine), call.engine.stage_completion
     try:
+        record = await call.store.on_disk(staging.stage, make, origin, parts)
         await call.catch_up()  # the disk may have taken its time
         _check_initiator(call, upload)
     except BaseException:
-        if record is not None:
-            await call.store.on_disk(call.engine.discard, record)
+        await call.store.undo(staging.abort)
         raise
     attributes = _owned(call, attributes)
     info = await call.store.committed(

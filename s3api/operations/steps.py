@@ -153,7 +153,12 @@ class Desk:
         outcome = step.expect()
         with self._lock:
             self._arrived.append(step)
-        self._call_hand(call.store.begin_on_disk)
+        try:
+            self._call_hand(call.store.begin_on_disk)
+        except RuntimeError:  # whoever comes next is not to meet it
+            with self._lock, suppress(ValueError):
+                self._arrived.remove(step)
+            raise
         return await outcome
 
     def _call_hand(self, begin: Callable[..., object]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,7 +12,7 @@ import pytest
 
 from s3api import md5
 from s3api.operations import ingest, steps
-from s3api.operations.ingest import STEP_BYTES, _Taking
+from s3api.operations.ingest import STEP_BYTES, Taking
 from s3api.operations.steps import Step
 from storage_engine import EngineOptions, open_engine
 
@@ -24,7 +25,7 @@ def test_what_was_given_up_takes_no_room_any_more(tmp_path: Path) -> None:
     """A thread that comes after the end finds no room to take: nobody would give it back."""
     engine = open_engine(tmp_path / "store", EngineOptions())
     try:
-        taking = _Taking(lambda **given: engine.begin_blob(300_000, **given), ["CRC64NVME"])
+        taking = Taking(engine, partial(engine.begin_blob, 300_000), ["CRC64NVME"])
         taking.abort()
         step = taking.step(b"late")
         with pytest.raises(ValueError, match="given up"):

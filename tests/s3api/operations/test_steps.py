@@ -168,7 +168,7 @@ def test_a_pool_that_gives_no_thread_leaves_nobody_waiting() -> None:
 
 
 def test_no_thread_at_all_is_told() -> None:
-    """Where no thread can begin, whoever waits is told; a late start of it harms nothing."""
+    """Where no thread can begin, who waits is told and is not kept; a late start harms nothing."""
     desk, late = Desk(), list[tuple[Any, ...]]()
 
     def refuse(*arguments: Any) -> None:
@@ -183,6 +183,7 @@ def test_no_thread_at_all_is_told() -> None:
                 await desk.work(call, Step(b"step", md5.new(), []))
 
     asyncio.run(take())
+    assert not desk._arrived
     for function, *arguments in late:
         function(*arguments)
     assert not desk._hands
