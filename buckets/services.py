@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from iam.quotas import Quota
 
 __all__ = [
+    "AclsDisabled",
     "BucketAlreadyExists",
     "BucketError",
     "BucketNotEmpty",
@@ -109,6 +110,13 @@ class NoSuchBucket(BucketError):
 
 class InvalidBucketState(BucketError):
     """The bucket has Object Lock, for ever, and with it versions; or it keeps none to be locked."""
+
+
+class AclsDisabled(BucketError):
+    """The bucket would have an ACL that means nothing there, until ACLs meant something again."""
+
+    def __init__(self) -> None:
+        super().__init__("Where ACLs are disabled a bucket has none.")
 
 
 class BucketNotEmpty(BucketError):
@@ -196,9 +204,9 @@ def create_bucket(
 
 
 def configure_bucket(bucket_id: int, **changes: Any) -> None:
-    """Set fields of a bucket's configuration, by name; NoSuchBucket, InvalidBucketState.
+    """Set fields of a bucket's configuration, by name.
 
-    Not a quota, which has a service of its own.
+    NoSuchBucket, InvalidBucketState, AclsDisabled. Not a quota, which has a service of its own.
 
     Rules of lifecycle are obeyed by the engine, by its own copy: no rule acts that SQL does not
     have. So it forgets what it has before SQL says something else, and is told the new rules
@@ -213,6 +221,7 @@ def configure_bucket(bucket_id: int, **changes: Any) -> None:
     with transaction.atomic():
         bucket = _lock(bucket_id)
         _check_lock(bucket, columns)
+        _check_acl(bucket, columns)
         before = {name: getattr(bucket, name) for name in columns}
         if columns:
             Bucket.objects.filter(pk=bucket_id).update(**columns)
@@ -285,6 +294,18 @@ def _check_lock(bucket: Bucket, columns: dict[str, Any]) -> None:
     if locked is None or columns.get("versioning", bucket.versioning) == Versioning.ENABLED:
         return
     raise InvalidBucketState(VERSIONING_NEEDED if bucket.object_lock is None else VERSIONING_STAYS)
+
+
+def _check_acl(bucket: Bucket, columns: dict[str, Any]) -> None:
+    """Refuse an ACL where ACLs are disabled, and to disable them where there is one.
+
+    In the transaction, as `_check_lock`.
+    """
+    if columns.keys().isdisjoint(("grants", "ownership")):
+        return
+    is_disabled = columns.get("ownership", bucket.ownership) == Ownership.BUCKET_OWNER_ENFORCED
+    if is_disabled and columns.get("grants", bucket.grants) is not None:
+        raise AclsDisabled
 
 
 def _lock(bucket_id: int) -> Bucket:

@@ -104,13 +104,20 @@ class Services:
 
     @in_its_thread
     def configure_bucket(self, bucket: BucketState, **changes: Any) -> None:
-        """Set fields of a bucket's configuration; NoSuchBucket, InvalidBucketState."""
+        """Set fields of a bucket's configuration; NoSuchBucket, InvalidBucketState.
+
+        AccessControlListNotSupported, InvalidBucketAclWithObjectOwnership.
+        """
         try:
             bucket_services.configure_bucket(bucket.id, **changes)
         except bucket_services.NoSuchBucket as error:
             raise S3Error("NoSuchBucket", BucketName=bucket.name) from error
         except bucket_services.InvalidBucketState as error:
             raise S3Error("InvalidBucketState", str(error)) from error
+        except bucket_services.AclsDisabled as error:
+            if "ownership" in changes:
+                raise S3Error("InvalidBucketAclWithObjectOwnership") from error
+            raise S3Error("AccessControlListNotSupported") from error
 
     @in_its_thread
     def delete_bucket(self, bucket: BucketState) -> None:

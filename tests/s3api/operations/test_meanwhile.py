@@ -15,6 +15,8 @@ import pytest
 from django.db import connections
 
 from buckets import services as buckets
+from buckets.configuration import Ownership
+from iam.acl import ALL_USERS, Grant
 from s3api.errors import S3Error
 from storage_engine import ObjectAttributes, Versioning
 from tests.e2e.signing import UNSIGNED
@@ -213,6 +215,30 @@ def test_a_long_list_deletes_nothing_for_good_once_versions_are_kept(world: Worl
     sum_of = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
     assert ask(world, "POST", "/alpha?delete", body, content_md5=sum_of).status == 200
     assert versions(world, "plain") == [True, False]
+
+
+@pytest.mark.parametrize("is_disabled_last", [True, False])
+def test_acls_are_not_disabled_where_one_is_set_meanwhile(
+    world: World, is_disabled_last: bool
+) -> None:
+    """Of two settings that exclude each other the later is refused: both were set, unseen."""
+    bucket_id, control = number(world, "beta"), world.app.store.control
+    disabled = {"ownership": Ownership.BUCKET_OWNER_ENFORCED}
+    public = {"grants": (Grant(ALL_USERS, "READ"),)}
+    buckets.configure_bucket(bucket_id, grants=None)
+    meanwhile: dict[str, Any] = public if is_disabled_last else disabled
+    before(control, "configure_bucket", lambda: buckets.configure_bucket(bucket_id, **meanwhile))
+    if is_disabled_last:
+        rule = b"<Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule>"
+        body = b"<OwnershipControls>%b</OwnershipControls>" % rule
+        sum_of = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+        reply = ask(world, "PUT", "/beta?ownershipControls", body, content_md5=sum_of)
+        assert reply.code == "InvalidBucketAclWithObjectOwnership"
+    else:
+        reply = ask(world, "PUT", "/beta?acl", x_amz_acl="public-read")
+        assert reply.code == "AccessControlListNotSupported"
+    made = buckets.find_bucket("beta")
+    assert (made.has_acls, made.grants is not None) == (is_disabled_last, is_disabled_last)
 
 
 def test_a_bucket_that_is_anothers_by_now_is_not_made_again(world: World) -> None:
