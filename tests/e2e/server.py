@@ -146,9 +146,14 @@ class Server:
 
     def stop(self) -> None:
         """Ask the server to end, and insist that it does so well and leaves nobody behind."""
+        assert self.process is not None, "it runs"
+        self.process.send_signal(signal.SIGTERM)
+        self.see_end()
+
+    def see_end(self) -> None:
+        """Insist that a server that was asked to end does so well and leaves nobody behind."""
         process, self.process = self.process, None
         assert process is not None, "it runs"
-        process.send_signal(signal.SIGTERM)
         try:
             status = process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:

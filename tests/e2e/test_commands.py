@@ -335,7 +335,7 @@ def test_the_end_waits_for_what_is_under_way(tmp_path: Path) -> None:
             up.send(body[1_000_000:])
             assert up.reply("PUT").status == 200
             assert down.reply().body == large
-        server.stop()
+        server.see_end()
         server.start()
         assert server.caller.ask("GET", "/drain/k").body == body
 

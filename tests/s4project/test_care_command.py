@@ -296,13 +296,11 @@ def test_a_command_that_waits_for_the_store_ends_by_a_signal(
     """While another opens the store, either signal ends the wait, with one line at most."""
     lock = os.open(data_dir, os.O_RDONLY)
     fcntl.flock(lock, fcntl.LOCK_EX)
-    try:
-        with started(data_dir, command) as process:
-            wait_for(lambda: has_open(process.pid, data_dir), 60)
-            process.send_signal(number)
-            out, errors = process.communicate(timeout=60)
-    finally:
-        os.close(lock)
+    with started(data_dir, command) as process, contextlib.ExitStack() as end:
+        end.callback(os.close, lock)  # before the process is waited for, which may wait for it
+        wait_for(lambda: has_open(process.pid, data_dir), 60)
+        process.send_signal(number)
+        out, errors = process.communicate(timeout=60)
     assert process.returncode == (130 if number == signal.SIGINT else -signal.SIGTERM)
     assert out == ""
     assert errors.count("\n") <= 1

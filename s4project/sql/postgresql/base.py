@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS: Final = STATEMENT_MS / 1000 + 5
 ENCODINGS: Final = ("UTF8", None)  # None: who is in between does not say
+SYNCED: Final = (  # other ways than `off` sync too, and wait for standbys or not, as somebody chose
+    "SELECT set_config('synchronous_commit', 'on', false)"
+    " WHERE current_setting('synchronous_commit') = 'off'"
+)
 UNHURRIED: Final = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 
 
@@ -77,13 +81,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
             raise
 
     def _configure_connection(self, connection: Patient) -> bool:
-        """Set what a role or database may have otherwise: times are read as ISO writes them."""
-        is_changed: bool = super()._configure_connection(connection)  # type: ignore[misc]
+        """Set what a role or database may have otherwise.
+
+        Times are read as ISO writes them, and what S4 has been told is done is on the disk.
+        """
+        connection.autocommit = True  # as it will be: what is set here needs no commit
+        super()._configure_connection(connection)  # type: ignore[misc]
+        connection.execute(SYNCED)
         style = connection.info.parameter_status("DateStyle") or ""
-        if style.startswith("ISO"):
-            return is_changed
-        connection.execute("SET datestyle TO ISO")
-        return True
+        if not style.startswith("ISO"):
+            connection.execute("SET datestyle TO ISO")
+        return False
 
     def _close(self) -> None:
         try:

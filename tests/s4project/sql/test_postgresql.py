@@ -47,6 +47,19 @@ def test_times_are_read_however_the_server_writes_them(
         assert store.run("services.list_keys(1)[0].expires_at.year") == ["2100"]
 
 
+@pytest.mark.parametrize(("setting", "is_kept"), [(b"off", False), (b"remote_apply", True)])
+def test_what_is_answered_is_on_the_disk(
+    server: str, tmp_path: Path, setting: bytes, *, is_kept: bool
+) -> None:
+    """Where commits are told before they are synced S4's are synced; more than that is let be."""
+    execute(server, b"ALTER DATABASE postgres SET synchronous_commit = " + setting)
+    connection = "__import__('django.db').db.connection"
+    shown = f"{connection}.ensure_connection() or {connection}.connection"
+    with racers(tmp_path, 1, DATABASE_URL=server) as store:
+        told = store.run(f"({shown}).execute('SHOW synchronous_commit').fetchone()[0]")
+        assert told == [setting.decode() if is_kept else "on"]
+
+
 def listing(data_dir: Path, url: str) -> subprocess.CompletedProcess[str]:
     """Ask for the users, as an administrator does."""
     command = [sys.executable, "manage.py", "list_users"]
