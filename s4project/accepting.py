@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import mmap
 import os
-import socket
 from contextlib import suppress
 from functools import partial
 from time import perf_counter
@@ -21,13 +20,14 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Coroutine
 
     Take = Callable[[], asyncio.Protocol]
 
 CELL_BYTES: Final = 4
 NOBODY: Final = (1 << 8 * CELL_BYTES) - 1  # more than anybody has
-LEAD_MAX: Final = 1  # who has one more takes the next, so that few are left that end at once
+LEAD_MAX: Final = 1  # who has one more than one takes the next: few are left that end at once
 SLACK_SHARE: Final = 8  # nor is one in so many a difference: crowds are let in without many turns
 LEAVE_SECONDS: Final = 0.002  # a worker that is not busy comes in a tenth of that
 LOOK_SECONDS: Final = LEAVE_SECONDS / 4  # whoever waits is looked at that often by who is not busy
@@ -100,25 +100,6 @@ class Connections(set[Any]):
         self.attendance.leave(self.column)
 
 
-class Accepted:
-    """All that uvloop asks of an accepted socket: to make and end Python's own takes 8 us."""
-
-    __slots__ = ("_descriptor", "family")
-
-    type: Final = int(socket.SOCK_STREAM)
-
-    def __init__(self, descriptor: int, family: int) -> None:
-        self._descriptor = descriptor
-        self.family = family
-
-    def fileno(self) -> int:
-        """Tell its number."""
-        return self._descriptor
-
-    def close(self) -> None:
-        """Do nothing: the loop has closed it."""
-
-
 class Listener:
     """A listening socket in one worker, in place of the event loop's server."""
 
@@ -126,9 +107,6 @@ class Listener:
         """Accept, by what `take` makes for each, from now on."""
         self._loop = asyncio.get_running_loop()
         self._socket = listening
-        accept_number = listening._accept  # type: ignore[attr-defined]  # noqa: SLF001
-        self._accept_number: Callable[[], tuple[int, object]] = accept_number  # and no object
-        self._family = int(listening.family)
         self._connections = connections
         self._take = take
         self._timer: asyncio.TimerHandle | None = None
@@ -160,7 +138,7 @@ class Listener:
         """Take one of those who wait, or leave it: the loop calls again while somebody waits."""
         fewest = self._connections.attendance.fewest()
         lead = len(self._connections) - fewest
-        if lead <= LEAD_MAX or lead <= fewest // SLACK_SHARE:
+        if lead <= min(fewest, LEAD_MAX) or lead <= fewest // SLACK_SHARE:
             self._patience_seconds = LEAVE_SECONDS
         elif self._leaves(fewest):
             os.sched_yield()  # who has fewest may want this core
@@ -188,7 +166,7 @@ class Listener:
     def _accept(self) -> None:
         """Take one, if the system gives it."""
         try:
-            descriptor, _ = self._accept_number()
+            accepted, _ = self._socket.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return  # another was faster, or it went while it waited
         except OSError as error:  # no file may be opened, or no memory is left
@@ -197,14 +175,11 @@ class Listener:
             self._timer = self._loop.call_later(PAUSE_SECONDS, self._watch)
             return
         # In a task it would begin a turn of the loop later, and not be counted at the next look.
-        beginning = self._loop.connect_accepted_socket(
-            self._take,
-            Accepted(descriptor, self._family),  # type: ignore[arg-type]  # a socket, to uvloop
-        )
+        beginning = self._loop.connect_accepted_socket(self._take, accepted)
         try:
             begun = beginning.send(None)
         except BaseException:
-            os.close(descriptor)
+            accepted.close()
             raise
         begun.add_done_callback(partial(_end, beginning))
 

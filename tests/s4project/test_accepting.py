@@ -196,6 +196,22 @@ def test_who_was_let_in_is_counted_at_the_next_look(clock: Clock) -> None:
     house.live(live())
 
 
+def test_who_has_none_is_left_the_second(clock: Clock) -> None:
+    """Of two that come and stay each has a worker of its own, if there are two."""
+    house = House(1, columns=2)
+    house.attendance.note(1, 0)
+
+    async def live() -> None:
+        with clients(house, 2):
+            house.open()
+            await turns()
+            assert house.counts() == [1]
+            await clock.look_on()
+            await until(lambda: house.counts() == [2])
+
+    house.live(live())
+
+
 def test_in_a_crowd_small_differences_are_none(clock: Clock) -> None:
     """Where the others have many, one in eight more is about as many."""
     house = House(1, columns=2)
@@ -215,14 +231,14 @@ def test_in_a_crowd_small_differences_are_none(clock: Clock) -> None:
 def test_who_does_not_come_is_waited_for_less_and_less(clock: Clock) -> None:
     """Of those who wait for a worker that hangs, each waits half as long as the one before."""
     house = House(1, columns=2)
-    house.attendance.note(1, 0)
+    house.attendance.note(1, 1)
 
     async def live() -> None:
         house.open()
         with clients(house, MANY):
-            await until(lambda: house.counts() == [2])
+            await until(lambda: house.counts() == [3])
             waits = []
-            for taken in range(3, 8):
+            for taken in range(4, 9):
                 begun = clock.now
                 while house.counts() != [taken]:
                     assert house.counts() == [taken - 1]
@@ -237,19 +253,19 @@ def test_who_does_not_come_is_waited_for_less_and_less(clock: Clock) -> None:
 def test_who_came_is_waited_for_again(clock: Clock) -> None:
     """A worker that others did not wait for any more, and that came, is left whole moments."""
     house = House(1, columns=2)
-    house.attendance.note(1, 0)
+    house.attendance.note(1, 1)
 
     async def live() -> None:
         house.open()
-        with clients(house, 5):
-            await until(lambda: house.counts() == [2])
+        with clients(house, 6):
+            await until(lambda: house.counts() == [3])
             await clock.look_on()
             await clock.look_on()
-            await until(lambda: house.counts() == [5])
+            await until(lambda: house.counts() == [6])
         await until(lambda: house.counts() == [0])
         house.workers[0].update(range(5))  # guests of another socket
         house.workers[0].tell()
-        house.attendance.note(1, 1)
+        house.attendance.note(1, 2)
         clock.now += 60
         with clients(house, 1):
             await turns()
@@ -264,22 +280,22 @@ def test_who_came_is_waited_for_again(clock: Clock) -> None:
 def test_who_has_caught_up_is_waited_for_again(clock: Clock) -> None:
     """A worker that others did not wait for any more, and that has as many, is as good as any."""
     house = House(1, columns=2)
-    house.attendance.note(1, 0)
+    house.attendance.note(1, 1)
 
     async def live() -> None:
         house.open()
-        with clients(house, 3):
-            await until(lambda: house.counts() == [2])
-            while house.counts() == [2]:
+        with clients(house, 4):
+            await until(lambda: house.counts() == [3])
+            while house.counts() == [3]:
                 await clock.look_on(accepting.LEAVE_SECONDS / 64, looks=1)
-            house.attendance.note(1, 3)
+            house.attendance.note(1, 4)
             with clients(house, 2):
-                await until(lambda: house.counts() == [5])
+                await until(lambda: house.counts() == [6])
                 with clients(house, 1):
                     await clock.look_on(accepting.LEAVE_SECONDS * 3 / 4)
-                    assert house.counts() == [5]
+                    assert house.counts() == [6]
                     await clock.look_on(accepting.LEAVE_SECONDS / 2)
-                    await until(lambda: house.counts() == [6])
+                    await until(lambda: house.counts() == [7])
 
     house.live(live())
 
@@ -327,16 +343,16 @@ def test_whom_one_worker_left_it_takes_at_once_when_it_has_no_more_than_others(
 ) -> None:
     """Two that leave to each other would have everybody wait: who leaves looks on meanwhile."""
     house = House(1, columns=2)
-    house.attendance.note(1, 0)
+    house.attendance.note(1, 1)
 
     async def live() -> None:
         house.open()
-        with clients(house, 3):
-            await until(lambda: house.counts() == [2])
-            await turns()
-            assert house.counts() == [2]
-            house.attendance.note(1, 1)  # the other has taken one elsewhere
+        with clients(house, 4):
             await until(lambda: house.counts() == [3])
+            await turns()
+            assert house.counts() == [3]
+            house.attendance.note(1, 2)  # the other has taken one elsewhere
+            await until(lambda: house.counts() == [4])
         assert clock.now == 1000
 
     house.live(live())
@@ -345,23 +361,23 @@ def test_whom_one_worker_left_it_takes_at_once_when_it_has_no_more_than_others(
 def test_each_one_that_is_left_is_left_for_a_whole_moment(clock: Clock) -> None:
     """How long one was left before, and was taken here after all, says nothing of the next."""
     house = House(1, columns=2)
-    house.attendance.note(1, 0)
+    house.attendance.note(1, 1)
 
     async def live() -> None:
         house.open()
-        with clients(house, 3):
-            await until(lambda: house.counts() == [2])
-            await clock.look_on(accepting.LEAVE_SECONDS / 2)
-            assert house.counts() == [2]
-            house.attendance.note(1, 1)
+        with clients(house, 4):
             await until(lambda: house.counts() == [3])
+            await clock.look_on(accepting.LEAVE_SECONDS / 2)
+            assert house.counts() == [3]
+            house.attendance.note(1, 2)
+            await until(lambda: house.counts() == [4])
             clock.now += 60
             with clients(house, 1):
                 await turns()
                 await clock.look_on(accepting.LEAVE_SECONDS / 2)
-                assert house.counts() == [3]
+                assert house.counts() == [4]
                 await clock.look_on(accepting.LEAVE_SECONDS / 2)
-                await until(lambda: house.counts() == [4])
+                await until(lambda: house.counts() == [5])
 
     house.live(live())
 
@@ -369,12 +385,12 @@ def test_each_one_that_is_left_is_left_for_a_whole_moment(clock: Clock) -> None:
 def test_of_three_two_share_what_the_third_does_not_come_for(clock: Clock) -> None:
     """Beside a worker that hangs the others have about as many as each other."""
     house = House(2, columns=3)
-    house.attendance.note(2, 0)
+    house.attendance.note(2, 1)
 
     async def live() -> None:
         house.open()
         with clients(house, MANY):
-            await until(lambda: sum(house.counts()) == 4)
+            await until(lambda: sum(house.counts()) == 6)
             for _ in range(2 * MANY):
                 await clock.look_on(accepting.LEAVE_SECONDS / 2)
                 if sum(house.counts()) == MANY:
