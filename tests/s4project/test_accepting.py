@@ -6,103 +6,20 @@ import asyncio
 import os
 import resource
 import signal
-import socket
 from collections import Counter
-from contextlib import ExitStack, contextmanager
-from functools import partial
-from itertools import chain, pairwise
+from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-import uvloop
 from structlog.testing import capture_logs
 
 from s4project import accepting
-from s4project.accepting import NOBODY, Attendance, Connections, Listener
-from s4project.server import listen
+from s4project.accepting import NOBODY, Attendance, Listener
+from tests.s4project.accepting_house import WAIT_SECONDS, Guest, House, clients, until
 from tests.s4project.probing import Wire, probe, request, wait_for
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
-
 MANY = 32
-WAIT_SECONDS = 10
-
-
-class Guest(asyncio.Protocol):
-    """What a worker has of one connection."""
-
-    def __init__(self, connections: Connections) -> None:
-        self.connections = connections
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Count it."""
-        del transport
-        self.connections.add(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Count it no more."""
-        del exc
-        self.connections.discard(self)
-
-
-class House:
-    """Workers that are all in one loop, at one socket."""
-
-    def __init__(self, workers: int, columns: int) -> None:
-        self.socket = listen("127.0.0.1", 0)
-        # A loop watches a file once: each worker has it by a number of its own, as processes do.
-        self.sockets = [self.socket.dup() for _ in range(workers)]
-        self.attendance = Attendance(columns)
-        self.workers = [Connections(self.attendance, column) for column in range(workers)]
-        self.listeners: list[Listener] = []
-
-    def open(self) -> None:
-        """Let all of them accept."""
-        for worker in self.workers:
-            worker.open()
-        self.listeners = [
-            Listener(listening, worker, partial(Guest, worker))
-            for listening, worker in zip(self.sockets, self.workers, strict=True)
-        ]
-
-    def live(self, life: Coroutine[None, None, None]) -> None:
-        """Run the workers' own kind of loop, then close what is listened at."""
-        try:
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(self._live(life))
-        finally:
-            for each in (self.socket, *self.sockets):
-                each.close()
-
-    async def _live(self, life: Coroutine[None, None, None]) -> None:
-        await life
-        for listener in self.listeners:
-            listener.close()
-            await listener.wait_closed()
-        await until(lambda: not any(isinstance(guest, Guest) for guest in chain(*self.workers)))
-
-    def counts(self) -> list[int]:
-        """Tell how many each has."""
-        return [len(worker) for worker in self.workers]
-
-
-@contextmanager
-def clients(house: House, count: int) -> Iterator[list[socket.socket]]:
-    """Connect many times, which the system does for the server."""
-    with ExitStack() as stack:
-        yield [
-            stack.enter_context(socket.create_connection(house.socket.getsockname()))
-            for _ in range(count)
-        ]
-
-
-async def until(claim: Callable[[], bool]) -> None:
-    """Wait for a claim to be true."""
-    async with asyncio.timeout(WAIT_SECONDS):
-        while not claim():  # noqa: ASYNC110  # what is claimed tells nobody
-            await asyncio.sleep(0.005)
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
