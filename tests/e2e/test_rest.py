@@ -75,11 +75,12 @@ def call_over(
     return Told(status, json.loads(text) if text else None)
 
 
-def call_over_many(server: Server, path: str, token: str, count: int) -> set[int]:
-    """GET over new connections, of which every worker takes some; return the statuses."""
+def call_over_many(server: Server, path: str, token: str, count: int, body: Any = None) -> set[int]:
+    """GET, or POST a body, over new connections that every worker takes some of; the statuses."""
+    method = "GET" if body is None else "POST"
     with ExitStack() as kept:
         connections = [kept.enter_context(closing(connect(server))) for _ in range(count)]
-        return {call_over(each, "GET", path, token=token).status for each in connections}
+        return {call_over(each, method, path, body, token).status for each in connections}
 
 
 def log_in(server: Server, username: str = "root", password: str = PASSWORD) -> str:

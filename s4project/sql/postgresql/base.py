@@ -54,6 +54,7 @@ def _connect(parameters: dict[str, Any]) -> Patient:
         raise AwayError(" ".join(str(error).split())) from error
     encoding = made.info.parameter_status("server_encoding")
     if encoding in ENCODINGS:
+        made.isolation_level = IsolationLevel.READ_COMMITTED  # a role may have another
         return made
     made.close()
     raise AwayError(

@@ -60,6 +60,17 @@ def test_what_is_answered_is_on_the_disk(
         assert told == [setting.decode() if is_kept else "on"]
 
 
+def test_a_role_of_another_isolation_waits_for_others_too(server: str, tmp_path: Path) -> None:
+    """Where transactions see one moment by themselves S4's see what others have changed."""
+    execute(
+        server, b"ALTER DATABASE postgres SET default_transaction_isolation = 'repeatable read'"
+    )
+    django = "__import__('django.db').db"
+    shown = f"{django}.connection.cursor().execute('SHOW transaction_isolation').fetchone()[0]"
+    with racers(tmp_path, 1, DATABASE_URL=server) as store:
+        assert store.run(f"{django}.transaction.atomic(lambda: {shown})()") == ["read committed"]
+
+
 def listing(data_dir: Path, url: str) -> subprocess.CompletedProcess[str]:
     """Ask for the users, as an administrator does."""
     command = [sys.executable, "manage.py", "list_users"]
