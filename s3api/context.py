@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
@@ -242,9 +241,12 @@ class Store:
 
         Where no thread begins now, one that is there comes to it, or the store is closed.
         """
-        with suppress(RuntimeError):
-            work = asyncio.get_running_loop().run_in_executor(self._disk, function, *arguments)
-            await asyncio.shield(work)
+        loop = asyncio.get_running_loop()
+        try:
+            work = loop.run_in_executor(self._disk, function, *arguments)
+        except RuntimeError:
+            return
+        await asyncio.shield(work)
 
     def begin_on_disk(self, function: Callable[..., object], *arguments: Any) -> None:
         """Have a blocking call made in a thread, for nobody in particular."""

@@ -76,5 +76,5 @@ def test_a_flood_of_sign_ins_holds_nobody_up(fresh: Server) -> None:
         statuses = {reply.result().status for reply in replies}
     assert statuses <= {401, 429}
     assert 401 in statuses
-    assert sorted(waits)[len(waits) // 2] < seconds / 4  # and not behind all of them
+    assert sorted(waits)[len(waits) // 2] < seconds / 10  # and not behind all of them
     assert sign_in(fresh, "203.0.113.200", password).status == 200

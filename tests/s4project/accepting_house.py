@@ -78,6 +78,13 @@ class House:
         return [len(worker) for worker in self.workers]
 
 
+def house_beside(count: int) -> House:
+    """Make one of a worker alone, beside which another has so many connections."""
+    house = House(1, columns=2)
+    house.attendance.note(1, count)
+    return house
+
+
 @contextmanager
 def clients(house: House, count: int) -> Iterator[list[socket.socket]]:
     """Connect many times, which the system does for the server."""

@@ -16,7 +16,14 @@ from structlog.testing import capture_logs
 
 from s4project import accepting
 from s4project.accepting import NOBODY, Attendance, Listener
-from tests.s4project.accepting_house import WAIT_SECONDS, Guest, House, clients, until
+from tests.s4project.accepting_house import (
+    WAIT_SECONDS,
+    Guest,
+    House,
+    clients,
+    house_beside,
+    until,
+)
 from tests.s4project.probing import Wire, probe, request, wait_for
 
 MANY = 32
@@ -57,8 +64,7 @@ def test_who_has_lost_connections_takes_the_next() -> None:
 
 def test_nobody_waits_for_a_worker_that_does_not_come() -> None:
     """A worker that hangs has fewest connections, and the others take what was left to it."""
-    house = House(1, columns=2)
-    house.attendance.note(1, 0)
+    house = house_beside(0)
 
     async def live() -> None:
         house.open()
@@ -100,8 +106,7 @@ async def turns() -> None:
 
 def test_who_was_let_in_is_counted_at_the_next_look(clock: Clock) -> None:
     """Of those who wait at once a worker takes two more than another has, and leaves the rest."""
-    house = House(1, columns=2)
-    house.attendance.note(1, 5)
+    house = house_beside(5)
 
     async def live() -> None:
         with clients(house, MANY):
@@ -115,8 +120,7 @@ def test_who_was_let_in_is_counted_at_the_next_look(clock: Clock) -> None:
 
 def test_who_has_none_is_left_the_second(clock: Clock) -> None:
     """Of two that come and stay each has a worker of its own, if there are two."""
-    house = House(1, columns=2)
-    house.attendance.note(1, 0)
+    house = house_beside(0)
 
     async def live() -> None:
         with clients(house, 2):
@@ -131,8 +135,7 @@ def test_who_has_none_is_left_the_second(clock: Clock) -> None:
 
 def test_in_a_crowd_small_differences_are_none(clock: Clock) -> None:
     """Where the others have many, one in eight more is about as many."""
-    house = House(1, columns=2)
-    house.attendance.note(1, 4 * MANY)
+    house = house_beside(4 * MANY)
 
     async def live() -> None:
         with clients(house, 5 * MANY):
@@ -147,8 +150,7 @@ def test_in_a_crowd_small_differences_are_none(clock: Clock) -> None:
 
 def test_who_does_not_come_is_waited_for_less_and_less(clock: Clock) -> None:
     """Of those who wait for a worker that hangs, each waits half as long as the one before."""
-    house = House(1, columns=2)
-    house.attendance.note(1, 1)
+    house = house_beside(1)
 
     async def live() -> None:
         house.open()
@@ -169,8 +171,7 @@ def test_who_does_not_come_is_waited_for_less_and_less(clock: Clock) -> None:
 
 def test_who_came_is_waited_for_again(clock: Clock) -> None:
     """A worker that others did not wait for any more, and that came, is left whole moments."""
-    house = House(1, columns=2)
-    house.attendance.note(1, 1)
+    house = house_beside(1)
 
     async def live() -> None:
         house.open()
@@ -196,8 +197,7 @@ def test_who_came_is_waited_for_again(clock: Clock) -> None:
 
 def test_who_has_caught_up_is_waited_for_again(clock: Clock) -> None:
     """A worker that others did not wait for any more, and that has as many, is as good as any."""
-    house = House(1, columns=2)
-    house.attendance.note(1, 1)
+    house = house_beside(1)
 
     async def live() -> None:
         house.open()
@@ -259,8 +259,7 @@ def test_whom_one_worker_left_it_takes_at_once_when_it_has_no_more_than_others(
     clock: Clock,
 ) -> None:
     """Two that leave to each other would have everybody wait: who leaves looks on meanwhile."""
-    house = House(1, columns=2)
-    house.attendance.note(1, 1)
+    house = house_beside(1)
 
     async def live() -> None:
         house.open()
@@ -277,8 +276,7 @@ def test_whom_one_worker_left_it_takes_at_once_when_it_has_no_more_than_others(
 
 def test_each_one_that_is_left_is_left_for_a_whole_moment(clock: Clock) -> None:
     """How long one was left before, and was taken here after all, says nothing of the next."""
-    house = House(1, columns=2)
-    house.attendance.note(1, 1)
+    house = house_beside(1)
 
     async def live() -> None:
         house.open()
