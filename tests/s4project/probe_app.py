@@ -42,6 +42,13 @@ def note(path: Path, text: str) -> None:
         file.write(text)
 
 
+def leave(mark: Path, text: str) -> None:
+    """Write a file that is there whole or not at all: who sees it may read it."""
+    part = mark.with_suffix(".part")
+    part.write_text(text)
+    part.rename(mark)
+
+
 async def answer(send: Any, body: bytes, status: int = 200, **headers: str) -> None:
     """Send a whole reply."""
     pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
@@ -152,7 +159,7 @@ async def linger(scope: dict[str, Any], receive: Any, send: Any, options: dict[s
     """Wait until the client goes, and leave a mark of it."""
     await read(receive)
     message = await receive()
-    await asyncio.to_thread(Path(options["mark"]).write_text, message["type"])
+    await asyncio.to_thread(leave, Path(options["mark"]), message["type"])
 
 
 async def pour(scope: dict[str, Any], receive: Any, send: Any, options: dict[str, str]) -> None:
@@ -160,7 +167,7 @@ async def pour(scope: dict[str, Any], receive: Any, send: Any, options: dict[str
     try:
         await big(scope, receive, send, {"pieces": "1000"})
     except OSError:
-        await asyncio.to_thread(Path(options["mark"]).write_text, "told")
+        await asyncio.to_thread(leave, Path(options["mark"]), "told")
         raise
 
 

@@ -455,7 +455,8 @@ def test_the_application_learns_that_the_client_went(server: Probe, tmp_path: Pa
     with server.wire() as wire:
         wire.send(request(f"/linger?mark={mark}"))
         time.sleep(0.1)
-    assert wait_for(lambda: mark.exists() and mark.read_text()) == "http.disconnect"
+    wait_for(mark.exists)
+    assert mark.read_text() == "http.disconnect"
 
 
 def test_the_application_learns_it_behind_pipelined_requests_too(

@@ -116,7 +116,8 @@ def test_a_body_broken_off_reaches_the_application_as_such(server: Probe, tmp_pa
         wire.send(request(f"/linger?mark={mark}", b"", "PUT", f"Content-Length: {3 * MIB}"))
         wire.send(bytes(MIB))
         time.sleep(0.2)
-    assert wait_for(lambda: mark.exists() and mark.read_text()) == "http.disconnect"
+    wait_for(mark.exists)
+    assert mark.read_text() == "http.disconnect"
 
 
 @pytest.mark.parametrize("rest", [200 * KIB, 900 * KIB])
