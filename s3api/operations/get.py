@@ -21,7 +21,7 @@ from s3api.operations.object_lock import hold_status
 from s3api.operations.put import checksum_members
 from s3api.operations.versioning import shown_version
 from s3api.protocol.timestamps import exact_iso_date
-from storage_engine import LockMode
+from storage_engine import LockMode, MarkerError, NoSuchVersion
 
 if TYPE_CHECKING:
     from s3api.context import Call
@@ -38,8 +38,20 @@ OVERRIDES: Final = {
 OVERRIDE_PREFIX: Final = "response-"
 
 
+class _ReplacedError(Exception):
+    """The object whose part is wanted is another one by now, or gone: it is looked for again."""
+
+
 async def get_object(call: Call) -> Answer:
     """Answer an object's bytes, or the range or part of them that was asked for."""
+    while True:
+        try:
+            return _get(call)
+        except _ReplacedError:
+            continue
+
+
+def _get(call: Call) -> Answer:
     version_id = call.arguments.get("VersionId")
     reader = call.engine.open_object(call.bucket.id, call.key, version_id)
     try:
@@ -68,10 +80,13 @@ def _piece(reader: ObjectReader, wanted: ByteRange | None) -> Piece:
 async def head_object(call: Call) -> Answer:
     """Answer what GetObject would, without the bytes."""
     version_id = call.arguments.get("VersionId")
-    info = call.engine.head_object(call.bucket.id, call.key, version_id)
-    call.settle(info)
-    answer, _ = _describe(call, info)
-    return answer
+    while True:
+        info = call.engine.head_object(call.bucket.id, call.key, version_id)
+        call.settle(info)
+        try:
+            return _describe(call, info)[0]
+        except _ReplacedError:
+            continue
 
 
 def _describe(call: Call, info: ObjectInfo) -> tuple[Answer, ByteRange | None]:
@@ -185,11 +200,13 @@ def _part(
         if call.arguments.get("ChecksumMode") == "ENABLED":
             output |= checksum_members(info.attributes.checksums, info.attributes.checksum_type)
         return (ByteRange(0, info.size - 1) if info.size else None), PARTIAL_CONTENT
-    found = call.engine.object_parts(
-        call.bucket.id, call.key, info.version_id, after_part=number - 1, limit=1
-    )
+    place = call.bucket.id, call.key, info.version_id
+    try:
+        found = call.engine.object_parts(*place, after_part=number - 1, limit=1)
+    except (NoSuchVersion, MarkerError) as gone:
+        raise _ReplacedError from gone
     if (found.info.etag, found.info.modified_ms) != (info.etag, info.modified_ms):
-        raise S3Error("ServiceUnavailable")  # replaced between two looks: the client asks again
+        raise _ReplacedError
     part = next(iter(found.parts), None)
     if part is None or part.number != number:
         raise _no_such_part(number, info.part_count)

@@ -319,12 +319,10 @@ def _wanted_parts(call: Call) -> list[dict[str, Any]]:
 
 def _match(call: Call, upload: UploadInfo, wanted: list[dict[str, Any]]) -> list[PartInfo]:
     """Find each wanted part among the uploaded ones; refuse what is missing, other or too small."""
-    held = {
-        part.number: part
-        for part in call.engine.list_parts(
-            call.bucket.id, call.key, upload.upload_id, limit=PART_NUMBER_MAX
-        ).parts
-    }
+    page = call.engine.list_parts(call.bucket.id, call.key, upload.upload_id, limit=PART_NUMBER_MAX)
+    if page.upload.completed is not None:  # meanwhile, and so its parts are no more
+        raise NoSuchUpload(upload.upload_id)
+    held = {part.number: part for part in page.parts}
     parts = []
     for entry in wanted:
         part = held.get(entry["PartNumber"])

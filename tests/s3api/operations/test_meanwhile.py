@@ -125,6 +125,37 @@ def test_a_copy_has_the_checksum_that_was_asked_for(world: World) -> None:
     assert base64.b64encode(hashlib.sha256(SECOND).digest()) in reply.body
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("is_replaced", [True, False])
+def test_a_part_is_one_of_the_object_that_is_answered(
+    world: World, method: str, is_replaced: bool
+) -> None:
+    """When another object comes in its place meanwhile it is that one's part, or there is none."""
+    put_in_parts(world, "k", FIRST, FIRST)
+
+    def change() -> None:
+        if is_replaced:
+            put_in_parts(world, "k", FIRST, SECOND)
+        else:
+            world.engine.delete_object(number(world, "alpha"), "k").result()
+
+    before(world.engine, "object_parts", change)
+    reply = ask(world, method, "/alpha/k?partNumber=2")
+    if is_replaced:
+        assert (reply.status, reply.headers["content-length"]) == (206, str(len(SECOND)))
+        assert reply.body == (SECOND if method == "GET" else b"")
+    else:
+        assert (reply.status, reply.code) == (404, "NoSuchKey" if method == "GET" else "")
+
+
+def put_in_parts(world: World, key: str, *parts: bytes) -> None:
+    """Put an object of several parts."""
+    upload = begin(world, key, *parts)
+    place = upload.bucket_id, upload.key, upload.upload_id
+    kept = upload.attributes.with_digests(f"{md5(b''.join(parts))}-{len(parts)}", SUMS)
+    world.engine.complete_upload(*place, world.engine.list_parts(*place).parts, kept).result()
+
+
 # --- uploads ------------------------------------------------------------------------------------
 
 
@@ -159,6 +190,15 @@ def test_parts_are_listed_of_an_open_upload(world: World) -> None:
     before(world.engine, "list_parts", lambda: complete_first(world, upload))
     reply = ask(world, "GET", f"/alpha/k?uploadId={upload.upload_id}")
     assert (reply.status, reply.code) == (404, "NoSuchUpload")
+
+
+@pytest.mark.parametrize(("parts", "answer"), [((FIRST,), 200), ((FIRST, SECOND), 404)])
+def test_an_upload_is_completed_once(world: World, parts: tuple[bytes, ...], answer: int) -> None:
+    """Who comes second, of two at once, is answered as one who comes later: by what he names."""
+    upload = begin(world, "k", FIRST, SECOND)
+    before(world.engine, "list_parts", lambda: complete_first(world, upload))
+    reply = complete(world, upload, *parts)
+    assert (reply.status, reply.code or "NoSuchUpload") == (answer, "NoSuchUpload")
 
 
 def complete_first(world: World, upload: UploadInfo) -> None:
