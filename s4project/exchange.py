@@ -209,7 +209,7 @@ class Exchange:
         flow = self.edge.flow
         if flow.write_paused and not self.disconnected:
             await flow.drain()
-        if self.disconnected:
+        if self.disconnected or self.transport.is_closing():  # told of in a later turn
             raise ClientGone
         if message["type"] == "http.response.body" and self.response_started:
             self._send_body(message)

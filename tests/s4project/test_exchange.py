@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -101,6 +100,6 @@ def test_a_reply_to_a_client_that_went_is_not_finished(server: Probe, tmp_path: 
     mark = tmp_path / "mark"
     with server.wire() as wire:
         wire.send(request(f"/pour?mark={mark}"))
-        time.sleep(0.1)
+        wire.take(1)  # it is on its way
     wait_for(mark.exists)
     assert mark.read_text() == "told"
