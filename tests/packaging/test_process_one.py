@@ -45,9 +45,12 @@ class Contained:
 
     def dead(self) -> list[str]:
         """List its children that have ended and that nobody has asked about."""
-        stats = [Path(f"/proc/{pid}/stat").read_text() for pid in children(self.pid)]
-        states = [text.rpartition(")")[2] for text in stats]
-        return [state for state in states if state.split()[0] == "Z"]
+        found = []
+        for pid in children(self.pid):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it was buried since
+                state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]
+                found += [state] if state.split()[0] == "Z" else []
+        return found
 
 
 @contextlib.contextmanager

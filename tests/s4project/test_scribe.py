@@ -40,9 +40,9 @@ class Paper:
             raise self.trouble.pop()
         if self.refused & set(records):
             raise IntegrityError
-        self.batches.append(list(records))
         self.times.append(time.monotonic())
         self.lost += lost
+        self.batches.append(list(records))  # at last: who waits for it looks at the others then
 
     @property
     def records(self) -> list[int]:

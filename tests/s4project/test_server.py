@@ -201,11 +201,14 @@ def test_a_killed_worker_is_replaced_while_requests_go_on(server: Probe) -> None
     assert "Perhaps out of memory" in server.said()
 
 
-def test_a_reload_replaces_the_workers_without_losing_a_request(server: Probe) -> None:
+def test_a_reload_replaces_the_workers_without_losing_a_request(
+    server: Probe, tmp_path: Path
+) -> None:
     """SIGHUP brings new workers in before the old ones go."""
     before = set(workers_of(server))
     with server.wire() as wire, Hammer(server) as hammer:
-        wire.send(request("/sleep?seconds=1"))
+        wire.send(request(f"/sleep?seconds=1&begun={tmp_path / 'begun'}"))
+        wait_for((tmp_path / "begun").exists)
         wait_for(lambda: hammer.answered > 20)
         server.process.send_signal(signal.SIGHUP)
         wait_for(lambda: not before & set(workers_of(server)))

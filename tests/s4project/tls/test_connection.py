@@ -231,6 +231,7 @@ def test_a_renewed_certificate_is_served_without_dropping_a_connection(server: P
 
 def test_a_certificate_is_taken_at_once_when_told(server: Probe) -> None:
     """SIGHUP replaces the workers, and what they serve is what the files are by then."""
+    before = set(server.children())
     write_pair(server.log.parent, "told.home.arpa")
     server.process.send_signal(signal.SIGHUP)
 
@@ -240,6 +241,7 @@ def test_a_certificate_is_taken_at_once_when_told(server: Probe) -> None:
         return False
 
     wait_for(is_served)
+    wait_for(lambda: not before & set(server.children()))
 
 
 def test_a_broken_renewal_is_refused_with_one_line(server: Probe) -> None:
