@@ -222,12 +222,16 @@ def all_pids() -> list[int]:
 
 
 def session_of(pid: int) -> int:
-    """Name the session of a process; -1 when it is gone or a zombie."""
+    """Name the session of a process; -1 when it is gone or a zombie.
+
+    A zombie of which a thread still runs is none yet: files and locks are open until that ends.
+    """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return -1
-    return -1 if fields[0] == "Z" else int(fields[3])
+    threads = int(fields[17])
+    return -1 if fields[0] == "Z" and threads <= 1 else int(fields[3])
 
 
 def memory_bytes(pid: int) -> int:

@@ -111,6 +111,7 @@ def test_who_was_let_in_is_counted_at_the_next_look(clock: Clock) -> None:
     async def live() -> None:
         with clients(house, MANY):
             house.open()
+            await until(lambda: house.counts() == [7])
             await turns()
             assert house.counts() == [7]
         assert clock.now == 1000
@@ -125,6 +126,7 @@ def test_who_has_none_is_left_the_second(clock: Clock) -> None:
     async def live() -> None:
         with clients(house, 2):
             house.open()
+            await until(lambda: house.counts() == [1])
             await turns()
             assert house.counts() == [1]
             await clock.look_on()

@@ -8,6 +8,7 @@ import socket
 import ssl
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,7 +112,11 @@ def test_a_server_that_was_killed_is_followed_by_the_next(tmp_path: Path) -> Non
 
 def commands(running: Serve) -> list[str]:
     """Read the command lines of the server's processes."""
-    return [Path(f"/proc/{pid}/cmdline").read_text() for pid in running.processes()]
+    found = []
+    for pid in running.processes():
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended since
+            found.append(Path(f"/proc/{pid}/cmdline").read_text())
+    return found
 
 
 @pytest.mark.parametrize(
