@@ -7,6 +7,7 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+import pytest
 from django.db import connection
 from django.urls import URLResolver, get_resolver
 
@@ -153,6 +154,7 @@ def try_all(number: int, call: Call) -> dict[str, int]:
     return {caller: status for caller, status in found.items() if status != expected[caller]}
 
 
+@pytest.mark.timeout(900)  # hundreds of people: minutes on a busy machine
 def test_everybody_gets_what_the_table_says(store: StorageEngine) -> None:
     """Each caller's status is the table's for every call, and who is refused changes nothing."""
     wrong = {str(call): try_all(number, call) for number, call in enumerate(CALLS)}
