@@ -2,9 +2,11 @@
 
     python -m tests.e2e.requesting PORT ACCESS_KEY SECRET_KEY BUCKET CONNECTIONS
 
-Each connection is kept open and has a thread of its own. Ends when its standard input does; then it
-writes a line of JSON for each request: which connection, which worker answered, when it was sent,
-when answered (by the clock that all processes share), the status, and what was asked.
+Each connection is kept open and has a thread of its own. A line of its standard input asks for one
+more request over each; an empty line tells that all have been answered. Ends when its standard
+input does; then it writes a line of JSON for each request: which connection, which worker answered,
+when it was sent, when answered (by the clock that all processes share), the status, and what was
+asked.
 """
 
 from __future__ import annotations
@@ -23,9 +25,11 @@ from tests.e2e.wire import Caller, Connection, ConnectionEnded, path_of
 HOST: Final = "127.0.0.1"
 PAUSE_SECONDS: Final = 0.004  # so that the machine has time for the server
 
+Told = tuple[int, str, float, float, int, str]
+
 
 def load(
-    caller: Caller, bucket: str, number: int, ended: threading.Event, told: list[object]
+    caller: Caller, bucket: str, number: int, ended: threading.Event, told: list[Told]
 ) -> None:
     """Send one request after the other over one connection."""
     key = f"of-connection-{number}"
@@ -55,17 +59,27 @@ def load(
         time.sleep(PAUSE_SECONDS)
 
 
+def go_round(told: list[Told], connections: int) -> None:
+    """Wait until each connection has been answered a request that was sent after this call."""
+    begin, known = time.monotonic(), len(told)
+    while len({number for number, _, sent, *_ in told[known:] if sent > begin}) < connections:
+        time.sleep(PAUSE_SECONDS)
+
+
 def main(port: str, access_key: str, secret_key: str, bucket: str, connections: str) -> None:
     """Be the client."""
     caller = Caller((HOST, int(port)), Signer(access_key, secret_key))
-    ended, told = threading.Event(), list[object]()
+    ended, told = threading.Event(), list[Told]()
     threads = [
         threading.Thread(target=load, args=(caller, bucket, number, ended, told))
         for number in range(int(connections))
     ]
     for thread in threads:
         thread.start()
-    sys.stdin.read()
+    for _ in sys.stdin:
+        go_round(told, len(threads))
+        sys.stdout.write("\n")
+        sys.stdout.flush()
     ended.set()
     for thread in threads:
         thread.join()

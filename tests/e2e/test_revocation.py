@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from tests.e2e.every_worker import ask_every_worker, find_workers
+from tests.e2e.processes import wait_until
 from tests.e2e.server import ROOT
 from tests.e2e.signing import Signer
 from tests.e2e.wire import Caller, ConnectionEnded, path_of
@@ -34,7 +35,6 @@ pytestmark = pytest.mark.e2e
 WORKERS = 4
 SETTINGS = {"workers": str(WORKERS)}
 CLIENTS, CONNECTIONS = 2, 6
-LOAD_SECONDS = 0.5
 MIB = 1024 * 1024
 _numbers = count(1)
 
@@ -162,10 +162,36 @@ class Told(NamedTuple):
     method: str
 
 
+class Load:
+    """Clients that send requests; when they have ended, what they say of each is there."""
+
+    def __init__(self, clients: list[subprocess.Popen[str]]) -> None:
+        self._clients = clients
+        self.told: list[list[Told]] = []
+
+    def go_round(self) -> None:
+        """Wait until one more request over every connection has been answered."""
+        for client in self._clients:
+            assert client.stdin is not None
+            client.stdin.write("\n")
+            client.stdin.flush()
+        for client in self._clients:
+            assert client.stdout is not None
+            assert client.stdout.readline() == "\n", "the client is there"
+
+    def end(self) -> None:
+        """Let the clients end, and take what they tell."""
+        for client in self._clients:
+            assert client.stdin is not None
+            client.stdin.close()
+        for client in self._clients:
+            assert client.stdout is not None
+            self.told.append([Told(*json.loads(line)) for line in client.stdout])
+
+
 @contextmanager
-def under_load(server: Server, case: Case) -> Iterator[list[list[Told]]]:
+def under_load(server: Server, case: Case) -> Iterator[Load]:
     """Let clients send requests during a block; after it, each one's requests are there."""
-    told: list[list[Told]] = []
     arguments = [str(server.port), case.access_key, case.secret_key, case.bucket, str(CONNECTIONS)]
     with ExitStack() as ends:
         clients = []
@@ -180,13 +206,9 @@ def under_load(server: Server, case: Case) -> Iterator[list[list[Told]]]:
             ends.enter_context(client)
             ends.callback(client.kill)
             clients.append(client)
-        yield told
-        for client in clients:
-            assert client.stdin is not None
-            client.stdin.close()
-        for client in clients:
-            assert client.stdout is not None
-            told.append([Told(*json.loads(line)) for line in client.stdout])
+        load = Load(clients)
+        yield load
+        load.end()
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -198,14 +220,14 @@ def test_not_one_further_request_succeeds(
     case = make(server, admin, grant)
     target = path_of(case.bucket, "shared")
     assert ask_every_worker(case.caller, target, every_worker) == {200}
-    with under_load(server, case) as told:
-        time.sleep(2 * LOAD_SECONDS)
+    with under_load(server, case) as load:
+        load.go_round()
         begin, end = admin.do(
             f"begin = time.monotonic()\n{revocation}\nanswer = [begin, time.monotonic()]"
         )
         assert ask_every_worker(case.caller, target, every_worker) == {403}
-        time.sleep(LOAD_SECONDS)
-    for requests in told:
+        load.go_round()
+    for requests in load.told:
         before = [request for request in requests if request.end < begin]
         after = [request for request in requests if request.begin > end]
         assert {request.status for request in before} == {200}
@@ -342,9 +364,10 @@ def test_what_began_in_time_is_finished(server: Server, admin: Party) -> None:
         "services.update_key(key, name='', expires_at=soon)"
     )
     with case.caller.connect() as connection:
-        connection.send(case.caller.head("PUT", target, len(body)) + body[:MIB])
-        time.sleep(2)
-        assert case.caller.ask("GET", target).code == "InvalidAccessKeyId"
+        connection.send(case.caller.head("PUT", target, len(body), {"expect": "100-continue"}))
+        assert connection.interim() == 100
+        connection.send(body[:MIB])
+        wait_until(lambda: case.caller.ask("GET", target).code == "InvalidAccessKeyId", "too late")
         connection.send(body[MIB:])
         assert connection.reply("PUT").status == 200
 
@@ -359,7 +382,8 @@ def test_a_download_does_not_outlive_the_right_to_it(server: Server, admin: Part
     with case.caller.connect() as cut, other.caller.connect() as whole:
         cut.send(case.caller.request("GET", path_of(case.bucket, "large")))
         whole.send(other.caller.request("GET", path_of(other.bucket, "large")))
-        time.sleep(0.5)
+        assert not cut.is_ended(30)
+        assert not whole.is_ended(30), "both have begun"
         admin.do(f"services.set_key_enabled({case.access_key!r}, enabled=False)")
         with pytest.raises(ConnectionEnded):
             cut.reply()
