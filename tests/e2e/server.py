@@ -207,10 +207,11 @@ class Server:
     # --- the log ---
 
     def log_text(self, since: int = 0) -> str:
-        """Read the log from a byte offset."""
+        """Read the log's whole lines from a byte offset; the last one may be on its way."""
         if not self.log.exists():
             return ""
-        return self.log.read_bytes()[since:].decode(errors="replace")
+        lines = self.log.read_bytes()[since:]
+        return lines[: lines.rfind(b"\n") + 1].decode(errors="replace")
 
     def log_tail(self) -> str:
         """Read the end of the log."""
@@ -267,8 +268,12 @@ class Server:
 
     def disk_bytes(self, part: str = "") -> int:
         """Measure the blocks that the data directory, or a part of it, takes on the disk."""
-        files = (self.data / part).rglob("*")
-        return sum(path.lstat().st_blocks * 512 for path in files if path.is_file())
+        blocks = 0
+        for folder, _, names in os.walk(self.data / part):
+            for name in names:
+                with contextlib.suppress(FileNotFoundError):  # it went meanwhile
+                    blocks += Path(folder, name).lstat().st_blocks
+        return blocks * 512
 
 
 def answers(port: int) -> bool:

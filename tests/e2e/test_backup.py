@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -197,13 +198,18 @@ def test_a_backup_under_load_starts_elsewhere_and_lacks_nothing(
         end(copy)
 
 
+def is_begun(process: subprocess.Popen[str], target: Path) -> bool:
+    """Tell whether a backup is under way, or has even ended since the last look."""
+    return (target / "unfinished").exists() or process.poll() is not None
+
+
 def killed_backups(server: Server, target: Path) -> None:
     """Kill backups at any moment; insist that the one before is the same to the byte."""
     first = newest(target)
     kept = {path: path.read_bytes() for path in first.rglob("*") if path.is_file()}
     for number in range(KILLS):
         process = start(server, str(target), "--rate", "20M")
-        wait_until((target / "unfinished").exists, "it has begun", 60)
+        wait_until(partial(is_begun, process, target), "it has begun", 60)
         time.sleep((number * 0.618) % 1.0)
         kill(process.pid)
         process.communicate()

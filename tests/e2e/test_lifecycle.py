@@ -229,8 +229,12 @@ def test_a_dry_run_is_what_a_run_does(server: Server, s3: BaseClient) -> None:
     (counted,) = status["rules"]
     assert (counted["id"], counted["expired_noncurrent"]) == ("tried", 2)
     assert counted["bytes"] == sum(deed["size"] for deed in found["deeds"]) == 2
-    entries = server.manage_json("audit", "--action", "s4:RunLifecycle", "--limit", "100")
-    assert any(entry["resource"].endswith(bucket) for entry in entries)
+
+    def is_told() -> bool:
+        entries = server.manage_json("audit", "--action", "s4:RunLifecycle", "--limit", "100")
+        return any(entry["resource"].endswith(bucket) for entry in entries)
+
+    wait_until(is_told, "the audit log has it once the run is over", PATIENCE_SECONDS)
     assert '"Lifecycle acted"' in server.log_text()
 
 

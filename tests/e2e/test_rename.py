@@ -313,7 +313,9 @@ def test_a_million_names_would_cost_one(server: Server, s3: BaseClient, bucket: 
     reader.start()
     try:
         names = ["old/", "new/"]
-        for _ in range(20):
+        for turn in range(1000):
+            if turn >= 20 and len(seen) > 1:
+                break
             assert rename(server, bucket, names[0], names[1]).status == 200
             names.reverse()
     finally:

@@ -13,6 +13,7 @@ import os
 import re
 import signal
 import urllib.error
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -22,7 +23,8 @@ from botocore.config import Config
 
 from s4project.signing_key import secret_key
 from tests.e2e.browsing import Browser
-from tests.e2e.processes import PROC, wait_until
+from tests.e2e.content import files_below
+from tests.e2e.processes import GONE, PROC, wait_until
 from tests.e2e.server import HOST, SECRET_KEY, Server
 from tests.e2e.wire import Connection, Reply, write_head
 
@@ -83,20 +85,21 @@ class Life:
         """
         given = [value.encode() for value in (ROOT_PASSWORD, SECRET_KEY)]
         for process in self.server.processes():
-            environment = (PROC / str(process.pid) / "environ").read_bytes()
-            for value in given:
-                environment = environment.replace(value, b"")
-            self.environments.add(environment)
-            for name in ("cmdline", "comm"):
-                self.titles.add((PROC / str(process.pid) / name).read_bytes())
+            with suppress(*GONE):
+                environment = (PROC / str(process.pid) / "environ").read_bytes()
+                for value in given:
+                    environment = environment.replace(value, b"")
+                self.environments.add(environment)
+                for name in ("cmdline", "comm"):
+                    self.titles.add((PROC / str(process.pid) / name).read_bytes())
 
     def files(self, moment: str) -> dict[str, bytes]:
         """Read all files there are, but those that a secret has of its own."""
         directory = self.server.directory
         return {
-            f"{path.relative_to(directory)}, {moment}": path.read_bytes()
-            for path in directory.rglob("*")
-            if path.is_file() and path.name not in {"server.key", "metrics.token"}
+            f"{path.relative_to(directory)}, {moment}": kept
+            for path, kept in files_below(directory).items()
+            if path.name not in {"server.key", "metrics.token"}
         }
 
     # --- what a life is made of ---
