@@ -185,7 +185,7 @@ def _settled_bytes(trace: Path) -> int:
     size = -1
     while size != (now := trace.stat().st_size):
         size = now
-        time.sleep(0.1)
+        time.sleep(0.25)  # a thread that comes after an answer may wait for its turn
     return size
 
 
