@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -19,10 +17,11 @@ import pytest
 from s3api import turns
 from s3api.app import HELD_BYTES
 from tests.budgets.counting import BATCH, BATCHES, Counting, counting
-from tests.e2e.processes import wait_until
+from tests.e2e.processes import standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.e2e.wire import Connection
 
@@ -220,23 +219,6 @@ def test_a_body_in_memory_is_read_once(counted: Counting, name: str, tmp_path: P
     assert not calls["pread64", "volumes"], calls
     if body.length <= 64 * KIB:
         assert sum(calls[call, "socket"] for call in ("write", "writev")) == BATCH, calls
-
-
-def stands(pid: int) -> bool:
-    """Tell whether every thread of a process is halted: that takes effect some time after."""
-    threads = Path(f"/proc/{pid}/task").glob("*/stat")
-    return all(stat.read_text().rpartition(") ")[2].startswith("T") for stat in threads)
-
-
-@contextmanager
-def standing(pid: int) -> Iterator[None]:
-    """Halt a process for a block: what it is sent meanwhile comes to it all at once."""
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        wait_until(lambda: stands(pid), "the process stands")
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 @pytest.mark.e2e

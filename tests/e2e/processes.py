@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
 MARK: Final = "E2E_SERVER"
@@ -78,6 +78,31 @@ def wait_until(claim: Callable[[], object], what: str, seconds: float = 30) -> N
         time.sleep(SAMPLE_SECONDS)
         before, looked_at = looked_at, time.monotonic()
         left -= min(looked_at - before, 1.0)
+
+
+def stands(pid: int) -> bool:
+    """Tell whether every thread of a process is halted: that takes effect some time after."""
+    threads = Path(f"/proc/{pid}/task").glob("*/stat")
+    return all(stat.read_text().rpartition(") ")[2].startswith("T") for stat in threads)
+
+
+@contextlib.contextmanager
+def standing(*pids: int) -> Iterator[None]:
+    """Halt processes for a block: what they are sent meanwhile comes to them all at once."""
+    try:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        wait_until(lambda: all(map(stands, pids)), "the processes stand")
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+def bytes_read(pid: int) -> int:
+    """Answer how many bytes a process has read by read(2) and its like: no mapped pages."""
+    lines = Path(f"/proc/{pid}/io").read_text().splitlines()
+    return int(dict(line.split(": ") for line in lines)["rchar"])
 
 
 def resident_bytes(pid: int) -> int:

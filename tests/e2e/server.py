@@ -197,11 +197,11 @@ class Server:
 
     def workers(self) -> list[int]:
         """List the processes that answer requests: they hold the index and run no jobs."""
-        others = {self.process.pid if self.process else 0, *self.jobs()}
+        parent, jobs = self.process.pid if self.process else 0, self.jobs()
         return [
             entry.pid
             for entry in self.processes()
-            if entry.pid not in others and entry.maps("/index/")
+            if entry.parent == parent and entry.pid not in jobs and entry.maps("/index/")
         ]
 
     # --- the log ---

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from tests.e2e.load import ABSENT, Client, body_of
-from tests.e2e.processes import kill, wait_until
+from tests.e2e.processes import kill, standing, wait_until
 from tests.e2e.server import MANAGE, ROOT, Server
 from tests.e2e.wire import path_of
 
@@ -239,13 +238,9 @@ def test_the_moment_of_a_file_system_snapshot_is_a_store(
     """Everything at one moment, as a snapshot of the file system has it, starts elsewhere."""
     wait_for_promises(clients, 10)
     before = [client.moment() for client in clients]
-    pids = [process.pid for process in server.processes()]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
     copy = Server(tmp_path / "elsewhere")
-    subprocess.run(["cp", "--archive", server.data, copy.data], check=True)
-    for pid in pids:
-        os.kill(pid, signal.SIGCONT)
+    with standing(*(process.pid for process in server.processes())):
+        subprocess.run(["cp", "--archive", server.data, copy.data], check=True)
     after = [client.moment() for client in clients]
     try:
         copy.start()

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from tests.e2e.every_worker import ask_every_worker, find_workers
-from tests.e2e.processes import wait_until
+from tests.e2e.processes import bytes_read, standing, wait_until
 from tests.e2e.server import ROOT
 from tests.e2e.signing import Signer
 from tests.e2e.wire import Caller, ConnectionEnded, path_of
@@ -337,9 +337,13 @@ def test_a_copy_does_not_outlive_the_right_to_its_source(
     else:
         headers["x-amz-checksum-algorithm"] = "SHA256"
     with case.caller.connect() as connection:
+        read = {pid: bytes_read(pid) for pid in server.workers()}
         connection.send(case.caller.request("PUT", target, b"", headers))
-        time.sleep(0.1)
-        admin.do("buckets.configure_bucket(bucket_id, policy=None)")
+        wait_until(
+            lambda: any(bytes_read(pid) > begun + MIB for pid, begun in read.items()), "reads"
+        )
+        with standing(*read):  # what is left of a fraction of a second is not to pass meanwhile
+            admin.do("buckets.configure_bucket(bucket_id, policy=None)")
         assert connection.reply("PUT").status == 403
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.e2e.browsing import Browser
-from tests.e2e.processes import kill, wait_until
+from tests.e2e.processes import kill, standing, wait_until
 from tests.e2e.server import running
 
 if TYPE_CHECKING:
@@ -100,8 +99,5 @@ def test_jobs_tell_how_they_stand(fresh: Server) -> None:
 
     wait_until(lambda: hourly() > 3, "the jobs say when they look again", 30)
     (jobs,) = fresh.jobs()
-    os.kill(jobs, signal.SIGSTOP)
-    try:
+    with standing(jobs):
         assert "not running" in console.browser.get("/operations/jobs/")[0]
-    finally:
-        os.kill(jobs, signal.SIGCONT)
