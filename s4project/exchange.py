@@ -209,7 +209,9 @@ class Exchange:
         flow = self.edge.flow
         if flow.write_paused and not self.disconnected:
             await flow.drain()
-        if self.disconnected or self.transport.is_closing():  # told of in a later turn
+        if not self.disconnected and self.transport.is_closing():
+            self.disconnect()  # as will be told in a later turn of the loop
+        if self.disconnected:
             raise ClientGone
         if message["type"] == "http.response.body" and self.response_started:
             self._send_body(message)

@@ -2,11 +2,11 @@
 
     python -m tests.e2e.requesting PORT ACCESS_KEY SECRET_KEY BUCKET CONNECTIONS
 
-Each connection is kept open and has a thread of its own. A line of its standard input asks for one
-more request over each; an empty line tells that all have been answered. Ends when its standard
-input does; then it writes a line of JSON for each request: which connection, which worker answered,
-when it was sent, when answered (by the clock that all processes share), the status, and what was
-asked.
+Each connection is kept open and has a thread of its own. A number on its standard input asks for so
+many more requests over each; an empty line tells that all have been answered. Ends when its
+standard input does; then it writes a line of JSON for each request: which connection, which worker
+answered, when it was sent, when answered (by the clock that all processes share), the status, and
+what was asked.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import json
 import sys
 import threading
 import time
+from collections import Counter
 from itertools import cycle
 from typing import Final
 
@@ -59,11 +60,14 @@ def load(
         time.sleep(PAUSE_SECONDS)
 
 
-def go_round(told: list[Told], connections: int) -> None:
-    """Wait until each connection has been answered a request that was sent after this call."""
+def go_round(told: list[Told], connections: int, times: int) -> None:
+    """Wait until each connection has been answered so many requests sent after this call."""
     begin, known = time.monotonic(), len(told)
-    while len({number for number, _, sent, *_ in told[known:] if sent > begin}) < connections:
-        time.sleep(PAUSE_SECONDS)
+    while True:
+        answered = Counter(number for number, _, sent, *_ in told[known:] if sent > begin)
+        if all(answered[number] >= times for number in range(connections)):
+            return
+        time.sleep(10 * PAUSE_SECONDS)
 
 
 def main(port: str, access_key: str, secret_key: str, bucket: str, connections: str) -> None:
@@ -76,15 +80,15 @@ def main(port: str, access_key: str, secret_key: str, bucket: str, connections: 
     ]
     for thread in threads:
         thread.start()
-    for _ in sys.stdin:
-        go_round(told, len(threads))
+    for line in sys.stdin:
+        go_round(told, len(threads), int(line))
         sys.stdout.write("\n")
         sys.stdout.flush()
     ended.set()
     for thread in threads:
         thread.join()
-    for line in told:
-        sys.stdout.write(json.dumps(line) + "\n")
+    for each in told:
+        sys.stdout.write(json.dumps(each) + "\n")
 
 
 if __name__ == "__main__":

@@ -199,7 +199,9 @@ def test_a_backup_under_load_starts_elsewhere_and_lacks_nothing(
 
 def is_begun(process: subprocess.Popen[str], target: Path) -> bool:
     """Tell whether a backup is under way, or has even ended since the last look."""
-    return (target / "unfinished").exists() or process.poll() is not None
+    code = process.poll()
+    assert code in (None, 0), "a backup failed"
+    return (target / "unfinished").exists() or code == 0
 
 
 def killed_backups(server: Server, target: Path) -> None:

@@ -111,6 +111,16 @@ class Connection:
         finally:
             self._socket.settimeout(TIMEOUT_SECONDS)
 
+    def has_begun(self, seconds: float = TIMEOUT_SECONDS) -> bool:
+        """Wait for the first byte of a reply, and leave it there."""
+        self._socket.settimeout(seconds)
+        try:
+            return bool(self._socket.recv(1, socket.MSG_PEEK))
+        except (TimeoutError, BlockingIOError, ConnectionResetError):
+            return False
+        finally:
+            self._socket.settimeout(TIMEOUT_SECONDS)
+
     def reply(self, method: str = "GET") -> Reply:
         """Read the next final reply; interim ones are skipped."""
         while True:

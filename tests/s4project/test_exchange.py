@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+import contextlib
+import logging
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from s4project.exchange import Exchange
 from tests.s4project.probing import Probe, probe, request, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Coroutine, Iterator
     from pathlib import Path
 
 
@@ -103,3 +108,66 @@ def test_a_reply_to_a_client_that_went_is_not_finished(server: Probe, tmp_path: 
         wire.take(1)  # it is on its way
     wait_for(mark.exists)
     assert mark.read_text() == "told"
+
+
+# --- a transport that closes while bytes of the reply before are on their way ---
+
+
+class Closing(asyncio.Transport):
+    """A transport whose client has gone; it has not told the connection yet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+
+    def is_closing(self) -> bool:
+        """Say so."""
+        return True
+
+    def close(self) -> None:
+        """Go on closing."""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Take what would still be sent."""
+        self.written += data
+
+
+async def leave_off(exchange: Exchange) -> None:
+    """Answer, and stop without a word where `send` says that nobody is there."""
+    with contextlib.suppress(OSError):
+        await exchange.send({"type": "http.response.start", "status": 200, "headers": []})
+
+
+async def send_too_much(exchange: Exchange) -> None:
+    """Send past a reply's end, which is a mistake whoever is there."""
+    exchange.response_started = exchange.response_complete = True
+    await exchange.send({"type": "http.response.body", "body": b"more", "more_body": False})
+
+
+@pytest.mark.parametrize(("application", "word"), [(leave_off, ""), (send_too_much, "Exception")])
+def test_what_is_sent_to_a_client_that_went_is_judged_as_ever(
+    application: Callable[[Exchange], Coroutine[Any, Any, None]],
+    word: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Who leaves off then has not failed, and nothing is sent in his place; a mistake is told."""
+    transport = Closing()
+    edge = SimpleNamespace(
+        transport=transport,
+        scope={"method": "GET", "http_version": "1.1", "headers": []},
+        expect_100_continue=False,
+        flow=SimpleNamespace(write_paused=False),
+        tasks=set[Any](),
+        server_state=SimpleNamespace(default_headers=[]),
+        logger=logging.getLogger("test"),
+    )
+
+    async def run() -> None:
+        exchange = Exchange(cast("Any", edge), keep_alive=True)
+        task = asyncio.create_task(application(exchange))
+        await asyncio.wait([task])
+        exchange.end(task)
+
+    asyncio.run(run())
+    assert transport.written == b""
+    assert [record.message.split()[0] for record in caplog.records] == ([word] if word else [])
