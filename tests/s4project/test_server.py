@@ -207,9 +207,9 @@ def test_a_reload_replaces_the_workers_without_losing_a_request(
     """SIGHUP brings new workers in before the old ones go."""
     before = set(workers_of(server))
     with server.wire() as wire, Hammer(server) as hammer:
+        wait_for(lambda: hammer.answered > 20)
         wire.send(request(f"/sleep?seconds=1&begun={tmp_path / 'begun'}"))
         wait_for((tmp_path / "begun").exists)
-        wait_for(lambda: hammer.answered > 20)
         server.process.send_signal(signal.SIGHUP)
         wait_for(lambda: not before & set(workers_of(server)))
         assert wire.reply().body == b"slept"
