@@ -209,7 +209,7 @@ class Exchange:
         flow = self.edge.flow
         if flow.write_paused and not self.disconnected:
             await flow.drain()
-        if not self.disconnected and self.transport.is_closing():
+        if self.response_started and not self.disconnected and self.transport.is_closing():
             self.disconnect()  # as will be told in a later turn of the loop
         if self.disconnected:
             raise ClientGone

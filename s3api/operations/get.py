@@ -24,8 +24,6 @@ from s3api.protocol.timestamps import exact_iso_date
 from storage_engine import LockMode, MarkerError, NoSuchVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from s3api.context import Call
     from storage_engine import ObjectInfo, ObjectPart, ObjectReader
 
@@ -47,18 +45,18 @@ class _ReplacedError(Exception):
 
 async def get_object(call: Call) -> Answer:
     """Answer an object's bytes, or the range or part of them that was asked for."""
-    return _of_one_object(call, _get)
-
-
-def _of_one_object(call: Call, look: Callable[[Call], Answer]) -> Answer:
-    """Look until both looks at what is wanted met the same object."""
     for _ in range(LOOKS_MAX):
         try:
-            return look(call)
+            return _get(call)
         except _ReplacedError:
-            if call.decision is not None:
-                call.decision.is_settled = False  # it was for another object
+            _forget(call)
     raise S3Error("ServiceUnavailable")
+
+
+def _forget(call: Call) -> None:
+    """Take back what was decided, for another object than the next look will meet."""
+    if call.decision is not None:
+        call.decision.is_settled = False
 
 
 def _get(call: Call) -> Answer:
@@ -89,15 +87,15 @@ def _piece(reader: ObjectReader, wanted: ByteRange | None) -> Piece:
 
 async def head_object(call: Call) -> Answer:
     """Answer what GetObject would, without the bytes."""
-    return _of_one_object(call, _head)
-
-
-def _head(call: Call) -> Answer:
     version_id = call.arguments.get("VersionId")
-    info = call.engine.head_object(call.bucket.id, call.key, version_id)
-    call.settle(info)
-    answer, _ = _describe(call, info)
-    return answer
+    for _ in range(LOOKS_MAX):
+        info = call.engine.head_object(call.bucket.id, call.key, version_id)
+        call.settle(info)
+        try:
+            return _describe(call, info)[0]
+        except _ReplacedError:
+            _forget(call)
+    raise S3Error("ServiceUnavailable")
 
 
 def _describe(call: Call, info: ObjectInfo) -> tuple[Answer, ByteRange | None]:
