@@ -209,7 +209,8 @@ class Exchange:
         flow = self.edge.flow
         if flow.write_paused and not self.disconnected:
             await flow.drain()
-        if self.response_started and not self.disconnected and self.transport.is_closing():
+        is_going_on = self.response_started and not self.head
+        if is_going_on and not self.disconnected and self.transport.is_closing():
             self.disconnect()  # as will be told in a later turn of the loop
         if self.disconnected:
             raise ClientGone

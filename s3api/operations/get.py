@@ -45,11 +45,24 @@ class _ReplacedError(Exception):
 
 async def get_object(call: Call) -> Answer:
     """Answer an object's bytes, or the range or part of them that was asked for."""
+    version_id = call.arguments.get("VersionId")
     for _ in range(LOOKS_MAX):
+        reader = call.engine.open_object(call.bucket.id, call.key, version_id)
         try:
-            return _get(call)
+            call.settle(reader.info)
+            answer, wanted = _describe(call, reader.info)
+            if answer.status == NOT_MODIFIED:
+                reader.close()
+            else:
+                answer.piece = _piece(reader, wanted)
         except _ReplacedError:
+            reader.close()
             _forget(call)
+        except BaseException:
+            reader.close()
+            raise
+        else:
+            return answer
     raise S3Error("ServiceUnavailable")
 
 
@@ -57,22 +70,6 @@ def _forget(call: Call) -> None:
     """Take back what was decided, for another object than the next look will meet."""
     if call.decision is not None:
         call.decision.is_settled = False
-
-
-def _get(call: Call) -> Answer:
-    version_id = call.arguments.get("VersionId")
-    reader = call.engine.open_object(call.bucket.id, call.key, version_id)
-    try:
-        call.settle(reader.info)
-        answer, wanted = _describe(call, reader.info)
-        if answer.status == NOT_MODIFIED:
-            reader.close()
-        else:
-            answer.piece = _piece(reader, wanted)
-    except BaseException:
-        reader.close()
-        raise
-    return answer
 
 
 NOT_MODIFIED: Final = 304

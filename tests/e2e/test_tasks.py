@@ -24,7 +24,7 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Run a server of these tests' own, with payloads that take a slow scrub half a minute."""
+    """Run a server of these tests' own, with payloads that take a slow scrub two minutes."""
     with running(tmp_path_factory.mktemp("tasks")) as server:
         assert server.caller.ask("PUT", "/box").status == 200
         for number in range(30):
@@ -69,7 +69,7 @@ def test_a_task_is_carried_out_and_outlives_processes(fresh: Server) -> None:
     console.wait(kind="verify", state="done")
     assert "no problems" in console.browser.get("/operations/jobs/")[0]
 
-    console.ask("scrub", rate="100000")
+    console.ask("scrub", rate="25000")
     console.wait(kind="scrub", state="running", starts=1)
     (jobs,) = fresh.jobs()
     kill(jobs)
