@@ -83,7 +83,9 @@ def wait_until(claim: Callable[[], object], what: str, seconds: float = 30) -> N
 def stands(pid: int) -> bool:
     """Tell whether every thread of a process is halted: that takes effect some time after."""
     threads = Path(f"/proc/{pid}/task").glob("*/stat")
-    return all(stat.read_text().rpartition(") ")[2].startswith("T") for stat in threads)
+    with contextlib.suppress(*GONE):  # a thread that ended while it was looked at
+        return all(stat.read_text().rpartition(") ")[2].startswith("T") for stat in threads)
+    return False
 
 
 @contextlib.contextmanager
